@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files given with --input, made to fit a model's inputs.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "models/tensor/tensor.h"
+
+namespace octet::cli {
+
+// A model's input as the command line sees it, whether it came from a bundle or from a server.
+struct InputSpecification {
+  std::string name;
+  DataType data_type = DataType::kFloat32;
+  Dims dims;  // -1: open; the first is the batch
+};
+
+// Reads `arguments`, each NAME=FILE.npy, or FILE.npy where the model has one input, into one tensor
+// for each of `inputs`, in their order. Numbers are converted where nothing but precision is lost
+// (FP64 or integers to FP32, between integers that hold the values); rows of another shape with the
+// same number of elements are taken as they lie.
+//
+// Returns INVALID_ARGUMENT naming the input, what was given and what the model wants; the errors of
+// ReadNpy.
+absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string>& arguments,
+                                                   const std::vector<InputSpecification>& inputs);
+
+// Integer class labels, one a row. Returns INVALID_ARGUMENT unless there are `num_rows` of them.
+absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
+                                                     std::int64_t num_rows);
+
+// The rows [first, first + count) of `tensor`, in place.
+TensorView Rows(const Tensor& tensor, std::int64_t first, Dims& dims);
+
+}  // namespace octet::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client for one server that speaks the Open Inference Protocol over gRPC: Octet, Triton, KServe,
+// MLServer, ….
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace octet::client {
+
+// A tensor as it goes over the wire: row-major, little-endian.
+struct WireTensor {
+  std::string name;
+  std::string datatype;  // "FP32", "INT8", …
+  std::vector<std::int64_t> shape;
+  std::string bytes;
+};
+
+// What the server says of one input or output.
+struct TensorMetadata {
+  std::string name;
+  std::string datatype;
+  std::vector<std::int64_t> shape;  // -1: open
+};
+
+struct ModelMetadata {
+  std::string name;
+  std::vector<std::string> versions;
+  std::string platform;
+  std::vector<TensorMetadata> inputs;
+  std::vector<TensorMetadata> outputs;
+};
+
+struct InferRequest {
+  std::string model;
+  std::string version;  // empty: the server's choice
+  std::string id;
+  std::vector<WireTensor> inputs;
+  bool wants_timing = false;  // asks Octet for its parameters precision, kernel_set, …
+};
+
+struct InferResponse {
+  std::string model;
+  std::string version;
+  std::string id;
+  std::vector<WireTensor> outputs;
+  std::map<std::string, std::string> parameters;
+};
+
+// Thread safety: any thread may call any method.
+class Client {
+ public:
+  // `address` is host:port or unix:PATH. Does not connect yet.
+  explicit Client(const std::string& address);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Each returns the server's error, or UNAVAILABLE if there is no server, or DEADLINE_EXCEEDED.
+  absl::StatusOr<bool> ServerReady(std::chrono::milliseconds timeout);
+  absl::StatusOr<ModelMetadata> GetModelMetadata(const std::string& model,
+                                                 const std::string& version,
+                                                 std::chrono::milliseconds timeout);
+  absl::StatusOr<InferResponse> Infer(const InferRequest& request,
+                                      std::chrono::milliseconds timeout);
+
+ private:
+  class Connection;
+  std::unique_ptr<Connection> connection_;
+};
+
+// `request` in the protocol's bytes, tensors as raw contents: what the load generator sends.
+std::string SerializeInferRequest(const InferRequest& request);
+// The inverse of what a server answers. Returns INVALID_ARGUMENT for bytes that are no response, or
+// whose raw contents do not match its outputs.
+absl::StatusOr<InferResponse> ParseInferResponse(const std::string& bytes);
+
+}  // namespace octet::client
