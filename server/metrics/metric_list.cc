@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/metrics/metric_list.h"
+
+#include <array>
+
+namespace octet {
+namespace {
+
+using enum MetricType;
+
+constexpr const char* kOfVersion = "model, version, precision";
+
+constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
+    {MetricId::kReady, "octet_ready", kGauge, "", "1 while the server takes requests, else 0"},
+    {MetricId::kBuildInfo, "octet_build_info", kGauge, "version", "1; the label is the release"},
+    {MetricId::kRequestsInFlight, "octet_requests_in_flight", kGauge, "",
+     "Inference requests inside the server"},
+    {MetricId::kWorkers, "octet_workers", kGauge, "",
+     "Threads that serve requests: those that may compute at once, and one that polls"},
+    {MetricId::kModelsLoaded, "octet_models_loaded", kGauge, "",
+     "Versions that are ready to serve"},
+    {MetricId::kModelReady, "octet_model_ready", kGauge, kOfVersion,
+     "1 for a version that serves, 0 for one that could not be loaded (its precision is empty)"},
+    {MetricId::kModelInfo, "octet_model_info", kGauge,
+     "model, version, precision, kernel_set, digest",
+     "1; the labels tell what the version was compiled for and which bundle it is"},
+    {MetricId::kModelLoadSeconds, "octet_model_load_seconds", kGauge, kOfVersion,
+     "Time from opening the bundle to the end of its warm-up"},
+    {MetricId::kModelLoadFailures, "octet_model_load_failures_total", kCounter, "reason",
+     "Bundles refused, by the step that refused them: find, read, compile, self_test, warm_up"},
+    {MetricId::kModelAccuracy, "octet_model_accuracy_ratio", kGauge,
+     "model, version, precision, dataset",
+     "Share of right answers in the evaluation recorded beside the bundle, 0 to 1"},
+    {MetricId::kModelAccuracySamples, "octet_model_accuracy_samples", kGauge,
+     "model, version, precision, dataset", "Labelled samples of that evaluation"},
+    {MetricId::kRequestDuration, "octet_request_duration_seconds", kHistogram, kOfVersion,
+     "Time of an answered request, from its arrival to the hand-over of its answer"},
+    {MetricId::kRequestStageDuration, "octet_request_stage_duration_seconds", kHistogram,
+     "model, version, precision, stage",
+     "The same by stage: queue, parse, quantize, compute, respond"},
+    {MetricId::kRequestFailures, "octet_request_failures_total", kCounter,
+     "model, version, precision, code",
+     "Requests answered with an error; the model is empty where none was known yet"},
+    {MetricId::kRows, "octet_rows_total", kCounter, kOfVersion, "Rows of answered requests"},
+    {MetricId::kBatchRows, "octet_batch_rows", kHistogram, kOfVersion,
+     "Rows of a batch, and how many batches were run"},
+    {MetricId::kCpuLimit, "octet_cpu_limit_cpus", kGauge, "",
+     "CPUs that this process may use: the smaller of its CPUs and its quota"},
+    {MetricId::kCpuPeriods, "octet_cpu_periods_total", kCounter, "",
+     "Periods of the control group's CPU quota; 0 without a quota"},
+    {MetricId::kCpuThrottledPeriods, "octet_cpu_throttled_periods_total", kCounter, "",
+     "Periods in which the quota stopped the control group"},
+    {MetricId::kCpuThrottledSeconds, "octet_cpu_throttled_seconds_total", kCounter, "",
+     "Time for which the quota stopped the control group"},
+    {MetricId::kProcessCpuSeconds, "process_cpu_seconds_total", kCounter, "",
+     "User and system CPU time"},
+    {MetricId::kProcessResidentMemory, "process_resident_memory_bytes", kGauge, "",
+     "Resident memory"},
+    {MetricId::kProcessVirtualMemory, "process_virtual_memory_bytes", kGauge, "", "Virtual memory"},
+    {MetricId::kProcessOpenFds, "process_open_fds", kGauge, "", "Open file descriptors"},
+    {MetricId::kProcessMaxFds, "process_max_fds", kGauge, "", "The most file descriptors allowed"},
+    {MetricId::kProcessThreads, "process_threads", kGauge, "", "Threads"},
+    {MetricId::kProcessStartTime, "process_start_time_seconds", kGauge, "",
+     "Start of the process, in seconds since 1970"},
+}};
+
+constexpr bool IsInOrder() {
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    if (static_cast<std::size_t>(kMetrics[i].id) != i) return false;
+  }
+  return true;
+}
+static_assert(IsInOrder(), "kMetrics has a row for each MetricId, in its order");
+
+}  // namespace
+
+std::span<const MetricDescription, kNumMetrics> AllMetrics() { return kMetrics; }
+
+const MetricDescription& Describe(MetricId id) { return kMetrics[static_cast<std::size_t>(id)]; }
+
+const char* MetricTypeName(MetricType type) {
+  switch (type) {
+    case MetricType::kCounter:
+      return "counter";
+    case MetricType::kGauge:
+      return "gauge";
+    case MetricType::kHistogram:
+      return "histogram";
+  }
+  return "unknown";
+}
+
+}  // namespace octet

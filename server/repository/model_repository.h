@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models by name, their versions, and who may still be using them.
+//
+// A repository is a folder: `<repository>/<model>/<version>/` is a bundle as a folder,
+// `<repository>/<model>/<version>.octet` one as a file; <version> is a whole number from 1.
+// All versions are loaded; a request that names none gets the newest that loaded.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "models/base/mutex.h"
+#include "models/graph/operator_registry.h"
+#include "models/runtime/executable.h"
+#include "server/metrics/metrics.h"
+#include "server/repository/model_version.h"
+
+namespace octet {
+
+enum class VersionState : std::uint8_t { kReady, kUnavailable };
+
+// One line of the repository's index.
+struct IndexEntry {
+  std::string name;
+  std::string version;  // empty: the model's folder holds no bundle
+  VersionState state = VersionState::kUnavailable;
+  std::string reason;  // why it is not ready, and what to do
+};
+
+// Thread safety: any thread may call any const method at any time.
+class ModelRepository {
+ public:
+  struct Options {
+    std::string path;
+    CompileOptions compile;
+    std::string kernel_set_name;  // of `kernels`, for people
+  };
+
+  // All references are borrowed for as long as the repository and its handles live.
+  ModelRepository(Options options, const OperatorRegistry& operators,
+                  const kernels::KernelSet& kernels, Metrics& metrics);
+
+  // Loads every bundle: read, verify, compile, self-test, warm-up. A bundle that fails is
+  // quarantined: it stays in the index with its reason, and the others serve. `on_outcome`, where
+  // given, hears of each version; `keep_going` is asked before each. Called once.
+  // Returns NOT_FOUND if the folder is not there or cannot be read, CANCELLED if `keep_going` said
+  // no; never an error for a bad bundle.
+  absl::Status LoadAll(const std::function<void(const IndexEntry&)>& on_outcome = nullptr,
+                       const std::function<bool()>& keep_going = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The version called `version`, or the newest ready one if `version` is empty.
+  // Returns NOT_FOUND for an unknown model or version, INVALID_ARGUMENT for a version that is not a
+  // whole number, UNAVAILABLE with its reason for one that could not be loaded.
+  [[nodiscard]] absl::StatusOr<ModelHandle> Find(absl::string_view name,
+                                                 absl::string_view version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The ready versions of every model, by name and then version.
+  [[nodiscard]] std::vector<ModelHandle> ReadyVersions() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Every version that was seen, by name and then version.
+  [[nodiscard]] std::vector<IndexEntry> Index() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Slot {
+    ModelHandle handle;  // null: quarantined
+    std::string reason;
+  };
+  // By version; version 0 stands for a folder without bundles.
+  using Versions = std::map<std::int64_t, Slot>;
+
+  const Options options_;
+  const OperatorRegistry& operators_;
+  const kernels::KernelSet& kernels_;
+  Metrics& metrics_;
+
+  mutable Mutex mutex_;
+  std::map<std::string, Versions, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace octet

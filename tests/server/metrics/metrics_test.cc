@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/metrics/metrics.h"
+
+#include <chrono>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "server/metrics/metric_list.h"
+
+namespace octet {
+namespace {
+
+using std::chrono_literals::operator""us;
+using testing::HasSubstr;
+using testing::Not;
+
+Metrics::Options TwoWorkers() { return {.num_workers = 2, .server_version = "1.2.3"}; }
+
+TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
+  Metrics metrics(TwoWorkers());
+  const auto model = metrics.AddModel(
+      {"digits", "1", "fp32"},
+      {.kernel_set = "avx2", .digest = "abc", .evaluation = EvaluationFigure{"digits", 360, 0.98}});
+  const std::string text = metrics.Scrape();
+  for (const MetricDescription& metric : AllMetrics()) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("# TYPE ", metric.name, " ",
+                                             MetricTypeName(metric.type), "\n")));
+  }
+  EXPECT_THAT(text, HasSubstr("octet_model_accuracy_ratio{model=\"digits\",version=\"1\","
+                              "precision=\"fp32\",dataset=\"digits\"} 0.98\n"));
+  EXPECT_THAT(text, HasSubstr("octet_models_loaded 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_build_info{version=\"1.2.3\"} 1\n"));
+}
+
+TEST(MetricsTest, RecordedRequestsShowAtTheNextScrape) {
+  Metrics metrics(TwoWorkers());
+  const auto model = metrics.AddModel({"digits", "1", "fp32"}, {});
+  model->RecordSuccess(0, {.total = 20us, .rows = 3});
+  model->RecordFailure(1, absl::StatusCode::kDataLoss, 1us);
+  const std::string text = metrics.Scrape();
+  EXPECT_THAT(text, HasSubstr("octet_rows_total{model=\"digits\",version=\"1\","
+                              "precision=\"fp32\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("precision=\"fp32\",code=\"DATA_LOSS\"} 1\n"));
+}
+
+TEST(MetricsTest, ModelDisappearsWithItsLastHandle) {
+  Metrics metrics(TwoWorkers());
+  auto model = metrics.AddModel({"digits", "1", "fp32"}, {});
+  model.reset();
+  const std::string text = metrics.Scrape();
+  EXPECT_THAT(text, HasSubstr("octet_models_loaded 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("digits")));
+}
+
+TEST(MetricsTest, LoadFailuresAreCountedByStep) {
+  Metrics metrics(TwoWorkers());
+  EXPECT_THAT(metrics.Scrape(),
+              HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 0\n"));
+  metrics.RecordLoadFailure("bad", "3", LoadStep::kSelfTest);
+  metrics.RecordLoadFailure("bad", "3", LoadStep::kRead);
+  const std::string text = metrics.Scrape();
+  EXPECT_THAT(text, HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_model_load_failures_total{reason=\"read\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_model_ready{model=\"bad\",version=\"3\",precision=\"\"} 0\n"));
+}
+
+TEST(MetricsTest, UnroutedFailuresHaveNoModel) {
+  Metrics metrics(TwoWorkers());
+  metrics.RecordUnroutedFailure(0, absl::StatusCode::kNotFound);
+  metrics.RecordUnroutedFailure(1, absl::StatusCode::kNotFound);
+  EXPECT_THAT(metrics.Scrape(),
+              HasSubstr("octet_request_failures_total{model=\"\",version=\"\",precision=\"\","
+                        "code=\"NOT_FOUND\"} 2\n"));
+}
+
+TEST(MetricsTest, SourcesAreAskedAtEachScrape) {
+  Metrics metrics(TwoWorkers());
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_ready 0\n"));
+  bool is_ready = true;
+  metrics.SetSources({[&is_ready] { return is_ready; }, [] { return std::int64_t{5}; }});
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_ready 1\n"));
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_requests_in_flight 5\n"));
+  is_ready = false;
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_ready 0\n"));
+}
+
+}  // namespace
+}  // namespace octet
