@@ -57,11 +57,10 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
   exposition.Add(MetricId::kModelReady, values, 1);
   exposition.Add(MetricId::kModelInfo, with({figures.kernel_set, figures.digest}), 1);
   exposition.Add(MetricId::kModelLoadSeconds, values, figures.load_seconds);
-  if (figures.evaluation) {
-    exposition.Add(MetricId::kModelAccuracy, with({figures.evaluation->dataset}),
-                   figures.evaluation->accuracy);
-    exposition.Add(MetricId::kModelAccuracySamples, with({figures.evaluation->dataset}),
-                   static_cast<double>(figures.evaluation->samples));
+  for (const EvaluationFigure& evaluation : figures.evaluations) {
+    exposition.Add(MetricId::kModelAccuracy, with({evaluation.dataset}), evaluation.accuracy);
+    exposition.Add(MetricId::kModelAccuracySamples, with({evaluation.dataset}),
+                   static_cast<double>(evaluation.samples));
   }
   const ModelStatistics statistics = metrics.Statistics();
   exposition.AddDurations(MetricId::kRequestDuration, values, statistics.total);

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +40,7 @@ struct LoadedModelFigures {
   std::string kernel_set;
   std::string digest;
   double load_seconds = 0;
-  std::optional<EvaluationFigure> evaluation;
+  std::vector<EvaluationFigure> evaluations;  // at most one a data set
 };
 
 // Thread safety: any thread may call any method; RecordUnroutedFailure has a rule of its own.

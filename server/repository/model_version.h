@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +25,7 @@ struct ModelVersion {
   std::string digest;          // identifies the bundle
   std::vector<std::string> class_labels;
   std::shared_ptr<const Executable> executable;  // its inputs() and outputs() are the signature
-  std::optional<EvaluationFigure> evaluation;
+  std::vector<EvaluationFigure> evaluations;  // recorded for just this bundle
   std::chrono::nanoseconds load_time{0};
   std::shared_ptr<ModelMetrics> metrics;
 };

@@ -46,7 +46,7 @@ TEST(ExpositionTest, DurationBucketsAreCumulativeAndExact) {
   exposition.AddDurations(MetricId::kRequestDuration, {"m", "1", "fp32"}, counts);
   const std::string text = exposition.Serialize();
   EXPECT_THAT(text, HasSubstr("le=\"4.096e-06\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("le=\"8.192e-06\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("le=\"1.6384e-05\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("le=\"34.359738368\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("le=\"+Inf\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("octet_request_duration_seconds_count{model=\"m\",version=\"1\","

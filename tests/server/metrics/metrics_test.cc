@@ -24,7 +24,7 @@ TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
   Metrics metrics(TwoWorkers());
   const auto model = metrics.AddModel(
       {"digits", "1", "fp32"},
-      {.kernel_set = "avx2", .digest = "abc", .evaluation = EvaluationFigure{"digits", 360, 0.98}});
+      {.kernel_set = "avx2", .digest = "abc", .evaluations = {{"digits", 360, 0.98}}});
   const std::string text = metrics.Scrape();
   for (const MetricDescription& metric : AllMetrics()) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("# TYPE ", metric.name, " ",
