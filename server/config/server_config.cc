@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/config/server_config.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "google/protobuf/descriptor.h"
+
+#include "proto/octet/config/v1/config.pb.h"
+#include "server/config/address.h"
+#include "server/config/field_value.h"
+#include "server/config/yaml_message.h"
+
+namespace octet {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using ConfigMessage = config::v1::ServerConfig;
+
+// One flag that is also a key of the file. A test compares these with the message's fields and with
+// docs/configuration.md.
+struct Flag {
+  const char* field;
+  const char* value;  // how --help calls its value; empty for yes or no
+  const char* help;
+};
+constexpr std::array kFlags = {
+    Flag{"model_repository", "DIR", "folder of <model>/<version>/ bundles; required"},
+    Flag{"grpc_address", "ADDRESS", "gRPC, default 0.0.0.0:8001"},
+    Flag{"http_address", "ADDRESS", "health, metadata and the status page, default 0.0.0.0:8000"},
+    Flag{"metrics_address", "ADDRESS", "Prometheus metrics, default 0.0.0.0:8002"},
+    Flag{"max_request_bytes", "SIZE", "largest request taken, default 64MiB"},
+    Flag{"drain_delay", "DURATION",
+         "keep serving this long after the first SIGTERM, unready, default 0s"},
+    Flag{"workers", "N", "threads that compute at once, default 0: what CPUs and quota allow"},
+    Flag{"repository_poll", "DURATION",
+         "look for new versions this often; this release loads models at start only"},
+    Flag{"state_directory", "DIR", "where state may be kept; this release keeps none"},
+    Flag{"allow_management", "",
+         "let clients load and unload models; this release has no such calls"},
+};
+
+constexpr std::uint64_t kLeastRequestBytes = 1024;
+constexpr std::uint64_t kMostRequestBytes = (1ULL << 31) - 1;  // gRPC's own limit
+constexpr std::chrono::hours kLongestDelay{1};
+constexpr int kMostWorkers = 1024;
+
+std::string FlagName(absl::string_view field) {
+  return absl::StrCat("--", absl::StrReplaceAll(field, {{"_", "-"}}));
+}
+
+// Where each value came from, for messages: "--workers" or "octet.yaml: workers".
+class Origins {
+ public:
+  explicit Origins(std::string file) : file_(std::move(file)) {}
+  void SetByFlag(const std::string& field) { by_flag_.insert(field); }
+  [[nodiscard]] std::string Of(const std::string& field) const {
+    if (by_flag_.count(field) != 0 || file_.empty()) return FlagName(field);
+    return absl::StrCat(file_, ": ", field);
+  }
+
+ private:
+  std::string file_;
+  std::set<std::string> by_flag_;
+};
+
+struct ParsedFlags {
+  CommandLine::Action action = CommandLine::Action::kServe;
+  std::string config_file;
+  ConfigMessage values;
+  std::vector<std::string> fields;
+};
+
+// The flag's value: after "=", or the next argument. nullopt if there is none.
+std::optional<std::string> TakeValue(std::optional<std::string> attached,
+                                     std::span<const char* const> arguments, std::size_t& index) {
+  if (attached) return attached;
+  if (index + 1 >= arguments.size() || absl::StartsWith(arguments[index + 1], "--")) {
+    return std::nullopt;
+  }
+  return std::string(arguments[++index]);
+}
+
+// One argument and, where it takes one, its value.
+void ParseArgument(std::span<const char* const> arguments, std::size_t& index, ParsedFlags& parsed,
+                   std::vector<std::string>& errors) {
+  absl::string_view name = arguments[index];
+  if (name == "-h" || name == "--help") {
+    parsed.action = CommandLine::Action::kHelp;
+    return;
+  }
+  if (!absl::StartsWith(name, "--")) {
+    errors.push_back(absl::StrCat("got \"", name, "\", wants flags only; --help lists them"));
+    return;
+  }
+  std::optional<std::string> attached;
+  if (const std::size_t equals = name.find('='); equals != absl::string_view::npos) {
+    attached = std::string(name.substr(equals + 1));
+    name = name.substr(0, equals);
+  }
+  if (name == "--version" || name == "--check-config") {
+    if (attached) errors.push_back(absl::StrCat(name, ": takes no value"));
+    parsed.action =
+        name == "--version" ? CommandLine::Action::kVersion : CommandLine::Action::kCheckConfig;
+    return;
+  }
+  if (name == "--config") {
+    const std::optional<std::string> value = TakeValue(attached, arguments, index);
+    if (!value || value->empty()) {
+      errors.push_back("--config: wants the path of a YAML file");
+    } else {
+      parsed.config_file = *value;
+    }
+    return;
+  }
+  const std::string field_name = absl::StrReplaceAll(absl::StripPrefix(name, "--"), {{"-", "_"}});
+  const FieldDescriptor* field = ConfigMessage::descriptor()->FindFieldByName(field_name);
+  if (field == nullptr || absl::StrContains(name, "_")) {
+    errors.push_back(absl::StrCat(name, ": unknown flag; --help lists them"));
+    return;
+  }
+  std::optional<std::string> value;
+  if (field->cpp_type() == FieldDescriptor::CPPTYPE_BOOL) {
+    value = attached.value_or("true");
+  } else {
+    value = TakeValue(attached, arguments, index);
+  }
+  if (!value) {
+    errors.push_back(absl::StrCat(name, ": wants a value"));
+    return;
+  }
+  const absl::Status status = SetField(*value, *field, parsed.values);
+  if (!status.ok()) errors.push_back(absl::StrCat(name, ": ", status.message()));
+  parsed.fields.push_back(field_name);
+}
+
+void ReadConfigFile(const std::string& path, ConfigMessage& message,
+                    std::vector<std::string>& errors) {
+  constexpr std::size_t kMostBytes = 1U << 20;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  if (std::error_code error; file && std::filesystem::is_regular_file(path, error)) {
+    text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  } else {
+    errors.push_back(absl::StrCat("--config: cannot read \"", path, "\", wants a YAML file"));
+    return;
+  }
+  if (text.size() > kMostBytes) {
+    errors.push_back(absl::StrCat("--config: \"", path, "\" has ", text.size(),
+                                  " bytes, wants at most ", kMostBytes));
+    return;
+  }
+  const std::vector<std::string> found = FillFromYaml(text, path, message);
+  errors.insert(errors.end(), found.begin(), found.end());
+}
+
+std::chrono::nanoseconds ToChrono(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
+ServerConfig FromMessage(const ConfigMessage& message) {
+  ServerConfig config;
+  config.model_repository = message.model_repository();
+  if (message.has_grpc_address()) config.grpc_address = message.grpc_address();
+  if (message.has_http_address()) config.http_address = message.http_address();
+  if (message.has_metrics_address()) config.metrics_address = message.metrics_address();
+  config.repository_poll = ToChrono(message.repository_poll());
+  if (message.has_max_request_bytes()) config.max_request_bytes = message.max_request_bytes();
+  config.drain_delay = ToChrono(message.drain_delay());
+  config.state_directory = message.state_directory();
+  config.allow_management = message.allow_management();
+  config.workers = static_cast<int>(std::min<std::uint32_t>(message.workers(), kMostWorkers + 1));
+  return config;
+}
+
+void CheckAddresses(const ServerConfig& config, const Origins& origins,
+                    std::vector<std::string>& errors) {
+  struct Named {
+    const char* field;
+    const std::string& address;
+  };
+  const std::array<Named, 3> all = {{{"grpc_address", config.grpc_address},
+                                     {"http_address", config.http_address},
+                                     {"metrics_address", config.metrics_address}}};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const absl::Status status = CheckAddress(all[i].address);
+    if (!status.ok()) {
+      errors.push_back(absl::StrCat(origins.Of(all[i].field), ": ", status.message()));
+    }
+    if (absl::EndsWith(all[i].address, ":0")) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (all[i].address != all[j].address) continue;
+      errors.push_back(absl::StrCat(origins.Of(all[i].field), ": got \"", all[i].address,
+                                    "\", the address of ", FlagName(all[j].field),
+                                    " too, wants one of its own"));
+    }
+  }
+}
+
+void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
+  std::error_code error;
+  if (config.model_repository.empty()) {
+    errors.push_back("--model-repository: missing, wants the folder that holds the models");
+  } else if (!std::filesystem::is_directory(config.model_repository, error)) {
+    errors.push_back(absl::StrCat(origins.Of("model_repository"), ": got \"",
+                                  config.model_repository, "\", wants a folder that is there"));
+  }
+  CheckAddresses(config, origins, errors);
+  if (config.max_request_bytes < kLeastRequestBytes ||
+      config.max_request_bytes > kMostRequestBytes) {
+    errors.push_back(absl::StrCat(origins.Of("max_request_bytes"), ": got ",
+                                  config.max_request_bytes, ", wants ", kLeastRequestBytes, " to ",
+                                  kMostRequestBytes, " bytes"));
+  }
+  if (config.drain_delay > kLongestDelay) {
+    errors.push_back(
+        absl::StrCat(origins.Of("drain_delay"), ": got ",
+                     std::chrono::duration_cast<std::chrono::seconds>(config.drain_delay).count(),
+                     "s, wants at most ", std::chrono::seconds(kLongestDelay).count(), "s"));
+  }
+  if (config.workers > kMostWorkers) {
+    errors.push_back(absl::StrCat(origins.Of("workers"), ": wants 0 to ", kMostWorkers));
+  }
+}
+
+std::vector<std::string> Warnings(const ServerConfig& config, const Origins& origins) {
+  std::vector<std::string> warnings;
+  if (config.repository_poll.count() != 0) {
+    warnings.push_back(absl::StrCat(origins.Of("repository_poll"),
+                                    ": this release loads models at start only; restart it for new "
+                                    "versions"));
+  }
+  if (!config.state_directory.empty()) {
+    warnings.push_back(
+        absl::StrCat(origins.Of("state_directory"), ": this release keeps no state"));
+  }
+  if (config.allow_management) {
+    warnings.push_back(
+        absl::StrCat(origins.Of("allow_management"), ": this release has no management calls"));
+  }
+  return warnings;
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments) {
+  ParsedFlags parsed;
+  std::vector<std::string> errors;
+  for (std::size_t i = 0; i < arguments.size(); ++i) ParseArgument(arguments, i, parsed, errors);
+
+  CommandLine line;
+  line.action = parsed.action;
+  const bool only_prints =
+      line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion;
+  if (only_prints && errors.empty()) return line;
+
+  ConfigMessage message;
+  if (!parsed.config_file.empty()) ReadConfigFile(parsed.config_file, message, errors);
+  Origins origins(parsed.config_file);
+  for (const std::string& field : parsed.fields) {
+    origins.SetByFlag(field);
+    // Merging alone would add the parts of two durations.
+    message.GetReflection()->ClearField(&message, message.GetDescriptor()->FindFieldByName(field));
+  }
+  message.MergeFrom(parsed.values);
+  line.config = FromMessage(message);
+  Check(line.config, origins, errors);
+  if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
+  line.warnings = Warnings(line.config, origins);
+  return line;
+}
+
+std::string HelpText() {
+  std::string text =
+      "Serves quantized models over gRPC in the Open Inference Protocol.\n\n"
+      "Usage: octet-server --model-repository DIR [flags]\n\n"
+      "Example:\n"
+      "  octet-server --model-repository models/zoo/repository --grpc-address 127.0.0.1:8001\n\n"
+      "Flags (each but the last four is also a key of the configuration file, with _ for -):\n";
+  const auto add = [&text](const std::string& flag, const char* help) {
+    constexpr std::size_t kColumn = 32;
+    absl::StrAppend(&text, "  ", flag,
+                    std::string(flag.size() < kColumn ? kColumn - flag.size() : 1, ' '), help,
+                    "\n");
+  };
+  for (const Flag& flag : kFlags) {
+    add(absl::StrCat(FlagName(flag.field), *flag.value == '\0' ? "" : " ", flag.value), flag.help);
+  }
+  add("--config FILE.yaml", "configuration file; flags override it");
+  add("--check-config", "check flags and file, then end: 0 if all is well, else 2");
+  add("--version", "print the release");
+  add("--help", "print this");
+  absl::StrAppend(
+      &text,
+      "\nADDRESS is host:port (port 0: any free one) or unix:PATH. OCTET_KERNEL_SET forces a "
+      "kernel\n"
+      "set (reference, avx2, avx512vnni, amx). The first SIGTERM or SIGINT drains, a second ends.\n"
+      "Exit status: 0 stopped as asked, 1 it failed, 2 used wrongly.\n");
+  return text;
+}
+
+}  // namespace octet

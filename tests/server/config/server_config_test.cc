@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/config/server_config.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "proto/octet/config/v1/config.pb.h"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono_literals::operator""s;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ServerConfigTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / absl::StrCat("octet_server_config_", ::getpid());
+    fs::create_directories(folder_ / "models");
+    models_ = (folder_ / "models").string();
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string WriteConfig(const std::string& text) {
+    const fs::path path = folder_ / "octet.yaml";
+    std::ofstream(path) << text;
+    return path.string();
+  }
+  static absl::StatusOr<CommandLine> Parse(std::vector<std::string> arguments) {
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    return ParseCommandLine(pointers);
+  }
+  static std::string ErrorOf(std::vector<std::string> arguments) {
+    const absl::StatusOr<CommandLine> line = Parse(std::move(arguments));
+    return line.ok() ? "" : std::string(line.status().message());
+  }
+
+  fs::path folder_;
+  std::string models_;
+};
+
+TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
+  const absl::StatusOr<CommandLine> line = Parse({"--model-repository", models_});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->action, CommandLine::Action::kServe);
+  EXPECT_EQ(line->config.model_repository, models_);
+  EXPECT_EQ(line->config.grpc_address, "0.0.0.0:8001");
+  EXPECT_EQ(line->config.http_address, "0.0.0.0:8000");
+  EXPECT_EQ(line->config.metrics_address, "0.0.0.0:8002");
+  EXPECT_EQ(line->config.max_request_bytes, 64U << 20);
+  EXPECT_EQ(line->config.drain_delay, 0s);
+  EXPECT_EQ(line->config.workers, 0);
+  EXPECT_THAT(line->warnings, IsEmpty());
+}
+
+TEST_F(ServerConfigTest, TakesBothFormsOfFlags) {
+  const absl::StatusOr<CommandLine> line =
+      Parse({"--model-repository=" + models_, "--grpc-address", "unix:/tmp/x", "--drain-delay=2s",
+             "--max-request-bytes", "1MiB", "--workers", "2", "--http-address", "h:0",
+             "--metrics-address", "h:0"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->config.grpc_address, "unix:/tmp/x");
+  EXPECT_EQ(line->config.drain_delay, 2s);
+  EXPECT_EQ(line->config.max_request_bytes, 1U << 20);
+  EXPECT_EQ(line->config.workers, 2);
+}
+
+TEST_F(ServerConfigTest, AllErrorsComeAtOnceAndNameTheFlag) {
+  const std::string error =
+      ErrorOf({"--grpc-address", "x", "--drain-delay", "soon", "--bogus", "stray", "--workers"});
+  EXPECT_THAT(error, AllOf(HasSubstr("--grpc-address: got \"x\", wants host:port"),
+                           HasSubstr("--drain-delay: got \"soon\", wants a duration"),
+                           HasSubstr("--bogus: unknown flag"), HasSubstr("got \"stray\""),
+                           HasSubstr("--workers: wants a value"),
+                           HasSubstr("--model-repository: missing")));
+}
+
+TEST_F(ServerConfigTest, ValuesOutOfRangeAreRefused) {
+  EXPECT_THAT(ErrorOf({"--model-repository", models_ + "/none"}),
+              HasSubstr("--model-repository: got"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--max-request-bytes", "1"}),
+              HasSubstr("--max-request-bytes: got 1, wants 1024 to 2147483647 bytes"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--max-request-bytes", "4GiB"}),
+              HasSubstr("--max-request-bytes"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--drain-delay", "2h"}),
+              HasSubstr("--drain-delay: got 7200s, wants at most 3600s"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--workers", "4000000000"}),
+              HasSubstr("--workers: wants 0 to 1024"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--http-address", "0.0.0.0:8001"}),
+              HasSubstr("the address of --grpc-address too"));
+}
+
+TEST_F(ServerConfigTest, FlagsOverrideTheFile) {
+  const std::string file =
+      WriteConfig(absl::StrCat("model_repository: ", models_, "\ndrain_delay: 1.5s\nworkers: 7\n"));
+  const absl::StatusOr<CommandLine> line = Parse({"--config", file, "--drain-delay", "2s"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->config.drain_delay, 2s);
+  EXPECT_EQ(line->config.workers, 7);
+}
+
+TEST_F(ServerConfigTest, ErrorsOfTheFileNameFileAndKey) {
+  const std::string file = WriteConfig("grpc_adress: a:1\nhttp_address: nowhere\n");
+  const std::string error = ErrorOf({"--config=" + file, "--model-repository", models_});
+  EXPECT_THAT(error, HasSubstr(file + ":1: grpc_adress: unknown key"));
+  EXPECT_THAT(error, HasSubstr(file + ": http_address: got \"nowhere\""));
+  EXPECT_THAT(ErrorOf({"--config", folder_ / "none.yaml", "--model-repository", models_}),
+              HasSubstr("--config: cannot read"));
+  EXPECT_THAT(ErrorOf({"--config", folder_.string(), "--model-repository", models_}),
+              HasSubstr("--config: cannot read"));
+}
+
+TEST_F(ServerConfigTest, CheckConfigHelpAndVersion) {
+  EXPECT_EQ(Parse({"--check-config", "--model-repository", models_})->action,
+            CommandLine::Action::kCheckConfig);
+  EXPECT_EQ(Parse({"--help"})->action, CommandLine::Action::kHelp);
+  EXPECT_EQ(Parse({"--version"})->action, CommandLine::Action::kVersion);
+  EXPECT_THAT(ErrorOf({"--help", "--bogus"}), HasSubstr("--bogus"));
+}
+
+TEST_F(ServerConfigTest, ValuesWithoutEffectAreTakenWithAWarning) {
+  const absl::StatusOr<CommandLine> line =
+      Parse({"--model-repository", models_, "--repository-poll", "1s", "--allow-management",
+             "--state-directory", "/s"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->warnings.size(), 3U);
+  EXPECT_THAT(Parse({"--model-repository", models_, "--repository-poll", "0"})->warnings,
+              IsEmpty());
+}
+
+TEST(ServerConfigDocsTest, HelpAndDocsHaveEveryField) {
+  std::ifstream file(OCTET_SOURCE_DIR "/docs/configuration.md");
+  const std::string docs{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string help = HelpText();
+  const auto& type = *config::v1::ServerConfig::descriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const std::string& name = type.field(i)->name();
+    const std::string flag = absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
+    EXPECT_THAT(docs, HasSubstr(absl::StrCat("| `", name, "` | `", flag, "` |")));
+    EXPECT_THAT(help, HasSubstr(flag + " ")) << flag;
+  }
+}
+
+TEST(ServerConfigDocsTest, HelpFitsATerminal) {
+  for (absl::string_view line : absl::StrSplit(HelpText(), '\n')) EXPECT_LE(line.size(), 110U);
+}
+
+}  // namespace
+}  // namespace octet
