@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/activation.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "models/base/status_macros.h"
+#include "models/operators/function_step.h"
+#include "models/operators/fused_activation.h"
+#include "models/operators/node_checks.h"
+
+namespace octet {
+namespace {
+
+using Table = std::array<std::int8_t, 256>;
+
+// What each int8 value becomes, computed in float32.
+Table MakeTable(const kernels::KernelSet& kernels, const kernels::Activation& activation,
+                const TensorQuantization& input, const TensorQuantization& output) {
+  Table values;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(i) - 128);
+  }
+  std::array<float, 256> real{};
+  kernels.dequantize_s8(input.scale, input.zero_point, values, real);
+  kernels.activation_f32(activation, real, real);
+  Table table;
+  kernels.quantize_s8(output.scale, output.zero_point, real, table);
+  return table;
+}
+
+class ActivationOperator final : public Operator {
+ public:
+  [[nodiscard]] absl::string_view name() const override { return "Activation"; }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    const NodeInputs inputs(node, types, constants);
+    RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
+    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8}));
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
+    TensorType output = types[0];
+    if (activation.over_rows.has_value()) {
+      RETURN_IF_ERROR(inputs.CheckRank(0, "x", 2));
+      RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
+    }
+    if (output.data_type == DataType::kInt8) {
+      if (!output.quantization.has_value()) {
+        return InvalidNode(node, "input \"x\" is int8 without a quantization");
+      }
+      ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+    }
+    return OneOutput(node, std::move(output));
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
+    const kernels::KernelSet& kernels = context.kernels;
+    if (context.inputs[0].data_type == DataType::kInt8) {
+      const Table table = MakeTable(kernels, activation.elementwise, *context.inputs[0].quantization,
+                                    *context.outputs[0].quantization);
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":lookup_s8"),
+                      [&kernels, table](const StepArguments& arguments) {
+                        const auto size =
+                            static_cast<std::size_t>(NumElements(arguments.inputs[0].dims));
+                        kernels.lookup_s8(table, {arguments.inputs[0].as<std::int8_t>(), size},
+                                          {arguments.outputs[0].as<std::int8_t>(), size});
+                      });
+    }
+    return MakeStep(
+        absl::StrCat(std::string(kernels.name), ":activation_f32"),
+        [&kernels, activation](const StepArguments& arguments) {
+          const auto dims = arguments.inputs[0].dims;
+          const auto size = static_cast<std::size_t>(NumElements(dims));
+          const std::span<const float> in(arguments.inputs[0].as<float>(), size);
+          const std::span<float> out(arguments.outputs[0].as<float>(), size);
+          if (activation.over_rows.has_value()) {
+            const auto row_size = static_cast<std::size_t>(dims.back());
+            if (row_size == 0) return;
+            kernels.softmax_f32(*activation.over_rows,
+                                {.num_rows = size / row_size, .row_size = row_size}, in, out);
+            return;
+          }
+          kernels.activation_f32(activation.elementwise, in, out);
+        });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Operator> MakeActivation() {
+  return std::make_unique<const ActivationOperator>();
+}
+
+}  // namespace octet

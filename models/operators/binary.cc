@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/binary.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/kernel_set.h"
+#include "models/base/status_macros.h"
+#include "models/operators/broadcast.h"
+#include "models/operators/function_step.h"
+#include "models/operators/fused_activation.h"
+#include "models/operators/node_checks.h"
+#include "models/operators/quantized_arithmetic.h"
+
+namespace octet {
+namespace {
+
+using kernels::BinaryKind;
+
+kernels::BinaryShape MakeShape(const StepArguments& arguments) {
+  const BroadcastLoop<2> loop = MakeBroadcastLoop<2>(
+      arguments.outputs[0].dims, {arguments.inputs[0].dims, arguments.inputs[1].dims});
+  kernels::BinaryShape shape;
+  shape.rank = loop.rank;
+  for (std::size_t i = 0; i < loop.rank; ++i) {
+    const std::size_t from = loop.rank - 1 - i;
+    shape.dimensions[i] = static_cast<std::size_t>(loop.dims[from]);
+    shape.a_strides[i] = static_cast<std::size_t>(loop.strides[0][from]);
+    shape.b_strides[i] = static_cast<std::size_t>(loop.strides[1][from]);
+  }
+  return shape;
+}
+
+template <typename T, typename View>
+auto Elements(const View& view) {
+  return std::span(view.template as<T>(), static_cast<std::size_t>(NumElements(view.dims)));
+}
+
+class Binary final : public Operator {
+ public:
+  Binary(absl::string_view name, BinaryKind kind) : name_(name), kind_(kind) {}
+
+  [[nodiscard]] absl::string_view name() const override { return name_; }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    const NodeInputs inputs(node, types, constants);
+    RETURN_IF_ERROR(inputs.CheckCounts(2, 2));
+    RETURN_IF_ERROR(inputs.CheckDataType(0, "a", {DataType::kFloat32, DataType::kInt8}));
+    RETURN_IF_ERROR(inputs.CheckDataType(1, "b", {types[0].data_type}));
+    ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(node, inputs.shape(0), inputs.shape(1)));
+    TensorType output{types[0].data_type, std::move(shape), std::nullopt};
+    if (output.data_type == DataType::kFloat32) {
+      RETURN_IF_ERROR(ElementwiseActivationAttributes(node).status());
+      return OneOutput(node, std::move(output));
+    }
+    if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply) {
+      return UnimplementedNode(node, "int8 inputs");
+    }
+    if (!types[0].quantization.has_value() || !types[1].quantization.has_value()) {
+      return InvalidNode(node, "int8 inputs without a quantization");
+    }
+    ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
+    RETURN_IF_ERROR(StaticClipRange(node, activation, *output.quantization).status());
+    return OneOutput(node, std::move(output));
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    if (context.inputs[0].data_type == DataType::kInt8) return PrepareInt8(context);
+    ASSIGN_OR_RETURN(const kernels::Activation activation,
+                     ElementwiseActivationAttributes(context.node));
+    const kernels::KernelSet& kernels = context.kernels;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_f32"),
+                    [kind = kind_, activation, &kernels](const StepArguments& arguments) {
+                      kernels.binary_f32(kind, MakeShape(arguments), activation,
+                                         Elements<float>(arguments.inputs[0]),
+                                         Elements<float>(arguments.inputs[1]),
+                                         Elements<float>(arguments.outputs[0]));
+                    });
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<const Step>> PrepareInt8(const PrepareContext& context) const {
+    const TensorQuantization& a = *context.inputs[0].quantization;
+    const TensorQuantization& b = *context.inputs[1].quantization;
+    const TensorQuantization& out = *context.outputs[0].quantization;
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
+    ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(context.node, activation, out));
+    const kernels::BinaryS8Quantization quantization = {.a_scale = a.scale.value,
+                                                        .a_zero_point = a.zero_point.value,
+                                                        .b_scale = b.scale.value,
+                                                        .b_zero_point = b.zero_point.value,
+                                                        .out_scale = out.scale.value,
+                                                        .out_zero_point = out.zero_point.value,
+                                                        .lo = range.lo,
+                                                        .hi = range.hi};
+    const kernels::KernelSet& kernels = context.kernels;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_s8"),
+                    [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
+                      kernels.binary_s8(kind, MakeShape(arguments), quantization,
+                                        Elements<std::int8_t>(arguments.inputs[0]),
+                                        Elements<std::int8_t>(arguments.inputs[1]),
+                                        Elements<std::int8_t>(arguments.outputs[0]));
+                    });
+  }
+
+  const absl::string_view name_;
+  const BinaryKind kind_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Operator> MakeAdd() {
+  return std::make_unique<const Binary>("Add", BinaryKind::kAdd);
+}
+std::unique_ptr<const Operator> MakeDivide() {
+  return std::make_unique<const Binary>("Divide", BinaryKind::kDivide);
+}
+std::unique_ptr<const Operator> MakeMaximum() {
+  return std::make_unique<const Binary>("Maximum", BinaryKind::kMaximum);
+}
+std::unique_ptr<const Operator> MakeMinimum() {
+  return std::make_unique<const Binary>("Minimum", BinaryKind::kMinimum);
+}
+std::unique_ptr<const Operator> MakeMultiply() {
+  return std::make_unique<const Binary>("Multiply", BinaryKind::kMultiply);
+}
+std::unique_ptr<const Operator> MakePower() {
+  return std::make_unique<const Binary>("Power", BinaryKind::kPower);
+}
+std::unique_ptr<const Operator> MakeSubtract() {
+  return std::make_unique<const Binary>("Subtract", BinaryKind::kSubtract);
+}
+
+}  // namespace octet

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/fully_connected_weights.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "models/base/status_macros.h"
+
+namespace octet {
+namespace {
+
+using Input = FullyConnectedInput;
+
+absl::Status CheckGroups(const Node& node, const NodeInputs& inputs,
+                         const FullyConnectedForm& form) {
+  if (!inputs.Has(Input::kGroupIndex)) return absl::OkStatus();
+  const auto k = static_cast<std::int64_t>(form.k);
+  const bool is_float = inputs.type(Input::kGroupIndex).data_type == DataType::kFloat32;
+  if (form.group_size == 0) {
+    return InvalidNode(node, "got a \"group_index\" without the attribute \"group_size\"");
+  }
+  RETURN_IF_ERROR(inputs.CheckConstant(Input::kGroupIndex, "group_index",
+                                       is_float ? DataType::kFloat32 : DataType::kInt32,
+                                       std::array{k}));
+  const ConstantTensor& constant = *inputs.constant(Input::kGroupIndex);
+  std::vector<double> groups;
+  if (is_float) {
+    for (const float group : FloatElements(constant)) groups.push_back(group);
+  } else {
+    for (const std::int32_t group : Int32Elements(constant)) groups.push_back(group);
+  }
+  for (const double group : groups) {
+    if (!(group >= 0.0 && group < static_cast<double>(form.num_groups)) ||
+        group != std::floor(group)) {
+      return InvalidNode(node, "\"group_index\" holds ", group, ", wants whole numbers from 0 to ",
+                         form.num_groups - 1);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckIntegerWeight(const Node& node, const NodeInputs& inputs,
+                                const FullyConnectedForm& form) {
+  const auto n = static_cast<std::int64_t>(form.n);
+  const auto groups = static_cast<std::int64_t>(form.num_groups);
+  const Dims scale_dims = form.group_size == 0     ? Dims{n}
+                          : form.is_transposed ? Dims{n, groups}
+                                                   : Dims{groups, n};
+  if (!inputs.Has(Input::kScale)) {
+    return InvalidNode(node, "integer weights without a \"weight_scale\"");
+  }
+  RETURN_IF_ERROR(inputs.CheckScale(Input::kScale, "weight_scale", scale_dims));
+  if (inputs.Has(Input::kZeroPoint)) {
+    if (form.group_size == 0) {
+      return UnimplementedNode(node, "a \"weight_zero_point\" without groups");
+    }
+    RETURN_IF_ERROR(inputs.CheckDataType(Input::kZeroPoint, "weight_zero_point",
+                                         {DataType::kInt8, DataType::kUint8}));
+    RETURN_IF_ERROR(inputs.CheckConstant(Input::kZeroPoint, "weight_zero_point",
+                                         inputs.type(Input::kZeroPoint).data_type, scale_dims));
+  }
+  return CheckGroups(node, inputs, form);
+}
+
+absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
+                              const FullyConnectedForm& form) {
+  const DataType weight = inputs.type(Input::kWeight).data_type;
+  const bool is_int4 = weight == DataType::kInt4 || weight == DataType::kUint4;
+  if (form.is_float) {
+    for (const std::size_t i : {Input::kScale, Input::kZeroPoint, Input::kGroupIndex}) {
+      if (inputs.Has(i)) return InvalidNode(node, "float32 weights with input ", i);
+    }
+    if (form.group_size != 0) return InvalidNode(node, "float32 weights with a \"group_size\"");
+    if (form.quantization != ActivationQuantization::kNone) {
+      return UnimplementedNode(node, "float32 weights with quantized activations");
+    }
+    return absl::OkStatus();
+  }
+  if (form.quantization == ActivationQuantization::kNone) return absl::OkStatus();
+  if (inputs.Has(Input::kInputScale)) {
+    return UnimplementedNode(node, "an \"input_scale\" with quantized activations");
+  }
+  if (weight == DataType::kUint8) {
+    return UnimplementedNode(node, "uint8 weights with quantized activations");
+  }
+  if (form.group_size == 0) return absl::OkStatus();
+  if (form.quantization == ActivationQuantization::kStatic || !is_int4 ||
+      form.convention != kernels::ScaleConvention::kMultiply) {
+    return UnimplementedNode(node, "quantized activations with groups, but for int4 weights, "
+                                   "\"dynamic\" and \"multiply\"");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckActivationTypes(const Node& node, const NodeInputs& inputs,
+                                  const FullyConnectedForm& form) {
+  const bool is_static = form.quantization == ActivationQuantization::kStatic;
+  RETURN_IF_ERROR(inputs.CheckDataType(
+      Input::kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
+  if (is_static && !inputs.type(Input::kX).quantization.has_value()) {
+    return InvalidNode(node, "input \"x\" is int8 without a quantization");
+  }
+  RETURN_IF_ERROR(inputs.CheckRank(Input::kX, "x", 1));
+  if (inputs.shape(Input::kX).back() != Dim(static_cast<std::int64_t>(form.k))) {
+    return InvalidNode(node, "input \"x\" has shape ", ToString(inputs.shape(Input::kX), {}),
+                       ", wants ", form.k, " as its last dimension");
+  }
+  if (inputs.Has(Input::kBias)) {
+    RETURN_IF_ERROR(
+        inputs.CheckConstant(Input::kBias, "bias", is_static ? DataType::kInt32 : DataType::kFloat32,
+                             std::array{static_cast<std::int64_t>(form.n)}));
+  }
+  if (inputs.Has(Input::kInputScale)) {
+    RETURN_IF_ERROR(inputs.CheckScale(Input::kInputScale, "input_scale",
+                                      std::array{static_cast<std::int64_t>(form.k)}));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::size_t> GroupOfRow(const FullyConnectedForm& form,
+                                    const ConstantTensor& group_index) {
+  std::vector<std::size_t> groups;
+  groups.reserve(form.k);
+  if (group_index.data_type() == DataType::kFloat32) {
+    for (const float group : FloatElements(group_index)) {
+      groups.push_back(static_cast<std::size_t>(group));
+    }
+  } else {
+    for (const std::int32_t group : Int32Elements(group_index)) {
+      groups.push_back(static_cast<std::size_t>(group));
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+absl::StatusOr<FullyConnectedForm> CheckFullyConnected(const Node& node,
+                                                       const NodeInputs& inputs) {
+  RETURN_IF_ERROR(inputs.CheckCounts(2, Input::kCount));
+  RETURN_IF_ERROR(inputs.CheckDataType(Input::kWeight, "weight",
+                                       {DataType::kFloat32, DataType::kInt8, DataType::kInt4,
+                                        DataType::kUint4, DataType::kUint8}));
+  RETURN_IF_ERROR(inputs.CheckConstant(Input::kWeight, "weight"));
+  RETURN_IF_ERROR(inputs.CheckRank(Input::kWeight, "weight", 2, 2));
+  const Dims& dims = inputs.constant(Input::kWeight)->dims();
+  if (dims[0] < 1 || dims[1] < 1) {
+    return InvalidNode(node, "input \"weight\" has shape ", ToString(dims),
+                       ", wants dimensions of at least 1");
+  }
+  FullyConnectedForm form;
+  ASSIGN_OR_RETURN(form.is_transposed, FlagAttribute(node, "transpose_weight", false));
+  form.k = static_cast<std::size_t>(form.is_transposed ? dims[1] : dims[0]);
+  form.n = static_cast<std::size_t>(form.is_transposed ? dims[0] : dims[1]);
+  form.is_float = inputs.type(Input::kWeight).data_type == DataType::kFloat32;
+  ASSIGN_OR_RETURN(const std::int64_t group_size, IntAttribute(node, "group_size", 0, 0));
+  form.group_size = static_cast<std::size_t>(group_size);
+  if (form.group_size != 0) form.num_groups = (form.k + form.group_size - 1) / form.group_size;
+  ASSIGN_OR_RETURN(form.quantization, ActivationQuantizationAttribute(node));
+  ASSIGN_OR_RETURN(form.convention, ScaleConventionAttribute(node));
+  RETURN_IF_ERROR(CheckCombination(node, inputs, form));
+  RETURN_IF_ERROR(CheckActivationTypes(node, inputs, form));
+  if (!form.is_float) RETURN_IF_ERROR(CheckIntegerWeight(node, inputs, form));
+  return form;
+}
+
+std::optional<std::vector<std::uint32_t>> GroupOrder(const FullyConnectedForm& form,
+                                                     const ConstantTensor* group_index) {
+  if (group_index == nullptr || form.group_size == 0) return std::vector<std::uint32_t>();
+  const std::vector<std::size_t> groups = GroupOfRow(form, *group_index);
+  std::vector<std::uint32_t> order(form.k);
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&groups](std::uint32_t a, std::uint32_t b) {
+    return groups[a] < groups[b];
+  });
+  for (std::size_t p = 0; p < form.k; ++p) {
+    if (groups[order[p]] != p / form.group_size) return std::nullopt;
+  }
+  if (std::is_sorted(order.begin(), order.end())) order.clear();
+  return order;
+}
+
+absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyConnectedForm& form,
+                                                  std::span<const ConstantTensor* const> constants,
+                                                  std::span<const std::uint32_t> order) {
+  const ConstantTensor& weight = *constants[Input::kWeight];
+  IntegerWeights result;
+  result.bits = BitWidth(weight.data_type()) == 4 ? 4 : 8;
+  result.layout = form.is_transposed ? kernels::WeightLayout::kOutputMajor
+                                     : kernels::WeightLayout::kInputMajor;
+  std::vector<std::int8_t> values = UnpackWeights(weight);
+  if (order.empty()) {
+    result.values = std::move(values);
+  } else {
+    result.values.resize(values.size());
+    for (std::size_t p = 0; p < form.k; ++p) {
+      for (std::size_t j = 0; j < form.n; ++j) {
+        if (form.is_transposed) {
+          result.values[j * form.k + p] = values[j * form.k + order[p]];
+        } else {
+          result.values[p * form.n + j] = values[order[p] * form.n + j];
+        }
+      }
+    }
+  }
+  // Scales are stored [n, groups] beside a transposed weight; kernels want [groups, n].
+  const auto source_index = [&form](std::size_t group, std::size_t j) {
+    return form.is_transposed && form.group_size != 0 ? j * form.num_groups + group
+                                                      : group * form.n + j;
+  };
+  const std::vector<float> scale = FloatElements(*constants[Input::kScale]);
+  result.scale.resize(scale.size());
+  const std::size_t num_groups = form.group_size == 0 ? 1 : form.num_groups;
+  for (std::size_t g = 0; g < num_groups; ++g) {
+    for (std::size_t j = 0; j < form.n; ++j) {
+      result.scale[g * form.n + j] = scale[source_index(g, j)];
+    }
+  }
+  const std::int32_t shift = WeightShift(weight.data_type());
+  const ConstantTensor* zero_point =
+      Input::kZeroPoint < constants.size() ? constants[Input::kZeroPoint] : nullptr;
+  if (zero_point == nullptr) {
+    if (shift != 0) result.zero_point.assign(scale.size(), static_cast<std::int8_t>(-shift));
+    return result;
+  }
+  result.zero_point.resize(scale.size());
+  for (std::size_t g = 0; g < num_groups; ++g) {
+    for (std::size_t j = 0; j < form.n; ++j) {
+      const auto byte =
+          std::to_integer<std::uint8_t>(zero_point->bytes()[source_index(g, j)]);
+      const std::int32_t value = zero_point->data_type() == DataType::kInt8
+                                     ? static_cast<std::int8_t>(byte)
+                                     : static_cast<std::int32_t>(byte);
+      if (value - shift < -128 || value - shift > 127) {
+        return InvalidNode(node, "\"weight_zero_point\" holds ", value, " for ",
+                           DataTypeName(weight.data_type()), " weights, wants ", shift - 128,
+                           " to ", shift + 127);
+      }
+      result.zero_point[g * form.n + j] = static_cast<std::int8_t>(value - shift);
+    }
+  }
+  return result;
+}
+
+std::vector<float> DequantizedWeights(const FullyConnectedForm& form,
+                                      const IntegerWeights& unordered,
+                                      const ConstantTensor& group_index) {
+  const std::vector<std::size_t> groups = GroupOfRow(form, group_index);
+  std::vector<float> weights(form.k * form.n);
+  for (std::size_t p = 0; p < form.k; ++p) {
+    for (std::size_t j = 0; j < form.n; ++j) {
+      const std::size_t at = groups[p] * form.n + j;
+      const std::int32_t zero_point =
+          unordered.zero_point.empty() ? 0 : std::int32_t{unordered.zero_point[at]};
+      const std::size_t from = form.is_transposed ? j * form.k + p : p * form.n + j;
+      const auto difference = static_cast<float>(unordered.values[from] - zero_point);
+      weights[p * form.n + j] = form.convention == kernels::ScaleConvention::kReciprocal
+                                    ? difference / unordered.scale[at]
+                                    : difference * unordered.scale[at];
+    }
+  }
+  return weights;
+}
+
+}  // namespace octet

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/quantized_arithmetic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/operators/node_checks.h"
+
+namespace octet {
+
+absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(
+      const std::string name,
+      NameAttribute(node, "activation_quantization", "none", {"none", "dynamic", "static"}));
+  if (name == "dynamic") return ActivationQuantization::kDynamic;
+  if (name == "static") return ActivationQuantization::kStatic;
+  return ActivationQuantization::kNone;
+}
+
+absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const std::string name, NameAttribute(node, "scale_convention", "reciprocal",
+                                                         {"reciprocal", "multiply"}));
+  return name == "multiply" ? kernels::ScaleConvention::kMultiply
+                            : kernels::ScaleConvention::kReciprocal;
+}
+
+absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node) {
+  ASSIGN_OR_RETURN(const std::int64_t range, IntAttribute(node, "dynamic_range", 127, 1));
+  if (range > 127) {
+    return InvalidNode(node, "attribute \"dynamic_range\" is ", range, ", wants 1 to 127");
+  }
+  ASSIGN_OR_RETURN(const float epsilon, FloatAttribute(node, "dynamic_epsilon", 1e-7));
+  if (epsilon < 0.0F) {
+    return InvalidNode(node, "attribute \"dynamic_epsilon\" is ", epsilon, ", wants 0 or more");
+  }
+  kernels::RowQuantizeSpec spec;
+  spec.range = static_cast<std::int32_t>(range);
+  spec.epsilon = epsilon;
+  return spec;
+}
+
+absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape) {
+  TensorType type{DataType::kFloat32, std::move(shape), std::nullopt};
+  if (node.attributes.find("output_scale") == node.attributes.end()) return type;
+  ASSIGN_OR_RETURN(type.quantization, QuantizationAttributes(node, "output_"));
+  type.data_type = DataType::kInt8;
+  return type;
+}
+
+absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivation& activation,
+                                          const TensorQuantization& output) {
+  using kernels::ActivationKind;
+  ClipRange range;
+  if (activation.is_linear()) return range;
+  const kernels::Activation& elementwise = activation.elementwise;
+  const bool is_relu = elementwise.kind == ActivationKind::kRelu;
+  const bool is_plain_relu = is_relu && elementwise.alpha == 0.0F && elementwise.threshold == 0.0F;
+  if (activation.over_rows.has_value() ||
+      (!is_plain_relu && elementwise.kind != ActivationKind::kRelu6)) {
+    return UnimplementedNode(node, "an int8 result with an activation that is not linear, relu or "
+                                   "relu6");
+  }
+  const std::int32_t zero_point = output.zero_point.value;
+  range.lo = std::max(range.lo, zero_point);
+  const float most = is_relu ? elementwise.beta : 6.0F;
+  if (most < 0.0F) return InvalidNode(node, "a relu with the greatest value ", most);
+  const float top = std::nearbyint(most / output.scale.value) + static_cast<float>(zero_point);
+  if (top < static_cast<float>(range.hi)) range.hi = static_cast<std::int32_t>(top);
+  return range;
+}
+
+std::int32_t WeightShift(DataType data_type) { return data_type == DataType::kUint8 ? 128 : 0; }
+
+namespace {
+
+// `packed` holds runs along `axis`, two values a byte, each run padded to a whole byte.
+std::vector<std::int8_t> UnpackNibbles(const ConstantTensor& weights) {
+  const Dims& dims = weights.dims();
+  const std::size_t axis = weights.packed_axis() < 0 ? dims.size() - 1
+                                                     : static_cast<std::size_t>(
+                                                           weights.packed_axis());
+  std::size_t outer = 1;
+  std::size_t inner = 1;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (i < axis) outer *= static_cast<std::size_t>(dims[i]);
+    if (i > axis) inner *= static_cast<std::size_t>(dims[i]);
+  }
+  const auto length = static_cast<std::size_t>(dims[axis]);
+  const std::size_t packed_length = (length + 1) / 2;
+  const bool is_signed = weights.data_type() == DataType::kInt4;
+  const auto* packed = reinterpret_cast<const std::uint8_t*>(weights.bytes().data());
+  std::vector<std::int8_t> values(outer * length * inner);
+  for (std::size_t o = 0; o < outer; ++o) {
+    for (std::size_t p = 0; p < length; ++p) {
+      const std::size_t from = (o * packed_length + p / 2) * inner;
+      std::int8_t* to = values.data() + (o * length + p) * inner;
+      for (std::size_t i = 0; i < inner; ++i) {
+        const int nibble = p % 2 == 0 ? packed[from + i] & 0xF : packed[from + i] >> 4;
+        to[i] = static_cast<std::int8_t>(is_signed ? (nibble ^ 8) - 8 : nibble);
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::int8_t> UnpackWeights(const ConstantTensor& weights) {
+  if (weights.data_type() == DataType::kInt4 || weights.data_type() == DataType::kUint4) {
+    if (weights.dims().empty()) return {};
+    return UnpackNibbles(weights);
+  }
+  const std::span<const std::byte> bytes = weights.bytes();
+  std::vector<std::int8_t> values(bytes.size());
+  const std::int32_t shift = WeightShift(weights.data_type());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    // Modulo 256, subtracting 128 moves [0, 255] to [-128, 127].
+    values[i] = static_cast<std::int8_t>(std::to_integer<std::int32_t>(bytes[i]) - shift);
+  }
+  return values;
+}
+
+std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant) {
+  std::vector<std::int32_t> elements(constant.bytes().size() / sizeof(std::int32_t));
+  if (!elements.empty()) {
+    std::memcpy(elements.data(), constant.bytes().data(), elements.size() * sizeof(std::int32_t));
+  }
+  return elements;
+}
+
+absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
+                                                         const FusedActivation& activation,
+                                                         const ConstantTensor* scale,
+                                                         const ConstantTensor* bias) {
+  IntegerEpilogue result;
+  result.epilogue_.kind = kernels::EpilogueKind::kDynamic;
+  result.epilogue_.activation = activation.elementwise;
+  ASSIGN_OR_RETURN(result.epilogue_.convention, ScaleConventionAttribute(node));
+  if (scale != nullptr) result.scale_ = FloatElements(*scale);
+  if (bias != nullptr) result.bias_f32_ = FloatElements(*bias);
+  return result;
+}
+
+absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(const Node& node,
+                                                        const FusedActivation& activation,
+                                                        const TensorQuantization& input,
+                                                        const TensorType& output,
+                                                        const ConstantTensor& scale,
+                                                        const ConstantTensor* bias) {
+  IntegerEpilogue result;
+  const bool is_int8 = output.quantization.has_value();
+  result.epilogue_.kind =
+      is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
+  ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
+  const double output_scale = is_int8 ? static_cast<double>(output.quantization->scale.value) : 1.0;
+  for (const float element : FloatElements(scale)) {
+    const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
+                                    ? 1.0 / static_cast<double>(element)
+                                    : static_cast<double>(element);
+    const auto multiplier = static_cast<float>(static_cast<double>(input.scale.value) *
+                                               weight_scale / output_scale);
+    if (!std::isfinite(multiplier)) {
+      return InvalidNode(node, "scales ", input.scale.value, ", ", element, " and ", output_scale,
+                         " give a multiplier that is not finite");
+    }
+    result.multiplier_.push_back(multiplier);
+  }
+  if (bias != nullptr) result.bias_s32_ = Int32Elements(*bias);
+  if (!is_int8) {
+    result.epilogue_.activation = activation.elementwise;
+    return result;
+  }
+  ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(node, activation, *output.quantization));
+  result.epilogue_.lo = range.lo;
+  result.epilogue_.hi = range.hi;
+  result.epilogue_.out_zero_point = output.quantization->zero_point;
+  return result;
+}
+
+kernels::Epilogue IntegerEpilogue::View() const {
+  kernels::Epilogue epilogue = epilogue_;
+  epilogue.weight_scale = scale_;
+  epilogue.bias_f32 = bias_f32_;
+  epilogue.bias_s32 = bias_s32_;
+  epilogue.multiplier = multiplier_;
+  return epilogue;
+}
+
+}  // namespace octet
