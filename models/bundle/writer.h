@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "models/bundle/bundle.h"
+#include "models/bundle/variable_order.h"
 
 namespace octet {
 
@@ -16,6 +17,8 @@ struct WriteOptions {
     kReplace,  // only a bundle is ever replaced, never another file or folder
   };
   IfExists if_exists = IfExists::kRefuse;
+  // The layer classes known; null: BuiltInLayerOrders().
+  const LayerOrders* layer_orders = nullptr;
 };
 
 // Writes `bundle` to `path`: an uncompressed zip file if the name ends in ".octet", else a
