@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an operator must answer: the type of its outputs, and how one use of it is prepared from
+// kernels.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "models/graph/graph.h"
+#include "models/tensor/shape.h"
+#include "models/tensor/tensor.h"
+
+namespace octet {
+
+namespace kernels {
+struct KernelSet;
+}  // namespace kernels
+
+// What a step gets for one batch. All views are concrete; outputs have the sizes that the
+// operator's type rule gives for them.
+struct StepArguments {
+  std::span<const TensorView> inputs;  // by the node's input index; data is null for an absent one
+  std::span<const MutableTensorView> outputs;
+  std::span<std::byte> scratch;  // 64-byte aligned, at least ScratchByteSize() bytes
+};
+
+// One node, prepared for one kernel set: packed weights and chosen kernels.
+// Thread safety: immutable; any number of threads may run it at once, each with its own arguments.
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  // Bytes of scratch that Run needs for inputs of these dimensions (by input index).
+  [[nodiscard]] virtual std::size_t ScratchByteSize(std::span<const TensorView> inputs) const {
+    static_cast<void>(inputs);
+    return 0;
+  }
+
+  // Computes the outputs. Allocates nothing, takes no lock, cannot fail.
+  virtual void Run(const StepArguments& arguments) const = 0;
+
+  // Which kernel runs, for people: "avx2:fully_connected_s8s8", "onednn:jit:avx2".
+  [[nodiscard]] virtual std::string kernel_name() const = 0;
+
+  // Bytes held for packed weights.
+  [[nodiscard]] virtual std::size_t packed_byte_size() const { return 0; }
+};
+
+// What Prepare is given.
+struct PrepareContext {
+  const Node& node;
+  std::span<const TensorType> inputs;   // by input index; a default TensorType for an absent one
+  std::span<const TensorType> outputs;
+  // The constant behind each input, null for an activation or an absent one.
+  std::span<const ConstantTensor* const> constants;
+  const kernels::KernelSet& kernels;
+  std::int64_t max_rows;  // the most rows a batch will have
+};
+
+class Operator {
+ public:
+  virtual ~Operator() = default;
+
+  [[nodiscard]] virtual absl::string_view name() const = 0;
+
+  // The types of the node's outputs. The gate for hostile graphs: it checks the number of inputs,
+  // their types and shapes and every attribute. `constants` is as in PrepareContext.
+  // Returns INVALID_ARGUMENT naming the node, what it got and what it wants; UNIMPLEMENTED for a
+  // combination that we do not have.
+  [[nodiscard]] virtual absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> inputs,
+      std::span<const ConstantTensor* const> constants) const = 0;
+
+  // Packs weights and chooses kernels. Called at load, after InferOutputs succeeded.
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const = 0;
+
+  // Whether output 0 holds the very bytes of input 0 (Reshape), so that both may share memory and
+  // the step be left out.
+  [[nodiscard]] virtual bool IsReinterpretation() const { return false; }
+};
+
+}  // namespace octet
