@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,8 @@
 #include "absl/strings/string_view.h"
 
 #include "models/base/mutex.h"
-#include "models/graph/operator_registry.h"
-#include "models/runtime/executable.h"
 #include "server/metrics/metrics.h"
+#include "server/repository/bundle_loader.h"
 #include "server/repository/model_version.h"
 
 namespace octet {
@@ -39,22 +39,15 @@ struct IndexEntry {
 // Thread safety: any thread may call any const method at any time.
 class ModelRepository {
  public:
-  struct Options {
-    std::string path;
-    CompileOptions compile;
-    std::string kernel_set_name;  // of `kernels`, for people
-  };
-
-  // All references are borrowed for as long as the repository and its handles live.
-  ModelRepository(Options options, const OperatorRegistry& operators,
-                  const kernels::KernelSet& kernels, Metrics& metrics);
+  // `loader` is borrowed for as long as the repository lives.
+  ModelRepository(std::string path, const BundleLoader& loader, Metrics& metrics);
 
   // Loads every bundle: read, verify, compile, self-test, warm-up. A bundle that fails is
   // quarantined: it stays in the index with its reason, and the others serve. `on_outcome`, where
-  // given, hears of each version; `keep_going` is asked before each. Called once.
-  // Returns NOT_FOUND if the folder is not there or cannot be read, CANCELLED if `keep_going` said
+  // given, hears of each version as it comes; `keep_going` is asked before each. Called once.
+  // Returns NOT_FOUND or UNAVAILABLE if the folder cannot be listed, CANCELLED if `keep_going` said
   // no; never an error for a bad bundle.
-  absl::Status LoadAll(const std::function<void(const IndexEntry&)>& on_outcome = nullptr,
+  absl::Status LoadAll(const std::function<void(const LoadOutcome&)>& on_outcome = nullptr,
                        const std::function<bool()>& keep_going = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -76,12 +69,13 @@ class ModelRepository {
     ModelHandle handle;  // null: quarantined
     std::string reason;
   };
-  // By version; version 0 stands for a folder without bundles.
+  // Ascending; version 0 stands for a folder without bundles.
   using Versions = std::map<std::int64_t, Slot>;
 
-  const Options options_;
-  const OperatorRegistry& operators_;
-  const kernels::KernelSet& kernels_;
+  void Keep(std::int64_t version, const LoadOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::string path_;
+  const BundleLoader& loader_;
   Metrics& metrics_;
 
   mutable Mutex mutex_;

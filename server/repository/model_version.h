@@ -25,7 +25,7 @@ struct ModelVersion {
   std::string digest;          // identifies the bundle
   std::vector<std::string> class_labels;
   std::shared_ptr<const Executable> executable;  // its inputs() and outputs() are the signature
-  std::vector<EvaluationFigure> evaluations;  // recorded for just this bundle
+  std::vector<EvaluationFigure> evaluations;     // recorded for just this bundle
   std::chrono::nanoseconds load_time{0};
   std::shared_ptr<ModelMetrics> metrics;
 };

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether an executable computes what its bundle says it must, on this machine's kernels.
+
+#pragma once
+
+#include <span>
+
+#include "absl/status/status.h"
+
+#include "models/runtime/session.h"
+#include "models/tensor/tensor.h"
+
+namespace octet {
+
+// Runs `session` on `inputs` and compares with `expected`, both in the signature's order: integers
+// and booleans must be equal, floats lie within `tolerance` times the largest |expected| of their
+// output. A NaN is equal to a NaN only.
+//
+// Returns FAILED_PRECONDITION naming the first output and element that differ, with both values;
+// INVALID_ARGUMENT if the vectors do not fit the signature; UNIMPLEMENTED for 16-bit float and
+// 4-bit outputs.
+absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
+                         std::span<const Tensor> expected, double tolerance);
+
+}  // namespace octet

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/repository/bundle_loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/bundle/bundle.h"
+#include "models/bundle/evaluation.h"
+#include "models/bundle/reader.h"
+#include "models/runtime/self_test.h"
+#include "models/runtime/session.h"
+#include "models/tensor/shape.h"
+
+namespace octet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Runs one row of zeros, so that the first request finds weights in memory and code in the caches.
+// Models with further open dimensions are warmed up by their self-test alone: no length is known to
+// be right for them.
+absl::Status WarmUp(Session& session) {
+  const Executable& executable = session.executable();
+  std::vector<Tensor> inputs;
+  std::vector<TensorView> views;
+  inputs.reserve(executable.inputs().size());
+  for (const TensorSignature& input : executable.inputs()) {
+    Dims dims;
+    for (const Dim& dim : input.type.shape) {
+      if (!dim.is_constant() && !(dim.symbol() == kRows)) return absl::OkStatus();
+      const std::int64_t one_row[] = {1};
+      dims.push_back(dim.is_constant() ? dim.value() : dim.Evaluate(one_row));
+    }
+    inputs.emplace_back(input.type.data_type, std::move(dims));
+    views.push_back(inputs.back().view());
+  }
+  std::vector<Dims> output_dims;
+  RETURN_IF_ERROR(session.OutputDims(views, output_dims));
+  std::vector<Tensor> outputs;
+  std::vector<MutableTensorView> output_views;
+  outputs.reserve(output_dims.size());
+  for (std::size_t i = 0; i < output_dims.size(); ++i) {
+    outputs.emplace_back(executable.outputs()[i].type.data_type, output_dims[i]);
+    output_views.push_back(outputs.back().mutable_view());
+  }
+  return session.Run(views, output_views);
+}
+
+// What was measured on just this bundle; what was not, or cannot be read, becomes a warning.
+std::vector<EvaluationFigure> ReadFigures(const std::string& path, const std::string& digest,
+                                          std::vector<std::string>& warnings) {
+  std::vector<EvaluationFigure> figures;
+  const absl::StatusOr<std::vector<Evaluation>> evaluations = ReadEvaluations(path);
+  if (!evaluations.ok()) {
+    warnings.emplace_back(evaluations.status().message());
+    return figures;
+  }
+  for (const Evaluation& evaluation : *evaluations) {
+    if (evaluation.bundle_digest != digest) {
+      warnings.push_back(absl::StrCat(path, ": the evaluation on \"", evaluation.data_set,
+                                      "\" was made with another bundle; evaluate this one"));
+      continue;
+    }
+    figures.push_back({evaluation.data_set, evaluation.samples, evaluation.top1_accuracy});
+  }
+  return figures;
+}
+
+}  // namespace
+
+const char* RemedyFor(const LoadOutcome& outcome) {
+  if (outcome.step == LoadStep::kSelfTest) {
+    return "this CPU's kernels do not compute what the bundle expects: rebuild the bundle, try "
+           "OCTET_KERNEL_SET=reference, and report it";
+  }
+  switch (outcome.status.code()) {
+    case absl::StatusCode::kDataLoss:
+      return "the bundle is damaged: rebuild it, or copy it again";
+    case absl::StatusCode::kUnimplemented:
+      return "use a newer octet-server, or rebuild the bundle without what this one lacks";
+    case absl::StatusCode::kFailedPrecondition:
+      return "serve it on a machine that has what it needs, or rebuild it for this one";
+    case absl::StatusCode::kNotFound:
+      return "put the bundle there, or remove the folder";
+    case absl::StatusCode::kResourceExhausted:
+      return "give the server more memory, or serve fewer models";
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnavailable:
+      return "make it readable for the server's user, then restart";
+    default:
+      return "`octet inspect` shows what is in it; rebuild the bundle";
+  }
+}
+
+BundleLoader::BundleLoader(Options options, const OperatorRegistry& operators,
+                           const kernels::KernelSet& kernels, Metrics& metrics)
+    : options_(std::move(options)), operators_(operators), kernels_(kernels), metrics_(metrics) {}
+
+LoadOutcome BundleLoader::Load(const std::string& name, std::int64_t version,
+                               const std::string& path) const {
+  LoadOutcome outcome;
+  outcome.name = name;
+  outcome.version = absl::StrCat(version);
+  auto loaded = std::make_shared<ModelVersion>();
+  loaded->name = name;
+  loaded->version = version;
+  loaded->version_string = outcome.version;
+  outcome.status = LoadInto(path, *loaded, outcome);
+  if (!outcome.status.ok()) {
+    metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
+    return outcome;
+  }
+  loaded->metrics =
+      metrics_.AddModel({loaded->name, loaded->version_string, loaded->precision},
+                        {.kernel_set = loaded->kernel_set,
+                         .digest = loaded->digest,
+                         .load_seconds = std::chrono::duration<double>(loaded->load_time).count(),
+                         .evaluations = loaded->evaluations});
+  outcome.handle = std::move(loaded);
+  return outcome;
+}
+
+absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& version,
+                                    LoadOutcome& outcome) const {
+  const Clock::time_point start = Clock::now();
+  outcome.step = LoadStep::kRead;
+  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(path));
+
+  outcome.step = LoadStep::kCompile;
+  ASSIGN_OR_RETURN(version.executable, Executable::Compile(std::move(bundle.graph), operators_,
+                                                           kernels_, options_.compile));
+  Arena arena;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
+                   Session::Create(version.executable, arena));
+
+  outcome.step = LoadStep::kSelfTest;
+  if (bundle.self_test) {
+    RETURN_IF_ERROR(RunSelfTest(*session, bundle.self_test->inputs, bundle.self_test->outputs,
+                                bundle.self_test->tolerance));
+  } else {
+    outcome.warnings.push_back(absl::StrCat(path, ": has no self-test"));
+  }
+
+  outcome.step = LoadStep::kWarmUp;
+  RETURN_IF_ERROR(WarmUp(*session));
+
+  version.precision = std::move(bundle.precision);
+  version.kernel_set = options_.kernel_set_name;
+  version.digest = std::move(bundle.digest);
+  version.class_labels = std::move(bundle.class_labels);
+  version.evaluations = ReadFigures(path, version.digest, outcome.warnings);
+  version.load_time = Clock::now() - start;
+  return absl::OkStatus();
+}
+
+}  // namespace octet

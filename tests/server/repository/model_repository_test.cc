@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/repository/model_repository.h"
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "kernels/kernel_set.h"
+#include "models/bundle/evaluation.h"
+#include "models/bundle/reader.h"
+#include "models/bundle/writer.h"
+#include "models/operators/operators.h"
+#include "tests/support/small_bundle.h"
+
+namespace octet {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A bundle whose self-test says what it computes: rows of zeros give the bias of its last layer.
+Bundle RightBundle() {
+  Bundle bundle = testing::SmallBundle();
+  const std::span<float> outputs = bundle.self_test->outputs[0].as<float>();
+  for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = i % 2 == 0 ? 0.5F : -0.25F;
+  return bundle;
+}
+
+Bundle WrongBundle() {
+  Bundle bundle = RightBundle();
+  bundle.self_test->outputs[0].as<float>()[3] = 7.0F;
+  return bundle;
+}
+
+class ModelRepositoryTest : public ::testing::Test {
+ protected:
+  ModelRepositoryTest()
+      : operators_(BuiltInOperators()),
+        metrics_({.num_workers = 1, .server_version = "test"}),
+        loader_({.kernel_set_name = "reference"}, operators_, *kernels::FindKernelSet("reference"),
+                metrics_),
+        repository_(root_ / "", loader_, metrics_) {}
+
+  void Write(const Bundle& bundle, const std::string& path) {
+    const absl::Status status = WriteBundle(bundle, root_ / path);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  std::string ReasonOf(const std::string& name, const std::string& version) {
+    for (const IndexEntry& entry : repository_.Index()) {
+      if (entry.name == name && entry.version == version) return entry.reason;
+    }
+    return "no such entry";
+  }
+
+  testing::TemporaryDirectory root_;
+  OperatorRegistry operators_;
+  Metrics metrics_;
+  BundleLoader loader_;
+  ModelRepository repository_;
+};
+
+TEST_F(ModelRepositoryTest, NewestVersionServesUnlessOneIsNamed) {
+  Write(RightBundle(), "m/2");
+  Write(RightBundle(), "m/10.octet");
+  ASSERT_TRUE(repository_.LoadAll().ok());
+  const auto newest = repository_.Find("m", "");
+  ASSERT_TRUE(newest.ok()) << newest.status();
+  EXPECT_EQ((*newest)->version, 10);
+  const auto named = repository_.Find("m", "2");
+  ASSERT_TRUE(named.ok());
+  EXPECT_EQ((*named)->version_string, "2");
+  EXPECT_EQ((*named)->precision, "int4");
+  EXPECT_EQ((*named)->kernel_set, "reference");
+  EXPECT_EQ((*named)->class_labels, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ((*named)->digest.size(), 64U);
+  ASSERT_EQ((*named)->executable->inputs().size(), 1U);
+  EXPECT_EQ((*named)->executable->inputs()[0].name, "x");
+  EXPECT_EQ(repository_.ReadyVersions().size(), 2U);
+}
+
+TEST_F(ModelRepositoryTest, BadBundleIsQuarantinedAndOthersServe) {
+  Write(RightBundle(), "good/1");
+  Write(RightBundle(), "damaged/1");
+  std::filesystem::resize_file(root_ / "damaged/1/manifest.json", 10);
+  Write(WrongBundle(), "wrong/1");
+  std::vector<std::string> refused;
+  ASSERT_TRUE(repository_
+                  .LoadAll([&refused](const LoadOutcome& outcome) {
+                    if (!outcome.handle) refused.push_back(outcome.name);
+                  })
+                  .ok());
+  EXPECT_EQ(refused, (std::vector<std::string>{"damaged", "wrong"}));
+  EXPECT_TRUE(repository_.Find("good", "").ok());
+  const auto wrong = repository_.Find("wrong", "");
+  EXPECT_EQ(wrong.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(wrong.status().message()),
+              HasSubstr("self-test: output \"y\" element 3: got -0.25, wants 7"));
+  EXPECT_THAT(ReasonOf("damaged", "1"), HasSubstr("read: "));
+  EXPECT_EQ(ReasonOf("good", "1"), "");
+  const std::string scrape = metrics_.Scrape();
+  EXPECT_THAT(scrape, HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 1\n"));
+  EXPECT_THAT(scrape, HasSubstr("octet_model_load_failures_total{reason=\"read\"} 1\n"));
+  EXPECT_THAT(scrape, HasSubstr("octet_models_loaded 1\n"));
+}
+
+TEST_F(ModelRepositoryTest, OlderVersionServesWhereTheNewestIsBad) {
+  Write(RightBundle(), "m/1");
+  Write(WrongBundle(), "m/2");
+  ASSERT_TRUE(repository_.LoadAll().ok());
+  EXPECT_EQ((*repository_.Find("m", ""))->version, 1);
+  EXPECT_EQ(repository_.Find("m", "2").status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ModelRepositoryTest, UnknownNamesAndVersions) {
+  Write(RightBundle(), "m/1");
+  std::filesystem::create_directories(root_ / "empty");
+  ASSERT_TRUE(repository_.LoadAll().ok());
+  EXPECT_EQ(repository_.Find("n", "").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(repository_.Find("m", "3").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(repository_.Find("m", "99999999999999999999").status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(repository_.Find("m", "latest").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(repository_.Find("m", "-1").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(repository_.Find("empty", "").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(repository_.Find("empty", "3").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(repository_.Find(std::string(1000, '\n'), "").status().message()),
+              Not(HasSubstr("\n")));
+}
+
+TEST_F(ModelRepositoryTest, EvaluationCountsForItsOwnBundleOnly) {
+  Write(RightBundle(), "m/1");
+  const auto bundle = ReadBundle(root_ / "m/1");
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  ASSERT_TRUE(RecordEvaluation(root_ / "m/1", {.data_set = "digits",
+                                               .samples = 360,
+                                               .top1_accuracy = 0.975,
+                                               .bundle_digest = bundle->digest})
+                  .ok());
+  ASSERT_TRUE(RecordEvaluation(root_ / "m/1", {.data_set = "other",
+                                               .samples = 10,
+                                               .top1_accuracy = 0.5,
+                                               .bundle_digest = std::string(64, '0')})
+                  .ok());
+  std::vector<std::string> warnings;
+  ASSERT_TRUE(
+      repository_.LoadAll([&warnings](const LoadOutcome& outcome) { warnings = outcome.warnings; })
+          .ok());
+  EXPECT_EQ(warnings.size(), 1U);
+  const auto handle = repository_.Find("m", "1");
+  ASSERT_TRUE(handle.ok());
+  ASSERT_EQ((*handle)->evaluations.size(), 1U);
+  EXPECT_EQ((*handle)->evaluations[0].dataset, "digits");
+  EXPECT_THAT(metrics_.Scrape(), HasSubstr("dataset=\"digits\"} 0.975\n"));
+}
+
+TEST_F(ModelRepositoryTest, LoadingStopsWhenAsked) {
+  Write(RightBundle(), "m/1");
+  EXPECT_EQ(repository_.LoadAll(nullptr, [] { return false; }).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_TRUE(repository_.ReadyVersions().empty());
+}
+
+}  // namespace
+}  // namespace octet
