@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing to build or test Octet, and nothing that is there.
+#
+#   cmake/setup/setup.sh build    the distribution's packages, and oneDNN
+#   cmake/setup/setup.sh test     the same, and the test tools (Python ones in build/venv)
+#   cmake/setup/setup.sh check    the same, and Clang's tools
+#
+# OCTET_SKIP_PACKAGES=1 leaves the distribution's packages to you.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+readonly setup=cmake/setup logs=build/setup onednn=build/onednn venv=build/venv
+readonly supported="Debian 12, Debian 13 and Ubuntu 24.04"
+
+fail() {
+  echo "octet set-up: $*" >&2
+  exit 1
+}
+
+# Names in a package list: one a line, # starts a comment.
+names_in() { sed -e 's/#.*//' -e '/^ *$/d' "$@"; }
+
+is_installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+check_distribution() {
+  local system
+  # shellcheck disable=SC1091
+  system=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}") || true
+  case "$system" in
+    "debian 12" | "debian 13" | "ubuntu 24.04") ;;
+    *) fail "this system is '${system:-unknown}', not one of $supported: use one of those (a" \
+            "container will do), or install the packages of $setup/packages-*.txt by hand and" \
+            "set OCTET_SKIP_PACKAGES=1" ;;
+  esac
+}
+
+# Runs a command as root, or fails with what a person can do about it. The rest of the arguments
+# are the command; $1 is what it is for.
+as_root() {
+  local purpose=$1; shift
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+    sudo "$@"
+  else
+    fail "cannot install without root or sudo; as root, run: apt-get install $purpose"
+  fi
+}
+
+# Installs those of the named packages that are missing.
+install_packages() {
+  local missing=() name
+  for name in "$@"; do is_installed "$name" || missing+=("$name"); done
+  [ ${#missing[@]} -eq 0 ] && return
+  [ -n "${OCTET_SKIP_PACKAGES:-}" ] && fail "missing packages: ${missing[*]}"
+  check_distribution
+  echo "octet set-up: installing ${#missing[@]} packages: ${missing[*]}"
+  as_root "${missing[*]}" true
+  refresh_package_lists "${missing[*]}"
+  as_root "${missing[*]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >"$logs/apt-get.log" 2>&1 ||
+    fail "apt-get could not install ${missing[*]}: check the network and the package sources" \
+         "($logs/apt-get.log), then run make again"
+}
+
+# Fetches the package lists, once a run.
+refresh_package_lists() {
+  [ -n "${lists_are_fresh:-}" ] && return
+  as_root "$1" apt-get update -q >"$logs/apt-get-update.log" 2>&1 ||
+    fail "apt-get update failed: check the network and the package sources" \
+         "($logs/apt-get-update.log), then run make again"
+  lists_are_fresh=yes
+}
+
+is_new_enough() { [ -n "$1" ] && [ "$1" != "(none)" ] && dpkg --compare-versions "$1" ge 3.1; }
+
+# The virtual environment of the Python tools, without any of them yet.
+create_virtual_environment() {
+  [ -x "$venv/bin/pip" ] && return
+  install_packages python3-venv
+  rm -rf "$venv"
+  python3 -m venv "$venv" >"$logs/venv.log" 2>&1 ||
+    fail "python3 -m venv $venv failed ($logs/venv.log)"
+}
+
+# oneDNN 3.1 or newer: the distribution's, else from PyPI into build/onednn.
+install_onednn() {
+  [ -e "$onednn/.complete" ] && [ "$onednn/.complete" -nt "$setup/onednn-requirements.txt" ] && return
+  is_new_enough "$(dpkg-query -W -f='${Version}' libdnnl-dev 2>/dev/null || true)" && return
+  if [ -z "${OCTET_SKIP_PACKAGES:-}" ] && is_new_enough "$(onednn_candidate)"; then
+    install_packages libdnnl-dev
+    return
+  fi
+  create_virtual_environment
+  echo "octet set-up: fetching oneDNN from PyPI"
+  rm -rf "$onednn"
+  "$venv/bin/pip" download -q --no-deps --only-binary=:all: --require-hashes \
+    --disable-pip-version-check -r "$setup/onednn-requirements.txt" -d "$onednn/wheels" \
+    >"$logs/onednn.log" 2>&1 ||
+    fail "could not fetch oneDNN from PyPI: check the network ($logs/onednn.log), then run make again"
+  "$venv/bin/python" "$setup/unpack_onednn.py" "$onednn"
+  rm -rf "$onednn/wheels"
+  touch "$onednn/.complete"
+}
+
+# The version of libdnnl-dev that apt-get would install.
+onednn_candidate() {
+  local candidate; candidate=$(apt-cache policy libdnnl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p')
+  if [ -z "$candidate" ]; then
+    refresh_package_lists libdnnl-dev >&2
+    candidate=$(apt-cache policy libdnnl-dev 2>/dev/null | sed -n 's/^ *Candidate: //p')
+  fi
+  echo "$candidate"
+}
+
+install_python_tools() {
+  create_virtual_environment
+  local stamp=$venv/.requirements
+  cmp -s tests/requirements.txt "$stamp" && return
+  echo "octet set-up: installing the Python test tools into $venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check --prefer-binary \
+    -r tests/requirements.txt >"$logs/pip.log" 2>&1 ||
+    fail "pip could not install tests/requirements.txt: check the network ($logs/pip.log)," \
+         "then run make again"
+  cp tests/requirements.txt "$stamp"
+}
+
+level=${1:-}
+case "$level" in
+  build) lists=("$setup/packages-build.txt") ;;
+  test) lists=("$setup"/packages-{build,test}.txt) ;;
+  check) lists=("$setup"/packages-{build,test,check}.txt) ;;
+  *) echo "usage: $0 build|test|check" >&2; exit 2 ;;
+esac
+mkdir -p "$logs"
+mapfile -t packages < <(names_in "${lists[@]}")
+install_packages "${packages[@]}"
+install_onednn
+[ "$level" = build ] || install_python_tools
