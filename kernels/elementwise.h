@@ -22,10 +22,11 @@ enum class BinaryKind : std::uint8_t {
   kPower,
 };
 
-// The dimensions of the result, outermost first, with each operand's step in elements along each;
-// a stride of 0 broadcasts. Unused leading dimensions are left out: `rank` says how many count.
-// out is contiguous. Callers should merge dimensions that can be: equal shapes are rank 1, a row
-// added to a matrix is rank 2.
+// The dimensions of the result, outermost first, with each operand's step in
+// elements along each; a stride of 0 broadcasts. Unused leading dimensions are
+// left out: `rank` says how many count. out is contiguous. Callers should merge
+// dimensions that can be: equal shapes are rank 1, a row added to a matrix is
+// rank 2.
 inline constexpr std::size_t kMaxBinaryRank = 8;
 struct BinaryShape {
   std::size_t rank = 1;
@@ -34,14 +35,16 @@ struct BinaryShape {
   std::array<std::size_t, kMaxBinaryRank> b_strides{};
 };
 
-// out = activation(a op b). out may be the memory of an operand that is not broadcast. Equal bit
-// for bit on every set, kPower excepted.
-using BinaryF32 = void (*)(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
+// out = activation(a op b). out may be the memory of an operand that is not
+// broadcast. Equal bit for bit on every set, kPower excepted.
+using BinaryF32 = void (*)(BinaryKind kind, const BinaryShape &shape,
+                           const Activation &activation,
                            std::span<const float> a, std::span<const float> b,
                            std::span<float> out);
 
-// int8 add and multiply: each operand is dequantized, r = a_real op b_real in float32, and
-// out = clip(round_half_even(r / out_scale) + out_zero_point, lo, hi). kind is kAdd or kMultiply.
+// int8 add and multiply: each operand is dequantized, r = a_real op b_real in
+// float32, and out = clip(round_half_even(r / out_scale) + out_zero_point, lo,
+// hi). kind is kAdd or kMultiply.
 struct BinaryS8Quantization {
   float a_scale = 1.0F;
   std::int32_t a_zero_point = 0;
@@ -49,11 +52,13 @@ struct BinaryS8Quantization {
   std::int32_t b_zero_point = 0;
   float out_scale = 1.0F;
   std::int32_t out_zero_point = 0;
-  std::int32_t lo = -128;  // relu raises it
+  std::int32_t lo = -128; // relu raises it
   std::int32_t hi = 127;
 };
-using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
-                          const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
-                          std::span<const std::int8_t> b, std::span<std::int8_t> out);
+using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape &shape,
+                          const BinaryS8Quantization &quantization,
+                          std::span<const std::int8_t> a,
+                          std::span<const std::int8_t> b,
+                          std::span<std::int8_t> out);
 
-}  // namespace octet::kernels
+} // namespace octet::kernels

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to the int32 sums of an integer matmul or convolution before they are stored.
+// What happens to the int32 sums of an integer matmul or convolution before
+// they are stored.
 
 #pragma once
 
@@ -15,43 +16,51 @@ enum class EpilogueKind : std::uint8_t {
   // int32 out: acc (+ bias_s32).
   kNone,
   // float32 out, PTDQ. In float32 and in just this order:
-  //   reciprocal: y = activation(float(acc) / (row_scale * weight_scale[j]) + bias_f32[j])
-  //   multiply:   y = activation(float(acc) / row_scale * weight_scale[j] + bias_f32[j])
+  //   reciprocal: y = activation(float(acc) / (row_scale * weight_scale[j]) +
+  //   bias_f32[j])
+  //   multiply:   y = activation(float(acc) / row_scale * weight_scale[j] +
+  //   bias_f32[j])
   kDynamic,
   // int8 out, PTSQ:
-  //   q = clip(round_half_even(float(acc + bias_s32[j]) * multiplier[j]) + zero_point, lo, hi)
+  //   q = clip(round_half_even(float(acc + bias_s32[j]) * multiplier[j]) +
+  //   zero_point, lo, hi)
   kStatic,
-  // float32 out, PTSQ: y = activation(float(acc + bias_s32[j]) * multiplier[j]).
+  // float32 out, PTSQ: y = activation(float(acc + bias_s32[j]) *
+  // multiplier[j]).
   kStaticFloat,
 };
 
-// How a weight's scale is meant: w = q / scale, or w = (q - zero_point) * scale.
+// How a weight's scale is meant: w = q / scale, or w = (q - zero_point) *
+// scale.
 enum class ScaleConvention : std::uint8_t { kReciprocal, kMultiply };
 
-// `j` is the output channel; a span holds one value a channel, or nothing where that is allowed.
-// A prepare step copies what it needs; nothing here has to outlive it. Integer results, and float
-// results of kDynamic and kStaticFloat, are equal bit for bit on every instruction set.
+// `j` is the output channel; a span holds one value a channel, or nothing where
+// that is allowed. A prepare step copies what it needs; nothing here has to
+// outlive it. Integer results, and float results of kDynamic and kStaticFloat,
+// are equal bit for bit on every instruction set.
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::kNone;
 
-  std::span<const std::int32_t> bias_s32;  // kNone, kStatic, kStaticFloat; may be empty
+  std::span<const std::int32_t>
+      bias_s32; // kNone, kStatic, kStaticFloat; may be empty
 
-  std::span<const float> weight_scale;  // kDynamic; finite, not 0
+  std::span<const float> weight_scale; // kDynamic; finite, not 0
   ScaleConvention convention = ScaleConvention::kReciprocal;
-  std::span<const float> bias_f32;  // kDynamic; may be empty
+  std::span<const float> bias_f32; // kDynamic; may be empty
 
-  std::span<const float> multiplier;  // kStatic and kStaticFloat; finite
-  ZeroPoint out_zero_point{0};        // kStatic; in [-128, 127]
-  std::int32_t lo = -128;             // kStatic; -128 <= lo <= hi <= 127
+  std::span<const float> multiplier; // kStatic and kStaticFloat; finite
+  ZeroPoint out_zero_point{0};       // kStatic; in [-128, 127]
+  std::int32_t lo = -128;            // kStatic; -128 <= lo <= hi <= 127
   std::int32_t hi = 127;
-  Activation activation = {};  // kDynamic and kStaticFloat
+  Activation activation = {}; // kDynamic and kStaticFloat
 };
 
-// Where an integer kernel writes: the span of the epilogue's type, the others empty.
+// Where an integer kernel writes: the span of the epilogue's type, the others
+// empty.
 struct EpilogueOutput {
-  std::span<std::int32_t> s32;  // kNone
-  std::span<float> f32;         // kDynamic, kStaticFloat
-  std::span<std::int8_t> s8;    // kStatic
+  std::span<std::int32_t> s32; // kNone
+  std::span<float> f32;        // kDynamic, kStaticFloat
+  std::span<std::int8_t> s8;   // kStatic
 };
 
-}  // namespace octet::kernels
+} // namespace octet::kernels

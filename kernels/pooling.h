@@ -9,8 +9,8 @@
 
 namespace octet::kernels {
 
-// As in Conv2dGeometry. Padding takes no part: the maximum and the average are over the pixels
-// inside the image, of which every window holds at least one.
+// As in Conv2dGeometry. Padding takes no part: the maximum and the average are
+// over the pixels inside the image, of which every window holds at least one.
 struct Pool2dGeometry {
   std::size_t in_height = 1, in_width = 1, channels = 1;
   std::size_t pool_height = 1, pool_width = 1;
@@ -25,15 +25,19 @@ struct Pool2dGeometry {
 
 enum class PoolKind : std::uint8_t { kMax, kAverage };
 
-// in holds num_images * InSize() values and out num_images * OutSize(); they do not overlap.
-// float32: the average is the sum, row by row, divided by the count; the same on every set. A NaN
-// in a window of kMax may or may not come through.
-using Pool2dF32 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
-                           std::span<const float> in, std::span<float> out);
+// in holds num_images * InSize() values and out num_images * OutSize(); they do
+// not overlap. float32: the average is the sum, row by row, divided by the
+// count; the same on every set. A NaN in a window of kMax may or may not come
+// through.
+using Pool2dF32 = void (*)(const Pool2dGeometry &geometry, PoolKind kind,
+                           std::size_t num_images, std::span<const float> in,
+                           std::span<float> out);
 
-// int8: the average is the integer sum over the count, rounded half away from zero; in and out
-// have the same quantization. Exact.
-using Pool2dS8 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
-                          std::span<const std::int8_t> in, std::span<std::int8_t> out);
+// int8: the average is the integer sum over the count, rounded half away from
+// zero; in and out have the same quantization. Exact.
+using Pool2dS8 = void (*)(const Pool2dGeometry &geometry, PoolKind kind,
+                          std::size_t num_images,
+                          std::span<const std::int8_t> in,
+                          std::span<std::int8_t> out);
 
-}  // namespace octet::kernels
+} // namespace octet::kernels

@@ -10,19 +10,21 @@
 
 namespace octet::kernels {
 
-// Weights packed for one instruction set, with everything else that was decided at load.
+// Weights packed for one instruction set, with everything else that was decided
+// at load.
 //
-// Immutable and safe to share between threads. Running it does arithmetic only: no allocation, no
-// lock, no log. A thread that runs kernels calls PrepareThread() of kernel_set.h first.
+// Immutable and safe to share between threads. Running it does arithmetic only:
+// no allocation, no lock, no log. A thread that runs kernels calls
+// PrepareThread() of kernel_set.h first.
 class PreparedKernel {
- public:
+public:
   PreparedKernel() = default;
-  PreparedKernel(const PreparedKernel&) = delete;
-  PreparedKernel& operator=(const PreparedKernel&) = delete;
+  PreparedKernel(const PreparedKernel &) = delete;
+  PreparedKernel &operator=(const PreparedKernel &) = delete;
   virtual ~PreparedKernel() = default;
 
-  // Who computes and with which kernel, for `octet inspect`: "avx2 matmul_s8s8 16x2",
-  // "onednn brgconv:avx512_core". Constant for the object's life.
+  // Who computes and with which kernel, for `octet inspect`: "avx2 matmul_s8s8
+  // 16x2", "onednn brgconv:avx512_core". Constant for the object's life.
   virtual std::string_view Provider() const = 0;
 
   // Bytes held by packed weights and tables.
@@ -30,19 +32,19 @@ class PreparedKernel {
 };
 
 // A prepared kernel, or why there is none: exactly one of the two is set.
-template <typename T>
-struct Prepared {
+template <typename T> struct Prepared {
   std::unique_ptr<const T> kernel;
   std::string error;
 };
 
 // How the caller's weight matrix lies in memory.
 enum class WeightLayout {
-  kInputMajor,   // [k, n]: one row an input element (Keras, ONNX)
-  kOutputMajor,  // [n, k]: one row an output channel (TFLite, PyTorch)
+  kInputMajor,  // [k, n]: one row an input element (Keras, ONNX)
+  kOutputMajor, // [n, k]: one row an output channel (TFLite, PyTorch)
 };
 
-// Every scratch span handed to a run must start at a multiple of this many bytes.
+// Every scratch span handed to a run must start at a multiple of this many
+// bytes.
 inline constexpr std::size_t kScratchAlignment = 64;
 
-}  // namespace octet::kernels
+} // namespace octet::kernels

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The matrix products of AVX2. Private to this room.
+
+#pragma once
+
+#include "kernels/packed/micro_kernels.h"
+
+namespace octet::kernels::avx2 {
+
+// Panels of 16 columns.
+extern const S8Panels kS8Panels; // vpmaddwd on 16-bit inputs: never saturates
+extern const S8Panels kS8VnniPanels; // AVX-VNNI's vpdpbusd
+extern const F32Panels kF32Panels;   // FMA
+
+} // namespace octet::kernels::avx2

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution on one set's micro kernels. Private to this room.
+
+#pragma once
+
+#include "kernels/conv2d.h"
+#include "kernels/packed/micro_kernels.h"
+
+namespace octet::kernels {
+
+Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels &micro,
+                                         const Conv2dS8Spec &spec);
+Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels &micro,
+                                           const Conv2dF32Spec &spec);
+
+} // namespace octet::kernels

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Depthwise convolution on one set's micro kernels. Private to this room.
+
+#pragma once
+
+#include <memory>
+
+#include "kernels/conv2d.h"
+#include "kernels/packed/micro_kernels.h"
+
+namespace octet::kernels {
+
+// Each input channel is a group of its own. One channel alone is an ordinary
+// convolution.
+inline bool IsDepthwise(const Conv2dGeometry &g) {
+  return g.groups == g.in_channels && g.groups > 1;
+}
+
+// The spec has been checked.
+std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels &micro,
+                                                      const Conv2dS8Spec &spec);
+std::unique_ptr<const Conv2dF32>
+MakeDepthwiseConv2dF32(const MicroKernels &micro, const Conv2dF32Spec &spec);
+
+} // namespace octet::kernels

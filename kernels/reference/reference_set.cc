@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/reference/reference.h"
+
+namespace octet::kernels::reference {
+
+const KernelSet kSet = {
+    .name = "reference",
+    .runs_here = [] { return true; },
+    .quantize_rows_s8 = QuantizeRowsS8,
+    .quantize_s8 = QuantizeS8,
+    .dequantize_s8 = DequantizeS8,
+    .requantize_s8 = RequantizeS8,
+    .prepare_matmul_s8 = PrepareMatmulS8,
+    .prepare_matmul_s8s4 = PrepareMatmulS8S4,
+    .prepare_matmul_f32 = PrepareMatmulF32,
+    .prepare_matmul_weight_only = PrepareMatmulWeightOnly,
+    .batched_matmul_f32 = BatchedMatmulF32,
+    .batched_matmul_f32_scratch_byte_size = BatchedMatmulF32ScratchByteSize,
+    .prepare_conv2d_s8 = PrepareConv2dS8,
+    .prepare_conv2d_f32 = PrepareConv2dF32,
+    .pool2d_f32 = Pool2dF32,
+    .pool2d_s8 = Pool2dS8,
+    .activation_f32 = ActivationF32,
+    .lookup_s8 = LookupS8,
+    .binary_f32 = BinaryF32,
+    .binary_s8 = BinaryS8,
+    .softmax_f32 = SoftmaxF32,
+    .normalize_f32 = NormalizeF32,
+};
+
+} // namespace octet::kernels::reference

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of a set's micro kernels, all but its matrix products. Private to
+// this room.
+
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/packed/micro_kernels.h"
+#include "kernels/vectorized/activation.h"
+#include "kernels/vectorized/depthwise.h"
+#include "kernels/vectorized/elementwise.h"
+#include "kernels/vectorized/pooling.h"
+#include "kernels/vectorized/quantize.h"
+#include "kernels/vectorized/rows.h"
+#include "kernels/vectorized/tiles.h"
+
+namespace octet::kernels {
+namespace { // NOLINT: each translation unit wants its own copy
+
+// kColumns is the width of the set's panels, integer and float.
+template <std::size_t kColumns>
+constexpr MicroKernels VectorizedMicroKernels() {
+  MicroKernels micro = {};
+  micro.store_s8 = StoreS8Tile<kColumns>;
+  micro.store_f32 = StoreF32Tile<kColumns>;
+  micro.add_scaled = AddScaledTile<kColumns>;
+  micro.store_scaled = StoreScaledTile<kColumns>;
+  micro.unpack_nibbles = UnpackNibbles;
+  micro.expand_weights = ExpandWeights<kColumns>;
+  micro.depthwise_s8 = DepthwiseS8<kColumns>;
+  micro.depthwise_f32 = DepthwiseF32<kColumns>;
+  micro.quantize_rows_s8 = QuantizeRowsLoop;
+  micro.quantize_s8 = QuantizeLoop;
+  micro.dequantize_s8 = DequantizeLoop;
+  micro.requantize_s8 = RequantizeLoop;
+  micro.pool2d_f32 = Pool2dF32Loop;
+  micro.pool2d_s8 = Pool2dS8Loop;
+  micro.activation_f32 = ActivationLoop;
+  micro.lookup_s8 = LookupLoop;
+  micro.binary_f32 = BinaryLoop;
+  micro.binary_s8 = BinaryS8Loop;
+  micro.softmax_f32 = SoftmaxLoop;
+  micro.normalize_f32 = NormalizeLoop;
+  return micro;
+}
+
+} // namespace
+} // namespace octet::kernels
