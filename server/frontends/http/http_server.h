@@ -5,14 +5,12 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 
-#include "server/metrics/metrics.h"
-#include "server/repository/model_repository.h"
+#include "server/frontends/http/routes.h"
 
 namespace octet {
 
@@ -20,24 +18,18 @@ namespace octet {
 class HttpServer {
  public:
   struct Options {
-    // "host:port" (port 0: any free one) or "unix:PATH".
+    // "host:port" (port 0: any free one) or "unix:PATH". The second answers /metrics only.
     std::string http_address = "0.0.0.0:8000";
     std::string metrics_address = "0.0.0.0:8002";
-    std::string server_version;
-    std::size_t max_connections = 256;          // more are closed at once
+    std::size_t max_connections = 256;          // of both together; more are closed at once
     std::chrono::milliseconds timeout{10'000};  // for a request to come, and for its answer to go
   };
-  // What the pages show. The references are borrowed for as long as the server lives.
-  struct Rooms {
-    const ModelRepository& repository;
-    Metrics& metrics;
-    std::function<bool()> is_ready;  // called on the thread `http`
-  };
 
-  // Binds both addresses and starts the thread.
-  // Returns INVALID_ARGUMENT for an address that does not parse, UNAVAILABLE naming the address for
-  // one that cannot be bound.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Options options, Rooms rooms);
+  // Binds both addresses and starts the thread. What `rooms` refers to is borrowed for as long as
+  // the server lives; its functions are called on the thread.
+  // Returns INVALID_ARGUMENT for an address that does not parse or resolve, UNAVAILABLE for one
+  // that cannot be bound; the message names the address.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Options options, HttpRooms rooms);
 
   // Closes every connection and joins the thread.
   ~HttpServer();
@@ -49,10 +41,10 @@ class HttpServer {
   [[nodiscard]] const std::string& metrics_address() const;
 
  private:
-  class Listeners;
-  explicit HttpServer(std::unique_ptr<Listeners> listeners);
+  class Loop;
+  explicit HttpServer(std::unique_ptr<Loop> loop);
 
-  std::unique_ptr<Listeners> listeners_;
+  std::unique_ptr<Loop> loop_;
 };
 
 }  // namespace octet
