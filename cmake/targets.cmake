@@ -19,6 +19,9 @@ if(OCTET_SANITIZE)
   # On the rooms as well as on programs and tests: a static library cannot pass link options on.
   add_link_options(-fsanitize=${OCTET_SANITIZE})
 endif()
+if(OCTET_BUILD_FUZZERS)
+  target_compile_options(octet_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # octet_library(<name> HEADERS <h>... [SOURCES <cc>...] [DEPENDS <target>...])
 #
@@ -58,7 +61,8 @@ endfunction()
 # octet_test(<path> [LABELS <label>...] [SOURCES <cc>...] DEPENDS <target>...)
 #
 # tests/<this folder>/<path>_test.cc (with SOURCES, if any) as one executable, and as one CTest
-# test that is named after the file it tests: "kernels/matmul". LABELS is `unit` unless given:
+# test that is named after the file it tests: "kernels/matmul". The target tests_<folder> builds all
+# of a folder. LABELS is `unit` unless given:
 # docs/testing.md.
 function(octet_test path)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LABELS;SOURCES;DEPENDS")
@@ -75,6 +79,7 @@ function(octet_test path)
   target_link_libraries(${target} PRIVATE octet_flags ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                                              ${PROJECT_BINARY_DIR}/tests/${folder})
+  octet_group_test(${folder} ${target})
   add_test(NAME ${folder}/${path} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${folder}/${path} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
 endfunction()
@@ -109,4 +114,16 @@ function(octet_test_folder variable)
   cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/tests
              OUTPUT_VARIABLE folder)
   set(${variable} ${folder} PARENT_SCOPE)
+endfunction()
+
+# Makes `target` a part of tests_<folder> and of the same for each folder above it.
+function(octet_group_test folder target)
+  while(folder)
+    string(REPLACE "/" "_" group "tests_${folder}")
+    if(NOT TARGET ${group})
+      add_custom_target(${group})
+    endif()
+    add_dependencies(${group} ${target})
+    cmake_path(GET folder PARENT_PATH folder)
+  endwhile()
 endfunction()

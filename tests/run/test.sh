@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What `make test` and CI run, cheap first. The first step that fails ends it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+readonly jobs=${OCTET_JOBS:-$(nproc)}
+# The tests whose subject reads untrusted bytes or indexes memory by hand.
+readonly sanitized='^(kernels|models|fuzz|server/inference|server/frontends/grpc)/'
+
+step() { printf '\n=== %s (%dm%02ds)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+step "checks of the source"
+tests/run/source_checks.sh
+
+step "build, optimized and with asserts"
+cmake/setup/configure.sh check
+cmake --build build/check -j "$jobs"
+
+step "unit, integration and peer tests"
+ctest --preset check -j "$jobs" -LE slow
+
+for set in reference avx2 avx512vnni amx; do
+  if ! tests/run/cpu_has.sh "$set"; then
+    step "kernel set $set: skipped, this CPU lacks it"
+    continue
+  fi
+  step "kernel set $set, forced"
+  OCTET_KERNEL_SET=$set ctest --preset check -j "$jobs" -LE slow -R '^(kernels|models|integration)/'
+done
+
+step "AddressSanitizer and UndefinedBehaviorSanitizer"
+cmake/setup/configure.sh asan
+cmake --build build/asan -j "$jobs" --target tests_kernels tests_models tests_fuzz \
+  tests_server_inference tests_server_frontends_grpc
+ctest --preset asan -j "$jobs" -L unit -R "$sanitized"
+
+step "all passed"
