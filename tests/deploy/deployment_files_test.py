@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every metric that deploy/ names exists in a scrape of the served zoo, and promtool accepts the rules.
+
+Reads deploy/prometheus/octet.rules.yml and deploy/grafana/dashboards/*.json, starts the real server
+on models/zoo/repository and asks it. What needs promtool is skipped, with a word, where it is not
+installed (Debian: the package prometheus).
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RULES = ROOT / "deploy/prometheus/octet.rules.yml"
+RULE_TESTS = ROOT / "deploy/prometheus/octet.rules.test.yml"
+DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+METRIC = re.compile(r"\b(?:octet|process)_[a-z0-9_]+|\boctet:[a-z0-9_:]+")
+PROMTOOL = shutil.which("promtool") or shutil.which(
+    "promtool", path=str(ROOT / "build/tools/bin"))
+
+
+def metrics_in(expression):
+    """The metric names in a PromQL expression; a histogram's series count as the histogram."""
+    without_strings = re.sub(r'"[^"]*"', '""', expression)
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(without_strings)}
+
+
+def rule_expressions():
+    """Each `expr` of the rule file on one line, and the names that rules record."""
+    text = RULES.read_text()
+    # A folded value (">-") goes on for as long as lines are indented deeper than its key.
+    folded = re.compile(r"^( *)expr: >-\n((?:\1 +.*\n)+)", re.MULTILINE)
+    expressions = [" ".join(match.group(2).split()) for match in folded.finditer(text)]
+    expressions += re.findall(r"^ *expr: (?!>-)(.*)$", text, re.MULTILINE)
+    return expressions, set(re.findall(r"- record: (\S+)", text))
+
+
+def dashboard_expressions():
+    """Every query of every dashboard: panels' targets and variables' definitions."""
+    found = []
+
+    def walk(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("expr", "definition") and isinstance(value, str):
+                    found.append(value)
+                else:
+                    walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    for path in DASHBOARDS:
+        walk(json.loads(path.read_text()))
+    return found
+
+
+class Server:
+    """octet-server on the zoo, on ports of the system's choice."""
+
+    def __enter__(self):
+        program = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet-server"
+        self.process = subprocess.Popen(
+            [program, "--model-repository", ROOT / "models/zoo/repository",
+             "--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0",
+             "--metrics-address", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, text=True)
+        self.addresses = {}
+        for line in self.process.stdout:
+            if line.startswith("octet-server ready"):
+                self.addresses = dict(field.split("=", 1) for field in line.split()[2:])
+                break
+        if not self.addresses:
+            raise RuntimeError(f"octet-server ended with status {self.process.wait()}")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+    def get(self, surface, path):
+        with urllib.request.urlopen(f"http://{self.addresses[surface]}{path}", timeout=10) as reply:
+            return reply.read().decode()
+
+
+class DeploymentFilesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with Server() as server:
+            cls.scrape = server.get("metrics", "/metrics")
+        cls.exposed = set(re.findall(r"^# TYPE (\S+)", cls.scrape, re.MULTILINE))
+
+    def assert_exposed(self, expressions, recorded):
+        self.assertGreater(len(expressions), 5)
+        for expression in expressions:
+            names = metrics_in(expression)
+            self.assertTrue(names, f"names no metric: {expression}")
+            for name in names - recorded:
+                self.assertIn(name, self.exposed, f"in {expression}")
+
+    def test_rules_name_exposed_metrics(self):
+        expressions, recorded = rule_expressions()
+        self.assert_exposed(expressions, recorded)
+
+    def test_dashboards_name_exposed_metrics(self):
+        _, recorded = rule_expressions()
+        self.assertTrue(DASHBOARDS)
+        self.assert_exposed(dashboard_expressions(), recorded)
+
+    def test_every_documented_metric_is_exposed(self):
+        documented = re.findall(r"^\| `(\S+)` \|", (ROOT / "docs/metrics.md").read_text(),
+                                re.MULTILINE)
+        self.assertEqual(set(documented), self.exposed)
+
+    def run_promtool(self, *arguments, text=None):
+        if PROMTOOL is None:
+            self.skipTest("promtool is not installed (Debian: apt-get install prometheus)")
+        result = subprocess.run([PROMTOOL, *map(str, arguments)], input=text, text=True,
+                                capture_output=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_promtool_accepts_the_rules(self):
+        self.run_promtool("check", "rules", RULES)
+        self.run_promtool("test", "rules", RULE_TESTS)
+
+    def test_promtool_accepts_the_scrape(self):
+        self.run_promtool("check", "metrics", text=self.scrape)
+
+    def test_promtool_accepts_the_dashboards_queries(self):
+        # Grafana's own variables are no PromQL: each stands for a plain value here.
+        groups = {"groups": [{"name": "dashboards", "rules": []}]}
+        for index, expression in enumerate(dashboard_expressions()):
+            if expression.startswith("label_values("):
+                continue
+            plain = expression.replace("$__rate_interval", "1m")
+            plain = re.sub(r"\$[a-z]+", ".*", plain)
+            groups["groups"][0]["rules"].append({"record": f"panel:{index}", "expr": plain})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "dashboards.rules.yml"
+            path.write_text(json.dumps(groups))
+            self.run_promtool("check", "rules", path)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main(verbosity=2))
