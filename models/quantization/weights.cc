@@ -33,7 +33,8 @@ std::int8_t Quantize(float value, float scale, float limit, WeightConvention con
 }  // namespace
 
 ChannelWeights QuantizeByColumn(std::span<const float> weight, std::size_t columns, int limit,
-                                WeightConvention convention) {
+                                WeightConvention convention,
+                                std::span<const float> lowest_scale) {
   const auto highest = static_cast<float>(limit);
   std::vector<float> absmax(columns, 0.0F);
   for (std::size_t i = 0; i < weight.size(); ++i) {
@@ -41,6 +42,9 @@ ChannelWeights QuantizeByColumn(std::span<const float> weight, std::size_t colum
   }
   ChannelWeights result;
   for (const float value : absmax) result.scale.push_back(ScaleFor(value, highest, convention));
+  for (std::size_t i = 0; i < lowest_scale.size(); ++i) {
+    result.scale[i] = std::max(result.scale[i], lowest_scale[i]);
+  }
   result.values.reserve(weight.size());
   for (std::size_t i = 0; i < weight.size(); ++i) {
     result.values.push_back(Quantize(weight[i], result.scale[i % columns], highest, convention));
@@ -52,14 +56,14 @@ ChannelWeights QuantizeByRow(std::span<const float> weight, std::size_t columns,
   ChannelWeights result;
   result.values.reserve(weight.size());
   for (std::size_t begin = 0; begin < weight.size(); begin += columns) {
-    const ChannelWeights row = QuantizeByColumn(
-        weight.subspan(begin, columns), columns, limit, WeightConvention::kReciprocal);
-    // One scale for all columns: that of the largest element.
-    const float scale = *std::min_element(row.scale.begin(), row.scale.end());
+    const std::span<const float> row = weight.subspan(begin, columns);
+    float absmax = 0.0F;
+    for (const float value : row) absmax = std::max(absmax, std::abs(value));
+    const auto highest = static_cast<float>(limit);
+    const float scale = ScaleFor(absmax, highest, WeightConvention::kReciprocal);
     result.scale.push_back(scale);
-    for (const float value : weight.subspan(begin, columns)) {
-      result.values.push_back(Quantize(value, scale, static_cast<float>(limit),
-                                       WeightConvention::kReciprocal));
+    for (const float value : row) {
+      result.values.push_back(Quantize(value, scale, highest, WeightConvention::kReciprocal));
     }
   }
   return result;

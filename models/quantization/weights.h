@@ -22,10 +22,11 @@ struct ChannelWeights {
   std::vector<float> scale;         // one a column; finite and above 0
 };
 
-// Symmetric, one scale a column, rounded half to even. `limit` is 127 or 7. Precondition: all
-// weights are finite.
+// Symmetric, one scale a column, rounded half to even. `limit` is 127 or 7. With kMultiply no scale
+// is below that of `lowest_scale` (one a column, or empty). Precondition: all weights are finite.
 ChannelWeights QuantizeByColumn(std::span<const float> weight, std::size_t columns, int limit,
-                                WeightConvention convention);
+                                WeightConvention convention,
+                                std::span<const float> lowest_scale = {});
 
 // The same with one scale a row of `columns` elements: embeddings.
 ChannelWeights QuantizeByRow(std::span<const float> weight, std::size_t columns, int limit);

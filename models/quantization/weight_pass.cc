@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/quantization/weight_pass.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "models/base/status_macros.h"
+#include "models/quantization/graph_edit.h"
+#include "models/quantization/weights.h"
+
+namespace octet {
+
+namespace {
+
+using Inputs = WeightedInputs;
+constexpr std::int64_t kGroupSize = 128;
+constexpr int kInt8Limit = 127;
+constexpr int kInt4Limit = 7;
+
+absl::Status CheckFinite(const Node& node, std::span<const float> weight) {
+  for (const float value : weight) {
+    if (!std::isfinite(value)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("node \"", node.name, "\": a weight is ", value));
+    }
+  }
+  return absl::OkStatus();
+}
+
+ConstantTensor Int4Tensor(const Dims& dims, std::span<const std::int8_t> values) {
+  const std::vector<std::int8_t> packed =
+      PackNibbles(values, static_cast<std::size_t>(dims.back()));
+  return ConstantTensor::Copy(DataType::kInt4, dims, std::as_bytes(std::span(packed)),
+                              static_cast<int>(dims.size()) - 1);
+}
+
+void SetInput(Node& node, std::size_t index, ValueId id) {
+  if (node.inputs.size() <= index) node.inputs.resize(index + 1, kNoValue);
+  node.inputs[index] = id;
+}
+
+void AddWeight(Graph& graph, Node& node, ConstantTensor weight, const std::vector<float>& scale,
+               Dims scale_dims) {
+  const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
+  SetInput(node, Inputs::kWeight,
+           AddUniqueConstant(graph, absl::StrCat(base, "/quantized"), std::move(weight)));
+  SetInput(node, Inputs::kScale,
+           AddUniqueConstant(
+               graph, absl::StrCat(base, "/scale"),
+               ConstantTensor::Copy(DataType::kFloat32, std::move(scale_dims), scale)));
+}
+
+void QuantizeByColumns(Graph& graph, Node& node, const WeightMatrix& matrix, int bits) {
+  const ChannelWeights weights =
+      QuantizeByColumn(matrix.elements, matrix.columns, bits == 4 ? kInt4Limit : kInt8Limit,
+                       WeightConvention::kReciprocal);
+  AddWeight(graph, node,
+            bits == 4 ? Int4Tensor(matrix.dims, weights.values)
+                      : ConstantTensor::Copy(DataType::kInt8, matrix.dims, weights.values),
+            weights.scale, {static_cast<std::int64_t>(matrix.columns)});
+  node.attributes["scale_convention"] = std::string("reciprocal");
+}
+
+void QuantizeByGroups(Graph& graph, Node& node, const WeightMatrix& matrix) {
+  const GroupedWeights weights = QuantizeByGroup(matrix.elements, matrix.columns,
+                                                 static_cast<std::size_t>(kGroupSize));
+  const auto columns = static_cast<std::int64_t>(matrix.columns);
+  const auto groups = static_cast<std::int64_t>(weights.scale.size()) / std::max(columns, std::int64_t{1});
+  const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
+  AddWeight(graph, node, Int4Tensor(matrix.dims, weights.values), weights.scale,
+            {groups, columns});
+  SetInput(node, Inputs::kZeroPoint,
+           AddUniqueConstant(
+               graph, absl::StrCat(base, "/zero_point"),
+               ConstantTensor::Copy(DataType::kInt8, {groups, columns}, weights.zero_point)));
+  node.attributes["scale_convention"] = std::string("multiply");
+  node.attributes["group_size"] = kGroupSize;
+}
+
+bool IsInt4(QuantizationMode mode) {
+  return mode == QuantizationMode::kInt4 || mode == QuantizationMode::kInt4Dynamic;
+}
+
+bool IsDynamic(QuantizationMode mode) {
+  return mode == QuantizationMode::kInt8Dynamic || mode == QuantizationMode::kInt4Dynamic;
+}
+
+absl::Status QuantizeNode(Graph& graph, Node& node, QuantizationMode mode) {
+  const WeightMatrix matrix = WeightOf(graph, node);
+  if (matrix.columns == 0 || matrix.elements.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckFinite(node, matrix.elements));
+  node.attributes.erase("transpose_weight");
+  const bool int4 = IsInt4(mode) && !IsConvolution(node);
+  if (int4 && mode == QuantizationMode::kInt4) {
+    QuantizeByGroups(graph, node, matrix);
+  } else {
+    QuantizeByColumns(graph, node, matrix, int4 ? 4 : 8);
+  }
+  node.attributes["activation_quantization"] = std::string(IsDynamic(mode) ? "dynamic" : "none");
+  return absl::OkStatus();
+}
+
+absl::Status QuantizeGather(Graph& graph, Node& node, int bits) {
+  const ConstantTensor* const table = FloatConstant(graph, node, Inputs::kWeight);
+  if (table == nullptr || table->dims().size() != 2 || table->bytes().empty() ||
+      node.HasInput(Inputs::kScale)) {
+    return absl::OkStatus();
+  }
+  const std::vector<float> elements = ElementsOf(*table);
+  RETURN_IF_ERROR(CheckFinite(node, elements));
+  const Dims dims = table->dims();
+  const ChannelWeights weights = QuantizeByRow(elements, static_cast<std::size_t>(dims[1]),
+                                               bits == 4 ? kInt4Limit : kInt8Limit);
+  AddWeight(graph, node,
+            bits == 4 ? Int4Tensor(dims, weights.values)
+                      : ConstantTensor::Copy(DataType::kInt8, dims, weights.values),
+            weights.scale, {dims[0]});
+  node.attributes["scale_convention"] = std::string("reciprocal");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status QuantizeWeights(Graph& graph, QuantizationMode mode) {
+  for (Node& node : graph.nodes) {
+    if (!HasFloatWeight(graph, node)) continue;
+    RETURN_IF_ERROR(QuantizeNode(graph, node, mode));
+  }
+  return QuantizeEmbeddings(graph, IsInt4(mode) ? 4 : 8);
+}
+
+absl::Status QuantizeEmbeddings(Graph& graph, int bits) {
+  for (Node& node : graph.nodes) {
+    if (node.op == "Gather") RETURN_IF_ERROR(QuantizeGather(graph, node, bits));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace octet
