@@ -63,7 +63,7 @@ endfunction()
 # tests/<this folder>/<path>_test.cc (with SOURCES, if any) as one executable, and as one CTest
 # test that is named after the file it tests: "kernels/matmul". The target tests_<folder> builds all
 # of a folder. LABELS is `unit` unless given:
-# docs/testing.md.
+# tests/README.md.
 function(octet_test path)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LABELS;SOURCES;DEPENDS")
   octet_note_unfinished()

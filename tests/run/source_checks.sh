@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The checks of the source that need no build: format, spelling, scripts, YAML, architecture.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 readonly tools=build/venv/bin
 failed=()
 
