@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/operators/function_step.h"
 #include "models/operators/fused_activation.h"
@@ -63,8 +64,9 @@ class ActivationOperator final : public Operator {
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     const kernels::KernelSet& kernels = context.kernels;
     if (context.inputs[0].data_type == DataType::kInt8) {
-      const Table table = MakeTable(kernels, activation.elementwise, *context.inputs[0].quantization,
-                                    *context.outputs[0].quantization);
+      const Table table =
+          MakeTable(kernels, activation.elementwise, *context.inputs[0].quantization,
+                    *context.outputs[0].quantization);
       return MakeStep(absl::StrCat(std::string(kernels.name), ":lookup_s8"),
                       [&kernels, table](const StepArguments& arguments) {
                         const auto size =
@@ -73,22 +75,22 @@ class ActivationOperator final : public Operator {
                                           {arguments.outputs[0].as<std::int8_t>(), size});
                       });
     }
-    return MakeStep(
-        absl::StrCat(std::string(kernels.name), ":activation_f32"),
-        [&kernels, activation](const StepArguments& arguments) {
-          const auto dims = arguments.inputs[0].dims;
-          const auto size = static_cast<std::size_t>(NumElements(dims));
-          const std::span<const float> in(arguments.inputs[0].as<float>(), size);
-          const std::span<float> out(arguments.outputs[0].as<float>(), size);
-          if (activation.over_rows.has_value()) {
-            const auto row_size = static_cast<std::size_t>(dims.back());
-            if (row_size == 0) return;
-            kernels.softmax_f32(*activation.over_rows,
-                                {.num_rows = size / row_size, .row_size = row_size}, in, out);
-            return;
-          }
-          kernels.activation_f32(activation.elementwise, in, out);
-        });
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":activation_f32"),
+                    [&kernels, activation](const StepArguments& arguments) {
+                      const auto dims = arguments.inputs[0].dims;
+                      const auto size = static_cast<std::size_t>(NumElements(dims));
+                      const std::span<const float> in(arguments.inputs[0].as<float>(), size);
+                      const std::span<float> out(arguments.outputs[0].as<float>(), size);
+                      if (activation.over_rows.has_value()) {
+                        const auto row_size = static_cast<std::size_t>(dims.back());
+                        if (row_size == 0) return;
+                        kernels.softmax_f32(*activation.over_rows,
+                                            {.num_rows = size / row_size, .row_size = row_size}, in,
+                                            out);
+                        return;
+                      }
+                      kernels.activation_f32(activation.elementwise, in, out);
+                    });
   }
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/operators/broadcast.h"

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+
 #include "models/graph/graph.h"
 #include "models/operators/node_checks.h"
 #include "models/tensor/shape.h"

@@ -53,9 +53,8 @@ class Concat final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    ASSIGN_OR_RETURN(
-        const std::size_t axis,
-        AxisAttribute(context.node, "axis", context.inputs[0].shape.size(), 1));
+    ASSIGN_OR_RETURN(const std::size_t axis,
+                     AxisAttribute(context.node, "axis", context.inputs[0].shape.size(), 1));
     return MakeStep("portable:concat", [axis](const StepArguments& arguments) {
       const MutableTensorView& out = arguments.outputs[0];
       const std::size_t element_size = BitWidth(out.data_type) / 8;

@@ -311,10 +311,9 @@ class FullyConnected final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    ASSIGN_OR_RETURN(
-        const FullyConnectedForm form,
-        CheckFullyConnected(context.node,
-                            NodeInputs(context.node, context.inputs, context.constants)));
+    ASSIGN_OR_RETURN(const FullyConnectedForm form,
+                     CheckFullyConnected(context.node, NodeInputs(context.node, context.inputs,
+                                                                  context.constants)));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     switch (form.quantization) {
       case ActivationQuantization::kNone:
@@ -332,8 +331,7 @@ class FullyConnected final : public Operator {
                                 context.outputs[0], *context.constants[Input::kScale],
                                 ConstantAt(context, Input::kBias)));
     ASSIGN_OR_RETURN(auto matmul, PrepareIntegerMatmul(context, form, weights, epilogue.View()));
-    return std::make_unique<const StaticStep>(form, activation, std::move(matmul),
-                                              context.kernels);
+    return std::make_unique<const StaticStep>(form, activation, std::move(matmul), context.kernels);
   }
 
  private:

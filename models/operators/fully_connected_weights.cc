@@ -47,9 +47,9 @@ absl::Status CheckIntegerWeight(const Node& node, const NodeInputs& inputs,
                                 const FullyConnectedForm& form) {
   const auto n = static_cast<std::int64_t>(form.n);
   const auto groups = static_cast<std::int64_t>(form.num_groups);
-  const Dims scale_dims = form.group_size == 0     ? Dims{n}
+  const Dims scale_dims = form.group_size == 0 ? Dims{n}
                           : form.is_transposed ? Dims{n, groups}
-                                                   : Dims{groups, n};
+                                               : Dims{groups, n};
   if (!inputs.Has(Input::kScale)) {
     return InvalidNode(node, "integer weights without a \"weight_scale\"");
   }
@@ -90,8 +90,9 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
   if (form.group_size == 0) return absl::OkStatus();
   if (form.quantization == ActivationQuantization::kStatic || !is_int4 ||
       form.convention != kernels::ScaleConvention::kMultiply) {
-    return UnimplementedNode(node, "quantized activations with groups, but for int4 weights, "
-                                   "\"dynamic\" and \"multiply\"");
+    return UnimplementedNode(node,
+                             "quantized activations with groups, but for int4 weights, "
+                             "\"dynamic\" and \"multiply\"");
   }
   return absl::OkStatus();
 }
@@ -99,8 +100,8 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
 absl::Status CheckActivationTypes(const Node& node, const NodeInputs& inputs,
                                   const FullyConnectedForm& form) {
   const bool is_static = form.quantization == ActivationQuantization::kStatic;
-  RETURN_IF_ERROR(inputs.CheckDataType(
-      Input::kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
+  RETURN_IF_ERROR(
+      inputs.CheckDataType(Input::kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
   if (is_static && !inputs.type(Input::kX).quantization.has_value()) {
     return InvalidNode(node, "input \"x\" is int8 without a quantization");
   }
@@ -110,9 +111,9 @@ absl::Status CheckActivationTypes(const Node& node, const NodeInputs& inputs,
                        ", wants ", form.k, " as its last dimension");
   }
   if (inputs.Has(Input::kBias)) {
-    RETURN_IF_ERROR(
-        inputs.CheckConstant(Input::kBias, "bias", is_static ? DataType::kInt32 : DataType::kFloat32,
-                             std::array{static_cast<std::int64_t>(form.n)}));
+    RETURN_IF_ERROR(inputs.CheckConstant(Input::kBias, "bias",
+                                         is_static ? DataType::kInt32 : DataType::kFloat32,
+                                         std::array{static_cast<std::int64_t>(form.n)}));
   }
   if (inputs.Has(Input::kInputScale)) {
     RETURN_IF_ERROR(inputs.CheckScale(Input::kInputScale, "input_scale",
@@ -139,12 +140,11 @@ std::vector<std::size_t> GroupOfRow(const FullyConnectedForm& form,
 
 }  // namespace
 
-absl::StatusOr<FullyConnectedForm> CheckFullyConnected(const Node& node,
-                                                       const NodeInputs& inputs) {
+absl::StatusOr<FullyConnectedForm> CheckFullyConnected(const Node& node, const NodeInputs& inputs) {
   RETURN_IF_ERROR(inputs.CheckCounts(2, Input::kCount));
-  RETURN_IF_ERROR(inputs.CheckDataType(Input::kWeight, "weight",
-                                       {DataType::kFloat32, DataType::kInt8, DataType::kInt4,
-                                        DataType::kUint4, DataType::kUint8}));
+  RETURN_IF_ERROR(inputs.CheckDataType(
+      Input::kWeight, "weight",
+      {DataType::kFloat32, DataType::kInt8, DataType::kInt4, DataType::kUint4, DataType::kUint8}));
   RETURN_IF_ERROR(inputs.CheckConstant(Input::kWeight, "weight"));
   RETURN_IF_ERROR(inputs.CheckRank(Input::kWeight, "weight", 2, 2));
   const Dims& dims = inputs.constant(Input::kWeight)->dims();
@@ -174,9 +174,8 @@ std::optional<std::vector<std::uint32_t>> GroupOrder(const FullyConnectedForm& f
   const std::vector<std::size_t> groups = GroupOfRow(form, *group_index);
   std::vector<std::uint32_t> order(form.k);
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&groups](std::uint32_t a, std::uint32_t b) {
-    return groups[a] < groups[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&groups](std::uint32_t a, std::uint32_t b) { return groups[a] < groups[b]; });
   for (std::size_t p = 0; p < form.k; ++p) {
     if (groups[order[p]] != p / form.group_size) return std::nullopt;
   }
@@ -190,8 +189,8 @@ absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyC
   const ConstantTensor& weight = *constants[Input::kWeight];
   IntegerWeights result;
   result.bits = BitWidth(weight.data_type()) == 4 ? 4 : 8;
-  result.layout = form.is_transposed ? kernels::WeightLayout::kOutputMajor
-                                     : kernels::WeightLayout::kInputMajor;
+  result.layout =
+      form.is_transposed ? kernels::WeightLayout::kOutputMajor : kernels::WeightLayout::kInputMajor;
   std::vector<std::int8_t> values = UnpackWeights(weight);
   if (order.empty()) {
     result.values = std::move(values);
@@ -230,8 +229,7 @@ absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyC
   result.zero_point.resize(scale.size());
   for (std::size_t g = 0; g < num_groups; ++g) {
     for (std::size_t j = 0; j < form.n; ++j) {
-      const auto byte =
-          std::to_integer<std::uint8_t>(zero_point->bytes()[source_index(g, j)]);
+      const auto byte = std::to_integer<std::uint8_t>(zero_point->bytes()[source_index(g, j)]);
       const std::int32_t value = zero_point->data_type() == DataType::kInt8
                                      ? static_cast<std::int8_t>(byte)
                                      : static_cast<std::int32_t>(byte);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
 #include "models/operators/node_checks.h"
@@ -35,7 +36,7 @@ struct FullyConnectedForm {
   std::size_t n = 0;
   std::size_t group_size = 0;  // 0: one scale a channel
   std::size_t num_groups = 1;
-  bool is_float = false;     // weights are float32
+  bool is_float = false;       // weights are float32
   bool is_transposed = false;  // weights and scales are stored [n, ...]
   ActivationQuantization quantization = ActivationQuantization::kNone;
   kernels::ScaleConvention convention = kernels::ScaleConvention::kReciprocal;
@@ -52,9 +53,9 @@ std::optional<std::vector<std::uint32_t>> GroupOrder(const FullyConnectedForm& f
 
 // Integer weights in the kernels' form, rows reordered by `order` (may be empty).
 struct IntegerWeights {
-  std::vector<std::int8_t> values;       // k * n
-  std::vector<float> scale;              // [n], or [num_groups, n]
-  std::vector<std::int8_t> zero_point;   // as scale, or empty
+  std::vector<std::int8_t> values;      // k * n
+  std::vector<float> scale;             // [n], or [num_groups, n]
+  std::vector<std::int8_t> zero_point;  // as scale, or empty
   std::int32_t bits = 8;
   kernels::WeightLayout layout = kernels::WeightLayout::kInputMajor;
 };

@@ -13,8 +13,8 @@
 
 namespace octet {
 
-// `RunFunction` takes a StepArguments; `ScratchSize` takes the inputs' views and returns bytes. Both must
-// follow the rules of Step's methods: they own what they captured and change none of it.
+// `RunFunction` takes a StepArguments; `ScratchSize` takes the inputs' views and returns bytes.
+// Both must follow the rules of Step's methods: they own what they captured and change none of it.
 template <typename RunFunction, typename ScratchSize>
 class FunctionStep final : public Step {
  public:

@@ -10,12 +10,16 @@
 namespace octet {
 namespace {
 
-absl::StatusOr<kernels::Activation> ElementwiseByName(const Node& node, const std::string& name) {
+enum class Parameters { kOfNode, kDefault };
+
+absl::StatusOr<kernels::Activation> ElementwiseByName(const Node& node, const std::string& name,
+                                                      Parameters parameters) {
   const auto kind = kernels::ActivationKindFromName(name);
   if (!kind.has_value()) {
     return InvalidNode(node, "activation \"", name, "\" is none that we know");
   }
   kernels::Activation activation = kernels::DefaultActivation(*kind);
+  if (parameters == Parameters::kDefault) return activation;
   const auto override_with = [&node](absl::string_view key, float& parameter) -> absl::Status {
     if (node.attributes.find(std::string(key)) == node.attributes.end()) return absl::OkStatus();
     ASSIGN_OR_RETURN(parameter, FloatAttribute(node, key, 0.0));
@@ -39,7 +43,8 @@ absl::StatusOr<kernels::Activation> ElementwiseActivationAttributes(const Node& 
   if (name == "softmax" || name == "log_softmax") {
     return UnimplementedNode(node, "activation \"", name, "\" here; use an operator of its own");
   }
-  return ElementwiseByName(node, name);
+  return ElementwiseByName(node, name,
+                           key == "activation" ? Parameters::kOfNode : Parameters::kDefault);
 }
 
 absl::StatusOr<FusedActivation> FusedActivationAttributes(const Node& node,
@@ -51,7 +56,7 @@ absl::StatusOr<FusedActivation> FusedActivationAttributes(const Node& node,
   } else if (name == "log_softmax") {
     result.over_rows = kernels::SoftmaxKind::kLogSoftmax;
   } else {
-    ASSIGN_OR_RETURN(result.elementwise, ElementwiseByName(node, name));
+    ASSIGN_OR_RETURN(result.elementwise, ElementwiseByName(node, name, Parameters::kOfNode));
   }
   return result;
 }

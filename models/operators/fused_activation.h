@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
 
@@ -29,10 +30,10 @@ struct FusedActivation {
 absl::StatusOr<FusedActivation> FusedActivationAttributes(const Node& node,
                                                           absl::string_view fallback = "linear");
 
-// Only element by element: for operators whose rows are no channels.
+// Only element by element: for operators whose rows are no channels. Under another `key` than
+// "activation" the parameters are Keras's defaults.
 absl::StatusOr<kernels::Activation> ElementwiseActivationAttributes(
-    const Node& node, absl::string_view fallback = "linear",
-    absl::string_view key = "activation");
+    const Node& node, absl::string_view fallback = "linear", absl::string_view key = "activation");
 
 // Applies `over_rows`, if any, in place to rows of `row_size` elements.
 void ApplyOverRows(const kernels::KernelSet& kernels, const FusedActivation& activation,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+
 #include "models/base/status_macros.h"
 
 namespace octet {
@@ -52,8 +53,8 @@ absl::Status NodeInputs::CheckCounts(std::size_t at_least, std::size_t at_most,
     const ConstantTensor* constant = constants_[i];
     if (constant != nullptr &&
         (constant->data_type() != types_[i].data_type || ToShape(constant->dims()) != shape(i) ||
-         constant->bytes().size() != ByteSize(constant->data_type(), constant->dims(),
-                                              constant->packed_axis()))) {
+         constant->bytes().size() !=
+             ByteSize(constant->data_type(), constant->dims(), constant->packed_axis()))) {
       return InvalidNode(node_, "constant input ", i, " is ", DataTypeName(constant->data_type()),
                          ToString(constant->dims()), " of ", constant->bytes().size(),
                          " bytes, which is not its value's type");
@@ -61,10 +62,9 @@ absl::Status NodeInputs::CheckCounts(std::size_t at_least, std::size_t at_most,
   }
   const std::size_t num_outputs = node_.outputs.size();
   if (num_outputs < outputs_at_least || num_outputs > outputs_at_most) {
-    return InvalidNode(node_, "has ", num_outputs, " outputs, wants ", outputs_at_least,
-                       outputs_at_least == outputs_at_most
-                           ? ""
-                           : absl::StrCat(" to ", outputs_at_most));
+    return InvalidNode(
+        node_, "has ", num_outputs, " outputs, wants ", outputs_at_least,
+        outputs_at_least == outputs_at_most ? "" : absl::StrCat(" to ", outputs_at_most));
   }
   return absl::OkStatus();
 }
@@ -205,8 +205,8 @@ absl::StatusOr<std::size_t> NormalizedAxis(const Node& node, std::int64_t axis, 
   return static_cast<std::size_t>(normalized);
 }
 
-absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view key,
-                                          std::size_t rank, std::size_t at_least) {
+absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view key, std::size_t rank,
+                                          std::size_t at_least) {
   ASSIGN_OR_RETURN(const std::int64_t axis, node.Int(key, -1));
   return NormalizedAxis(node, axis, rank, at_least);
 }

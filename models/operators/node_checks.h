@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
 #include "models/graph/graph.h"
 #include "models/tensor/shape.h"
 #include "models/tensor/tensor.h"
@@ -105,8 +106,8 @@ absl::StatusOr<std::string> NameAttribute(const Node& node, absl::string_view ke
 absl::StatusOr<std::size_t> NormalizedAxis(const Node& node, std::int64_t axis, std::size_t rank,
                                            std::size_t at_least = 0);
 // The same for the attribute `key`, -1 where it is absent.
-absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view key,
-                                          std::size_t rank, std::size_t at_least = 0);
+absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view key, std::size_t rank,
+                                          std::size_t at_least = 0);
 // Attribute `axes`: distinct, sorted, none of them 0, not empty.
 absl::StatusOr<std::vector<std::size_t>> AxesAttribute(const Node& node, std::size_t rank);
 

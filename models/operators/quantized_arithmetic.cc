@@ -13,9 +13,8 @@
 namespace octet {
 
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node) {
-  ASSIGN_OR_RETURN(
-      const std::string name,
-      NameAttribute(node, "activation_quantization", "none", {"none", "dynamic", "static"}));
+  ASSIGN_OR_RETURN(const std::string name, NameAttribute(node, "activation_quantization", "none",
+                                                         {"none", "dynamic", "static"}));
   if (name == "dynamic") return ActivationQuantization::kDynamic;
   if (name == "static") return ActivationQuantization::kStatic;
   return ActivationQuantization::kNone;
@@ -61,8 +60,9 @@ absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivatio
   const bool is_plain_relu = is_relu && elementwise.alpha == 0.0F && elementwise.threshold == 0.0F;
   if (activation.over_rows.has_value() ||
       (!is_plain_relu && elementwise.kind != ActivationKind::kRelu6)) {
-    return UnimplementedNode(node, "an int8 result with an activation that is not linear, relu or "
-                                   "relu6");
+    return UnimplementedNode(node,
+                             "an int8 result with an activation that is not linear, relu or "
+                             "relu6");
   }
   const std::int32_t zero_point = output.zero_point.value;
   range.lo = std::max(range.lo, zero_point);
@@ -80,9 +80,8 @@ namespace {
 // `packed` holds runs along `axis`, two values a byte, each run padded to a whole byte.
 std::vector<std::int8_t> UnpackNibbles(const ConstantTensor& weights) {
   const Dims& dims = weights.dims();
-  const std::size_t axis = weights.packed_axis() < 0 ? dims.size() - 1
-                                                     : static_cast<std::size_t>(
-                                                           weights.packed_axis());
+  const std::size_t axis =
+      weights.packed_axis() < 0 ? dims.size() - 1 : static_cast<std::size_t>(weights.packed_axis());
   std::size_t outer = 1;
   std::size_t inner = 1;
   for (std::size_t i = 0; i < dims.size(); ++i) {
@@ -145,12 +144,9 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
   return result;
 }
 
-absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(const Node& node,
-                                                        const FusedActivation& activation,
-                                                        const TensorQuantization& input,
-                                                        const TensorType& output,
-                                                        const ConstantTensor& scale,
-                                                        const ConstantTensor* bias) {
+absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
+    const Node& node, const FusedActivation& activation, const TensorQuantization& input,
+    const TensorType& output, const ConstantTensor& scale, const ConstantTensor* bias) {
   IntegerEpilogue result;
   const bool is_int8 = output.quantization.has_value();
   result.epilogue_.kind =
@@ -161,8 +157,8 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(const Node& node,
     const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
                                     ? 1.0 / static_cast<double>(element)
                                     : static_cast<double>(element);
-    const auto multiplier = static_cast<float>(static_cast<double>(input.scale.value) *
-                                               weight_scale / output_scale);
+    const auto multiplier =
+        static_cast<float>(static_cast<double>(input.scale.value) * weight_scale / output_scale);
     if (!std::isfinite(multiplier)) {
       return InvalidNode(node, "scales ", input.scale.value, ", ", element, " and ", output_scale,
                          " give a multiplier that is not finite");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
 #include "models/operators/fused_activation.h"
@@ -58,8 +59,7 @@ class IntegerEpilogue {
                                                  const ConstantTensor* bias);
   // For an int8 input with `input`'s quantization and a result of type `output`. `scale` holds one
   // element a channel.
-  static absl::StatusOr<IntegerEpilogue> Static(const Node& node,
-                                                const FusedActivation& activation,
+  static absl::StatusOr<IntegerEpilogue> Static(const Node& node, const FusedActivation& activation,
                                                 const TensorQuantization& input,
                                                 const TensorType& output,
                                                 const ConstantTensor& scale,

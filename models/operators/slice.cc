@@ -49,12 +49,11 @@ absl::StatusOr<SliceAttributes> Attributes(const Node& node, std::size_t rank) {
   ASSIGN_OR_RETURN(const std::vector<std::int64_t> axes, node.Ints("axes", {}));
   ASSIGN_OR_RETURN(result.starts, node.Ints("starts", {}));
   ASSIGN_OR_RETURN(result.ends, node.Ints("ends", {}));
-  ASSIGN_OR_RETURN(result.steps,
-                   node.Ints("steps", std::vector<std::int64_t>(
-                                          std::min(axes.size(), kMaxRank), 1)));
+  ASSIGN_OR_RETURN(result.steps, node.Ints("steps", std::vector<std::int64_t>(
+                                                        std::min(axes.size(), kMaxRank), 1)));
   const std::size_t count = axes.size();
-  if (count == 0 || count > rank || result.starts.size() != count ||
-      result.ends.size() != count || result.steps.size() != count) {
+  if (count == 0 || count > rank || result.starts.size() != count || result.ends.size() != count ||
+      result.steps.size() != count) {
     return InvalidNode(node, "got ", count, " axes, ", result.starts.size(), " starts, ",
                        result.ends.size(), " ends and ", result.steps.size(),
                        " steps, wants as many of each, from 1 to ", rank);

@@ -14,8 +14,7 @@ StridedCopy Normalized(const StridedCopy& copy) {
   for (std::size_t i = copy.rank; i-- > 0;) {
     if (copy.dims[i] == 1) continue;
     const std::size_t last = result.rank == 0 ? 0 : result.rank - 1;
-    if (result.rank > 0 &&
-        copy.from_strides[i] == result.from_strides[last] * result.dims[last] &&
+    if (result.rank > 0 && copy.from_strides[i] == result.from_strides[last] * result.dims[last] &&
         copy.to_strides[i] == result.to_strides[last] * result.dims[last]) {
       result.dims[last] *= copy.dims[i];
       continue;

@@ -56,20 +56,19 @@ class Transpose final : public Operator {
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(std::vector<std::int64_t> permutation,
                      Permutation(context.node, context.inputs[0].shape.size()));
-    return MakeStep("portable:transpose",
-                    [permutation = std::move(permutation)](const StepArguments& arguments) {
-                      const TensorView& x = arguments.inputs[0];
-                      const MutableTensorView& out = arguments.outputs[0];
-                      const auto from_strides = DenseStrides(x.dims);
-                      const auto to_strides = DenseStrides(out.dims);
-                      StridedCopy copy;
-                      for (std::size_t i = 0; i < permutation.size(); ++i) {
-                        copy.Append(out.dims[i],
-                                    from_strides[static_cast<std::size_t>(permutation[i])],
-                                    to_strides[i]);
-                      }
-                      CopyStrided(copy, BitWidth(x.data_type) / 8, x.data, out.data);
-                    });
+    return MakeStep("portable:transpose", [permutation = std::move(permutation)](
+                                              const StepArguments& arguments) {
+      const TensorView& x = arguments.inputs[0];
+      const MutableTensorView& out = arguments.outputs[0];
+      const auto from_strides = DenseStrides(x.dims);
+      const auto to_strides = DenseStrides(out.dims);
+      StridedCopy copy;
+      for (std::size_t i = 0; i < permutation.size(); ++i) {
+        copy.Append(out.dims[i], from_strides[static_cast<std::size_t>(permutation[i])],
+                    to_strides[i]);
+      }
+      CopyStrided(copy, BitWidth(x.data_type) / 8, x.data, out.data);
+    });
   }
 };
 

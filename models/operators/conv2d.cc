@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/conv2d.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/base/status_macros.h"
+#include "models/operators/fused_activation.h"
+#include "models/operators/node_checks.h"
+#include "models/operators/quantized_arithmetic.h"
+#include "models/operators/scratch_layout.h"
+#include "models/operators/spatial_window.h"
+
+namespace octet {
+namespace {
+
+constexpr std::size_t kX = 0;
+constexpr std::size_t kFilter = 1;
+constexpr std::size_t kScale = 2;
+constexpr std::size_t kBias = 3;
+
+enum class ConvolutionKind { kOrdinary, kDepthwise };
+
+// What the attributes and types say.
+struct ConvolutionForm {
+  kernels::Conv2dGeometry geometry;
+  std::int64_t out_height = 0;
+  std::int64_t out_width = 0;
+  ActivationQuantization quantization = ActivationQuantization::kNone;
+};
+
+absl::Status CheckConstants(const Node& node, const NodeInputs& inputs,
+                            const ConvolutionForm& form) {
+  const std::array channels{static_cast<std::int64_t>(form.geometry.out_channels)};
+  const bool is_int8 = inputs.type(kFilter).data_type == DataType::kInt8;
+  if (is_int8 != inputs.Has(kScale)) {
+    return InvalidNode(node, is_int8 ? "an int8 filter without a \"filter_scale\""
+                                     : "a float32 filter with a \"filter_scale\"");
+  }
+  if (is_int8) {
+    RETURN_IF_ERROR(ScaleConventionAttribute(node).status());
+    RETURN_IF_ERROR(inputs.CheckScale(kScale, "filter_scale", channels));
+  } else if (form.quantization != ActivationQuantization::kNone) {
+    return UnimplementedNode(node, "a float32 filter with quantized activations");
+  }
+  const bool is_static = form.quantization == ActivationQuantization::kStatic;
+  RETURN_IF_ERROR(
+      inputs.CheckDataType(kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
+  if (is_static && !inputs.type(kX).quantization.has_value()) {
+    return InvalidNode(node, "input \"x\" is int8 without a quantization");
+  }
+  if (form.quantization == ActivationQuantization::kDynamic) {
+    RETURN_IF_ERROR(DynamicAttributes(node).status());
+  }
+  if (!inputs.Has(kBias)) return absl::OkStatus();
+  return inputs.CheckConstant(kBias, "bias", is_static ? DataType::kInt32 : DataType::kFloat32,
+                              channels);
+}
+
+void SetWindow(const SpatialWindow& window, kernels::Conv2dGeometry& geometry) {
+  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  geometry.in_height = size(window.height.in);
+  geometry.in_width = size(window.width.in);
+  geometry.kernel_height = size(window.height.kernel);
+  geometry.kernel_width = size(window.width.kernel);
+  geometry.stride_height = size(window.height.stride);
+  geometry.stride_width = size(window.width.stride);
+  geometry.dilation_height = size(window.height.dilation);
+  geometry.dilation_width = size(window.width.dilation);
+  geometry.pad_top = size(window.height.pad_before);
+  geometry.pad_left = size(window.width.pad_before);
+  geometry.pad_bottom = size(window.height.pad_after);
+  geometry.pad_right = size(window.width.pad_after);
+}
+
+absl::StatusOr<ConvolutionForm> CheckConvolution(ConvolutionKind kind, const Node& node,
+                                                 const NodeInputs& inputs) {
+  RETURN_IF_ERROR(inputs.CheckCounts(2, 4));
+  RETURN_IF_ERROR(inputs.CheckRank(kX, "x", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckRank(kFilter, "filter", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckDataType(kFilter, "filter", {DataType::kFloat32, DataType::kInt8}));
+  RETURN_IF_ERROR(inputs.CheckConstant(kFilter, "filter"));
+  const Dims& filter = inputs.constant(kFilter)->dims();
+  for (const std::int64_t dim : filter) RETURN_IF_ERROR(KnownSize(node, Dim(dim)).status());
+  ASSIGN_OR_RETURN(const std::int64_t channels, KnownSize(node, inputs.shape(kX)[3]));
+  ASSIGN_OR_RETURN(
+      const SpatialWindow window,
+      SpatialWindowAttributes(node, inputs.shape(kX), filter[0], filter[1], Dilations::kAllowed));
+  std::int64_t groups = channels;
+  if (kind == ConvolutionKind::kOrdinary) {
+    ASSIGN_OR_RETURN(groups, IntAttribute(node, "groups", 1, 1));
+  }
+  const std::int64_t out_channels =
+      kind == ConvolutionKind::kOrdinary ? filter[3] : channels * filter[3];
+  const std::int64_t wanted = kind == ConvolutionKind::kOrdinary ? channels / groups : channels;
+  if (channels % groups != 0 || out_channels % groups != 0 || filter[2] != wanted) {
+    return InvalidNode(node, "input \"filter\" is ", ToString(filter), " for ", channels,
+                       " channels in ", groups, " groups");
+  }
+  ConvolutionForm form;
+  ASSIGN_OR_RETURN(form.quantization, ActivationQuantizationAttribute(node));
+  SetWindow(window, form.geometry);
+  form.geometry.in_channels = static_cast<std::size_t>(channels);
+  form.geometry.out_channels = static_cast<std::size_t>(out_channels);
+  form.geometry.groups = static_cast<std::size_t>(groups);
+  form.out_height = window.height.out;
+  form.out_width = window.width.out;
+  RETURN_IF_ERROR(CheckConstants(node, inputs, form));
+  return form;
+}
+
+std::size_t NumImages(const TensorView& x) { return static_cast<std::size_t>(x.dims[0]); }
+
+class FloatStep final : public Step {
+ public:
+  FloatStep(kernels::Conv2dGeometry geometry, FusedActivation activation,
+            std::unique_ptr<const kernels::Conv2dF32> convolution,
+            const kernels::KernelSet& kernels)
+      : geometry_(geometry),
+        activation_(activation),
+        convolution_(std::move(convolution)),
+        kernels_(kernels) {}
+
+  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
+    return convolution_->ScratchByteSize(NumImages(inputs[kX]));
+  }
+
+  void Run(const StepArguments& arguments) const override {
+    const std::size_t images = NumImages(arguments.inputs[kX]);
+    const std::span<float> out(arguments.outputs[0].as<float>(), images * geometry_.OutSize());
+    convolution_->Run({.num_images = images,
+                       .in = {arguments.inputs[kX].as<float>(), images * geometry_.InSize()},
+                       .out = out,
+                       .scratch = arguments.scratch});
+    ApplyOverRows(kernels_, activation_, geometry_.out_channels, out);
+  }
+
+  [[nodiscard]] std::string kernel_name() const override {
+    return std::string(convolution_->Provider());
+  }
+  [[nodiscard]] std::size_t packed_byte_size() const override {
+    return convolution_->PackedByteSize();
+  }
+
+ private:
+  const kernels::Conv2dGeometry geometry_;
+  const FusedActivation activation_;
+  const std::unique_ptr<const kernels::Conv2dF32> convolution_;
+  const kernels::KernelSet& kernels_;
+};
+
+// Int8 arithmetic. With `rows`, PTDQ: float32 images that are quantized here, each for itself.
+class IntegerStep final : public Step {
+ public:
+  IntegerStep(kernels::Conv2dGeometry geometry, FusedActivation activation,
+              std::optional<kernels::RowQuantizeSpec> rows,
+              std::unique_ptr<const kernels::Conv2dS8> convolution,
+              const kernels::KernelSet& kernels)
+      : geometry_(geometry),
+        activation_(activation),
+        rows_(rows),
+        convolution_(std::move(convolution)),
+        kernels_(kernels) {}
+
+  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
+    const std::size_t images = NumImages(inputs[kX]);
+    ScratchLayout layout;
+    if (rows_.has_value()) {
+      layout.Take<std::int8_t>(images * geometry_.InSize());
+      layout.Take<float>(images);
+    }
+    layout.Take<std::byte>(convolution_->ScratchByteSize(images));
+    return layout.byte_size();
+  }
+
+  void Run(const StepArguments& arguments) const override {
+    const TensorView& x = arguments.inputs[kX];
+    const MutableTensorView& out = arguments.outputs[0];
+    const std::size_t images = NumImages(x);
+    const std::size_t in_size = images * geometry_.InSize();
+    const std::size_t out_size = images * geometry_.OutSize();
+    ScratchLayout layout(arguments.scratch);
+    kernels::Conv2dS8::Arguments run;
+    run.num_images = images;
+    if (rows_.has_value()) {
+      const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(in_size);
+      const std::span<float> row_scale = layout.Take<float>(images);
+      kernels::RowQuantizeSpec rows = *rows_;
+      rows.num_rows = images;
+      rows.row_size = geometry_.InSize();
+      kernels_.quantize_rows_s8(rows, {x.as<float>(), in_size}, quantized, row_scale);
+      run.in = quantized;
+      run.row_scale = row_scale;
+    } else {
+      run.in = {x.as<std::int8_t>(), in_size};
+    }
+    if (out.data_type == DataType::kInt8) {
+      run.out.s8 = {out.as<std::int8_t>(), out_size};
+    } else {
+      run.out.f32 = {out.as<float>(), out_size};
+    }
+    run.scratch = layout.Take<std::byte>(convolution_->ScratchByteSize(images));
+    convolution_->Run(run);
+    ApplyOverRows(kernels_, activation_, geometry_.out_channels, run.out.f32);
+  }
+
+  [[nodiscard]] std::string kernel_name() const override {
+    return std::string(convolution_->Provider());
+  }
+  [[nodiscard]] std::size_t packed_byte_size() const override {
+    return convolution_->PackedByteSize();
+  }
+
+ private:
+  const kernels::Conv2dGeometry geometry_;
+  const FusedActivation activation_;
+  const std::optional<kernels::RowQuantizeSpec> rows_;
+  const std::unique_ptr<const kernels::Conv2dS8> convolution_;
+  const kernels::KernelSet& kernels_;
+};
+
+// The filter in float32; int8 values multiplied out with their channel's scale.
+absl::StatusOr<std::vector<float>> FloatFilter(const PrepareContext& context,
+                                               std::size_t out_channels) {
+  const ConstantTensor& filter = *context.constants[kFilter];
+  if (filter.data_type() == DataType::kFloat32) return FloatElements(filter);
+  ASSIGN_OR_RETURN(const kernels::ScaleConvention convention,
+                   ScaleConventionAttribute(context.node));
+  const std::vector<float> scale = FloatElements(*context.constants[kScale]);
+  const std::vector<std::int8_t> values = UnpackWeights(filter);
+  std::vector<float> result(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    // [kh, kw, C, O], and depthwise [kh, kw, C, m]: the channel is what comes last in memory.
+    const float channel_scale = scale[i % out_channels];
+    const auto value = static_cast<float>(values[i]);
+    result[i] = convention == kernels::ScaleConvention::kReciprocal ? value / channel_scale
+                                                                    : value * channel_scale;
+  }
+  return result;
+}
+
+class Convolution final : public Operator {
+ public:
+  explicit Convolution(ConvolutionKind kind) : kind_(kind) {}
+
+  [[nodiscard]] absl::string_view name() const override {
+    return kind_ == ConvolutionKind::kOrdinary ? "Conv2d" : "DepthwiseConv2d";
+  }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    ASSIGN_OR_RETURN(const ConvolutionForm form,
+                     CheckConvolution(kind_, node, NodeInputs(node, types, constants)));
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
+    const Shape shape = {types[kX].shape[0], Dim(form.out_height), Dim(form.out_width),
+                         Dim(static_cast<std::int64_t>(form.geometry.out_channels))};
+    TensorType output{DataType::kFloat32, shape, std::nullopt};
+    if (form.quantization == ActivationQuantization::kStatic) {
+      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape));
+      if (output.quantization.has_value()) {
+        RETURN_IF_ERROR(StaticClipRange(node, activation, *output.quantization).status());
+      }
+    }
+    return OneOutput(node, std::move(output));
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    ASSIGN_OR_RETURN(const ConvolutionForm form,
+                     CheckConvolution(kind_, context.node,
+                                      NodeInputs(context.node, context.inputs, context.constants)));
+    ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
+    if (form.quantization == ActivationQuantization::kNone) {
+      return PrepareFloat(context, form, activation);
+    }
+    return PrepareInteger(context, form, activation);
+  }
+
+ private:
+  static absl::StatusOr<std::unique_ptr<const Step>> PrepareFloat(
+      const PrepareContext& context, const ConvolutionForm& form,
+      const FusedActivation& activation) {
+    ASSIGN_OR_RETURN(const std::vector<float> filter,
+                     FloatFilter(context, form.geometry.out_channels));
+    std::vector<float> bias;
+    if (context.node.HasInput(kBias)) bias = FloatElements(*context.constants[kBias]);
+    kernels::Conv2dF32Spec spec;
+    spec.geometry = form.geometry;
+    spec.filter = filter;
+    spec.bias = bias;
+    spec.activation = activation.elementwise;
+    auto prepared = context.kernels.prepare_conv2d_f32(spec);
+    if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
+    return std::make_unique<const FloatStep>(form.geometry, activation, std::move(prepared.kernel),
+                                             context.kernels);
+  }
+
+  static absl::StatusOr<std::unique_ptr<const Step>> PrepareInteger(
+      const PrepareContext& context, const ConvolutionForm& form,
+      const FusedActivation& activation) {
+    const ConstantTensor* bias = context.node.HasInput(kBias) ? context.constants[kBias] : nullptr;
+    kernels::Conv2dS8Spec spec;
+    std::optional<kernels::RowQuantizeSpec> rows;
+    std::optional<IntegerEpilogue> epilogue;
+    if (form.quantization == ActivationQuantization::kDynamic) {
+      ASSIGN_OR_RETURN(rows, DynamicAttributes(context.node));
+      ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Dynamic(context.node, activation,
+                                                          context.constants[kScale], bias));
+    } else {
+      ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Static(
+                                     context.node, activation, *context.inputs[kX].quantization,
+                                     context.outputs[0], *context.constants[kScale], bias));
+      spec.in_zero_point = context.inputs[kX].quantization->zero_point;
+    }
+    const std::vector<std::int8_t> filter = UnpackWeights(*context.constants[kFilter]);
+    spec.geometry = form.geometry;
+    spec.filter = filter;
+    spec.epilogue = epilogue->View();
+    auto prepared = context.kernels.prepare_conv2d_s8(spec);
+    if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
+    return std::make_unique<const IntegerStep>(form.geometry, activation, rows,
+                                               std::move(prepared.kernel), context.kernels);
+  }
+
+  const ConvolutionKind kind_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Operator> MakeConv2d() {
+  return std::make_unique<const Convolution>(ConvolutionKind::kOrdinary);
+}
+std::unique_ptr<const Operator> MakeDepthwiseConv2d() {
+  return std::make_unique<const Convolution>(ConvolutionKind::kDepthwise);
+}
+
+}  // namespace octet

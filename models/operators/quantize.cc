@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/quantize.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "kernels/kernel_set.h"
+#include "models/base/status_macros.h"
+#include "models/operators/function_step.h"
+#include "models/operators/node_checks.h"
+#include "models/operators/quantized_arithmetic.h"
+
+namespace octet {
+namespace {
+
+template <typename T, typename View>
+auto Elements(const View& view) {
+  return std::span(view.template as<T>(), static_cast<std::size_t>(NumElements(view.dims)));
+}
+
+class Quantize final : public Operator {
+ public:
+  [[nodiscard]] absl::string_view name() const override { return "Quantize"; }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    const NodeInputs inputs(node, types, constants);
+    RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
+    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
+    ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
+    return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    const TensorQuantization quantization = *context.outputs[0].quantization;
+    const kernels::KernelSet& kernels = context.kernels;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":quantize_s8"),
+                    [quantization, &kernels](const StepArguments& arguments) {
+                      kernels.quantize_s8(quantization.scale, quantization.zero_point,
+                                          Elements<float>(arguments.inputs[0]),
+                                          Elements<std::int8_t>(arguments.outputs[0]));
+                    });
+  }
+};
+
+class Requantize final : public Operator {
+ public:
+  [[nodiscard]] absl::string_view name() const override { return "Requantize"; }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    const NodeInputs inputs(node, types, constants);
+    RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
+    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8}));
+    if (!types[0].quantization.has_value()) {
+      return InvalidNode(node, "input \"x\" is int8 without a quantization");
+    }
+    ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
+    if (!std::isfinite(Multiplier(*types[0].quantization, quantization))) {
+      return InvalidNode(node, "scales ", types[0].quantization->scale.value, " and ",
+                         quantization.scale.value, " give a multiplier that is not finite");
+    }
+    return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    const TensorQuantization& from = *context.inputs[0].quantization;
+    const TensorQuantization& to = *context.outputs[0].quantization;
+    const kernels::RequantizeSpec spec{.multiplier = Multiplier(from, to),
+                                       .in_zero_point = from.zero_point,
+                                       .out_zero_point = to.zero_point};
+    const kernels::KernelSet& kernels = context.kernels;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":requantize_s8"),
+                    [spec, &kernels](const StepArguments& arguments) {
+                      kernels.requantize_s8(spec, Elements<std::int8_t>(arguments.inputs[0]),
+                                            Elements<std::int8_t>(arguments.outputs[0]));
+                    });
+  }
+
+ private:
+  static float Multiplier(const TensorQuantization& from, const TensorQuantization& to) {
+    return static_cast<float>(static_cast<double>(from.scale.value) /
+                              static_cast<double>(to.scale.value));
+  }
+};
+
+class Dequantize final : public Operator {
+ public:
+  [[nodiscard]] absl::string_view name() const override { return "Dequantize"; }
+
+  [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
+      const Node& node, std::span<const TensorType> types,
+      std::span<const ConstantTensor* const> constants) const override {
+    const NodeInputs inputs(node, types, constants);
+    RETURN_IF_ERROR(inputs.CheckCounts(1, 2));
+    if (inputs.Has(kScale)) {
+      RETURN_IF_ERROR(inputs.CheckConstant(0, "x"));
+      RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8, DataType::kInt4}));
+      RETURN_IF_ERROR(inputs.CheckRank(kScale, "scale", 0, 1));
+      RETURN_IF_ERROR(inputs.CheckConstant(kScale, "scale"));
+      const Dims& dims = inputs.constant(kScale)->dims();
+      const bool is_per_channel =
+          dims.size() == 1 && inputs.rank(0) > 0 && Dim(dims[0]) == types[0].shape.back();
+      if (!dims.empty() && dims[0] != 1 && !is_per_channel) {
+        return InvalidNode(node, "input \"scale\" is ", ToString(dims), " for ",
+                           ToString(types[0].shape, {}), ", wants one or one a last index");
+      }
+      RETURN_IF_ERROR(inputs.CheckScale(kScale, "scale", dims));
+    } else {
+      RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8}));
+      if (!types[0].quantization.has_value()) {
+        return InvalidNode(node, "input \"x\" is int8 without a quantization");
+      }
+    }
+    return OneOutput(node, {DataType::kFloat32, types[0].shape, std::nullopt});
+  }
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
+      const PrepareContext& context) const override {
+    const kernels::KernelSet& kernels = context.kernels;
+    if (context.node.HasInput(kScale)) {
+      return MakeStep("portable:dequantize", [values = UnpackWeights(*context.constants[0]),
+                                              scale = FloatElements(*context.constants[kScale])](
+                                                 const StepArguments& arguments) {
+        const std::span<float> out = Elements<float>(arguments.outputs[0]);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+          out[i] = static_cast<float>(values[i]) * scale[i % scale.size()];
+        }
+      });
+    }
+    const TensorQuantization quantization = *context.inputs[0].quantization;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":dequantize_s8"),
+                    [quantization, &kernels](const StepArguments& arguments) {
+                      kernels.dequantize_s8(quantization.scale, quantization.zero_point,
+                                            Elements<std::int8_t>(arguments.inputs[0]),
+                                            Elements<float>(arguments.outputs[0]));
+                    });
+  }
+
+ private:
+  static constexpr std::size_t kScale = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<const Operator> MakeDequantize() { return std::make_unique<const Dequantize>(); }
+std::unique_ptr<const Operator> MakeQuantize() { return std::make_unique<const Quantize>(); }
+std::unique_ptr<const Operator> MakeRequantize() { return std::make_unique<const Requantize>(); }
+
+}  // namespace octet

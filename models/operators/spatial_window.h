@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A window that moves over one spatial axis, or two: strides, dilations and padding.
+
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+
+#include "models/graph/graph.h"
+#include "models/tensor/shape.h"
+
+namespace octet {
+
+// One axis. All sizes at least 1, pads at least 0, the window inside the padded input.
+struct AxisWindow {
+  std::int64_t in = 1;
+  std::int64_t kernel = 1;
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  std::int64_t pad_before = 0;
+  std::int64_t pad_after = 0;
+  std::int64_t out = 1;
+};
+
+struct SpatialWindow {
+  AxisWindow height;
+  AxisWindow width;
+};
+
+enum class Dilations { kAllowed, kNone };
+
+// Reads `strides`, `dilations` (where allowed), `padding` and `pads` for an image of `shape`
+// [N, H, W, C] and a kernel of these sizes. UNIMPLEMENTED where H or W is open.
+absl::StatusOr<SpatialWindow> SpatialWindowAttributes(const Node& node, const Shape& shape,
+                                                      std::int64_t kernel_height,
+                                                      std::int64_t kernel_width,
+                                                      Dilations dilations);
+
+// `dim` as a known size from 1 to 2^31 - 1.
+absl::StatusOr<std::int64_t> KnownSize(const Node& node, const Dim& dim);
+
+}  // namespace octet
