@@ -14,6 +14,15 @@ find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(yaml-cpp CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+
+# libzip's own CMake files want its command-line tools, which are packages of their own.
+find_library(OCTET_LIBZIP zip REQUIRED)
+mark_as_advanced(OCTET_LIBZIP)
+add_library(octet_libzip INTERFACE)
+add_library(octet::libzip ALIAS octet_libzip)
+target_link_libraries(octet_libzip INTERFACE ${OCTET_LIBZIP})
+
 if(OCTET_BUILD_BENCHMARKS)
   find_package(benchmark REQUIRED)
 endif()
