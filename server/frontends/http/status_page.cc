@@ -30,7 +30,7 @@ constexpr absl::string_view kHead = R"(<!DOCTYPE html>
           --panel: #1d2126; --ink: #e8ebee; } }
 body { margin: 0; background: var(--page); color: var(--ink);
        font: 15px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; }
-main { max-width: 76rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
+main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 p { margin: .25rem 0; color: var(--soft); }
@@ -38,13 +38,15 @@ p { margin: .25rem 0; color: var(--soft); }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; }
-th, td { padding: .4rem .7rem; text-align: right; white-space: nowrap;
+th, td { padding: .4rem .55rem; text-align: right; white-space: nowrap;
          border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 tr:last-child td { border-bottom: 0; }
 th { background: var(--panel); font-weight: 600; font-size: .85rem; color: var(--soft); }
 th.t, td.t { text-align: left; }
 td.w { white-space: normal; }
 td small { color: var(--soft); }
+code { white-space: nowrap; }
+.note { margin-top: 1rem; }
 a { color: inherit; }
 </style>
 </head>
@@ -136,7 +138,8 @@ std::string StatusPage(const HttpRooms& rooms) {
       EscapeHtml(rooms.server_version), ", ", rooms.metrics.num_workers(), " threads, ",
       rooms.requests_in_flight(), " requests in flight</p>\n<h2>Models</h2>\n",
       ModelTable(rooms.repository.ReadyVersions()), RefusedTable(rooms.repository.Index()),
-      "<p>Times are since the start of the server, from a request's arrival to the hand-over of "
+      "<p class=\"note\">Times are since the start of the server, from a request's arrival to the "
+      "hand-over of "
       "its "
       "answer; compute is the model alone. Accuracy is what <code>octet evaluate --record</code> "
       "measured on the named data set.</p>\n"
