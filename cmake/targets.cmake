@@ -109,6 +109,21 @@ function(octet_python_test path)
                "OCTET_BIN_DIR=${PROJECT_BINARY_DIR}/bin;PYTHONPATH=${PROJECT_SOURCE_DIR}")
 endfunction()
 
+# octet_benchmark(<path> [SOURCES <cc>...] DEPENDS <target>...)
+#
+# tests/<this folder>/<path>_bench.cc (with SOURCES, if any), into the same folder of the build. The
+# target tests_bench builds all of them.
+function(octet_benchmark path)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  octet_test_folder(folder)
+  string(REPLACE "/" "_" target "${folder}/${path}_bench")
+  add_executable(${target} ${path}_bench.cc ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE octet_flags ${arg_DEPENDS})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+                                             ${PROJECT_BINARY_DIR}/tests/${folder})
+  octet_group_test(${folder} ${target})
+endfunction()
+
 # Sets `variable` to this folder's path below tests/.
 function(octet_test_folder variable)
   cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/tests
