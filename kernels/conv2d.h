@@ -30,12 +30,12 @@ struct Conv2dGeometry {
   std::size_t stride_height = 1, stride_width = 1;
   std::size_t dilation_height = 1, dilation_width = 1;
   std::size_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
-  std::size_t groups = 1; // divides in_channels and out_channels
+  std::size_t groups = 1;  // divides in_channels and out_channels
 
   std::size_t OutHeight() const;
   std::size_t OutWidth() const;
-  std::size_t InSize() const;  // elements of one input image
-  std::size_t OutSize() const; // elements of one output image
+  std::size_t InSize() const;   // elements of one input image
+  std::size_t OutSize() const;  // elements of one output image
 };
 
 // Depthwise: out_channels is in_channels * multiplier, groups is in_channels,
@@ -44,51 +44,50 @@ struct Conv2dGeometry {
 // out_channels]: Keras's depthwise [kh, kw, C, multiplier] is the same bytes,
 // because in_channels / groups is 1 there.
 struct Conv2dS8Spec {
-  Conv2dGeometry geometry;
-  std::span<const std::int8_t> filter;
+  Conv2dGeometry geometry = {};
+  std::span<const std::int8_t> filter = {};
   ZeroPoint in_zero_point{0};
-  Epilogue epilogue = {}; // the row of kDynamic is one image
+  Epilogue epilogue = {};  // the row of kDynamic is one image
 };
 
 struct Conv2dF32Spec {
-  Conv2dGeometry geometry;
-  std::span<const float> filter;
-  std::span<const float> bias; // out_channels, or empty
+  Conv2dGeometry geometry = {};
+  std::span<const float> filter = {};
+  std::span<const float> bias = {};  // out_channels, or empty
   Activation activation = {};
 };
 
 class Conv2dS8 : public PreparedKernel {
-public:
+ public:
   struct Arguments {
-    std::size_t num_images = 0;       // any number, 0 included
-    std::span<const std::int8_t> in;  // num_images * geometry.InSize()
-    std::span<const float> row_scale; // kDynamic: one an image; else empty
-    EpilogueOutput out; // num_images * geometry.OutSize(); overlaps no input
-    std::span<std::byte>
-        scratch; // at least ScratchByteSize(), aligned to kScratchAlignment
+    std::size_t num_images = 0;             // any number, 0 included
+    std::span<const std::int8_t> in = {};   // num_images * geometry.InSize()
+    std::span<const float> row_scale = {};  // kDynamic: one an image; else empty
+    EpilogueOutput out = {};                // num_images * geometry.OutSize(); overlaps no input
+    std::span<std::byte> scratch = {};  // at least ScratchByteSize(), aligned to kScratchAlignment
   };
 
   virtual std::size_t ScratchByteSize(std::size_t num_images) const = 0;
-  virtual void Run(const Arguments &arguments) const = 0;
+  virtual void Run(const Arguments& arguments) const = 0;
 };
 
 class Conv2dF32 : public PreparedKernel {
-public:
+ public:
   struct Arguments {
     std::size_t num_images = 0;
-    std::span<const float> in;
-    std::span<float> out;
-    std::span<std::byte> scratch;
+    std::span<const float> in = {};
+    std::span<float> out = {};
+    std::span<std::byte> scratch = {};
   };
 
   virtual std::size_t ScratchByteSize(std::size_t num_images) const = 0;
-  virtual void Run(const Arguments &arguments) const = 0;
+  virtual void Run(const Arguments& arguments) const = 0;
 };
 
 // Ordinary, grouped and depthwise alike. Integer convolutions are exact on
 // every instruction set, and refuse at prepare what could overflow, as
 // matmul_s8.h says.
-using PrepareConv2dS8 = Prepared<Conv2dS8> (*)(const Conv2dS8Spec &spec);
-using PrepareConv2dF32 = Prepared<Conv2dF32> (*)(const Conv2dF32Spec &spec);
+using PrepareConv2dS8 = Prepared<Conv2dS8> (*)(const Conv2dS8Spec& spec);
+using PrepareConv2dF32 = Prepared<Conv2dF32> (*)(const Conv2dF32Spec& spec);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -6,11 +6,10 @@
 namespace octet::kernels {
 
 struct CpuFeatures {
-  bool avx2 = false;        // AVX2, FMA and F16C
-  bool avx_vnni = false;    // VEX-encoded vpdpbusd
-  bool avx512_vnni = false; // AVX-512 F, BW, DQ, VL and VNNI
-  bool amx_int8 =
-      false; // AMX tiles with int8; says nothing about the kernel's permission
+  bool avx2 = false;         // AVX2, FMA and F16C
+  bool avx_vnni = false;     // VEX-encoded vpdpbusd
+  bool avx512_vnni = false;  // AVX-512 F, BW, DQ, VL and VNNI
+  bool amx_int8 = false;     // AMX tiles with int8; says nothing about the kernel's permission
 };
 
 // Asks the CPU (cpuid) and the operating system (xgetbv). Cheap, no state.
@@ -21,4 +20,4 @@ CpuFeatures DetectCpuFeatures();
 // later. Returns false where refused.
 bool RequestAmxPermission();
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

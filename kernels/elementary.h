@@ -13,13 +13,11 @@
 #include <cstdint>
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 constexpr float kInfinity = __builtin_inff();
 
-inline std::int32_t FloatBits(float x) {
-  return __builtin_bit_cast(std::int32_t, x);
-}
+inline std::int32_t FloatBits(float x) { return __builtin_bit_cast(std::int32_t, x); }
 inline float BitsFloat(std::int32_t x) { return __builtin_bit_cast(float, x); }
 inline float Absolute(float x) { return BitsFloat(FloatBits(x) & 0x7FFFFFFF); }
 inline float CopySign(float magnitude, float sign) {
@@ -29,7 +27,7 @@ inline float CopySign(float magnitude, float sign) {
 
 // Round half to even for |x| < 2^22.
 inline float RoundHalfEven(float x) {
-  constexpr float kMagic = 12582912.0F; // 1.5 * 2^23
+  constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
   return (x + kMagic) - kMagic;
 }
 
@@ -57,10 +55,10 @@ inline float Exp(float x) {
   // without undefined behaviour.
   const std::int32_t e = FloatBits(n + 12582912.0F) - 0x4B400000;
   const std::int32_t half = e >> 1;
-  const float a = BitsFloat(
-      static_cast<std::int32_t>(static_cast<std::uint32_t>(half + 127) << 23));
-  const float b = BitsFloat(static_cast<std::int32_t>(
-      static_cast<std::uint32_t>(e - half + 127) << 23));
+  const float a =
+      BitsFloat(static_cast<std::int32_t>(static_cast<std::uint32_t>(half + 127) << 23));
+  const float b =
+      BitsFloat(static_cast<std::int32_t>(static_cast<std::uint32_t>(e - half + 127) << 23));
   const float y = p * a * b;
   return x != x ? x : y;
 }
@@ -97,7 +95,7 @@ inline float Log(float x) {
   y = (m + y) + e * 0.693359375F;
   const float at_zero = x == 0.0F ? -kInfinity : __builtin_nanf("");
   const float low = x > 0.0F ? y : at_zero;
-  return x < kInfinity ? low : x; // infinity and NaN give themselves
+  return x < kInfinity ? low : x;  // infinity and NaN give themselves
 }
 
 // log(1 + t) for t in [0, 1].
@@ -158,9 +156,8 @@ inline float OnePlusErf(float x) {
 }
 
 inline float Softplus(float x) {
-  return (x > 0.0F ? x : 0.0F) + Log1pOfUnit(Exp(-Absolute(x))) +
-         (x != x ? x : 0.0F);
+  return (x > 0.0F ? x : 0.0F) + Log1pOfUnit(Exp(-Absolute(x))) + (x != x ? x : 0.0F);
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -37,8 +37,7 @@ struct BinaryShape {
 
 // out = activation(a op b). out may be the memory of an operand that is not
 // broadcast. Equal bit for bit on every set, kPower excepted.
-using BinaryF32 = void (*)(BinaryKind kind, const BinaryShape &shape,
-                           const Activation &activation,
+using BinaryF32 = void (*)(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
                            std::span<const float> a, std::span<const float> b,
                            std::span<float> out);
 
@@ -52,13 +51,11 @@ struct BinaryS8Quantization {
   std::int32_t b_zero_point = 0;
   float out_scale = 1.0F;
   std::int32_t out_zero_point = 0;
-  std::int32_t lo = -128; // relu raises it
+  std::int32_t lo = -128;  // relu raises it
   std::int32_t hi = 127;
 };
-using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape &shape,
-                          const BinaryS8Quantization &quantization,
-                          std::span<const std::int8_t> a,
-                          std::span<const std::int8_t> b,
-                          std::span<std::int8_t> out);
+using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
+                          const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
+                          std::span<const std::int8_t> b, std::span<std::int8_t> out);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -41,26 +41,25 @@ enum class ScaleConvention : std::uint8_t { kReciprocal, kMultiply };
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::kNone;
 
-  std::span<const std::int32_t>
-      bias_s32; // kNone, kStatic, kStaticFloat; may be empty
+  std::span<const std::int32_t> bias_s32 = {};  // kNone, kStatic, kStaticFloat; may be empty
 
-  std::span<const float> weight_scale; // kDynamic; finite, not 0
+  std::span<const float> weight_scale = {};  // kDynamic; finite, not 0
   ScaleConvention convention = ScaleConvention::kReciprocal;
-  std::span<const float> bias_f32; // kDynamic; may be empty
+  std::span<const float> bias_f32 = {};  // kDynamic; may be empty
 
-  std::span<const float> multiplier; // kStatic and kStaticFloat; finite
-  ZeroPoint out_zero_point{0};       // kStatic; in [-128, 127]
-  std::int32_t lo = -128;            // kStatic; -128 <= lo <= hi <= 127
+  std::span<const float> multiplier = {};  // kStatic and kStaticFloat; finite
+  ZeroPoint out_zero_point{0};             // kStatic; in [-128, 127]
+  std::int32_t lo = -128;                  // kStatic; -128 <= lo <= hi <= 127
   std::int32_t hi = 127;
-  Activation activation = {}; // kDynamic and kStaticFloat
+  Activation activation = {};  // kDynamic and kStaticFloat
 };
 
 // Where an integer kernel writes: the span of the epilogue's type, the others
 // empty.
 struct EpilogueOutput {
-  std::span<std::int32_t> s32; // kNone
-  std::span<float> f32;        // kDynamic, kStaticFloat
-  std::span<std::int8_t> s8;   // kStatic
+  std::span<std::int32_t> s32 = {};  // kNone
+  std::span<float> f32 = {};         // kDynamic, kStaticFloat
+  std::span<std::int8_t> s8 = {};    // kStatic
 };
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

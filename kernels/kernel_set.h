@@ -23,7 +23,7 @@ namespace octet::kernels {
 // Every member is set in every set of AllKernelSets(). A set where a family is
 // not worth an own version uses a lesser set's.
 struct KernelSet {
-  std::string_view name; // "reference", "avx2", "avx512vnni", "amx"
+  std::string_view name;  // "reference", "avx2", "avx512vnni", "amx"
 
   // Whether this CPU, and for amx this process, may run it. For amx the first
   // call asks the operating system for the permission.
@@ -56,23 +56,23 @@ struct KernelSet {
 
 // The sets compiled in, best first, "reference" last. They live for the whole
 // program.
-std::span<const KernelSet *const> AllKernelSets();
+std::span<const KernelSet* const> AllKernelSets();
 
 // The set of that name, or null. It may not run here: ask runs_here().
-const KernelSet *FindKernelSet(std::string_view name);
+const KernelSet* FindKernelSet(std::string_view name);
 
 // The best set that runs here; never null.
-const KernelSet *BestKernelSet();
+const KernelSet* BestKernelSet();
 
 // The set that `forced_name` names, or the best one if it is null or empty
 // (callers pass getenv("OCTET_KERNEL_SET")). On an unknown name, or one that
 // does not run here, `set` is null and `error` says what was got and what there
 // is.
 struct KernelSetSelection {
-  const KernelSet *set = nullptr;
+  const KernelSet* set = nullptr;
   std::string error;
 };
-KernelSetSelection SelectKernelSet(const char *forced_name);
+KernelSetSelection SelectKernelSet(const char* forced_name);
 
 // To be called once by each thread before it prepares or runs kernels: keeps
 // oneDNN from starting threads of its own (it calls omp_set_num_threads(1),
@@ -82,4 +82,4 @@ void PrepareThread();
 // The oneDNN that is linked in, "3.7.2"; "none" where built without.
 std::string OneDnnVersion();
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -17,11 +17,11 @@ namespace octet::kernels {
 // acc[i, j] = sum over p of (lhs[i, p] - lhs_zero_point) * weight[p, j], then
 // the epilogue.
 struct MatmulS8Spec {
-  std::size_t k = 0; // the reduced dimension; at least 1
-  std::size_t n = 0; // output channels; at least 1
+  std::size_t k = 0;  // the reduced dimension; at least 1
+  std::size_t n = 0;  // output channels; at least 1
   WeightLayout layout = WeightLayout::kInputMajor;
-  std::span<const std::int8_t> weight; // k * n values
-  ZeroPoint lhs_zero_point{0};         // in [-128, 127]
+  std::span<const std::int8_t> weight = {};  // k * n values
+  ZeroPoint lhs_zero_point{0};               // in [-128, 127]
   Epilogue epilogue = {};
 };
 
@@ -39,40 +39,38 @@ struct MatmulS8S4Spec {
   std::size_t k = 0;
   std::size_t n = 0;
   WeightLayout layout = WeightLayout::kInputMajor;
-  std::span<const std::int8_t> weight; // k * n values
-  std::size_t group_size = 0;          // the last group may be shorter
-  std::span<const float>
-      scale; // grouped: [ceil(k / group_size), n]; else empty
-  std::span<const std::int8_t>
-      zero_point; // as scale where grouped, [n] where not; or empty: 0
-  ZeroPoint lhs_zero_point{0}; // must be 0 where grouped
+  std::span<const std::int8_t> weight = {};  // k * n values
+  std::size_t group_size = 0;                // the last group may be shorter
+  std::span<const float> scale = {};         // grouped: [ceil(k / group_size), n]; else empty
+  std::span<const std::int8_t> zero_point =
+      {};                       // as scale where grouped, [n] where not; or empty: 0
+  ZeroPoint lhs_zero_point{0};  // must be 0 where grouped
   Epilogue epilogue = {};
 };
 
 class MatmulS8 : public PreparedKernel {
-public:
+ public:
   struct Arguments {
-    std::size_t m = 0;                // rows; any number, 0 included
-    std::span<const std::int8_t> lhs; // m * k
+    std::size_t m = 0;                      // rows; any number, 0 included
+    std::span<const std::int8_t> lhs = {};  // m * k
     // kDynamic: one scale (reciprocal, of QuantizeRowsS8) a row; else empty.
     // With `row_scale_rows` consecutive rows sharing each: m / row_scale_rows
     // scales, rounded up.
-    std::span<const float> row_scale;
+    std::span<const float> row_scale = {};
     std::size_t row_scale_rows = 1;
-    EpilogueOutput out; // m * n; overlaps no input
-    std::span<std::byte>
-        scratch; // at least ScratchByteSize(m), aligned to kScratchAlignment
+    EpilogueOutput out = {};            // m * n; overlaps no input
+    std::span<std::byte> scratch = {};  // at least ScratchByteSize(m), aligned to kScratchAlignment
   };
 
   virtual std::size_t ScratchByteSize(std::size_t m) const = 0;
-  virtual void Run(const Arguments &arguments) const = 0;
+  virtual void Run(const Arguments& arguments) const = 0;
 };
 
 // Packs. Fails where a size or a parameter breaks the contract above, or where
 // some column's sum could leave int32: sum over p of |weight - zero_point| *
 // max|lhs - lhs_zero_point| + |bias| must be below 2^31, so that no order of
 // summation can overflow.
-using PrepareMatmulS8 = Prepared<MatmulS8> (*)(const MatmulS8Spec &spec);
-using PrepareMatmulS8S4 = Prepared<MatmulS8> (*)(const MatmulS8S4Spec &spec);
+using PrepareMatmulS8 = Prepared<MatmulS8> (*)(const MatmulS8Spec& spec);
+using PrepareMatmulS8S4 = Prepared<MatmulS8> (*)(const MatmulS8S4Spec& spec);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -29,15 +29,12 @@ enum class PoolKind : std::uint8_t { kMax, kAverage };
 // not overlap. float32: the average is the sum, row by row, divided by the
 // count; the same on every set. A NaN in a window of kMax may or may not come
 // through.
-using Pool2dF32 = void (*)(const Pool2dGeometry &geometry, PoolKind kind,
-                           std::size_t num_images, std::span<const float> in,
-                           std::span<float> out);
+using Pool2dF32 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                           std::span<const float> in, std::span<float> out);
 
 // int8: the average is the integer sum over the count, rounded half away from
 // zero; in and out have the same quantization. Exact.
-using Pool2dS8 = void (*)(const Pool2dGeometry &geometry, PoolKind kind,
-                          std::size_t num_images,
-                          std::span<const std::int8_t> in,
-                          std::span<std::int8_t> out);
+using Pool2dS8 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                          std::span<const std::int8_t> in, std::span<std::int8_t> out);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -17,10 +17,10 @@ namespace octet::kernels {
 // no allocation, no lock, no log. A thread that runs kernels calls
 // PrepareThread() of kernel_set.h first.
 class PreparedKernel {
-public:
+ public:
   PreparedKernel() = default;
-  PreparedKernel(const PreparedKernel &) = delete;
-  PreparedKernel &operator=(const PreparedKernel &) = delete;
+  PreparedKernel(const PreparedKernel&) = delete;
+  PreparedKernel& operator=(const PreparedKernel&) = delete;
   virtual ~PreparedKernel() = default;
 
   // Who computes and with which kernel, for `octet inspect`: "avx2 matmul_s8s8
@@ -32,19 +32,20 @@ public:
 };
 
 // A prepared kernel, or why there is none: exactly one of the two is set.
-template <typename T> struct Prepared {
+template <typename T>
+struct Prepared {
   std::unique_ptr<const T> kernel;
   std::string error;
 };
 
 // How the caller's weight matrix lies in memory.
 enum class WeightLayout {
-  kInputMajor,  // [k, n]: one row an input element (Keras, ONNX)
-  kOutputMajor, // [n, k]: one row an output channel (TFLite, PyTorch)
+  kInputMajor,   // [k, n]: one row an input element (Keras, ONNX)
+  kOutputMajor,  // [n, k]: one row an output channel (TFLite, PyTorch)
 };
 
 // Every scratch span handed to a run must start at a multiple of this many
 // bytes.
 inline constexpr std::size_t kScratchAlignment = 64;
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -21,4 +21,4 @@ struct ZeroPoint {
   friend bool operator==(ZeroPoint, ZeroPoint) = default;
 };
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -16,8 +16,8 @@ namespace octet::kernels {
 struct RowQuantizeSpec {
   std::size_t num_rows = 0;
   std::size_t row_size = 0;
-  std::int32_t range = 127; // in [1, 127]
-  float epsilon = 1e-7F;    // finite and at least 0
+  std::int32_t range = 127;  // in [1, 127]
+  float epsilon = 1e-7F;     // finite and at least 0
 };
 
 // Symmetric quantization, one scale a row (PTDQ):
@@ -35,21 +35,17 @@ struct RowQuantizeSpec {
 //
 // Sizes: in and out num_rows * row_size, row_scale num_rows. Exact on every
 // instruction set.
-using QuantizeRowsS8 = void (*)(const RowQuantizeSpec &spec,
-                                std::span<const float> in,
-                                std::span<std::int8_t> out,
-                                std::span<float> row_scale);
+using QuantizeRowsS8 = void (*)(const RowQuantizeSpec& spec, std::span<const float> in,
+                                std::span<std::int8_t> out, std::span<float> row_scale);
 
 // out[i] = clip(round_half_even(in[i] / scale) + zero_point, -128, 127); NaN
 // gives the zero point. The zero point is in [-128, 127]. Rounds before it
 // adds, as ONNX does. Exact everywhere.
-using QuantizeS8 = void (*)(Scale scale, ZeroPoint zero_point,
-                            std::span<const float> in,
+using QuantizeS8 = void (*)(Scale scale, ZeroPoint zero_point, std::span<const float> in,
                             std::span<std::int8_t> out);
 
 // out[i] = float(in[i] - zero_point) * scale.
-using DequantizeS8 = void (*)(Scale scale, ZeroPoint zero_point,
-                              std::span<const std::int8_t> in,
+using DequantizeS8 = void (*)(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
                               std::span<float> out);
 
 // out[i] = clip(round_half_even(float(in[i] - in_zero_point) * multiplier) +
@@ -61,8 +57,7 @@ struct RequantizeSpec {
   ZeroPoint in_zero_point{0};
   ZeroPoint out_zero_point{0};
 };
-using RequantizeS8 = void (*)(const RequantizeSpec &spec,
-                              std::span<const std::int8_t> in,
+using RequantizeS8 = void (*)(const RequantizeSpec& spec, std::span<const std::int8_t> in,
                               std::span<std::int8_t> out);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/conv2d.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "tests/kernels/kernel_set_test_base.h"
+
+namespace octet::kernels {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<Conv2dGeometry>& Geometries() {
+  static const std::vector<Conv2dGeometry> geometries = {
+      // 3 x 3, same padding
+      {.in_height = 8,
+       .in_width = 8,
+       .in_channels = 1,
+       .kernel_height = 3,
+       .kernel_width = 3,
+       .out_channels = 8,
+       .pad_top = 1,
+       .pad_left = 1,
+       .pad_bottom = 1,
+       .pad_right = 1},
+      {.in_height = 7,
+       .in_width = 9,
+       .in_channels = 5,
+       .kernel_height = 3,
+       .kernel_width = 3,
+       .out_channels = 37,
+       .stride_height = 2,
+       .stride_width = 2,
+       .pad_bottom = 1,
+       .pad_right = 1},
+      // pointwise, plain and strided
+      {.in_height = 11, .in_width = 10, .in_channels = 19, .out_channels = 35},
+      {.in_height = 9,
+       .in_width = 9,
+       .in_channels = 16,
+       .out_channels = 16,
+       .stride_height = 2,
+       .stride_width = 2},
+      // dilated, one-sided strides and padding
+      {.in_height = 12,
+       .in_width = 13,
+       .in_channels = 4,
+       .kernel_height = 3,
+       .kernel_width = 2,
+       .out_channels = 10,
+       .stride_width = 3,
+       .dilation_height = 2,
+       .dilation_width = 3,
+       .pad_top = 2,
+       .pad_right = 1},
+      // groups
+      {.in_height = 6,
+       .in_width = 6,
+       .in_channels = 12,
+       .kernel_height = 3,
+       .kernel_width = 3,
+       .out_channels = 18,
+       .pad_top = 1,
+       .pad_left = 1,
+       .pad_bottom = 1,
+       .pad_right = 1,
+       .groups = 3},
+      // depthwise, with and without a multiplier
+      {.in_height = 9,
+       .in_width = 9,
+       .in_channels = 35,
+       .kernel_height = 3,
+       .kernel_width = 3,
+       .out_channels = 35,
+       .pad_top = 1,
+       .pad_left = 1,
+       .pad_bottom = 1,
+       .pad_right = 1,
+       .groups = 35},
+      {.in_height = 10,
+       .in_width = 60,
+       .in_channels = 32,
+       .kernel_height = 5,
+       .kernel_width = 3,
+       .out_channels = 32,
+       .stride_height = 2,
+       .pad_top = 2,
+       .pad_left = 1,
+       .pad_bottom = 2,
+       .pad_right = 1,
+       .groups = 32},
+      {.in_height = 5,
+       .in_width = 6,
+       .in_channels = 7,
+       .kernel_height = 2,
+       .kernel_width = 3,
+       .out_channels = 21,
+       .dilation_width = 2,
+       .pad_left = 2,
+       .groups = 7},
+      // more pixels than are taken at a time
+      {.in_height = 20,
+       .in_width = 17,
+       .in_channels = 3,
+       .kernel_height = 3,
+       .kernel_width = 3,
+       .out_channels = 16},
+      // one output pixel
+      {.in_height = 4,
+       .in_width = 4,
+       .in_channels = 33,
+       .kernel_height = 4,
+       .kernel_width = 4,
+       .out_channels = 3}};
+  return geometries;
+}
+
+std::size_t FilterSize(const Conv2dGeometry& g) {
+  return g.kernel_height * g.kernel_width * (g.in_channels / g.groups) * g.out_channels;
+}
+
+class Conv2dTest : public KernelSetTest {
+ protected:
+  void ExpectEqualToReference(const Conv2dS8Spec& spec, std::size_t num_images) {
+    const auto in = Bytes(num_images * spec.geometry.InSize());
+    const auto row_scale = Floats(num_images, 20.0F, 900.0F);
+    const std::size_t size = num_images * spec.geometry.OutSize();
+    std::vector<std::int32_t> s32[2];
+    std::vector<std::int8_t> s8[2];
+    std::vector<float> f32[2];
+    int side = 0;
+    for (const KernelSet* side_set : {&set(), &Reference()}) {
+      const auto prepared = side_set->prepare_conv2d_s8(spec);
+      ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+      const Scratch scratch(prepared.kernel->ScratchByteSize(num_images));
+      Conv2dS8::Arguments arguments = {
+          .num_images = num_images, .in = in, .scratch = scratch.span()};
+      switch (spec.epilogue.kind) {
+        case EpilogueKind::kNone:
+          s32[side].resize(size);
+          break;
+        case EpilogueKind::kStatic:
+          s8[side].resize(size);
+          break;
+        case EpilogueKind::kDynamic:
+          arguments.row_scale = row_scale;
+          [[fallthrough]];
+        case EpilogueKind::kStaticFloat:
+          f32[side].resize(size);
+          break;
+      }
+      arguments.out = {.s32 = s32[side], .f32 = f32[side], .s8 = s8[side]};
+      prepared.kernel->Run(arguments);
+      ++side;
+    }
+    EXPECT_EQ(s32[0], s32[1]);
+    EXPECT_EQ(s8[0], s8[1]);
+    EXPECT_TRUE(SameBits(f32[0], f32[1]));
+  }
+};
+
+TEST_P(Conv2dTest, Int8IsEqualToTheBit) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& g = Geometries()[i];
+    const auto filter = Bytes(FilterSize(g));
+    const auto bias_s32 = Integers(g.out_channels, -9000, 9000);
+    const auto bias_f32 = Floats(g.out_channels, -2.0F, 2.0F);
+    const auto scale = Floats(g.out_channels, 0.0001F, 0.01F);
+    for (const int zero_point : {0, -128, 17}) {
+      Conv2dS8Spec spec = {.geometry = g, .filter = filter, .in_zero_point = ZeroPoint{zero_point}};
+      spec.epilogue = {.bias_s32 = bias_s32};
+      ExpectEqualToReference(spec, 2);
+      spec.epilogue = {.kind = EpilogueKind::kStatic,
+                       .bias_s32 = bias_s32,
+                       .multiplier = scale,
+                       .out_zero_point = ZeroPoint{-20},
+                       .lo = -20};
+      ExpectEqualToReference(spec, 3);
+      spec.epilogue = {.kind = EpilogueKind::kStaticFloat,
+                       .bias_s32 = bias_s32,
+                       .multiplier = scale,
+                       .activation = DefaultActivation(ActivationKind::kRelu6)};
+      ExpectEqualToReference(spec, 1);
+    }
+    Conv2dS8Spec dynamic = {.geometry = g, .filter = filter};
+    dynamic.epilogue = {.kind = EpilogueKind::kDynamic,
+                        .weight_scale = scale,
+                        .bias_f32 = bias_f32,
+                        .activation = DefaultActivation(ActivationKind::kRelu)};
+    ExpectEqualToReference(dynamic, 3);
+    dynamic.epilogue.convention = ScaleConvention::kMultiply;
+    dynamic.epilogue.bias_f32 = {};
+    ExpectEqualToReference(dynamic, 1);
+  }
+}
+
+TEST_P(Conv2dTest, FloatIsCloseToTheReference) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& g = Geometries()[i];
+    const auto filter = Floats(FilterSize(g), -1.0F, 1.0F);
+    const auto bias = Floats(g.out_channels, -1.0F, 1.0F);
+    for (const std::size_t num_images : {0UL, 1UL, 3UL}) {
+      const auto in = Floats(num_images * g.InSize(), -1.0F, 1.0F);
+      const Conv2dF32Spec spec = {.geometry = g,
+                                  .filter = filter,
+                                  .bias = bias,
+                                  .activation = DefaultActivation(ActivationKind::kRelu)};
+      std::vector<float> out[2];
+      int side = 0;
+      for (const KernelSet* side_set : {&set(), &Reference()}) {
+        const auto prepared = side_set->prepare_conv2d_f32(spec);
+        ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+        const Scratch scratch(prepared.kernel->ScratchByteSize(num_images));
+        out[side].resize(num_images * g.OutSize());
+        prepared.kernel->Run(
+            {.num_images = num_images, .in = in, .out = out[side], .scratch = scratch.span()});
+        ++side;
+      }
+      EXPECT_LT(RelativeDifference(out[0], out[1]), 2e-6F);
+    }
+  }
+}
+
+TEST_P(Conv2dTest, RefusesWrongGeometries) {
+  const auto filter = Bytes(9);
+  const auto error = [&](const Conv2dGeometry& g) {
+    return set().prepare_conv2d_s8({.geometry = g, .filter = filter}).error;
+  };
+  EXPECT_THAT(error({.in_height = 2, .in_width = 2, .kernel_height = 3, .kernel_width = 3}),
+              HasSubstr("larger than its padded input"));
+  EXPECT_THAT(error({.in_height = 5, .in_width = 5, .kernel_height = 3, .kernel_width = 2}),
+              HasSubstr("filter holds 9 values, wants 6"));
+  EXPECT_THAT(error({.in_height = 5, .in_width = 5, .in_channels = 3, .groups = 2}),
+              HasSubstr("2 groups do not divide 3"));
+  EXPECT_THAT(error({.in_height = 5, .in_width = 5, .stride_width = 0}), HasSubstr("is 0"));
+}
+
+OCTET_FOR_ALL_KERNEL_SETS(Conv2dTest);
+
+}  // namespace
+}  // namespace octet::kernels
