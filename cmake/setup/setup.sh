@@ -127,6 +127,25 @@ install_python_tools() {
   cp tests/requirements.txt "$stamp"
 }
 
+# promtool alone, out of the package of Prometheus: installed, that would start a server.
+fetch_promtool() {
+  local tools=build/tools/bin
+  { [ -x "$tools/promtool" ] || command -v promtool >/dev/null; } && return
+  [ -n "${OCTET_SKIP_PACKAGES:-}" ] && return
+  echo "octet set-up: fetching promtool"
+  mkdir -p "$tools" "$logs/prometheus"
+  { (cd "$logs/prometheus" && apt-get download -q prometheus) ||
+    { refresh_package_lists prometheus &&
+      (cd "$logs/prometheus" && apt-get download -q prometheus); }; } >"$logs/promtool.log" 2>&1 ||
+    fail "apt-get could not download prometheus: check the network ($logs/promtool.log), then run" \
+         "make again"
+  dpkg-deb --fsys-tarfile "$logs"/prometheus/prometheus_*.deb |
+    tar -xO ./usr/bin/promtool >"$tools/promtool.part"
+  chmod +x "$tools/promtool.part"
+  mv "$tools/promtool.part" "$tools/promtool"
+  rm -rf "$logs/prometheus"
+}
+
 level=${1:-}
 case "$level" in
   build) lists=("$setup/packages-build.txt") ;;
@@ -138,4 +157,7 @@ mkdir -p "$logs"
 mapfile -t packages < <(names_in "${lists[@]}")
 install_packages "${packages[@]}"
 install_onednn
-[ "$level" = build ] || install_python_tools
+if [ "$level" != build ]; then
+  install_python_tools
+  fetch_promtool
+fi
