@@ -48,35 +48,34 @@ constexpr std::array kNames = std::to_array<NamedKind>({
     {"log", ActivationKind::kLog},
 });
 
-} // namespace
+}  // namespace
 
 Activation DefaultActivation(ActivationKind kind) {
   Activation activation = {.kind = kind};
   switch (kind) {
-  case ActivationKind::kLeakyRelu:
-    activation.alpha = 0.2F;
-    break;
-  case ActivationKind::kElu:
-  case ActivationKind::kCelu:
-    activation.alpha = 1.0F;
-    break;
-  case ActivationKind::kSquareplus:
-    activation.beta = 4.0F;
-    break;
-  case ActivationKind::kSoftShrink:
-  case ActivationKind::kHardShrink:
-    activation.threshold = 0.5F;
-    break;
-  default:
-    break;
+    case ActivationKind::kLeakyRelu:
+      activation.alpha = 0.2F;
+      break;
+    case ActivationKind::kElu:
+    case ActivationKind::kCelu:
+      activation.alpha = 1.0F;
+      break;
+    case ActivationKind::kSquareplus:
+      activation.beta = 4.0F;
+      break;
+    case ActivationKind::kSoftShrink:
+    case ActivationKind::kHardShrink:
+      activation.threshold = 0.5F;
+      break;
+    default:
+      break;
   }
   return activation;
 }
 
 std::optional<ActivationKind> ActivationKindFromName(std::string_view name) {
-  for (const NamedKind &entry : kNames) {
-    if (entry.name == name)
-      return entry.kind;
+  for (const NamedKind& entry : kNames) {
+    if (entry.name == name) return entry.kind;
   }
   return std::nullopt;
 }
@@ -85,4 +84,4 @@ std::string_view ActivationKindName(ActivationKind kind) {
   return kNames[static_cast<std::size_t>(kind)].name;
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -2,10 +2,9 @@
 #include "kernels/cpu_features.h"
 
 #include <cpuid.h>
+#include <cstdint>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cstdint>
 
 namespace octet::kernels {
 namespace {
@@ -16,8 +15,7 @@ struct Registers {
 
 Registers CpuId(std::uint32_t leaf, std::uint32_t subleaf) {
   Registers r;
-  if (__get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx) == 0)
-    return {};
+  if (__get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx) == 0) return {};
   return r;
 }
 
@@ -31,14 +29,13 @@ std::uint64_t ExtendedControlRegister() {
 
 bool HasBit(std::uint32_t value, int bit) { return ((value >> bit) & 1U) != 0; }
 
-} // namespace
+}  // namespace
 
 CpuFeatures DetectCpuFeatures() {
   CpuFeatures features;
   const Registers leaf1 = CpuId(1, 0);
   const bool has_xgetbv = HasBit(leaf1.ecx, 27);
-  if (!has_xgetbv)
-    return features;
+  if (!has_xgetbv) return features;
   const std::uint64_t states = ExtendedControlRegister();
   const bool saves_ymm = (states & 0x6U) == 0x6U;
   const bool saves_zmm = (states & 0xE6U) == 0xE6U;
@@ -50,19 +47,18 @@ CpuFeatures DetectCpuFeatures() {
   const bool has_f16c = HasBit(leaf1.ecx, 29);
   features.avx2 = saves_ymm && has_fma && has_f16c && HasBit(leaf7.ebx, 5);
   features.avx_vnni = features.avx2 && HasBit(leaf7_1.eax, 4);
-  const bool has_avx512 = HasBit(leaf7.ebx, 16) && HasBit(leaf7.ebx, 17) &&
-                          HasBit(leaf7.ebx, 30) && HasBit(leaf7.ebx, 31);
-  features.avx512_vnni =
-      features.avx2 && saves_zmm && has_avx512 && HasBit(leaf7.ecx, 11);
-  features.amx_int8 = features.avx512_vnni && saves_tiles &&
-                      HasBit(leaf7.edx, 24) && HasBit(leaf7.edx, 25);
+  const bool has_avx512 = HasBit(leaf7.ebx, 16) && HasBit(leaf7.ebx, 17) && HasBit(leaf7.ebx, 30) &&
+                          HasBit(leaf7.ebx, 31);
+  features.avx512_vnni = features.avx2 && saves_zmm && has_avx512 && HasBit(leaf7.ecx, 11);
+  features.amx_int8 =
+      features.avx512_vnni && saves_tiles && HasBit(leaf7.edx, 24) && HasBit(leaf7.edx, 25);
   return features;
 }
 
 bool RequestAmxPermission() {
-  constexpr int kRequestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
-  constexpr int kTileData = 18;              // XFEATURE_XTILEDATA
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

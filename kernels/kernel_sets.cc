@@ -4,56 +4,52 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/amx/amx_set.h"
 #include "kernels/avx2/avx2_set.h"
+#include "kernels/avx512vnni/avx512vnni_set.h"
 #include "kernels/kernel_set.h"
 #include "kernels/reference/reference.h"
 
 namespace octet::kernels {
 namespace {
 
-constexpr std::array<const KernelSet *, 2> kSets = {&avx2::kSet,
-                                                    &reference::kSet};
+constexpr std::array<const KernelSet*, 2> kSets = {&avx2::kSet, &reference::kSet};
 
-} // namespace
+}  // namespace
 
-std::span<const KernelSet *const> AllKernelSets() { return kSets; }
+std::span<const KernelSet* const> AllKernelSets() { return kSets; }
 
-const KernelSet *FindKernelSet(std::string_view name) {
-  for (const KernelSet *set : kSets) {
-    if (set->name == name)
-      return set;
+const KernelSet* FindKernelSet(std::string_view name) {
+  for (const KernelSet* set : kSets) {
+    if (set->name == name) return set;
   }
   return nullptr;
 }
 
-const KernelSet *BestKernelSet() {
-  for (const KernelSet *set : kSets) {
-    if (set->runs_here())
-      return set;
+const KernelSet* BestKernelSet() {
+  for (const KernelSet* set : kSets) {
+    if (set->runs_here()) return set;
   }
   return &reference::kSet;
 }
 
-KernelSetSelection SelectKernelSet(const char *forced_name) {
-  if (forced_name == nullptr || *forced_name == '\0')
-    return {BestKernelSet(), ""};
-  const KernelSet *set = FindKernelSet(forced_name);
-  if (set != nullptr && set->runs_here())
-    return {set, ""};
+KernelSetSelection SelectKernelSet(const char* forced_name) {
+  if (forced_name == nullptr || *forced_name == '\0') return {BestKernelSet(), ""};
+  const KernelSet* set = FindKernelSet(forced_name);
+  if (set != nullptr && set->runs_here()) return {set, ""};
   std::string names;
-  for (const KernelSet *known : kSets) {
-    if (!known->runs_here())
-      continue;
+  for (const KernelSet* known : kSets) {
+    if (!known->runs_here()) continue;
     names += (names.empty() ? "" : ", ") + std::string(known->name);
   }
   const std::string_view reason =
       set == nullptr ? "is not a kernel set" : "does not run on this CPU";
-  return {nullptr, "\"" + std::string(forced_name) + "\" " +
-                       std::string(reason) + "; those that run here: " + names};
+  return {nullptr, "\"" + std::string(forced_name) + "\" " + std::string(reason) +
+                       "; those that run here: " + names};
 }
 
 void PrepareThread() {}
 
 std::string OneDnnVersion() { return "none"; }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

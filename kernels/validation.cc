@@ -16,10 +16,9 @@ namespace {
 
 constexpr std::int64_t kMaxS32 = std::numeric_limits<std::int32_t>::max();
 
-std::string WrongSize(std::string_view name, std::size_t got,
-                      std::size_t wanted) {
-  return std::string(name) + " holds " + std::to_string(got) +
-         " values, wants " + std::to_string(wanted);
+std::string WrongSize(std::string_view name, std::size_t got, std::size_t wanted) {
+  return std::string(name) + " holds " + std::to_string(got) + " values, wants " +
+         std::to_string(wanted);
 }
 
 // a * b, or 0 where that overflows; sizes here are all at least 1.
@@ -28,89 +27,66 @@ std::size_t Product(std::size_t a, std::size_t b) {
   return __builtin_mul_overflow(a, b, &product) ? 0 : product;
 }
 
-std::string CheckOptionalSize(std::string_view name, std::size_t got,
-                              std::size_t wanted) {
+std::string CheckOptionalSize(std::string_view name, std::size_t got, std::size_t wanted) {
   return got == 0 || got == wanted ? "" : WrongSize(name, got, wanted);
 }
 
-std::string CheckScales(std::string_view name, std::span<const float> scale,
-                        std::size_t wanted) {
-  if (scale.size() != wanted)
-    return WrongSize(name, scale.size(), wanted);
+std::string CheckScales(std::string_view name, std::span<const float> scale, std::size_t wanted) {
+  if (scale.size() != wanted) return WrongSize(name, scale.size(), wanted);
   const auto is_bad = [](float s) { return !std::isfinite(s) || s == 0.0F; };
   const auto bad = std::find_if(scale.begin(), scale.end(), is_bad);
-  if (bad == scale.end())
-    return "";
-  return std::string(name) + "[" + std::to_string(bad - scale.begin()) +
-         "] is " + std::to_string(*bad) +
-         ", wants a finite number other than 0";
+  if (bad == scale.end()) return "";
+  return std::string(name) + "[" + std::to_string(bad - scale.begin()) + "] is " +
+         std::to_string(*bad) + ", wants a finite number other than 0";
 }
 
 std::string CheckZeroPoint(std::string_view name, ZeroPoint zero_point) {
-  if (zero_point.value >= -128 && zero_point.value <= 127)
-    return "";
-  return std::string(name) + " is " + std::to_string(zero_point.value) +
-         ", wants [-128, 127]";
+  if (zero_point.value >= -128 && zero_point.value <= 127) return "";
+  return std::string(name) + " is " + std::to_string(zero_point.value) + ", wants [-128, 127]";
 }
 
-std::string CheckEpilogue(const Epilogue &epilogue, std::size_t n,
-                          bool has_group_scales) {
-  std::string error =
-      CheckOptionalSize("bias_s32", epilogue.bias_s32.size(), n);
-  if (!error.empty())
-    return error;
+std::string CheckEpilogue(const Epilogue& epilogue, std::size_t n, bool has_group_scales) {
+  std::string error = CheckOptionalSize("bias_s32", epilogue.bias_s32.size(), n);
+  if (!error.empty()) return error;
   error = CheckOptionalSize("bias_f32", epilogue.bias_f32.size(), n);
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   switch (epilogue.kind) {
-  case EpilogueKind::kNone:
-    return "";
-  case EpilogueKind::kDynamic:
-    if (!epilogue.bias_s32.empty())
-      return "a dynamic epilogue takes bias_f32, not bias_s32";
-    if (has_group_scales)
+    case EpilogueKind::kNone:
       return "";
-    return CheckScales("weight_scale", epilogue.weight_scale, n);
-  case EpilogueKind::kStatic:
-    if (epilogue.lo < -128 || epilogue.lo > epilogue.hi || epilogue.hi > 127) {
-      return "the result's bounds are [" + std::to_string(epilogue.lo) + ", " +
-             std::to_string(epilogue.hi) +
-             "], wants a range inside [-128, 127]";
-    }
-    error = CheckZeroPoint("the result's zero point", epilogue.out_zero_point);
-    if (!error.empty())
-      return error;
-    [[fallthrough]];
-  case EpilogueKind::kStaticFloat:
-    if (!epilogue.bias_f32.empty())
-      return "a static epilogue takes bias_s32, not bias_f32";
-    return CheckScales("multiplier", epilogue.multiplier, n);
+    case EpilogueKind::kDynamic:
+      if (!epilogue.bias_s32.empty()) return "a dynamic epilogue takes bias_f32, not bias_s32";
+      if (has_group_scales) return "";
+      return CheckScales("weight_scale", epilogue.weight_scale, n);
+    case EpilogueKind::kStatic:
+      if (epilogue.lo < -128 || epilogue.lo > epilogue.hi || epilogue.hi > 127) {
+        return "the result's bounds are [" + std::to_string(epilogue.lo) + ", " +
+               std::to_string(epilogue.hi) + "], wants a range inside [-128, 127]";
+      }
+      error = CheckZeroPoint("the result's zero point", epilogue.out_zero_point);
+      if (!error.empty()) return error;
+      [[fallthrough]];
+    case EpilogueKind::kStaticFloat:
+      if (!epilogue.bias_f32.empty()) return "a static epilogue takes bias_s32, not bias_f32";
+      return CheckScales("multiplier", epilogue.multiplier, n);
   }
   return "unknown epilogue";
 }
 
 // The largest |lhs - zero_point| of an int8 lhs.
 std::int64_t LargestInput(ZeroPoint zero_point) {
-  return std::max(128 + std::int64_t{zero_point.value},
-                  127 - std::int64_t{zero_point.value});
+  return std::max(128 + std::int64_t{zero_point.value}, 127 - std::int64_t{zero_point.value});
 }
 
-std::string CheckColumn(std::size_t j, std::int64_t magnitude,
-                        std::int64_t largest_input,
+std::string CheckColumn(std::size_t j, std::int64_t magnitude, std::int64_t largest_input,
                         std::span<const std::int32_t> bias) {
-  const std::int64_t bias_size =
-      bias.empty() ? 0 : std::abs(std::int64_t{bias[j]});
-  if (magnitude * largest_input + bias_size <= kMaxS32)
-    return "";
-  return "output channel " + std::to_string(j) +
-         " may overflow int32: its weights sum to " +
-         std::to_string(magnitude) + ", its bias is " +
-         std::to_string(bias_size);
+  const std::int64_t bias_size = bias.empty() ? 0 : std::abs(std::int64_t{bias[j]});
+  if (magnitude * largest_input + bias_size <= kMaxS32) return "";
+  return "output channel " + std::to_string(j) + " may overflow int32: its weights sum to " +
+         std::to_string(magnitude) + ", its bias is " + std::to_string(bias_size);
 }
 
 std::string CheckMatrix(std::size_t k, std::size_t n, std::size_t got) {
-  if (k == 0 || n == 0)
-    return "k and n are at least 1";
+  if (k == 0 || n == 0) return "k and n are at least 1";
   const std::size_t wanted = Product(k, n);
   return wanted != 0 && got == wanted ? "" : WrongSize("weight", got, wanted);
 }
@@ -119,47 +95,35 @@ std::string CheckNibbles(std::span<const std::int8_t> weight) {
   const auto outside = [](std::int8_t w) { return w < -8 || w > 15; };
   const auto bad = std::find_if(weight.begin(), weight.end(), outside);
   const auto [low, high] = std::minmax_element(weight.begin(), weight.end());
-  if (bad == weight.end() && *high - *low <= 15)
-    return "";
-  return "4-bit weights reach from " + std::to_string(*low) + " to " +
-         std::to_string(*high) + ", wants [-8, 7] or [0, 15]";
+  if (bad == weight.end() && *high - *low <= 15) return "";
+  return "4-bit weights reach from " + std::to_string(*low) + " to " + std::to_string(*high) +
+         ", wants [-8, 7] or [0, 15]";
 }
 
-std::string CheckGeometry(const Conv2dGeometry &g, std::size_t filter_size) {
+std::string CheckGeometry(const Conv2dGeometry& g, std::size_t filter_size) {
   for (const std::size_t size :
-       {g.in_height, g.in_width, g.in_channels, g.kernel_height, g.kernel_width,
-        g.out_channels, g.stride_height, g.stride_width, g.dilation_height,
-        g.dilation_width, g.groups}) {
-    if (size == 0)
-      return "a size, stride or dilation of the convolution is 0";
-    if (size > (std::size_t{1} << 31))
-      return "a size of the convolution is above 2^31";
+       {g.in_height, g.in_width, g.in_channels, g.kernel_height, g.kernel_width, g.out_channels,
+        g.stride_height, g.stride_width, g.dilation_height, g.dilation_width, g.groups}) {
+    if (size == 0) return "a size, stride or dilation of the convolution is 0";
+    if (size > (std::size_t{1} << 31)) return "a size of the convolution is above 2^31";
   }
-  for (const std::size_t pad :
-       {g.pad_top, g.pad_left, g.pad_bottom, g.pad_right}) {
-    if (pad > (std::size_t{1} << 31))
-      return "a padding of the convolution is above 2^31";
+  for (const std::size_t pad : {g.pad_top, g.pad_left, g.pad_bottom, g.pad_right}) {
+    if (pad > (std::size_t{1} << 31)) return "a padding of the convolution is above 2^31";
   }
   if (g.in_channels % g.groups != 0 || g.out_channels % g.groups != 0) {
-    return std::to_string(g.groups) + " groups do not divide " +
-           std::to_string(g.in_channels) + " input and " +
-           std::to_string(g.out_channels) + " output channels";
+    return std::to_string(g.groups) + " groups do not divide " + std::to_string(g.in_channels) +
+           " input and " + std::to_string(g.out_channels) + " output channels";
   }
-  const auto fits = [](std::size_t padded, std::size_t kernel,
-                       std::size_t dilation) {
+  const auto fits = [](std::size_t padded, std::size_t kernel, std::size_t dilation) {
     return (kernel - 1) * dilation + 1 <= padded;
   };
-  if (!fits(g.in_height + g.pad_top + g.pad_bottom, g.kernel_height,
-            g.dilation_height) ||
-      !fits(g.in_width + g.pad_left + g.pad_right, g.kernel_width,
-            g.dilation_width)) {
+  if (!fits(g.in_height + g.pad_top + g.pad_bottom, g.kernel_height, g.dilation_height) ||
+      !fits(g.in_width + g.pad_left + g.pad_right, g.kernel_width, g.dilation_width)) {
     return "the convolution's kernel is larger than its padded input";
   }
   const std::size_t taps = Product(g.kernel_height, g.kernel_width);
-  const std::size_t wanted =
-      Product(Product(taps, g.in_channels / g.groups), g.out_channels);
-  if (wanted == 0 || filter_size != wanted)
-    return WrongSize("filter", filter_size, wanted);
+  const std::size_t wanted = Product(Product(taps, g.in_channels / g.groups), g.out_channels);
+  if (wanted == 0 || filter_size != wanted) return WrongSize("filter", filter_size, wanted);
   if (Product(Product(g.in_height, g.in_width), g.in_channels) == 0 ||
       Product(Product(g.OutHeight(), g.OutWidth()), g.out_channels) == 0) {
     return "an image of the convolution is too large";
@@ -167,43 +131,35 @@ std::string CheckGeometry(const Conv2dGeometry &g, std::size_t filter_size) {
   return "";
 }
 
-} // namespace
+}  // namespace
 
-std::string CheckMatmulS8(const MatmulS8Spec &spec) {
+std::string CheckMatmulS8(const MatmulS8Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
-  if (error.empty())
-    error = CheckZeroPoint("the input's zero point", spec.lhs_zero_point);
-  if (error.empty())
-    error = CheckEpilogue(spec.epilogue, spec.n, false);
+  if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.lhs_zero_point);
+  if (error.empty()) error = CheckEpilogue(spec.epilogue, spec.n, false);
   for (std::size_t j = 0; error.empty() && j < spec.n; ++j) {
     std::int64_t magnitude = 0;
     for (std::size_t p = 0; p < spec.k; ++p) {
-      magnitude += std::abs(std::int64_t{
-          spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)]});
+      magnitude +=
+          std::abs(std::int64_t{spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)]});
     }
-    error = CheckColumn(j, magnitude, LargestInput(spec.lhs_zero_point),
-                        spec.epilogue.bias_s32);
+    error = CheckColumn(j, magnitude, LargestInput(spec.lhs_zero_point), spec.epilogue.bias_s32);
   }
   return error;
 }
 
-std::string CheckMatmulS8S4(const MatmulS8S4Spec &spec) {
+std::string CheckMatmulS8S4(const MatmulS8S4Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   error = CheckNibbles(spec.weight);
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   const bool is_grouped = spec.group_size != 0;
   error = CheckEpilogue(spec.epilogue, spec.n, is_grouped);
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   error = CheckZeroPoint("the input's zero point", spec.lhs_zero_point);
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   if (is_grouped) {
-    if (spec.epilogue.kind != EpilogueKind::kDynamic ||
-        spec.lhs_zero_point.value != 0 ||
+    if (spec.epilogue.kind != EpilogueKind::kDynamic || spec.lhs_zero_point.value != 0 ||
         spec.epilogue.convention != ScaleConvention::kMultiply) {
       return "grouped 4-bit weights want a dynamic epilogue with multiplying "
              "scales";
@@ -213,89 +169,67 @@ std::string CheckMatmulS8S4(const MatmulS8S4Spec &spec) {
   }
   const std::size_t group_size = is_grouped ? spec.group_size : spec.k;
   const std::size_t groups = (spec.k - 1) / group_size + 1;
-  if (is_grouped)
-    error = CheckScales("scale", spec.scale, groups * spec.n);
-  if (!error.empty())
-    return error;
-  error =
-      CheckOptionalSize("zero_point", spec.zero_point.size(), groups * spec.n);
-  if (!error.empty())
-    return error;
+  if (is_grouped) error = CheckScales("scale", spec.scale, groups * spec.n);
+  if (!error.empty()) return error;
+  error = CheckOptionalSize("zero_point", spec.zero_point.size(), groups * spec.n);
+  if (!error.empty()) return error;
   for (std::size_t j = 0; j < spec.n; ++j) {
     std::int64_t magnitude = 0;
     for (std::size_t p = 0; p < spec.k; ++p) {
       const std::int64_t zero =
-          spec.zero_point.empty()
-              ? 0
-              : spec.zero_point[p / group_size * spec.n + j];
-      const std::int64_t w =
-          spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)] - zero;
+          spec.zero_point.empty() ? 0 : spec.zero_point[p / group_size * spec.n + j];
+      const std::int64_t w = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)] - zero;
       if (w < -128 || w > 127) {
-        return "weight - zero_point is " + std::to_string(w) +
-               ", wants [-128, 127]";
+        return "weight - zero_point is " + std::to_string(w) + ", wants [-128, 127]";
       }
       magnitude += std::abs(w);
     }
-    error = CheckColumn(j, magnitude, LargestInput(spec.lhs_zero_point),
-                        spec.epilogue.bias_s32);
-    if (!error.empty())
-      return error;
+    error = CheckColumn(j, magnitude, LargestInput(spec.lhs_zero_point), spec.epilogue.bias_s32);
+    if (!error.empty()) return error;
   }
   return "";
 }
 
-std::string CheckMatmulF32(const MatmulF32Spec &spec) {
+std::string CheckMatmulF32(const MatmulF32Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
-  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.n)
-                       : error;
+  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.n) : error;
 }
 
-std::string CheckMatmulWeightOnly(const MatmulWeightOnlySpec &spec) {
+std::string CheckMatmulWeightOnly(const MatmulWeightOnlySpec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
-  if (!error.empty())
-    return error;
+  if (!error.empty()) return error;
   if (spec.bits != 4 && spec.bits != 8) {
     return "weights of " + std::to_string(spec.bits) + " bits, wants 4 or 8";
   }
-  if (spec.bits == 4)
-    error = CheckNibbles(spec.weight);
-  if (!error.empty())
-    return error;
-  const std::size_t group_size =
-      spec.group_size == 0 ? spec.k : spec.group_size;
+  if (spec.bits == 4) error = CheckNibbles(spec.weight);
+  if (!error.empty()) return error;
+  const std::size_t group_size = spec.group_size == 0 ? spec.k : spec.group_size;
   const std::size_t groups = (spec.k - 1) / group_size + 1;
   error = CheckScales("scale", spec.scale, groups * spec.n);
-  if (!error.empty())
-    return error;
-  error =
-      CheckOptionalSize("zero_point", spec.zero_point.size(), groups * spec.n);
-  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.n)
-                       : error;
+  if (!error.empty()) return error;
+  error = CheckOptionalSize("zero_point", spec.zero_point.size(), groups * spec.n);
+  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.n) : error;
 }
 
-std::string CheckConv2dS8(const Conv2dS8Spec &spec) {
-  const Conv2dGeometry &g = spec.geometry;
+std::string CheckConv2dS8(const Conv2dS8Spec& spec) {
+  const Conv2dGeometry& g = spec.geometry;
   std::string error = CheckGeometry(g, spec.filter.size());
-  if (error.empty())
-    error = CheckZeroPoint("the input's zero point", spec.in_zero_point);
-  if (error.empty())
-    error = CheckEpilogue(spec.epilogue, g.out_channels, false);
+  if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.in_zero_point);
+  if (error.empty()) error = CheckEpilogue(spec.epilogue, g.out_channels, false);
   for (std::size_t j = 0; error.empty() && j < g.out_channels; ++j) {
     std::int64_t magnitude = 0;
     for (std::size_t i = j; i < spec.filter.size(); i += g.out_channels) {
       magnitude += std::abs(std::int64_t{spec.filter[i]});
     }
-    error = CheckColumn(j, magnitude, LargestInput(spec.in_zero_point),
-                        spec.epilogue.bias_s32);
+    error = CheckColumn(j, magnitude, LargestInput(spec.in_zero_point), spec.epilogue.bias_s32);
   }
   return error;
 }
 
-std::string CheckConv2dF32(const Conv2dF32Spec &spec) {
+std::string CheckConv2dF32(const Conv2dF32Spec& spec) {
   std::string error = CheckGeometry(spec.geometry, spec.filter.size());
-  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(),
-                                           spec.geometry.out_channels)
+  return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.geometry.out_channels)
                        : error;
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

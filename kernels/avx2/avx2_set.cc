@@ -8,14 +8,13 @@
 namespace octet::kernels::avx2 {
 namespace {
 
-const MicroKernels &Micro() {
+const MicroKernels& Micro() {
   static const bool has_vnni = DetectCpuFeatures().avx_vnni;
   return has_vnni ? kVnniMicroKernels : kMicroKernels;
 }
 
-} // namespace
+}  // namespace
 
-constexpr KernelSet kSet =
-    MakePackedSet<Micro>("avx2", [] { return DetectCpuFeatures().avx2; });
+constexpr KernelSet kSet = MakePackedSet<Micro>("avx2", [] { return DetectCpuFeatures().avx2; });
 
-} // namespace octet::kernels::avx2
+}  // namespace octet::kernels::avx2

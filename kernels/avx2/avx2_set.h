@@ -9,4 +9,4 @@ namespace octet::kernels::avx2 {
 
 extern const KernelSet kSet;
 
-} // namespace octet::kernels::avx2
+}  // namespace octet::kernels::avx2

@@ -8,16 +8,16 @@
 namespace octet::kernels::avx2 {
 namespace {
 
-constexpr MicroKernels MakeMicroKernels(const S8Panels &s8) {
+constexpr MicroKernels MakeMicroKernels(const S8Panels& s8) {
   MicroKernels micro = VectorizedMicroKernels<16>();
   micro.s8 = &s8;
   micro.f32 = &kF32Panels;
   return micro;
 }
 
-} // namespace
+}  // namespace
 
 constexpr MicroKernels kMicroKernels = MakeMicroKernels(kS8Panels);
 constexpr MicroKernels kVnniMicroKernels = MakeMicroKernels(kS8VnniPanels);
 
-} // namespace octet::kernels::avx2
+}  // namespace octet::kernels::avx2

@@ -8,6 +8,6 @@
 namespace octet::kernels::avx2 {
 
 extern const MicroKernels kMicroKernels;
-extern const MicroKernels kVnniMicroKernels; // where the CPU has AVX-VNNI
+extern const MicroKernels kVnniMicroKernels;  // where the CPU has AVX-VNNI
 
-} // namespace octet::kernels::avx2
+}  // namespace octet::kernels::avx2

@@ -2,10 +2,9 @@
 // Compiled for AVX2 and FMA.
 #include "kernels/avx2/panels.h"
 
-#include <immintrin.h>
-
 #include <cstddef>
 #include <cstdint>
+#include <immintrin.h>
 
 namespace octet::kernels::avx2 {
 namespace {
@@ -15,21 +14,19 @@ constexpr std::size_t kColumns = 16;
 // --- int8: inputs widened to 16 bits; vpmaddwd adds two products of 16 bits in
 // 32, exactly.
 
-void PackLhs(const std::int8_t *lhs, std::size_t lhs_stride, std::size_t rows,
-             std::size_t k, std::size_t k_padded, std::byte *out) {
-  auto *target = reinterpret_cast<std::int16_t *>(out);
+void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+             std::size_t k_padded, std::byte* out) {
+  auto* target = reinterpret_cast<std::int16_t*>(out);
   for (std::size_t r = 0; r < rows; ++r) {
-    const std::int8_t *source = lhs + r * lhs_stride;
-    for (std::size_t p = 0; p < k; ++p)
-      target[p] = source[p];
-    for (std::size_t p = k; p < k_padded; ++p)
-      target[p] = 0;
+    const std::int8_t* source = lhs + r * lhs_stride;
+    for (std::size_t p = 0; p < k; ++p) target[p] = source[p];
+    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
     target += k_padded;
   }
 }
 
 // Two neighbouring inputs, in every lane.
-inline __m256i BroadcastPair(const std::int16_t *pair) {
+inline __m256i BroadcastPair(const std::int16_t* pair) {
   std::int32_t bits;
   __builtin_memcpy(&bits, pair, sizeof(bits));
   return _mm256_set1_epi32(bits);
@@ -37,14 +34,12 @@ inline __m256i BroadcastPair(const std::int16_t *pair) {
 
 // kRows x 16 sums stay in registers.
 template <std::size_t kRows>
-void MultiplyS8Rows(const std::int16_t *lhs, std::size_t k,
-                    const std::int8_t *panel, std::int32_t *tile) {
+void MultiplyS8Rows(const std::int16_t* lhs, std::size_t k, const std::int8_t* panel,
+                    std::int32_t* tile) {
   __m256i sum[kRows][2];
-  for (std::size_t r = 0; r < kRows; ++r)
-    sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+  for (std::size_t r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
   for (std::size_t p = 0; p < k; p += 2) {
-    const auto *weights =
-        reinterpret_cast<const __m128i *>(panel + p * kColumns);
+    const auto* weights = reinterpret_cast<const __m128i*>(panel + p * kColumns);
     const __m256i left = _mm256_cvtepi8_epi16(_mm_load_si128(weights));
     const __m256i right = _mm256_cvtepi8_epi16(_mm_load_si128(weights + 1));
 #pragma GCC unroll 6
@@ -56,31 +51,31 @@ void MultiplyS8Rows(const std::int16_t *lhs, std::size_t k,
   }
 #pragma GCC unroll 6
   for (std::size_t r = 0; r < kRows; ++r) {
-    auto *target = reinterpret_cast<__m256i *>(tile + r * kColumns);
+    auto* target = reinterpret_cast<__m256i*>(tile + r * kColumns);
     _mm256_storeu_si256(target, sum[r][0]);
     _mm256_storeu_si256(target + 1, sum[r][1]);
   }
 }
 
-void MultiplyS8(const std::byte *lhs, std::size_t rows, std::size_t k_padded,
-                const std::int8_t *panel, std::int32_t *tile) {
-  const auto *source = reinterpret_cast<const std::int16_t *>(lhs);
+void MultiplyS8(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
+                const std::int8_t* panel, std::int32_t* tile) {
+  const auto* source = reinterpret_cast<const std::int16_t*>(lhs);
   for (; rows >= 6; rows -= 6, source += 6 * k_padded, tile += 6 * kColumns) {
     MultiplyS8Rows<6>(source, k_padded, panel, tile);
   }
   switch (rows) {
-  case 5:
-    return MultiplyS8Rows<5>(source, k_padded, panel, tile);
-  case 4:
-    return MultiplyS8Rows<4>(source, k_padded, panel, tile);
-  case 3:
-    return MultiplyS8Rows<3>(source, k_padded, panel, tile);
-  case 2:
-    return MultiplyS8Rows<2>(source, k_padded, panel, tile);
-  case 1:
-    return MultiplyS8Rows<1>(source, k_padded, panel, tile);
-  default:
-    return;
+    case 5:
+      return MultiplyS8Rows<5>(source, k_padded, panel, tile);
+    case 4:
+      return MultiplyS8Rows<4>(source, k_padded, panel, tile);
+    case 3:
+      return MultiplyS8Rows<3>(source, k_padded, panel, tile);
+    case 2:
+      return MultiplyS8Rows<2>(source, k_padded, panel, tile);
+    case 1:
+      return MultiplyS8Rows<1>(source, k_padded, panel, tile);
+    default:
+      return;
   }
 }
 
@@ -88,25 +83,22 @@ void MultiplyS8(const std::byte *lhs, std::size_t rows, std::size_t k_padded,
 // of k.
 
 template <std::size_t kRows, std::size_t kPanels>
-void MultiplyF32Rows(const float *lhs, std::size_t lhs_stride, std::size_t k,
-                     const float *panels, std::size_t panel_stride, float *tile,
-                     std::size_t tile_stride) {
+void MultiplyF32Rows(const float* lhs, std::size_t lhs_stride, std::size_t k, const float* panels,
+                     std::size_t panel_stride, float* tile, std::size_t tile_stride) {
   constexpr std::size_t kVectors = 2 * kPanels;
   __m256 sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
-      sum[r][v] = _mm256_loadu_ps(tile + v / 2 * tile_stride + r * kColumns +
-                                  v % 2 * 8);
+      sum[r][v] = _mm256_loadu_ps(tile + v / 2 * tile_stride + r * kColumns + v % 2 * 8);
     }
   }
   for (std::size_t p = 0; p < k; ++p) {
     __m256 weight[kVectors];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
-      weight[v] = _mm256_loadu_ps(panels + v / 2 * panel_stride + p * kColumns +
-                                  v % 2 * 8);
+      weight[v] = _mm256_loadu_ps(panels + v / 2 * panel_stride + p * kColumns + v % 2 * 8);
     }
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -121,40 +113,37 @@ void MultiplyF32Rows(const float *lhs, std::size_t lhs_stride, std::size_t k,
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
-      _mm256_storeu_ps(tile + v / 2 * tile_stride + r * kColumns + v % 2 * 8,
-                       sum[r][v]);
+      _mm256_storeu_ps(tile + v / 2 * tile_stride + r * kColumns + v % 2 * 8, sum[r][v]);
     }
   }
 }
 
-void MultiplyF32OnePanel(const float *lhs, std::size_t lhs_stride,
-                         std::size_t rows, std::size_t k, const float *panel,
-                         float *tile) {
+void MultiplyF32OnePanel(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                         const float* panel, float* tile) {
   for (; rows >= 6; rows -= 6, lhs += 6 * lhs_stride, tile += 6 * kColumns) {
     MultiplyF32Rows<6, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
   }
   switch (rows) {
-  case 5:
-    return MultiplyF32Rows<5, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  case 4:
-    return MultiplyF32Rows<4, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  case 3:
-    return MultiplyF32Rows<3, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  case 2:
-    return MultiplyF32Rows<2, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  case 1:
-    return MultiplyF32Rows<1, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  default:
-    return;
+    case 5:
+      return MultiplyF32Rows<5, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 4:
+      return MultiplyF32Rows<4, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 3:
+      return MultiplyF32Rows<3, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 2:
+      return MultiplyF32Rows<2, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 1:
+      return MultiplyF32Rows<1, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    default:
+      return;
   }
 }
 
-void MultiplyF32(const float *lhs, std::size_t lhs_stride, std::size_t rows,
-                 std::size_t k, const float *panels, std::size_t panel_stride,
-                 std::size_t num_panels, float *tile) {
+void MultiplyF32(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                 const float* panels, std::size_t panel_stride, std::size_t num_panels,
+                 float* tile) {
   if (rows == 1 && num_panels == 4) {
-    MultiplyF32Rows<1, 4>(lhs, lhs_stride, k, panels, panel_stride, tile,
-                          kColumns);
+    MultiplyF32Rows<1, 4>(lhs, lhs_stride, k, panels, panel_stride, tile, kColumns);
     return;
   }
   for (std::size_t i = 0; i < num_panels; ++i) {
@@ -163,7 +152,7 @@ void MultiplyF32(const float *lhs, std::size_t lhs_stride, std::size_t rows,
   }
 }
 
-} // namespace
+}  // namespace
 
 constexpr S8Panels kS8Panels = {.name = "avx2 vpmaddwd 6x16",
                                 .columns = kColumns,
@@ -178,4 +167,4 @@ constexpr S8Panels kS8Panels = {.name = "avx2 vpmaddwd 6x16",
 constexpr F32Panels kF32Panels = {
     .name = "avx2 fma 6x16", .columns = kColumns, .multiply = MultiplyF32};
 
-} // namespace octet::kernels::avx2
+}  // namespace octet::kernels::avx2

@@ -27,25 +27,23 @@ namespace {
 constexpr std::size_t kPixelsAtATime = 2 * kTileRows;
 
 // What a row of inputs, and so the reduced dimension, holds.
-std::size_t RowSize(const Conv2dGeometry &g) {
+std::size_t RowSize(const Conv2dGeometry& g) {
   return g.kernel_height * g.kernel_width * (g.in_channels / g.groups);
 }
 
 // filter[p, o] for one group, o counted inside the group.
-std::size_t FilterIndex(const Conv2dGeometry &g, std::size_t group,
-                        std::size_t p, std::size_t o) {
+std::size_t FilterIndex(const Conv2dGeometry& g, std::size_t group, std::size_t p, std::size_t o) {
   return p * g.out_channels + group * (g.out_channels / g.groups) + o;
 }
 
 template <typename T>
-std::span<const T> GroupPart(std::span<const T> values, const Conv2dGeometry &g,
+std::span<const T> GroupPart(std::span<const T> values, const Conv2dGeometry& g,
                              std::size_t group) {
   const std::size_t size = g.out_channels / g.groups;
   return values.empty() ? values : values.subspan(group * size, size);
 }
 
-Epilogue GroupEpilogue(const Epilogue &epilogue, const Conv2dGeometry &g,
-                       std::size_t group) {
+Epilogue GroupEpilogue(const Epilogue& epilogue, const Conv2dGeometry& g, std::size_t group) {
   Epilogue part = epilogue;
   part.bias_s32 = GroupPart(epilogue.bias_s32, g, group);
   part.bias_f32 = GroupPart(epilogue.bias_f32, g, group);
@@ -55,53 +53,50 @@ Epilogue GroupEpilogue(const Epilogue &epilogue, const Conv2dGeometry &g,
 }
 
 class PackedConv2dS8 final : public Conv2dS8 {
-public:
-  PackedConv2dS8(const MicroKernels &micro, const Conv2dS8Spec &spec)
-      : geometry_(spec.geometry), row_size_(RowSize(geometry_)),
+ public:
+  PackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
+      : geometry_(spec.geometry),
+        row_size_(RowSize(geometry_)),
         pixels_(geometry_.OutHeight() * geometry_.OutWidth()),
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         kind_(spec.epilogue.kind),
         provider_(std::string(micro.s8->name) + " rows") {
-    const Conv2dGeometry &g = geometry_;
+    const Conv2dGeometry& g = geometry_;
     for (std::size_t group = 0; group < g.groups; ++group) {
       products_.push_back(std::make_unique<S8Product>(
-          micro,
-          S8Product::Spec{.k = row_size_,
-                          .n = g.out_channels / g.groups,
-                          .weight =
-                              [&g, &spec, group](std::size_t p, std::size_t o) {
-                                return spec.filter[FilterIndex(g, group, p, o)];
-                              },
-                          .lhs_zero_point = spec.in_zero_point,
-                          .epilogue = GroupEpilogue(spec.epilogue, g, group)}));
+          micro, S8Product::Spec{.k = row_size_,
+                                 .n = g.out_channels / g.groups,
+                                 .weight =
+                                     [&g, &spec, group](std::size_t p, std::size_t o) {
+                                       return spec.filter[FilterIndex(g, group, p, o)];
+                                     },
+                                 .lhs_zero_point = spec.in_zero_point,
+                                 .epilogue = GroupEpilogue(spec.epilogue, g, group)}));
     }
   }
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override {
     std::size_t size = 0;
-    for (const auto &product : products_)
-      size += product->PackedByteSize();
+    for (const auto& product : products_) size += product->PackedByteSize();
     return size;
   }
   std::size_t ScratchByteSize(std::size_t) const override {
-    return RowsByteSize() +
-           products_.front()->PackedLhsByteSize(kPixelsAtATime);
+    return RowsByteSize() + products_.front()->PackedLhsByteSize(kPixelsAtATime);
   }
 
-  void Run(const Arguments &a) const override {
-    const Conv2dGeometry &g = geometry_;
+  void Run(const Arguments& a) const override {
+    const Conv2dGeometry& g = geometry_;
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
     for (std::size_t image = 0; image < a.num_images; ++image) {
-      const std::int8_t *in = a.in.data() + image * g.InSize();
+      const std::int8_t* in = a.in.data() + image * g.InSize();
       for (std::size_t first = 0; first < pixels_; first += kPixelsAtATime) {
         const std::size_t count = std::min(kPixelsAtATime, pixels_ - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
-          const std::size_t index = image * g.OutSize() +
-                                    first * g.out_channels +
-                                    group * (g.out_channels / g.groups);
+          const std::size_t index =
+              image * g.OutSize() + first * g.out_channels + group * (g.out_channels / g.groups);
           RunPixels(in, group, first, count, a, image,
                     {out.data + index * out.element_size, out.element_size});
         }
@@ -109,39 +104,35 @@ public:
     }
   }
 
-private:
+ private:
   std::size_t RowsByteSize() const {
-    return IsPointwise(geometry_)
-               ? 0
-               : RoundUp(kPixelsAtATime * row_size_, kScratchAlignment);
+    return IsPointwise(geometry_) ? 0 : RoundUp(kPixelsAtATime * row_size_, kScratchAlignment);
   }
 
-  void RunPixels(const std::int8_t *in, std::size_t group, std::size_t first,
-                 std::size_t count, const Arguments &a, std::size_t image,
-                 const OutputBytes &out) const {
-    const Conv2dGeometry &g = geometry_;
-    const S8Product &product = *products_[group];
-    const S8Panels &panels = product.PanelsFor(count);
-    std::byte *packed = a.scratch.data() + RowsByteSize();
+  void RunPixels(const std::int8_t* in, std::size_t group, std::size_t first, std::size_t count,
+                 const Arguments& a, std::size_t image, const OutputBytes& out) const {
+    const Conv2dGeometry& g = geometry_;
+    const S8Product& product = *products_[group];
+    const S8Panels& panels = product.PanelsFor(count);
+    std::byte* packed = a.scratch.data() + RowsByteSize();
     if (IsPointwise(g)) {
-      product.PackLhs(panels, in + first * g.in_channels + group * row_size_,
-                      g.in_channels, count, packed);
+      product.PackLhs(panels, in + first * g.in_channels + group * row_size_, g.in_channels, count,
+                      packed);
     } else {
-      auto *rows = reinterpret_cast<std::int8_t *>(a.scratch.data());
+      auto* rows = reinterpret_cast<std::int8_t*>(a.scratch.data());
       ImageToRows(g, in, group, padding_, first, count, rows);
       product.PackLhs(panels, rows, row_size_, count, packed);
     }
-    product.Run(
-        {.panels = &panels,
-         .lhs = packed,
-         .count = count,
-         .first_row = 0,
-         .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-         .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-         .out = out.data,
-         .out_stride = g.out_channels,
-         .out_element_size = out.element_size,
-         .scratch = nullptr});
+    product.Run({.panels = &panels,
+                 .lhs = packed,
+                 .count = count,
+                 .first_row = 0,
+                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
+                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
+                 .out = out.data,
+                 .out_stride = g.out_channels,
+                 .out_element_size = out.element_size,
+                 .scratch = nullptr});
   }
 
   const Conv2dGeometry geometry_;
@@ -150,64 +141,58 @@ private:
   const std::int8_t padding_;
   const EpilogueKind kind_;
   const std::string provider_;
-  std::vector<std::unique_ptr<const S8Product>> products_; // one a group
+  std::vector<std::unique_ptr<const S8Product>> products_;  // one a group
 };
 
 class PackedConv2dF32 final : public Conv2dF32 {
-public:
-  PackedConv2dF32(const MicroKernels &micro, const Conv2dF32Spec &spec)
-      : geometry_(spec.geometry), row_size_(RowSize(geometry_)),
+ public:
+  PackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec)
+      : geometry_(spec.geometry),
+        row_size_(RowSize(geometry_)),
         pixels_(geometry_.OutHeight() * geometry_.OutWidth()),
         provider_(std::string(micro.f32->name) + " rows") {
-    const Conv2dGeometry &g = geometry_;
+    const Conv2dGeometry& g = geometry_;
     for (std::size_t group = 0; group < g.groups; ++group) {
       products_.push_back(std::make_unique<F32Product>(
-          micro, F32Product::Spec{
-                     .k = row_size_,
-                     .n = g.out_channels / g.groups,
-                     .weight =
-                         [&g, &spec, group](std::size_t p, std::size_t o) {
-                           return spec.filter[FilterIndex(g, group, p, o)];
-                         },
-                     .bias = GroupPart(spec.bias, g, group),
-                     .activation = spec.activation}));
+          micro, F32Product::Spec{.k = row_size_,
+                                  .n = g.out_channels / g.groups,
+                                  .weight =
+                                      [&g, &spec, group](std::size_t p, std::size_t o) {
+                                        return spec.filter[FilterIndex(g, group, p, o)];
+                                      },
+                                  .bias = GroupPart(spec.bias, g, group),
+                                  .activation = spec.activation}));
     }
   }
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override {
     std::size_t size = 0;
-    for (const auto &product : products_)
-      size += product->PackedByteSize();
+    for (const auto& product : products_) size += product->PackedByteSize();
     return size;
   }
   std::size_t ScratchByteSize(std::size_t) const override {
-    return IsPointwise(geometry_) ? 0
-                                  : kPixelsAtATime * row_size_ * sizeof(float);
+    return IsPointwise(geometry_) ? 0 : kPixelsAtATime * row_size_ * sizeof(float);
   }
 
-  void Run(const Arguments &a) const override {
-    const Conv2dGeometry &g = geometry_;
+  void Run(const Arguments& a) const override {
+    const Conv2dGeometry& g = geometry_;
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
-    auto *rows = reinterpret_cast<float *>(a.scratch.data());
+    auto* rows = reinterpret_cast<float*>(a.scratch.data());
     for (std::size_t image = 0; image < a.num_images; ++image) {
-      const float *in = a.in.data() + image * g.InSize();
-      float *out = a.out.data() + image * g.OutSize();
+      const float* in = a.in.data() + image * g.InSize();
+      float* out = a.out.data() + image * g.OutSize();
       for (std::size_t first = 0; first < pixels_; first += kPixelsAtATime) {
         const std::size_t count = std::min(kPixelsAtATime, pixels_ - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
           const bool is_pointwise = IsPointwise(g);
-          if (!is_pointwise)
-            ImageToRows(g, in, group, 0.0F, first, count, rows);
+          if (!is_pointwise) ImageToRows(g, in, group, 0.0F, first, count, rows);
           products_[group]->Run(
-              {.lhs = is_pointwise
-                          ? in + first * g.in_channels + group * row_size_
-                          : rows,
+              {.lhs = is_pointwise ? in + first * g.in_channels + group * row_size_ : rows,
                .lhs_stride = is_pointwise ? g.in_channels : row_size_,
                .count = count,
-               .out = out + first * g.out_channels +
-                      group * (g.out_channels / g.groups),
+               .out = out + first * g.out_channels + group * (g.out_channels / g.groups),
                .out_stride = g.out_channels,
                .scratch = nullptr});
         }
@@ -215,32 +200,26 @@ public:
     }
   }
 
-private:
+ private:
   const Conv2dGeometry geometry_;
   const std::size_t row_size_;
   const std::size_t pixels_;
   const std::string provider_;
-  std::vector<std::unique_ptr<const F32Product>> products_; // one a group
+  std::vector<std::unique_ptr<const F32Product>> products_;  // one a group
 };
 
-} // namespace
+}  // namespace
 
-Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels &micro,
-                                         const Conv2dS8Spec &spec) {
-  if (std::string error = CheckConv2dS8(spec); !error.empty())
-    return {nullptr, std::move(error)};
-  if (IsDepthwise(spec.geometry))
-    return {MakeDepthwiseConv2dS8(micro, spec), ""};
+Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec) {
+  if (std::string error = CheckConv2dS8(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS8(micro, spec), ""};
   return {std::make_unique<PackedConv2dS8>(micro, spec), ""};
 }
 
-Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels &micro,
-                                           const Conv2dF32Spec &spec) {
-  if (std::string error = CheckConv2dF32(spec); !error.empty())
-    return {nullptr, std::move(error)};
-  if (IsDepthwise(spec.geometry))
-    return {MakeDepthwiseConv2dF32(micro, spec), ""};
+Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {
+  if (std::string error = CheckConv2dF32(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dF32(micro, spec), ""};
   return {std::make_unique<PackedConv2dF32>(micro, spec), ""};
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -8,9 +8,7 @@
 
 namespace octet::kernels {
 
-Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels &micro,
-                                         const Conv2dS8Spec &spec);
-Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels &micro,
-                                           const Conv2dF32Spec &spec);
+Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec);
+Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -12,14 +12,14 @@ namespace octet::kernels {
 
 // Each input channel is a group of its own. One channel alone is an ordinary
 // convolution.
-inline bool IsDepthwise(const Conv2dGeometry &g) {
+inline bool IsDepthwise(const Conv2dGeometry& g) {
   return g.groups == g.in_channels && g.groups > 1;
 }
 
 // The spec has been checked.
-std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels &micro,
-                                                      const Conv2dS8Spec &spec);
-std::unique_ptr<const Conv2dF32>
-MakeDepthwiseConv2dF32(const MicroKernels &micro, const Conv2dF32Spec &spec);
+std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
+                                                      const Conv2dS8Spec& spec);
+std::unique_ptr<const Conv2dF32> MakeDepthwiseConv2dF32(const MicroKernels& micro,
+                                                        const Conv2dF32Spec& spec);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

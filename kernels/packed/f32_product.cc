@@ -16,17 +16,19 @@ namespace {
 // stay in L1.
 constexpr std::size_t kExpandRows = 64;
 
-std::span<const float> BiasOf(const F32Product::Spec &spec) {
+std::span<const float> BiasOf(const F32Product::Spec& spec) {
   return spec.weight_only == nullptr ? spec.bias : spec.weight_only->bias;
 }
 
-} // namespace
+}  // namespace
 
-F32Product::F32Product(const MicroKernels &micro, const Spec &spec)
-    : micro_(micro), k_(spec.k), n_(spec.n), columns_(micro.f32->columns),
+F32Product::F32Product(const MicroKernels& micro, const Spec& spec)
+    : micro_(micro),
+      k_(spec.k),
+      n_(spec.n),
+      columns_(micro.f32->columns),
       num_panels_((spec.n - 1) / columns_ + 1),
-      activation_(spec.weight_only == nullptr ? spec.activation
-                                              : spec.weight_only->activation),
+      activation_(spec.weight_only == nullptr ? spec.activation : spec.weight_only->activation),
       bias_(num_panels_ * columns_, -0.0F) {
   const std::span<const float> bias = BiasOf(spec);
   std::copy(bias.begin(), bias.end(), bias_.data());
@@ -36,13 +38,12 @@ F32Product::F32Product(const MicroKernels &micro, const Spec &spec)
   }
   weight_ = AlignedArray<float>(num_panels_ * k_ * columns_);
   for (std::size_t j = 0; j < n_; ++j) {
-    float *panel = weight_.data() + j / columns_ * k_ * columns_ + j % columns_;
-    for (std::size_t p = 0; p < k_; ++p)
-      panel[p * columns_] = spec.weight(p, j);
+    float* panel = weight_.data() + j / columns_ * k_ * columns_ + j % columns_;
+    for (std::size_t p = 0; p < k_; ++p) panel[p * columns_] = spec.weight(p, j);
   }
 }
 
-void F32Product::PackIntegers(const MatmulWeightOnlySpec &spec) {
+void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
   const bool is_grouped = spec.group_size != 0;
   group_size_ = is_grouped ? spec.group_size : k_;
   num_groups_ = (k_ - 1) / group_size_ + 1;
@@ -60,16 +61,11 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec &spec) {
   group_scale_ = AlignedArray<float>(zero_.size(), 1.0F);
   for (std::size_t g = 0; g < num_groups_; ++g) {
     for (std::size_t j = 0; j < n_; ++j) {
-      const std::size_t i =
-          (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
-      if (!spec.zero_point.empty())
-        zero_[i] = spec.zero_point[g * n_ + j];
-      if (!is_grouped)
-        continue;
+      const std::size_t i = (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
+      if (!spec.zero_point.empty()) zero_[i] = spec.zero_point[g * n_ + j];
+      if (!is_grouped) continue;
       const float scale = spec.scale[g * n_ + j];
-      group_scale_[i] = spec.convention == ScaleConvention::kReciprocal
-                            ? 1.0F / scale
-                            : scale;
+      group_scale_[i] = spec.convention == ScaleConvention::kReciprocal ? 1.0F / scale : scale;
     }
   }
   if (!is_grouped) {
@@ -95,73 +91,61 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec &spec) {
 }
 
 std::size_t F32Product::ScratchByteSize() const {
-  return weight_.size() != 0
-             ? 0
-             : kOneRowPanels * kExpandRows * columns_ * sizeof(float);
+  return weight_.size() != 0 ? 0 : kOneRowPanels * kExpandRows * columns_ * sizeof(float);
 }
 
 std::size_t F32Product::PackedByteSize() const {
-  return bias_.ByteSize() + weight_.ByteSize() + bytes_.ByteSize() +
-         nibbles_.ByteSize() + zero_.ByteSize() + group_scale_.ByteSize() +
-         scale_.ByteSize();
+  return bias_.ByteSize() + weight_.ByteSize() + bytes_.ByteSize() + nibbles_.ByteSize() +
+         zero_.ByteSize() + group_scale_.ByteSize() + scale_.ByteSize();
 }
 
-void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end,
-                        float *out) const {
-  const std::int8_t *values =
-      bytes_.data() + panel * panel_values_ + begin * columns_;
+void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, float* out) const {
+  const std::int8_t* values = bytes_.data() + panel * panel_values_ + begin * columns_;
   alignas(64) std::int8_t unpacked[kExpandRows * kMaxColumns];
   if (nibbles_.size() != 0) {
     alignas(32) std::int8_t zero[32];
     std::fill(std::begin(zero), std::end(zero), nibble_bias_);
-    micro_.unpack_nibbles(
-        nibbles_.data() + (panel * panel_values_ + begin * columns_) / 2,
-        RoundUp((end - begin) * columns_, 32), zero, sizeof(zero), unpacked);
+    micro_.unpack_nibbles(nibbles_.data() + (panel * panel_values_ + begin * columns_) / 2,
+                          RoundUp((end - begin) * columns_, 32), zero, sizeof(zero), unpacked);
     values = unpacked;
   }
   for (std::size_t p = begin; p < end;) {
     const std::size_t group = p / group_size_;
     const std::size_t group_end = std::min(end, (group + 1) * group_size_);
     const std::size_t table = (panel * num_groups_ + group) * columns_;
-    micro_.expand_weights(values + (p - begin) * columns_, group_end - p,
-                          zero_.data() + table, group_scale_.data() + table,
-                          out + (p - begin) * columns_);
+    micro_.expand_weights(values + (p - begin) * columns_, group_end - p, zero_.data() + table,
+                          group_scale_.data() + table, out + (p - begin) * columns_);
     p = group_end;
   }
 }
 
-void F32Product::Multiply(const Rows &rows, std::size_t first_row,
-                          std::size_t num_rows, std::size_t panel,
-                          std::size_t num_panels, float *tile) const {
-  const float *lhs = rows.lhs + first_row * rows.lhs_stride;
+void F32Product::Multiply(const Rows& rows, std::size_t first_row, std::size_t num_rows,
+                          std::size_t panel, std::size_t num_panels, float* tile) const {
+  const float* lhs = rows.lhs + first_row * rows.lhs_stride;
   const std::size_t stride = k_ * columns_;
   if (weight_.size() != 0) {
-    micro_.f32->multiply(lhs, rows.lhs_stride, num_rows, k_,
-                         weight_.data() + panel * stride, stride, num_panels,
-                         tile);
+    micro_.f32->multiply(lhs, rows.lhs_stride, num_rows, k_, weight_.data() + panel * stride,
+                         stride, num_panels, tile);
     return;
   }
-  auto *expanded = reinterpret_cast<float *>(rows.scratch);
+  auto* expanded = reinterpret_cast<float*>(rows.scratch);
   for (std::size_t begin = 0; begin < k_; begin += kExpandRows) {
     const std::size_t end = std::min(k_, begin + kExpandRows);
     for (std::size_t i = 0; i < num_panels; ++i) {
       Expand(panel + i, begin, end, expanded + i * kExpandRows * columns_);
     }
-    micro_.f32->multiply(lhs + begin, rows.lhs_stride, num_rows, end - begin,
-                         expanded, kExpandRows * columns_, num_panels, tile);
+    micro_.f32->multiply(lhs + begin, rows.lhs_stride, num_rows, end - begin, expanded,
+                         kExpandRows * columns_, num_panels, tile);
   }
 }
 
-void F32Product::Run(const Rows &rows) const {
-  const F32EpilogueTable table = {.scaling = scaling_,
-                                  .scale = scale_.data(),
-                                  .bias = bias_.data(),
-                                  .activation = activation_};
+void F32Product::Run(const Rows& rows) const {
+  const F32EpilogueTable table = {
+      .scaling = scaling_, .scale = scale_.data(), .bias = bias_.data(), .activation = activation_};
   alignas(64) float tile[kTileRows * kMaxColumns];
   const std::size_t panels_at_a_time = rows.count == 1 ? kOneRowPanels : 1;
   for (std::size_t panel = 0; panel < num_panels_; panel += panels_at_a_time) {
-    const std::size_t num_panels =
-        std::min(panels_at_a_time, num_panels_ - panel);
+    const std::size_t num_panels = std::min(panels_at_a_time, num_panels_ - panel);
     for (std::size_t first = 0; first < rows.count; first += kTileRows) {
       const std::size_t num_rows = std::min(kTileRows, rows.count - first);
       std::fill_n(tile, num_rows * columns_ * num_panels, 0.0F);
@@ -183,4 +167,4 @@ void F32Product::Run(const Rows &rows) const {
   }
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

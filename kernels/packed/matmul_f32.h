@@ -11,16 +11,12 @@
 
 namespace octet::kernels {
 
-Prepared<MatmulF32> PreparePackedMatmulF32(const MicroKernels &micro,
-                                           const MatmulF32Spec &spec);
-Prepared<MatmulF32>
-PreparePackedMatmulWeightOnly(const MicroKernels &micro,
-                              const MatmulWeightOnlySpec &spec);
-void RunBatchedMatmulF32(const MicroKernels &micro,
-                         const BatchedMatmulF32Shape &shape, const float *lhs,
-                         const float *rhs, float *out, std::byte *scratch);
-std::size_t
-PackedBatchedMatmulF32ScratchByteSize(const MicroKernels &micro,
-                                      const BatchedMatmulF32Shape &shape);
+Prepared<MatmulF32> PreparePackedMatmulF32(const MicroKernels& micro, const MatmulF32Spec& spec);
+Prepared<MatmulF32> PreparePackedMatmulWeightOnly(const MicroKernels& micro,
+                                                  const MatmulWeightOnlySpec& spec);
+void RunBatchedMatmulF32(const MicroKernels& micro, const BatchedMatmulF32Shape& shape,
+                         const float* lhs, const float* rhs, float* out, std::byte* scratch);
+std::size_t PackedBatchedMatmulF32ScratchByteSize(const MicroKernels& micro,
+                                                  const BatchedMatmulF32Shape& shape);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -22,35 +22,31 @@ namespace {
 constexpr std::size_t kRowsAtATime = 5 * kTileRows;
 
 class PackedMatmulS8 final : public MatmulS8 {
-public:
-  PackedMatmulS8(const MicroKernels &micro, const S8Product::Spec &spec)
-      : k_(spec.k), n_(spec.n), kind_(spec.epilogue.kind),
+ public:
+  PackedMatmulS8(const MicroKernels& micro, const S8Product::Spec& spec)
+      : k_(spec.k),
+        n_(spec.n),
+        kind_(spec.epilogue.kind),
         product_(micro, spec),
         provider_(std::string(micro.s8->name) + (spec.is_int4 ? " int4" : "")) {
-    if (micro.s8_many_rows != nullptr)
-      provider_ += std::string(", ") + micro.s8_many_rows->name;
+    if (micro.s8_many_rows != nullptr) provider_ += std::string(", ") + micro.s8_many_rows->name;
   }
 
   std::string_view Provider() const override { return provider_; }
-  std::size_t PackedByteSize() const override {
-    return product_.PackedByteSize();
-  }
+  std::size_t PackedByteSize() const override { return product_.PackedByteSize(); }
   std::size_t ScratchByteSize(std::size_t m) const override {
-    return product_.PackedLhsByteSize(std::min(m, kRowsAtATime)) +
-           product_.ScratchByteSize();
+    return product_.PackedLhsByteSize(std::min(m, kRowsAtATime)) + product_.ScratchByteSize();
   }
 
-  void Run(const Arguments &a) const override {
+  void Run(const Arguments& a) const override {
     assert(a.lhs.size() == a.m * k_);
     assert(a.scratch.size() >= ScratchByteSize(a.m));
-    assert(kind_ != EpilogueKind::kDynamic ||
-           a.row_scale.size() * a.row_scale_rows >= a.m);
+    assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
     const OutputBytes out = OutputOf(kind_, a.out);
-    const S8Panels &panels = product_.PanelsFor(a.m);
+    const S8Panels& panels = product_.PanelsFor(a.m);
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       const std::size_t count = std::min(kRowsAtATime, a.m - first);
-      product_.PackLhs(panels, a.lhs.data() + first * k_, k_, count,
-                       a.scratch.data());
+      product_.PackLhs(panels, a.lhs.data() + first * k_, k_, count, a.scratch.data());
       product_.Run(
           {.panels = &panels,
            .lhs = a.scratch.data(),
@@ -61,12 +57,11 @@ public:
            .out = out.data + first * n_ * out.element_size,
            .out_stride = n_,
            .out_element_size = out.element_size,
-           .scratch = a.scratch.data() +
-                      product_.PackedLhsByteSize(std::min(a.m, kRowsAtATime))});
+           .scratch = a.scratch.data() + product_.PackedLhsByteSize(std::min(a.m, kRowsAtATime))});
     }
   }
 
-private:
+ private:
   const std::size_t k_;
   const std::size_t n_;
   const EpilogueKind kind_;
@@ -74,12 +69,10 @@ private:
   std::string provider_;
 };
 
-} // namespace
+}  // namespace
 
-Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels &micro,
-                                         const MatmulS8Spec &spec) {
-  if (std::string error = CheckMatmulS8(spec); !error.empty())
-    return {nullptr, std::move(error)};
+Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels& micro, const MatmulS8Spec& spec) {
+  if (std::string error = CheckMatmulS8(spec); !error.empty()) return {nullptr, std::move(error)};
   const S8Product::Spec product = {
       .k = spec.k,
       .n = spec.n,
@@ -92,10 +85,8 @@ Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels &micro,
   return {std::make_unique<PackedMatmulS8>(micro, product), ""};
 }
 
-Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels &micro,
-                                           const MatmulS8S4Spec &spec) {
-  if (std::string error = CheckMatmulS8S4(spec); !error.empty())
-    return {nullptr, std::move(error)};
+Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels& micro, const MatmulS8S4Spec& spec) {
+  if (std::string error = CheckMatmulS8S4(spec); !error.empty()) return {nullptr, std::move(error)};
   const S8Product::Spec product = {
       .k = spec.k,
       .n = spec.n,
@@ -112,4 +103,4 @@ Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels &micro,
   return {std::make_unique<PackedMatmulS8>(micro, product), ""};
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -9,9 +9,7 @@
 
 namespace octet::kernels {
 
-Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels &micro,
-                                         const MatmulS8Spec &spec);
-Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels &micro,
-                                           const MatmulS8S4Spec &spec);
+Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels& micro, const MatmulS8Spec& spec);
+Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels& micro, const MatmulS8S4Spec& spec);
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -25,35 +25,33 @@ inline constexpr std::size_t kMaxColumns = 32;
 // channels of the packed weights as [k_padded /
 // interleave][columns][interleave] int8.
 struct S8Panels {
-  const char *name;
-  std::size_t columns;    // of one panel
-  std::size_t interleave; // neighbours along k that lie together
-  std::size_t k_multiple; // k_padded is k rounded up to this
-  std::size_t
-      row_multiple; // rows are rounded up to this in packed inputs and tiles
+  const char* name;
+  std::size_t columns;       // of one panel
+  std::size_t interleave;    // neighbours along k that lie together
+  std::size_t k_multiple;    // k_padded is k rounded up to this
+  std::size_t row_multiple;  // rows are rounded up to this in packed inputs and tiles
   std::size_t lhs_element_size;
-  std::int32_t lhs_offset; // pack_lhs adds it to every input
+  std::int32_t lhs_offset;  // pack_lhs adds it to every input
   // [rows, k] int8, rows lhs_stride apart -> [rows, k_padded] elements; padding
   // is 0 and takes no part in a sum, whatever weight it meets.
-  void (*pack_lhs)(const std::int8_t *lhs, std::size_t lhs_stride,
-                   std::size_t rows, std::size_t k, std::size_t k_padded,
-                   std::byte *out);
+  void (*pack_lhs)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                   std::size_t k_padded, std::byte* out);
   // tile[rows, columns] = the product. Sums wrap modulo 2^32.
-  void (*multiply)(const std::byte *lhs, std::size_t rows, std::size_t k_padded,
-                   const std::int8_t *panel, std::int32_t *tile);
+  void (*multiply)(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
+                   const std::int8_t* panel, std::int32_t* tile);
 };
 
 // A float matrix product, panel by panel. A panel is [k][columns] float.
 struct F32Panels {
-  const char *name;
+  const char* name;
   std::size_t columns;
   // tile[num_panels, rows, columns] += the product of rows [rows, k] (of stride
   // lhs_stride) and `num_panels` panels, `panel_stride` floats apart. rows *
   // num_panels is at most kTileRows. Each sum runs in the order of k, whatever
   // rows and num_panels are.
-  void (*multiply)(const float *lhs, std::size_t lhs_stride, std::size_t rows,
-                   std::size_t k, const float *panels, std::size_t panel_stride,
-                   std::size_t num_panels, float *tile);
+  void (*multiply)(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                   const float* panels, std::size_t panel_stride, std::size_t num_panels,
+                   float* tile);
 };
 
 // Panels that one call of F32Panels::multiply should take when it has a single
@@ -65,10 +63,10 @@ inline constexpr std::size_t kOneRowPanels = 4;
 struct EpilogueTable {
   EpilogueKind kind;
   ScaleConvention convention;
-  const std::int32_t *add;
-  const float *scale; // weight_scale, or multiplier
-  const float *bias;  // kDynamic; -0.0, the neutral element of addition, where
-                      // there is none
+  const std::int32_t* add;
+  const float* scale;  // weight_scale, or multiplier
+  const float* bias;   // kDynamic; -0.0, the neutral element of addition, where
+                       // there is none
   std::int32_t zero_point;
   std::int32_t lo;
   std::int32_t hi;
@@ -78,13 +76,12 @@ struct EpilogueTable {
 // Which rows a tile holds and where its results go.
 struct TileTarget {
   std::size_t rows;
-  std::size_t first_channel; // the tile's first column
-  std::size_t num_channels;  // columns that are stored; the rest is padding
-  std::size_t
-      first_row; // row r's scale is row_scale[(first_row + r) / rows_per_scale]
+  std::size_t first_channel;  // the tile's first column
+  std::size_t num_channels;   // columns that are stored; the rest is padding
+  std::size_t first_row;      // row r's scale is row_scale[(first_row + r) / rows_per_scale]
   std::size_t rows_per_scale;
-  const float *row_scale;
-  void *out; // element (0, 0) of the tile
+  const float* row_scale;
+  void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
 };
 
@@ -92,8 +89,8 @@ struct TileTarget {
 // scale + bias.
 struct F32EpilogueTable {
   enum class Scaling : std::uint8_t { kNone, kDivide, kMultiply } scaling;
-  const float *scale; // padded, as bias; null for kNone
-  const float *bias;  // -0.0 where there is none
+  const float* scale;  // padded, as bias; null for kNone
+  const float* bias;   // -0.0 where there is none
   Activation activation;
 };
 
@@ -101,52 +98,47 @@ struct F32EpilogueTable {
 // channels. The filter is [taps][padded channels]; channels are output
 // channels.
 struct DepthwiseTile {
-  const Conv2dGeometry *geometry;
+  const Conv2dGeometry* geometry;
   std::size_t multiplier;
   std::size_t padded_channels;
   std::size_t first_channel;
   std::size_t num_channels;
-  std::size_t y;       // the output row
-  std::size_t first_x; // the first output pixel
+  std::size_t y;        // the output row
+  std::size_t first_x;  // the first output pixel
   std::size_t num_pixels;
 };
 
 struct MicroKernels {
-  const S8Panels *s8;
+  const S8Panels* s8;
   // For at least `many_rows_from` rows; null if there is no such thing. Packs
   // weights as s8 does.
-  const S8Panels *s8_many_rows;
+  const S8Panels* s8_many_rows;
   std::size_t many_rows_from;
-  const F32Panels *f32;
+  const F32Panels* f32;
 
   // The tile is overwritten where that is useful.
-  void (*store_s8)(const EpilogueTable &table, const TileTarget &target,
-                   std::int32_t *tile);
-  void (*store_f32)(const F32EpilogueTable &table, const TileTarget &target,
-                    float *tile);
+  void (*store_s8)(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile);
+  void (*store_f32)(const F32EpilogueTable& table, const TileTarget& target, float* tile);
 
   // Grouped int4: sums[i] += float(tile[i] + add[column]) * scale[column],
   // `size` whole rows.
-  void (*add_scaled)(const std::int32_t *tile, const std::int32_t *add,
-                     const float *scale, std::size_t rows, float *sums);
+  void (*add_scaled)(const std::int32_t* tile, const std::int32_t* add, const float* scale,
+                     std::size_t rows, float* sums);
   // The end of it: sums / row_scale + bias, activation.
-  void (*store_scaled)(const EpilogueTable &table, const TileTarget &target,
-                       float *sums);
+  void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
 
   // Nibbles to int8: 16 bytes hold 32 values, low nibbles first; value minus
   // zero[i % zero_size].
-  void (*unpack_nibbles)(const std::uint8_t *packed, std::size_t size,
-                         const std::int8_t *zero, std::size_t zero_size,
-                         std::int8_t *out);
+  void (*unpack_nibbles)(const std::uint8_t* packed, std::size_t size, const std::int8_t* zero,
+                         std::size_t zero_size, std::int8_t* out);
   // rows x f32 columns, int8 to float: (value - zero[column]) * scale[column].
-  void (*expand_weights)(const std::int8_t *values, std::size_t rows,
-                         const float *zero, const float *scale, float *out);
+  void (*expand_weights)(const std::int8_t* values, std::size_t rows, const float* zero,
+                         const float* scale, float* out);
 
-  void (*depthwise_s8)(const DepthwiseTile &tile, const std::int8_t *in,
-                       std::int32_t in_zero_point, const std::int8_t *filter,
-                       std::int32_t *sums);
-  void (*depthwise_f32)(const DepthwiseTile &tile, const float *in,
-                        const float *filter, float *sums);
+  void (*depthwise_s8)(const DepthwiseTile& tile, const std::int8_t* in, std::int32_t in_zero_point,
+                       const std::int8_t* filter, std::int32_t* sums);
+  void (*depthwise_f32)(const DepthwiseTile& tile, const float* in, const float* filter,
+                        float* sums);
 
   // Families without weights.
   QuantizeRowsS8 quantize_rows_s8;
@@ -163,4 +155,4 @@ struct MicroKernels {
   NormalizeF32 normalize_f32;
 };
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -10,21 +10,21 @@
 namespace octet::kernels {
 
 struct OutputBytes {
-  std::byte *data;
+  std::byte* data;
   std::size_t element_size;
 };
 
-inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput &out) {
+inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
   switch (kind) {
-  case EpilogueKind::kNone:
-    return {reinterpret_cast<std::byte *>(out.s32.data()), 4};
-  case EpilogueKind::kStatic:
-    return {reinterpret_cast<std::byte *>(out.s8.data()), 1};
-  case EpilogueKind::kDynamic:
-  case EpilogueKind::kStaticFloat:
-    break;
+    case EpilogueKind::kNone:
+      return {reinterpret_cast<std::byte*>(out.s32.data()), 4};
+    case EpilogueKind::kStatic:
+      return {reinterpret_cast<std::byte*>(out.s8.data()), 1};
+    case EpilogueKind::kDynamic:
+    case EpilogueKind::kStaticFloat:
+      break;
   }
-  return {reinterpret_cast<std::byte *>(out.f32.data()), 4};
+  return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -18,99 +18,80 @@ namespace octet::kernels {
 
 // The set whose micro kernels are kMicro(). A constant: nothing runs before
 // main().
-template <const MicroKernels &(*kMicro)()>
+template <const MicroKernels& (*kMicro)()>
 constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   KernelSet set = {};
   set.name = name;
   set.runs_here = runs_here;
-  set.quantize_rows_s8 =
-      [](const RowQuantizeSpec &spec, std::span<const float> in,
-         std::span<std::int8_t> out, std::span<float> row_scale) {
-        kMicro().quantize_rows_s8(spec, in, out, row_scale);
-      };
-  set.quantize_s8 = [](Scale scale, ZeroPoint zero_point,
-                       std::span<const float> in, std::span<std::int8_t> out) {
+  set.quantize_rows_s8 = [](const RowQuantizeSpec& spec, std::span<const float> in,
+                            std::span<std::int8_t> out, std::span<float> row_scale) {
+    kMicro().quantize_rows_s8(spec, in, out, row_scale);
+  };
+  set.quantize_s8 = [](Scale scale, ZeroPoint zero_point, std::span<const float> in,
+                       std::span<std::int8_t> out) {
     kMicro().quantize_s8(scale, zero_point, in, out);
   };
-  set.dequantize_s8 = [](Scale scale, ZeroPoint zero_point,
-                         std::span<const std::int8_t> in,
+  set.dequantize_s8 = [](Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
                          std::span<float> out) {
     kMicro().dequantize_s8(scale, zero_point, in, out);
   };
-  set.requantize_s8 =
-      [](const RequantizeSpec &spec, std::span<const std::int8_t> in,
-         std::span<std::int8_t> out) { kMicro().requantize_s8(spec, in, out); };
-  set.prepare_matmul_s8 = [](const MatmulS8Spec &spec) {
+  set.requantize_s8 = [](const RequantizeSpec& spec, std::span<const std::int8_t> in,
+                         std::span<std::int8_t> out) { kMicro().requantize_s8(spec, in, out); };
+  set.prepare_matmul_s8 = [](const MatmulS8Spec& spec) {
     return PreparePackedMatmulS8(kMicro(), spec);
   };
-  set.prepare_matmul_s8s4 = [](const MatmulS8S4Spec &spec) {
+  set.prepare_matmul_s8s4 = [](const MatmulS8S4Spec& spec) {
     return PreparePackedMatmulS8S4(kMicro(), spec);
   };
-  set.prepare_matmul_f32 = [](const MatmulF32Spec &spec) {
+  set.prepare_matmul_f32 = [](const MatmulF32Spec& spec) {
     return PreparePackedMatmulF32(kMicro(), spec);
   };
-  set.prepare_matmul_weight_only = [](const MatmulWeightOnlySpec &spec) {
+  set.prepare_matmul_weight_only = [](const MatmulWeightOnlySpec& spec) {
     return PreparePackedMatmulWeightOnly(kMicro(), spec);
   };
-  set.batched_matmul_f32 = [](const BatchedMatmulF32Shape &shape,
-                              std::span<const float> lhs,
+  set.batched_matmul_f32 = [](const BatchedMatmulF32Shape& shape, std::span<const float> lhs,
                               std::span<const float> rhs, std::span<float> out,
                               std::span<std::byte> scratch) {
-    RunBatchedMatmulF32(kMicro(), shape, lhs.data(), rhs.data(), out.data(),
-                        scratch.data());
+    RunBatchedMatmulF32(kMicro(), shape, lhs.data(), rhs.data(), out.data(), scratch.data());
   };
-  set.batched_matmul_f32_scratch_byte_size =
-      [](const BatchedMatmulF32Shape &shape) {
-        return PackedBatchedMatmulF32ScratchByteSize(kMicro(), shape);
-      };
-  set.prepare_conv2d_s8 = [](const Conv2dS8Spec &spec) {
+  set.batched_matmul_f32_scratch_byte_size = [](const BatchedMatmulF32Shape& shape) {
+    return PackedBatchedMatmulF32ScratchByteSize(kMicro(), shape);
+  };
+  set.prepare_conv2d_s8 = [](const Conv2dS8Spec& spec) {
     return PreparePackedConv2dS8(kMicro(), spec);
   };
-  set.prepare_conv2d_f32 = [](const Conv2dF32Spec &spec) {
+  set.prepare_conv2d_f32 = [](const Conv2dF32Spec& spec) {
     return PreparePackedConv2dF32(kMicro(), spec);
   };
-  set.pool2d_f32 = [](const Pool2dGeometry &geometry, PoolKind kind,
-                      std::size_t num_images, std::span<const float> in,
-                      std::span<float> out) {
+  set.pool2d_f32 = [](const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                      std::span<const float> in, std::span<float> out) {
     kMicro().pool2d_f32(geometry, kind, num_images, in, out);
   };
-  set.pool2d_s8 = [](const Pool2dGeometry &geometry, PoolKind kind,
-                     std::size_t num_images, std::span<const std::int8_t> in,
-                     std::span<std::int8_t> out) {
+  set.pool2d_s8 = [](const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                     std::span<const std::int8_t> in, std::span<std::int8_t> out) {
     kMicro().pool2d_s8(geometry, kind, num_images, in, out);
   };
-  set.activation_f32 = [](const Activation &activation,
-                          std::span<const float> in, std::span<float> out) {
-    kMicro().activation_f32(activation, in, out);
-  };
-  set.lookup_s8 = [](std::span<const std::int8_t, 256> table,
-                     std::span<const std::int8_t> in,
-                     std::span<std::int8_t> out) {
-    kMicro().lookup_s8(table, in, out);
-  };
-  set.binary_f32 = [](BinaryKind kind, const BinaryShape &shape,
-                      const Activation &activation, std::span<const float> a,
-                      std::span<const float> b, std::span<float> out) {
+  set.activation_f32 = [](const Activation& activation, std::span<const float> in,
+                          std::span<float> out) { kMicro().activation_f32(activation, in, out); };
+  set.lookup_s8 = [](std::span<const std::int8_t, 256> table, std::span<const std::int8_t> in,
+                     std::span<std::int8_t> out) { kMicro().lookup_s8(table, in, out); };
+  set.binary_f32 = [](BinaryKind kind, const BinaryShape& shape, const Activation& activation,
+                      std::span<const float> a, std::span<const float> b, std::span<float> out) {
     kMicro().binary_f32(kind, shape, activation, a, b, out);
   };
-  set.binary_s8 = [](BinaryKind kind, const BinaryShape &shape,
-                     const BinaryS8Quantization &quantization,
-                     std::span<const std::int8_t> a,
-                     std::span<const std::int8_t> b,
-                     std::span<std::int8_t> out) {
+  set.binary_s8 = [](BinaryKind kind, const BinaryShape& shape,
+                     const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
+                     std::span<const std::int8_t> b, std::span<std::int8_t> out) {
     kMicro().binary_s8(kind, shape, quantization, a, b, out);
   };
-  set.softmax_f32 = [](SoftmaxKind kind, const SoftmaxShape &shape,
-                       std::span<const float> in, std::span<float> out) {
-    kMicro().softmax_f32(kind, shape, in, out);
+  set.softmax_f32 = [](SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
+                       std::span<float> out) { kMicro().softmax_f32(kind, shape, in, out); };
+  set.normalize_f32 = [](NormalizationKind kind, const NormalizationShape& shape, float epsilon,
+                         std::span<const float> in, std::span<const float> gamma,
+                         std::span<const float> beta, std::span<float> out) {
+    kMicro().normalize_f32(kind, shape, epsilon, in, gamma, beta, out);
   };
-  set.normalize_f32 =
-      [](NormalizationKind kind, const NormalizationShape &shape, float epsilon,
-         std::span<const float> in, std::span<const float> gamma,
-         std::span<const float> beta, std::span<float> out) {
-        kMicro().normalize_f32(kind, shape, epsilon, in, gamma, beta, out);
-      };
   return set;
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -11,21 +11,18 @@
 
 namespace octet::kernels {
 
-PaddedEpilogue::PaddedEpilogue(const Epilogue &epilogue, std::size_t padded_n,
-                               std::span<const std::int32_t> column_sum,
-                               std::int32_t offset)
+PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
+                               std::span<const std::int32_t> column_sum, std::int32_t offset)
     : add_(padded_n), scale_(padded_n, 1.0F), bias_(padded_n, -0.0F) {
   for (std::size_t j = 0; j < column_sum.size(); ++j) {
     // Wraps, as the sums do that it corrects.
     const auto sum = static_cast<std::uint32_t>(column_sum[j]);
     std::uint32_t add = 0U - sum * static_cast<std::uint32_t>(offset);
-    if (!epilogue.bias_s32.empty())
-      add += static_cast<std::uint32_t>(epilogue.bias_s32[j]);
+    if (!epilogue.bias_s32.empty()) add += static_cast<std::uint32_t>(epilogue.bias_s32[j]);
     add_[j] = static_cast<std::int32_t>(add);
   }
-  const auto scale = epilogue.kind == EpilogueKind::kDynamic
-                         ? epilogue.weight_scale
-                         : epilogue.multiplier;
+  const auto scale =
+      epilogue.kind == EpilogueKind::kDynamic ? epilogue.weight_scale : epilogue.multiplier;
   std::copy(scale.begin(), scale.end(), scale_.data());
   std::copy(epilogue.bias_f32.begin(), epilogue.bias_f32.end(), bias_.data());
   table_ = {.kind = epilogue.kind,
@@ -39,24 +36,26 @@ PaddedEpilogue::PaddedEpilogue(const Epilogue &epilogue, std::size_t padded_n,
             .activation = epilogue.activation};
 }
 
-S8Product::S8Product(const MicroKernels &micro, const Spec &spec)
-    : micro_(micro), k_(spec.k), n_(spec.n), columns_(micro.s8->columns),
+S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
+    : micro_(micro),
+      k_(spec.k),
+      n_(spec.n),
+      columns_(micro.s8->columns),
       num_panels_((spec.n - 1) / columns_ + 1),
       group_size_(spec.group_size == 0 ? spec.k : spec.group_size),
       num_groups_((spec.k - 1) / group_size_ + 1),
       group_padded_(RoundUp(std::min(group_size_, k_),
-                            std::max(micro.s8->k_multiple,
-                                     micro.s8_many_rows == nullptr
-                                         ? std::size_t{1}
-                                         : micro.s8_many_rows->k_multiple))),
+                            std::max(micro.s8->k_multiple, micro.s8_many_rows == nullptr
+                                                               ? std::size_t{1}
+                                                               : micro.s8_many_rows->k_multiple))),
       has_group_scales_(spec.group_size != 0) {
   PackWeights(spec);
   if (has_group_scales_) {
     group_scale_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
     for (std::size_t g = 0; g < num_groups_; ++g) {
       for (std::size_t j = 0; j < n_; ++j) {
-        group_scale_[(j / columns_ * num_groups_ + g) * columns_ +
-                     j % columns_] = spec.group_scale[g * n_ + j];
+        group_scale_[(j / columns_ * num_groups_ + g) * columns_ + j % columns_] =
+            spec.group_scale[g * n_ + j];
       }
     }
   }
@@ -66,12 +65,11 @@ S8Product::S8Product(const MicroKernels &micro, const Spec &spec)
   }
 }
 
-std::int32_t S8Product::ZeroOf(const Spec &spec, std::size_t group,
-                               std::size_t j) const {
+std::int32_t S8Product::ZeroOf(const Spec& spec, std::size_t group, std::size_t j) const {
   return spec.zero_point.empty() ? 0 : spec.zero_point[group * n_ + j];
 }
 
-void S8Product::PackWeights(const Spec &spec) {
+void S8Product::PackWeights(const Spec& spec) {
   const std::size_t interleave = micro_.s8->interleave;
   const std::size_t group_values = group_padded_ * columns_;
   AlignedArray<std::int8_t> values(num_panels_ * num_groups_ * group_values);
@@ -83,8 +81,7 @@ void S8Product::PackWeights(const Spec &spec) {
       const std::int8_t w = spec.weight(p, j);
       has_negative = has_negative || w < 0;
       values[(j / columns_ * num_groups_ + group) * group_values +
-             (q / interleave * columns_ + j % columns_) * interleave +
-             q % interleave] = w;
+             (q / interleave * columns_ + j % columns_) * interleave + q % interleave] = w;
     }
   }
   if (!spec.is_int4) {
@@ -105,10 +102,8 @@ void S8Product::PackWeights(const Spec &spec) {
   for (std::size_t g = 0; g < num_groups_; ++g) {
     for (std::size_t j = 0; j < num_panels_ * columns_; ++j) {
       // Padding channels get weight 0 as well.
-      const std::int32_t zero =
-          (j < n_ ? ZeroOf(spec, g, j) : 0) + nibble_bias_;
-      std::int8_t *target =
-          zero_.data() + (j / columns_ * num_groups_ + g) * zero_size;
+      const std::int32_t zero = (j < n_ ? ZeroOf(spec, g, j) : 0) + nibble_bias_;
+      std::int8_t* target = zero_.data() + (j / columns_ * num_groups_ + g) * zero_size;
       for (std::size_t i = 0; i < interleave; ++i) {
         target[j % columns_ * interleave + i] = static_cast<std::int8_t>(zero);
       }
@@ -116,8 +111,7 @@ void S8Product::PackWeights(const Spec &spec) {
   }
 }
 
-S8Product::Correction S8Product::MakeCorrection(const Spec &spec,
-                                                std::int32_t offset) const {
+S8Product::Correction S8Product::MakeCorrection(const Spec& spec, std::int32_t offset) const {
   const std::int32_t total = offset + spec.lhs_zero_point.value;
   std::vector<std::int32_t> column_sum(n_);
   std::vector<std::int32_t> group_sum(num_groups_ * n_);
@@ -130,49 +124,41 @@ S8Product::Correction S8Product::MakeCorrection(const Spec &spec,
     }
   }
   Correction correction;
-  correction.epilogue = std::make_unique<PaddedEpilogue>(
-      spec.epilogue, num_panels_ * columns_, column_sum, total);
-  if (!has_group_scales_)
-    return correction;
-  correction.group_add =
-      AlignedArray<std::int32_t>(num_panels_ * num_groups_ * columns_);
+  correction.epilogue =
+      std::make_unique<PaddedEpilogue>(spec.epilogue, num_panels_ * columns_, column_sum, total);
+  if (!has_group_scales_) return correction;
+  correction.group_add = AlignedArray<std::int32_t>(num_panels_ * num_groups_ * columns_);
   for (std::size_t g = 0; g < num_groups_; ++g) {
     for (std::size_t j = 0; j < n_; ++j) {
-      correction.group_add[(j / columns_ * num_groups_ + g) * columns_ +
-                           j % columns_] = -total * group_sum[g * n_ + j];
+      correction.group_add[(j / columns_ * num_groups_ + g) * columns_ + j % columns_] =
+          -total * group_sum[g * n_ + j];
     }
   }
   return correction;
 }
 
-const S8Panels &S8Product::PanelsFor(std::size_t rows) const {
-  const bool is_many =
-      micro_.s8_many_rows != nullptr && rows >= micro_.many_rows_from;
+const S8Panels& S8Product::PanelsFor(std::size_t rows) const {
+  const bool is_many = micro_.s8_many_rows != nullptr && rows >= micro_.many_rows_from;
   return is_many ? *micro_.s8_many_rows : *micro_.s8;
 }
 
 std::size_t S8Product::PackedLhsByteSize(std::size_t rows) const {
   const std::size_t row_size = num_groups_ * group_padded_;
-  const auto bytes = [&](const S8Panels &panels) {
-    return RoundUp(rows, panels.row_multiple) * row_size *
-           panels.lhs_element_size;
+  const auto bytes = [&](const S8Panels& panels) {
+    return RoundUp(rows, panels.row_multiple) * row_size * panels.lhs_element_size;
   };
   const std::size_t few = bytes(*micro_.s8);
-  return RoundUp(micro_.s8_many_rows == nullptr
-                     ? few
-                     : std::max(few, bytes(*micro_.s8_many_rows)),
+  return RoundUp(micro_.s8_many_rows == nullptr ? few : std::max(few, bytes(*micro_.s8_many_rows)),
                  kScratchAlignment);
 }
 
-void S8Product::PackLhs(const S8Panels &panels, const std::int8_t *lhs,
-                        std::size_t lhs_stride, std::size_t rows,
-                        std::byte *out) const {
-  const std::size_t group_bytes = RoundUp(rows, panels.row_multiple) *
-                                  group_padded_ * panels.lhs_element_size;
+void S8Product::PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
+                        std::size_t rows, std::byte* out) const {
+  const std::size_t group_bytes =
+      RoundUp(rows, panels.row_multiple) * group_padded_ * panels.lhs_element_size;
   for (std::size_t g = 0; g < num_groups_; ++g) {
     const std::size_t first = g * group_size_;
-    panels.pack_lhs(lhs + first, lhs_stride, rows,
-                    std::min(group_size_, k_ - first), group_padded_,
+    panels.pack_lhs(lhs + first, lhs_stride, rows, std::min(group_size_, k_ - first), group_padded_,
                     out + g * group_bytes);
   }
 }
@@ -182,82 +168,72 @@ std::size_t S8Product::ScratchByteSize() const {
 }
 
 std::size_t S8Product::PackedByteSize() const {
-  std::size_t size = weight_.ByteSize() + nibbles_.ByteSize() +
-                     zero_.ByteSize() + group_scale_.ByteSize();
-  for (const Correction *correction : {&few_, &many_}) {
+  std::size_t size =
+      weight_.ByteSize() + nibbles_.ByteSize() + zero_.ByteSize() + group_scale_.ByteSize();
+  for (const Correction* correction : {&few_, &many_}) {
     size += correction->group_add.ByteSize();
-    if (correction->epilogue != nullptr)
-      size += correction->epilogue->ByteSize();
+    if (correction->epilogue != nullptr) size += correction->epilogue->ByteSize();
   }
   return size;
 }
 
-const std::int8_t *S8Product::PanelValues(std::size_t panel,
-                                          std::byte *scratch) const {
+const std::int8_t* S8Product::PanelValues(std::size_t panel, std::byte* scratch) const {
   const std::size_t group_values = group_padded_ * columns_;
-  if (nibbles_.size() == 0)
-    return weight_.data() + panel * num_groups_ * group_values;
-  auto *values = reinterpret_cast<std::int8_t *>(scratch);
+  if (nibbles_.size() == 0) return weight_.data() + panel * num_groups_ * group_values;
+  auto* values = reinterpret_cast<std::int8_t*>(scratch);
   const std::size_t zero_size = columns_ * micro_.s8->interleave;
   for (std::size_t g = 0; g < num_groups_; ++g) {
     const std::size_t index = panel * num_groups_ + g;
-    micro_.unpack_nibbles(nibbles_.data() + index * group_values / 2,
-                          group_values, zero_.data() + index * zero_size,
-                          zero_size, values + g * group_values);
+    micro_.unpack_nibbles(nibbles_.data() + index * group_values / 2, group_values,
+                          zero_.data() + index * zero_size, zero_size, values + g * group_values);
   }
   return values;
 }
 
-const std::byte *S8Product::LhsOf(const Rows &rows, std::size_t group,
-                                  std::size_t first) const {
-  const std::size_t padded_rows =
-      RoundUp(rows.count, rows.panels->row_multiple);
-  return rows.lhs + (group * padded_rows + first) * group_padded_ *
-                        rows.panels->lhs_element_size;
+const std::byte* S8Product::LhsOf(const Rows& rows, std::size_t group, std::size_t first) const {
+  const std::size_t padded_rows = RoundUp(rows.count, rows.panels->row_multiple);
+  return rows.lhs + (group * padded_rows + first) * group_padded_ * rows.panels->lhs_element_size;
 }
 
-void S8Product::Run(const Rows &rows) const {
-  const Correction &correction = rows.panels == micro_.s8 ? few_ : many_;
+void S8Product::Run(const Rows& rows) const {
+  const Correction& correction = rows.panels == micro_.s8 ? few_ : many_;
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
   for (std::size_t panel = 0; panel < num_panels_; ++panel) {
-    const std::int8_t *values = PanelValues(panel, rows.scratch);
+    const std::int8_t* values = PanelValues(panel, rows.scratch);
     const std::size_t channel = panel * columns_;
     for (std::size_t first = 0; first < rows.count; first += kTileRows) {
       const std::size_t offset = first * rows.out_stride + channel;
-      const TileTarget target = {
-          .rows = std::min(kTileRows, rows.count - first),
-          .first_channel = channel,
-          .num_channels = std::min(columns_, n_ - channel),
-          .first_row = rows.first_row + first,
-          .rows_per_scale = rows.rows_per_scale,
-          .row_scale = rows.row_scale,
-          .out = rows.out + offset * rows.out_element_size,
-          .out_stride = rows.out_stride};
+      const TileTarget target = {.rows = std::min(kTileRows, rows.count - first),
+                                 .first_channel = channel,
+                                 .num_channels = std::min(columns_, n_ - channel),
+                                 .first_row = rows.first_row + first,
+                                 .rows_per_scale = rows.rows_per_scale,
+                                 .row_scale = rows.row_scale,
+                                 .out = rows.out + offset * rows.out_element_size,
+                                 .out_stride = rows.out_stride};
       if (has_group_scales_) {
         RunGroups(rows, correction, panel, first, target, values);
         continue;
       }
-      rows.panels->multiply(LhsOf(rows, 0, first), target.rows, group_padded_,
-                            values, tile);
+      rows.panels->multiply(LhsOf(rows, 0, first), target.rows, group_padded_, values, tile);
       micro_.store_s8(correction.epilogue->table(), target, tile);
     }
   }
 }
 
-void S8Product::RunGroups(const Rows &rows, const Correction &correction,
-                          std::size_t panel, std::size_t first,
-                          const TileTarget &target,
-                          const std::int8_t *values) const {
+void S8Product::RunGroups(const Rows& rows, const Correction& correction, std::size_t panel,
+                          std::size_t first, const TileTarget& target,
+                          const std::int8_t* values) const {
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
   alignas(64) float sums[kTileRows * kMaxColumns] = {};
   for (std::size_t g = 0; g < num_groups_; ++g) {
     rows.panels->multiply(LhsOf(rows, g, first), target.rows, group_padded_,
                           values + g * group_padded_ * columns_, tile);
     const std::size_t table = (panel * num_groups_ + g) * columns_;
-    micro_.add_scaled(tile, correction.group_add.data() + table,
-                      group_scale_.data() + table, target.rows, sums);
+    micro_.add_scaled(tile, correction.group_add.data() + table, group_scale_.data() + table,
+                      target.rows, sums);
   }
   micro_.store_scaled(correction.epilogue->table(), target, sums);
 }
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -18,26 +18,24 @@ namespace octet::kernels {
 
 // An Epilogue with its arrays padded to whole panels.
 class PaddedEpilogue {
-public:
+ public:
   // The inputs that the sums are made of are too large by `offset`, so that
   // each sum is too large by offset * column_sum[j].
-  PaddedEpilogue(const Epilogue &epilogue, std::size_t padded_n,
+  PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
                  std::span<const std::int32_t> column_sum, std::int32_t offset);
 
-  const EpilogueTable &table() const { return table_; }
-  std::size_t ByteSize() const {
-    return add_.ByteSize() + scale_.ByteSize() + bias_.ByteSize();
-  }
+  const EpilogueTable& table() const { return table_; }
+  std::size_t ByteSize() const { return add_.ByteSize() + scale_.ByteSize() + bias_.ByteSize(); }
 
-private:
+ private:
   AlignedArray<std::int32_t> add_;
   AlignedArray<float> scale_;
   AlignedArray<float> bias_;
-  EpilogueTable table_; // points into the arrays
+  EpilogueTable table_;  // points into the arrays
 };
 
 class S8Product {
-public:
+ public:
   struct Spec {
     std::size_t k = 0;
     std::size_t n = 0;
@@ -53,57 +51,54 @@ public:
     std::span<const float> group_scale = {};
     std::span<const std::int8_t> zero_point = {};
   };
-  S8Product(const MicroKernels &micro, const Spec &spec);
-  S8Product(const S8Product &) = delete;
-  S8Product &operator=(const S8Product &) = delete;
+  S8Product(const MicroKernels& micro, const Spec& spec);
+  S8Product(const S8Product&) = delete;
+  S8Product& operator=(const S8Product&) = delete;
 
   // The panels that `rows` rows are best multiplied with.
-  const S8Panels &PanelsFor(std::size_t rows) const;
+  const S8Panels& PanelsFor(std::size_t rows) const;
   // Bytes of `rows` packed rows, for whichever panels.
   std::size_t PackedLhsByteSize(std::size_t rows) const;
   // Packs `rows` rows, `lhs_stride` apart.
-  void PackLhs(const S8Panels &panels, const std::int8_t *lhs,
-               std::size_t lhs_stride, std::size_t rows, std::byte *out) const;
+  void PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
+               std::size_t rows, std::byte* out) const;
   // Scratch that Run needs.
   std::size_t ScratchByteSize() const;
   std::size_t PackedByteSize() const;
 
   struct Rows {
-    const S8Panels *panels; // the ones that `lhs` was packed for
-    const std::byte *lhs;
+    const S8Panels* panels;  // the ones that `lhs` was packed for
+    const std::byte* lhs;
     std::size_t count;
-    std::size_t first_row; // row r's scale is row_scale[(first_row + r) /
-                           // rows_per_scale]
+    std::size_t first_row;  // row r's scale is row_scale[(first_row + r) /
+                            // rows_per_scale]
     std::size_t rows_per_scale;
-    const float *row_scale;
-    std::byte *out; // the first row's first channel
+    const float* row_scale;
+    std::byte* out;  // the first row's first channel
     std::size_t out_stride;
     std::size_t out_element_size;
-    std::byte *scratch;
+    std::byte* scratch;
   };
-  void Run(const Rows &rows) const;
+  void Run(const Rows& rows) const;
 
-private:
+ private:
   // What depends on the panels' lhs_offset.
   struct Correction {
     std::unique_ptr<PaddedEpilogue> epilogue;
-    AlignedArray<std::int32_t>
-        group_add; // with scales by group: [panels, groups, columns]
+    AlignedArray<std::int32_t> group_add;  // with scales by group: [panels, groups, columns]
   };
 
-  void PackWeights(const Spec &spec);
-  std::int32_t ZeroOf(const Spec &spec, std::size_t group, std::size_t j) const;
-  Correction MakeCorrection(const Spec &spec, std::int32_t offset) const;
+  void PackWeights(const Spec& spec);
+  std::int32_t ZeroOf(const Spec& spec, std::size_t group, std::size_t j) const;
+  Correction MakeCorrection(const Spec& spec, std::int32_t offset) const;
   // The panel's int8 values; unpacks nibbles into scratch.
-  const std::int8_t *PanelValues(std::size_t panel, std::byte *scratch) const;
-  void RunGroups(const Rows &rows, const Correction &correction,
-                 std::size_t panel, std::size_t first, const TileTarget &target,
-                 const std::int8_t *values) const;
+  const std::int8_t* PanelValues(std::size_t panel, std::byte* scratch) const;
+  void RunGroups(const Rows& rows, const Correction& correction, std::size_t panel,
+                 std::size_t first, const TileTarget& target, const std::int8_t* values) const;
   // The packed rows of a group from row `first` on.
-  const std::byte *LhsOf(const Rows &rows, std::size_t group,
-                         std::size_t first) const;
+  const std::byte* LhsOf(const Rows& rows, std::size_t group, std::size_t first) const;
 
-  const MicroKernels &micro_;
+  const MicroKernels& micro_;
   const std::size_t k_;
   const std::size_t n_;
   const std::size_t columns_;
@@ -114,15 +109,13 @@ private:
   const std::size_t num_groups_;
   const std::size_t group_padded_;
   const bool has_group_scales_;
-  std::int32_t nibble_bias_ =
-      0; // int4: what is added to a weight to make it 0 to 15
-  AlignedArray<std::int8_t>
-      weight_; // int8: [panels, groups, padded / i, columns, i]
-  AlignedArray<std::uint8_t> nibbles_; // int4: the same, two values a byte
-  AlignedArray<std::int8_t> zero_;     // int4: [panels, groups, columns, i]
-  AlignedArray<float> group_scale_;    // [panels, groups, columns]
-  Correction few_;                     // for MicroKernels::s8
-  Correction many_; // for MicroKernels::s8_many_rows, if there is one
+  std::int32_t nibble_bias_ = 0;        // int4: what is added to a weight to make it 0 to 15
+  AlignedArray<std::int8_t> weight_;    // int8: [panels, groups, padded / i, columns, i]
+  AlignedArray<std::uint8_t> nibbles_;  // int4: the same, two values a byte
+  AlignedArray<std::int8_t> zero_;      // int4: [panels, groups, columns, i]
+  AlignedArray<float> group_scale_;     // [panels, groups, columns]
+  Correction few_;                      // for MicroKernels::s8
+  Correction many_;                     // for MicroKernels::s8_many_rows, if there is one
 };
 
-} // namespace octet::kernels
+}  // namespace octet::kernels

@@ -16,10 +16,9 @@ namespace {
 // Calls element(index in a, index in b, index in out) for each element of the
 // result, in order.
 template <typename Element>
-void ForEachElement(const BinaryShape &shape, const Element &element) {
+void ForEachElement(const BinaryShape& shape, const Element& element) {
   std::size_t size = 1;
-  for (std::size_t d = 0; d < shape.rank; ++d)
-    size *= shape.dimensions[d];
+  for (std::size_t d = 0; d < shape.rank; ++d) size *= shape.dimensions[d];
   for (std::size_t index = 0; index < size; ++index) {
     std::size_t rest = index;
     std::size_t a = 0;
@@ -36,53 +35,50 @@ void ForEachElement(const BinaryShape &shape, const Element &element) {
 
 float Compute(BinaryKind kind, float a, float b) {
   switch (kind) {
-  case BinaryKind::kAdd:
-    return a + b;
-  case BinaryKind::kSubtract:
-    return a - b;
-  case BinaryKind::kMultiply:
-    return a * b;
-  case BinaryKind::kDivide:
-    return a / b;
-  case BinaryKind::kMaximum:
-    return a > b ? a : (b != b || b >= a ? b : a);
-  case BinaryKind::kMinimum:
-    return a < b ? a : (b != b || b <= a ? b : a);
-  case BinaryKind::kPower:
-    return std::pow(a, b);
+    case BinaryKind::kAdd:
+      return a + b;
+    case BinaryKind::kSubtract:
+      return a - b;
+    case BinaryKind::kMultiply:
+      return a * b;
+    case BinaryKind::kDivide:
+      return a / b;
+    case BinaryKind::kMaximum:
+      return a > b ? a : (b != b || b >= a ? b : a);
+    case BinaryKind::kMinimum:
+      return a < b ? a : (b != b || b <= a ? b : a);
+    case BinaryKind::kPower:
+      return std::pow(a, b);
   }
   return 0.0F;
 }
 
-} // namespace
+}  // namespace
 
-void ActivationF32(const Activation &activation, std::span<const float> in,
-                   std::span<float> out) {
+void ActivationF32(const Activation& activation, std::span<const float> in, std::span<float> out) {
   WithFormula(activation, [&](auto formula) {
-    for (std::size_t i = 0; i < in.size(); ++i)
-      out[i] = formula(in[i]);
+    for (std::size_t i = 0; i < in.size(); ++i) out[i] = formula(in[i]);
   });
 }
 
-void LookupS8(std::span<const std::int8_t, 256> table,
-              std::span<const std::int8_t> in, std::span<std::int8_t> out) {
+void LookupS8(std::span<const std::int8_t, 256> table, std::span<const std::int8_t> in,
+              std::span<std::int8_t> out) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     out[i] = table[static_cast<std::size_t>(in[i] + 128)];
   }
 }
 
-void BinaryF32(BinaryKind kind, const BinaryShape &shape,
-               const Activation &activation, std::span<const float> a,
-               std::span<const float> b, std::span<float> out) {
+void BinaryF32(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
+               std::span<const float> a, std::span<const float> b, std::span<float> out) {
   ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
     out[index] = Compute(kind, a[i], b[j]);
   });
   ActivationF32(activation, out, out);
 }
 
-void BinaryS8(BinaryKind kind, const BinaryShape &shape,
-              const BinaryS8Quantization &q, std::span<const std::int8_t> a,
-              std::span<const std::int8_t> b, std::span<std::int8_t> out) {
+void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryS8Quantization& q,
+              std::span<const std::int8_t> a, std::span<const std::int8_t> b,
+              std::span<std::int8_t> out) {
   ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
     const float x = static_cast<float>(a[i] - q.a_zero_point) * q.a_scale;
     const float y = static_cast<float>(b[j] - q.b_zero_point) * q.b_scale;
@@ -91,4 +87,4 @@ void BinaryS8(BinaryKind kind, const BinaryShape &shape,
   });
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

@@ -7,7 +7,7 @@
 
 namespace octet::kernels::reference {
 
-OwnedEpilogue::OwnedEpilogue(const Epilogue &epilogue)
+OwnedEpilogue::OwnedEpilogue(const Epilogue& epilogue)
     : epilogue_(epilogue),
       bias_s32_(epilogue.bias_s32.begin(), epilogue.bias_s32.end()),
       weight_scale_(epilogue.weight_scale.begin(), epilogue.weight_scale.end()),
@@ -19,47 +19,39 @@ OwnedEpilogue::OwnedEpilogue(const Epilogue &epilogue)
   epilogue_.multiplier = multiplier_;
 }
 
-void OwnedEpilogue::Store(std::int32_t acc, float row_scale, std::size_t j,
-                          std::size_t index, const EpilogueOutput &out) const {
-  const Epilogue &e = epilogue_;
-  if (!e.bias_s32.empty())
-    acc += e.bias_s32[j];
+void OwnedEpilogue::Store(std::int32_t acc, float row_scale, std::size_t j, std::size_t index,
+                          const EpilogueOutput& out) const {
+  const Epilogue& e = epilogue_;
+  if (!e.bias_s32.empty()) acc += e.bias_s32[j];
   float y = static_cast<float>(acc);
   switch (e.kind) {
-  case EpilogueKind::kNone:
-    out.s32[index] = acc;
-    return;
-  case EpilogueKind::kDynamic:
-    y = e.convention == ScaleConvention::kReciprocal
-            ? y / (row_scale * e.weight_scale[j])
-            : y / row_scale * e.weight_scale[j];
-    if (!e.bias_f32.empty())
-      y += e.bias_f32[j];
-    break;
-  case EpilogueKind::kStatic:
-    out.s8[index] =
-        RoundToS8(y * e.multiplier[j], e.out_zero_point.value, e.lo, e.hi);
-    return;
-  case EpilogueKind::kStaticFloat:
-    y = y * e.multiplier[j];
-    break;
+    case EpilogueKind::kNone:
+      out.s32[index] = acc;
+      return;
+    case EpilogueKind::kDynamic:
+      y = e.convention == ScaleConvention::kReciprocal ? y / (row_scale * e.weight_scale[j])
+                                                       : y / row_scale * e.weight_scale[j];
+      if (!e.bias_f32.empty()) y += e.bias_f32[j];
+      break;
+    case EpilogueKind::kStatic:
+      out.s8[index] = RoundToS8(y * e.multiplier[j], e.out_zero_point.value, e.lo, e.hi);
+      return;
+    case EpilogueKind::kStaticFloat:
+      y = y * e.multiplier[j];
+      break;
   }
   ActivationF32(e.activation, std::span(&y, 1), out.f32.subspan(index, 1));
 }
 
-void OwnedEpilogue::StoreScaled(float sum, float row_scale, std::size_t j,
-                                std::size_t index,
-                                const EpilogueOutput &out) const {
+void OwnedEpilogue::StoreScaled(float sum, float row_scale, std::size_t j, std::size_t index,
+                                const EpilogueOutput& out) const {
   float y = sum / row_scale;
-  if (!epilogue_.bias_f32.empty())
-    y += epilogue_.bias_f32[j];
-  ActivationF32(epilogue_.activation, std::span(&y, 1),
-                out.f32.subspan(index, 1));
+  if (!epilogue_.bias_f32.empty()) y += epilogue_.bias_f32[j];
+  ActivationF32(epilogue_.activation, std::span(&y, 1), out.f32.subspan(index, 1));
 }
 
 std::size_t OwnedEpilogue::ByteSize() const {
-  return 4 * (bias_s32_.size() + weight_scale_.size() + bias_f32_.size() +
-              multiplier_.size());
+  return 4 * (bias_s32_.size() + weight_scale_.size() + bias_f32_.size() + multiplier_.size());
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

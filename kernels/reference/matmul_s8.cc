@@ -15,16 +15,19 @@ namespace octet::kernels::reference {
 namespace {
 
 class ReferenceMatmulS8 final : public MatmulS8 {
-public:
+ public:
   // `weight` is [k, n] with its zero points taken away; `group_scale` is empty
   // or [groups, n].
-  ReferenceMatmulS8(std::size_t k, std::size_t n,
-                    std::vector<std::int8_t> weight, ZeroPoint lhs_zero_point,
-                    const Epilogue &epilogue, std::size_t group_size,
+  ReferenceMatmulS8(std::size_t k, std::size_t n, std::vector<std::int8_t> weight,
+                    ZeroPoint lhs_zero_point, const Epilogue& epilogue, std::size_t group_size,
                     std::vector<float> group_scale)
-      : k_(k), n_(n), weight_(std::move(weight)),
-        lhs_zero_point_(lhs_zero_point), epilogue_(epilogue),
-        group_size_(group_size), group_scale_(std::move(group_scale)) {}
+      : k_(k),
+        n_(n),
+        weight_(std::move(weight)),
+        lhs_zero_point_(lhs_zero_point),
+        epilogue_(epilogue),
+        group_size_(group_size),
+        group_scale_(std::move(group_scale)) {}
 
   std::string_view Provider() const override { return "reference matmul_s8"; }
   std::size_t PackedByteSize() const override {
@@ -32,12 +35,11 @@ public:
   }
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
-  void Run(const Arguments &a) const override {
+  void Run(const Arguments& a) const override {
     assert(a.lhs.size() == a.m * k_);
     for (std::size_t i = 0; i < a.m; ++i) {
-      const float row_scale =
-          a.row_scale.empty() ? 1.0F : a.row_scale[i / a.row_scale_rows];
-      const std::int8_t *row = a.lhs.data() + i * k_;
+      const float row_scale = a.row_scale.empty() ? 1.0F : a.row_scale[i / a.row_scale_rows];
+      const std::int8_t* row = a.lhs.data() + i * k_;
       for (std::size_t j = 0; j < n_; ++j) {
         if (group_scale_.empty()) {
           epilogue_.Store(Sum(row, j, 0, k_), row_scale, j, i * n_ + j, a.out);
@@ -54,8 +56,8 @@ public:
     }
   }
 
-private:
-  std::int32_t Sum(const std::int8_t *row, std::size_t j, std::size_t begin,
+ private:
+  std::int32_t Sum(const std::int8_t* row, std::size_t j, std::size_t begin,
                    std::size_t end) const {
     std::int32_t acc = 0;
     for (std::size_t p = begin; p < end; ++p) {
@@ -73,44 +75,37 @@ private:
   const std::vector<float> group_scale_;
 };
 
-} // namespace
+}  // namespace
 
-Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec &spec) {
-  if (std::string error = CheckMatmulS8(spec); !error.empty())
-    return {nullptr, std::move(error)};
+Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec) {
+  if (std::string error = CheckMatmulS8(spec); !error.empty()) return {nullptr, std::move(error)};
   std::vector<std::int8_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {
     for (std::size_t j = 0; j < spec.n; ++j) {
-      weight[p * spec.n + j] =
-          spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
+      weight[p * spec.n + j] = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
     }
   }
-  return {std::make_unique<ReferenceMatmulS8>(
-              spec.k, spec.n, std::move(weight), spec.lhs_zero_point,
-              spec.epilogue, spec.k, std::vector<float>()),
-          ""};
+  return {
+      std::make_unique<ReferenceMatmulS8>(spec.k, spec.n, std::move(weight), spec.lhs_zero_point,
+                                          spec.epilogue, spec.k, std::vector<float>()),
+      ""};
 }
 
-Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec &spec) {
-  if (std::string error = CheckMatmulS8S4(spec); !error.empty())
-    return {nullptr, std::move(error)};
-  const std::size_t group_size =
-      spec.group_size == 0 ? spec.k : spec.group_size;
+Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec& spec) {
+  if (std::string error = CheckMatmulS8S4(spec); !error.empty()) return {nullptr, std::move(error)};
+  const std::size_t group_size = spec.group_size == 0 ? spec.k : spec.group_size;
   std::vector<std::int8_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {
     for (std::size_t j = 0; j < spec.n; ++j) {
-      const int zero = spec.zero_point.empty()
-                           ? 0
-                           : spec.zero_point[p / group_size * spec.n + j];
+      const int zero = spec.zero_point.empty() ? 0 : spec.zero_point[p / group_size * spec.n + j];
       const int w = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
       weight[p * spec.n + j] = static_cast<std::int8_t>(w - zero);
     }
   }
   return {std::make_unique<ReferenceMatmulS8>(
-              spec.k, spec.n, std::move(weight), spec.lhs_zero_point,
-              spec.epilogue, group_size,
+              spec.k, spec.n, std::move(weight), spec.lhs_zero_point, spec.epilogue, group_size,
               std::vector<float>(spec.scale.begin(), spec.scale.end())),
           ""};
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

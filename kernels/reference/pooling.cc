@@ -14,19 +14,16 @@ namespace {
 // Calls window(first row, end row, first column, end column, output index) for
 // each output pixel; rows and columns are those inside the image.
 template <typename Window>
-void ForEachWindow(const Pool2dGeometry &g, const Window &window) {
-  const auto clip = [](std::size_t position, std::size_t pad,
-                       std::size_t size) {
+void ForEachWindow(const Pool2dGeometry& g, const Window& window) {
+  const auto clip = [](std::size_t position, std::size_t pad, std::size_t size) {
     return position < pad ? 0 : std::min(position - pad, size);
   };
   for (std::size_t y = 0; y < g.OutHeight(); ++y) {
     for (std::size_t x = 0; x < g.OutWidth(); ++x) {
       const std::size_t top = y * g.stride_height;
       const std::size_t left = x * g.stride_width;
-      window(clip(top, g.pad_top, g.in_height),
-             clip(top + g.pool_height, g.pad_top, g.in_height),
-             clip(left, g.pad_left, g.in_width),
-             clip(left + g.pool_width, g.pad_left, g.in_width),
+      window(clip(top, g.pad_top, g.in_height), clip(top + g.pool_height, g.pad_top, g.in_height),
+             clip(left, g.pad_left, g.in_width), clip(left + g.pool_width, g.pad_left, g.in_width),
              (y * g.OutWidth() + x) * g.channels);
     }
   }
@@ -37,15 +34,15 @@ std::int32_t RoundedMean(std::int32_t sum, std::int32_t count) {
   return sum >= 0 ? (sum + count / 2) / count : -((-sum + count / 2) / count);
 }
 
-} // namespace
+}  // namespace
 
-void Pool2dF32(const Pool2dGeometry &g, PoolKind kind, std::size_t num_images,
+void Pool2dF32(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
                std::span<const float> in, std::span<float> out) {
   for (std::size_t image = 0; image < num_images; ++image) {
-    const float *source = in.data() + image * g.InSize();
-    float *target = out.data() + image * g.OutSize();
-    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left,
-                         std::size_t right, std::size_t index) {
+    const float* source = in.data() + image * g.InSize();
+    float* target = out.data() + image * g.OutSize();
+    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left, std::size_t right,
+                         std::size_t index) {
       for (std::size_t c = 0; c < g.channels; ++c) {
         float largest = source[(top * g.in_width + left) * g.channels + c];
         float sum = 0.0F;
@@ -63,31 +60,29 @@ void Pool2dF32(const Pool2dGeometry &g, PoolKind kind, std::size_t num_images,
   }
 }
 
-void Pool2dS8(const Pool2dGeometry &g, PoolKind kind, std::size_t num_images,
+void Pool2dS8(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
               std::span<const std::int8_t> in, std::span<std::int8_t> out) {
   for (std::size_t image = 0; image < num_images; ++image) {
-    const std::int8_t *source = in.data() + image * g.InSize();
-    std::int8_t *target = out.data() + image * g.OutSize();
-    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left,
-                         std::size_t right, std::size_t index) {
+    const std::int8_t* source = in.data() + image * g.InSize();
+    std::int8_t* target = out.data() + image * g.OutSize();
+    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left, std::size_t right,
+                         std::size_t index) {
       for (std::size_t c = 0; c < g.channels; ++c) {
         std::int32_t largest = -128;
         std::int32_t sum = 0;
         for (std::size_t y = top; y < bottom; ++y) {
           for (std::size_t x = left; x < right; ++x) {
-            const std::int32_t value =
-                source[(y * g.in_width + x) * g.channels + c];
+            const std::int32_t value = source[(y * g.in_width + x) * g.channels + c];
             largest = std::max(largest, value);
             sum += value;
           }
         }
-        const auto count =
-            static_cast<std::int32_t>((bottom - top) * (right - left));
-        target[index + c] = static_cast<std::int8_t>(
-            kind == PoolKind::kMax ? largest : RoundedMean(sum, count));
+        const auto count = static_cast<std::int32_t>((bottom - top) * (right - left));
+        target[index + c] =
+            static_cast<std::int8_t>(kind == PoolKind::kMax ? largest : RoundedMean(sum, count));
       }
     });
   }
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

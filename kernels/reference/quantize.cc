@@ -9,10 +9,8 @@
 
 namespace octet::kernels::reference {
 
-std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo,
-                      std::int32_t hi) {
-  if (std::isnan(value))
-    return static_cast<std::int8_t>(std::clamp(zero_point, lo, hi));
+std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi) {
+  if (std::isnan(value)) return static_cast<std::int8_t>(std::clamp(zero_point, lo, hi));
   // Beyond these bounds the result is clipped in any case, and the conversion
   // would overflow.
   const float bounded = std::clamp(value, -1024.0F, 1024.0F);
@@ -20,22 +18,19 @@ std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo,
   return static_cast<std::int8_t>(std::clamp(rounded + zero_point, lo, hi));
 }
 
-void QuantizeRowsS8(const RowQuantizeSpec &spec, std::span<const float> in,
+void QuantizeRowsS8(const RowQuantizeSpec& spec, std::span<const float> in,
                     std::span<std::int8_t> out, std::span<float> row_scale) {
   for (std::size_t r = 0; r < spec.num_rows; ++r) {
     const auto row = in.subspan(r * spec.row_size, spec.row_size);
     float largest = 0.0F;
     for (const float x : row) {
-      if (std::abs(x) > largest)
-        largest = std::abs(x); // false for NaN
+      if (std::abs(x) > largest) largest = std::abs(x);  // false for NaN
     }
-    const float quotient =
-        static_cast<float>(spec.range) / (largest + spec.epsilon);
+    const float quotient = static_cast<float>(spec.range) / (largest + spec.epsilon);
     const float scale = std::isinf(quotient) ? 1.0F : quotient;
     row_scale[r] = scale;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      out[r * spec.row_size + i] =
-          RoundToS8(row[i] * scale, 0, -spec.range, spec.range);
+      out[r * spec.row_size + i] = RoundToS8(row[i] * scale, 0, -spec.range, spec.range);
     }
   }
 }
@@ -47,20 +42,19 @@ void QuantizeS8(Scale scale, ZeroPoint zero_point, std::span<const float> in,
   }
 }
 
-void DequantizeS8(Scale scale, ZeroPoint zero_point,
-                  std::span<const std::int8_t> in, std::span<float> out) {
+void DequantizeS8(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
+                  std::span<float> out) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     out[i] = static_cast<float>(in[i] - zero_point.value) * scale.value;
   }
 }
 
-void RequantizeS8(const RequantizeSpec &spec, std::span<const std::int8_t> in,
+void RequantizeS8(const RequantizeSpec& spec, std::span<const std::int8_t> in,
                   std::span<std::int8_t> out) {
   for (std::size_t i = 0; i < in.size(); ++i) {
-    const float real =
-        static_cast<float>(in[i] - spec.in_zero_point.value) * spec.multiplier;
+    const float real = static_cast<float>(in[i] - spec.in_zero_point.value) * spec.multiplier;
     out[i] = RoundToS8(real, spec.out_zero_point.value, -128, 127);
   }
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

@@ -17,80 +17,73 @@ namespace octet::kernels::reference {
 
 extern const KernelSet kSet;
 
-void QuantizeRowsS8(const RowQuantizeSpec &spec, std::span<const float> in,
+void QuantizeRowsS8(const RowQuantizeSpec& spec, std::span<const float> in,
                     std::span<std::int8_t> out, std::span<float> row_scale);
 void QuantizeS8(Scale scale, ZeroPoint zero_point, std::span<const float> in,
                 std::span<std::int8_t> out);
-void DequantizeS8(Scale scale, ZeroPoint zero_point,
-                  std::span<const std::int8_t> in, std::span<float> out);
-void RequantizeS8(const RequantizeSpec &spec, std::span<const std::int8_t> in,
+void DequantizeS8(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
+                  std::span<float> out);
+void RequantizeS8(const RequantizeSpec& spec, std::span<const std::int8_t> in,
                   std::span<std::int8_t> out);
 
-Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec &spec);
-Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec &spec);
-Prepared<MatmulF32> PrepareMatmulF32(const MatmulF32Spec &spec);
-Prepared<MatmulF32> PrepareMatmulWeightOnly(const MatmulWeightOnlySpec &spec);
-void BatchedMatmulF32(const BatchedMatmulF32Shape &shape,
-                      std::span<const float> lhs, std::span<const float> rhs,
-                      std::span<float> out, std::span<std::byte> scratch);
-std::size_t BatchedMatmulF32ScratchByteSize(const BatchedMatmulF32Shape &shape);
+Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec);
+Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec& spec);
+Prepared<MatmulF32> PrepareMatmulF32(const MatmulF32Spec& spec);
+Prepared<MatmulF32> PrepareMatmulWeightOnly(const MatmulWeightOnlySpec& spec);
+void BatchedMatmulF32(const BatchedMatmulF32Shape& shape, std::span<const float> lhs,
+                      std::span<const float> rhs, std::span<float> out,
+                      std::span<std::byte> scratch);
+std::size_t BatchedMatmulF32ScratchByteSize(const BatchedMatmulF32Shape& shape);
 
-Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec &spec);
-Prepared<Conv2dF32> PrepareConv2dF32(const Conv2dF32Spec &spec);
-void Pool2dF32(const Pool2dGeometry &geometry, PoolKind kind,
-               std::size_t num_images, std::span<const float> in,
-               std::span<float> out);
-void Pool2dS8(const Pool2dGeometry &geometry, PoolKind kind,
-              std::size_t num_images, std::span<const std::int8_t> in,
-              std::span<std::int8_t> out);
-
-void ActivationF32(const Activation &activation, std::span<const float> in,
-                   std::span<float> out);
-void LookupS8(std::span<const std::int8_t, 256> table,
+Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec& spec);
+Prepared<Conv2dF32> PrepareConv2dF32(const Conv2dF32Spec& spec);
+void Pool2dF32(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+               std::span<const float> in, std::span<float> out);
+void Pool2dS8(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
               std::span<const std::int8_t> in, std::span<std::int8_t> out);
-void BinaryF32(BinaryKind kind, const BinaryShape &shape,
-               const Activation &activation, std::span<const float> a,
-               std::span<const float> b, std::span<float> out);
-void BinaryS8(BinaryKind kind, const BinaryShape &shape,
-              const BinaryS8Quantization &quantization,
+
+void ActivationF32(const Activation& activation, std::span<const float> in, std::span<float> out);
+void LookupS8(std::span<const std::int8_t, 256> table, std::span<const std::int8_t> in,
+              std::span<std::int8_t> out);
+void BinaryF32(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
+               std::span<const float> a, std::span<const float> b, std::span<float> out);
+void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryS8Quantization& quantization,
               std::span<const std::int8_t> a, std::span<const std::int8_t> b,
               std::span<std::int8_t> out);
-void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape &shape,
-                std::span<const float> in, std::span<float> out);
-void NormalizeF32(NormalizationKind kind, const NormalizationShape &shape,
-                  float epsilon, std::span<const float> in,
-                  std::span<const float> gamma, std::span<const float> beta,
-                  std::span<float> out);
+void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
+                std::span<float> out);
+void NormalizeF32(NormalizationKind kind, const NormalizationShape& shape, float epsilon,
+                  std::span<const float> in, std::span<const float> gamma,
+                  std::span<const float> beta, std::span<float> out);
 
 // clip(round_half_even(value) + zero_point, lo, hi), for any value; NaN gives
 // the zero point.
-std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo,
-                      std::int32_t hi);
+std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi);
 
 // An Epilogue that owns its arrays.
 class OwnedEpilogue {
-public:
-  explicit OwnedEpilogue(const Epilogue &epilogue);
+ public:
+  explicit OwnedEpilogue(const Epilogue& epilogue);
 
   // Finishes the sum `acc` of output channel j and stores it at `index` of
   // `out`. row_scale is used by kDynamic only.
-  void Store(std::int32_t acc, float row_scale, std::size_t j,
-             std::size_t index, const EpilogueOutput &out) const;
+  void Store(std::int32_t acc, float row_scale, std::size_t j, std::size_t index,
+             const EpilogueOutput& out) const;
 
   // The same where the sum is float already, by group: kDynamic, multiply,
   // scale applied.
   void StoreScaled(float sum, float row_scale, std::size_t j, std::size_t index,
-                   const EpilogueOutput &out) const;
+                   const EpilogueOutput& out) const;
 
   EpilogueKind kind() const { return epilogue_.kind; }
   std::size_t ByteSize() const;
 
-private:
-  Epilogue epilogue_; // its spans are the vectors below
+ private:
+  Epilogue epilogue_;  // its spans are the vectors below
   std::vector<std::int32_t> bias_s32_;
   std::vector<float> weight_scale_;
   std::vector<float> bias_f32_;
   std::vector<float> multiplier_;
 };
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

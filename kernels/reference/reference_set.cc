@@ -28,4 +28,4 @@ const KernelSet kSet = {
     .normalize_f32 = NormalizeF32,
 };
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

@@ -14,10 +14,10 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-} // namespace
+}  // namespace
 
-void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape &shape,
-                std::span<const float> in, std::span<float> out) {
+void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
+                std::span<float> out) {
   for (std::size_t r = 0; r < shape.num_rows; ++r) {
     const auto x = in.subspan(r * shape.row_size, shape.row_size);
     const auto y = out.subspan(r * shape.row_size, shape.row_size);
@@ -27,32 +27,27 @@ void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape &shape,
       return is_all_excluded ? 0.0 : double{value} - double{largest};
     };
     double sum = 0.0;
-    for (const float value : x)
-      sum += std::exp(shifted(value));
+    for (const float value : x) sum += std::exp(shifted(value));
     for (std::size_t i = 0; i < x.size(); ++i) {
-      y[i] = static_cast<float>(kind == SoftmaxKind::kSoftmax
-                                    ? std::exp(shifted(x[i])) / sum
-                                    : shifted(x[i]) - std::log(sum));
+      y[i] = static_cast<float>(kind == SoftmaxKind::kSoftmax ? std::exp(shifted(x[i])) / sum
+                                                              : shifted(x[i]) - std::log(sum));
     }
   }
 }
 
-void NormalizeF32(NormalizationKind kind, const NormalizationShape &shape,
-                  float epsilon, std::span<const float> in,
-                  std::span<const float> gamma, std::span<const float> beta,
-                  std::span<float> out) {
+void NormalizeF32(NormalizationKind kind, const NormalizationShape& shape, float epsilon,
+                  std::span<const float> in, std::span<const float> gamma,
+                  std::span<const float> beta, std::span<float> out) {
   const auto size = static_cast<double>(shape.row_size);
   for (std::size_t r = 0; r < shape.num_rows; ++r) {
     const auto x = in.subspan(r * shape.row_size, shape.row_size);
     const auto y = out.subspan(r * shape.row_size, shape.row_size);
     double mean = 0.0;
     if (kind == NormalizationKind::kLayer) {
-      for (const float value : x)
-        mean += double{value} / size;
+      for (const float value : x) mean += double{value} / size;
     }
     double variance = 0.0;
-    for (const float value : x)
-      variance += (value - mean) * (value - mean) / size;
+    for (const float value : x) variance += (value - mean) * (value - mean) / size;
     const double deviation = std::sqrt(variance + double{epsilon});
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double factor = gamma.empty() ? 1.0 : double{gamma[i]};
@@ -62,4 +57,4 @@ void NormalizeF32(NormalizationKind kind, const NormalizationShape &shape,
   }
 }
 
-} // namespace octet::kernels::reference
+}  // namespace octet::kernels::reference

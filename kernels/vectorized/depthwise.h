@@ -10,24 +10,20 @@
 #include "kernels/packed/micro_kernels.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 // Calls tap(input pixel's offset, tap index) for each tap inside the image of
 // output pixel x.
 template <typename Tap>
-inline void ForEachDepthwiseTap(const DepthwiseTile &t, std::size_t x,
-                                const Tap &tap) {
-  const Conv2dGeometry &g = *t.geometry;
+inline void ForEachDepthwiseTap(const DepthwiseTile& t, std::size_t x, const Tap& tap) {
+  const Conv2dGeometry& g = *t.geometry;
   for (std::size_t kh = 0; kh < g.kernel_height; ++kh) {
     const std::size_t padded_y = t.y * g.stride_height + kh * g.dilation_height;
-    if (padded_y < g.pad_top || padded_y - g.pad_top >= g.in_height)
-      continue;
+    if (padded_y < g.pad_top || padded_y - g.pad_top >= g.in_height) continue;
     for (std::size_t kw = 0; kw < g.kernel_width; ++kw) {
       const std::size_t padded_x = x * g.stride_width + kw * g.dilation_width;
-      if (padded_x < g.pad_left || padded_x - g.pad_left >= g.in_width)
-        continue;
-      const std::size_t pixel =
-          (padded_y - g.pad_top) * g.in_width + padded_x - g.pad_left;
+      if (padded_x < g.pad_left || padded_x - g.pad_left >= g.in_width) continue;
+      const std::size_t pixel = (padded_y - g.pad_top) * g.in_width + padded_x - g.pad_left;
       tap(pixel * g.in_channels, kh * g.kernel_width + kw);
     }
   }
@@ -35,55 +31,48 @@ inline void ForEachDepthwiseTap(const DepthwiseTile &t, std::size_t x,
 
 // sums[pixel, column] of one panel. Sum is what a product of T is added up in.
 template <std::size_t kColumns, typename T, typename Sum>
-inline void DepthwiseTileLoop(const DepthwiseTile &t, const T *in,
-                              Sum in_zero_point, const T *filter, Sum *sums) {
+inline void DepthwiseTileLoop(const DepthwiseTile& t, const T* in, Sum in_zero_point,
+                              const T* filter, Sum* sums) {
   const std::size_t channel = t.first_channel;
   const std::size_t size = t.num_channels;
   const std::size_t multiplier = t.multiplier;
   for (std::size_t i = 0; i < t.num_pixels; ++i) {
     alignas(64) Sum row[kColumns] = {};
-    ForEachDepthwiseTap(
-        t, t.first_x + i, [&](std::size_t offset, std::size_t tap) {
-          const T *w = filter + tap * t.padded_channels + channel;
-          if (multiplier != 1) {
-            for (std::size_t j = 0; j < size; ++j) {
-              const Sum x =
-                  static_cast<Sum>(in[offset + (channel + j) / multiplier]) -
-                  in_zero_point;
-              row[j] += x * static_cast<Sum>(w[j]);
-            }
-            return;
-          }
-          const T *pixel = in + offset + channel;
-          if (size == kColumns) {
-            for (std::size_t j = 0; j < kColumns; ++j) {
-              row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) *
-                        static_cast<Sum>(w[j]);
-            }
-            return;
-          }
-          for (std::size_t j = 0; j < size; ++j) {
-            row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) *
-                      static_cast<Sum>(w[j]);
-          }
-        });
-    for (std::size_t j = 0; j < kColumns; ++j)
-      sums[i * kColumns + j] = row[j];
+    ForEachDepthwiseTap(t, t.first_x + i, [&](std::size_t offset, std::size_t tap) {
+      const T* w = filter + tap * t.padded_channels + channel;
+      if (multiplier != 1) {
+        for (std::size_t j = 0; j < size; ++j) {
+          const Sum x = static_cast<Sum>(in[offset + (channel + j) / multiplier]) - in_zero_point;
+          row[j] += x * static_cast<Sum>(w[j]);
+        }
+        return;
+      }
+      const T* pixel = in + offset + channel;
+      if (size == kColumns) {
+        for (std::size_t j = 0; j < kColumns; ++j) {
+          row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) * static_cast<Sum>(w[j]);
+        }
+        return;
+      }
+      for (std::size_t j = 0; j < size; ++j) {
+        row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) * static_cast<Sum>(w[j]);
+      }
+    });
+    for (std::size_t j = 0; j < kColumns; ++j) sums[i * kColumns + j] = row[j];
   }
 }
 
 template <std::size_t kColumns>
-inline void DepthwiseS8(const DepthwiseTile &t, const std::int8_t *in,
-                        std::int32_t in_zero_point, const std::int8_t *filter,
-                        std::int32_t *sums) {
+inline void DepthwiseS8(const DepthwiseTile& t, const std::int8_t* in, std::int32_t in_zero_point,
+                        const std::int8_t* filter, std::int32_t* sums) {
   DepthwiseTileLoop<kColumns>(t, in, in_zero_point, filter, sums);
 }
 
 template <std::size_t kColumns>
-inline void DepthwiseF32(const DepthwiseTile &t, const float *in,
-                         const float *filter, float *sums) {
+inline void DepthwiseF32(const DepthwiseTile& t, const float* in, const float* filter,
+                         float* sums) {
   DepthwiseTileLoop<kColumns>(t, in, 0.0F, filter, sums);
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

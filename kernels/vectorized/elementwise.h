@@ -15,55 +15,52 @@
 extern "C" float powf(float, float) noexcept;
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 // Calls loop(f) with f: (float, float) -> float.
 template <typename Loop>
-inline void WithBinary(BinaryKind kind, const Loop &loop) {
+inline void WithBinary(BinaryKind kind, const Loop& loop) {
   switch (kind) {
-  case BinaryKind::kAdd:
-    return loop([](float a, float b) { return a + b; });
-  case BinaryKind::kSubtract:
-    return loop([](float a, float b) { return a - b; });
-  case BinaryKind::kMultiply:
-    return loop([](float a, float b) { return a * b; });
-  case BinaryKind::kDivide:
-    return loop([](float a, float b) { return a / b; });
-  case BinaryKind::kMaximum:
-    return loop([](float a, float b) {
-      const float y = b >= a ? b : a;
-      return b != b ? b : y;
-    });
-  case BinaryKind::kMinimum:
-    return loop([](float a, float b) {
-      const float y = b <= a ? b : a;
-      return b != b ? b : y;
-    });
-  case BinaryKind::kPower:
-    return loop([](float a, float b) { return powf(a, b); });
+    case BinaryKind::kAdd:
+      return loop([](float a, float b) { return a + b; });
+    case BinaryKind::kSubtract:
+      return loop([](float a, float b) { return a - b; });
+    case BinaryKind::kMultiply:
+      return loop([](float a, float b) { return a * b; });
+    case BinaryKind::kDivide:
+      return loop([](float a, float b) { return a / b; });
+    case BinaryKind::kMaximum:
+      return loop([](float a, float b) {
+        const float y = b >= a ? b : a;
+        return b != b ? b : y;
+      });
+    case BinaryKind::kMinimum:
+      return loop([](float a, float b) {
+        const float y = b <= a ? b : a;
+        return b != b ? b : y;
+      });
+    case BinaryKind::kPower:
+      return loop([](float a, float b) { return powf(a, b); });
   }
 }
 
 // Calls run(a offset, b offset, out offset, size, a stride, b stride) for each
 // run along the innermost dimension.
 template <typename Run>
-inline void ForEachRun(const BinaryShape &shape, const Run &run) {
+inline void ForEachRun(const BinaryShape& shape, const Run& run) {
   const std::size_t inner = shape.rank - 1;
   std::size_t outer_size = 1;
-  for (std::size_t d = 0; d < inner; ++d)
-    outer_size *= shape.dimensions[d];
+  for (std::size_t d = 0; d < inner; ++d) outer_size *= shape.dimensions[d];
   const std::size_t size = shape.dimensions[inner];
   std::size_t position[kMaxBinaryRank] = {};
   std::size_t a = 0;
   std::size_t b = 0;
   for (std::size_t index = 0; index < outer_size; ++index) {
-    run(a, b, index * size, size, shape.a_strides[inner],
-        shape.b_strides[inner]);
+    run(a, b, index * size, size, shape.a_strides[inner], shape.b_strides[inner]);
     for (std::size_t d = inner; d-- > 0;) {
       a += shape.a_strides[d];
       b += shape.b_strides[d];
-      if (++position[d] < shape.dimensions[d])
-        break;
+      if (++position[d] < shape.dimensions[d]) break;
       a -= shape.a_strides[d] * shape.dimensions[d];
       b -= shape.b_strides[d] * shape.dimensions[d];
       position[d] = 0;
@@ -74,70 +71,58 @@ inline void ForEachRun(const BinaryShape &shape, const Run &run) {
 // out[i] = f(a[i * a_stride], b[i * b_stride]), the usual strides each in a
 // loop of their own.
 template <typename T, typename Function>
-inline void StridedLoop(const T *a, std::size_t a_stride, const T *b,
-                        std::size_t b_stride, std::size_t size,
-                        const Function &f, T *out) {
+inline void StridedLoop(const T* a, std::size_t a_stride, const T* b, std::size_t b_stride,
+                        std::size_t size, const Function& f, T* out) {
   if (a_stride == 1 && b_stride == 1) {
-    for (std::size_t i = 0; i < size; ++i)
-      out[i] = f(a[i], b[i]);
+    for (std::size_t i = 0; i < size; ++i) out[i] = f(a[i], b[i]);
     return;
   }
   if (a_stride == 1 && b_stride == 0) {
     const T y = *b;
-    for (std::size_t i = 0; i < size; ++i)
-      out[i] = f(a[i], y);
+    for (std::size_t i = 0; i < size; ++i) out[i] = f(a[i], y);
     return;
   }
   if (a_stride == 0 && b_stride == 1) {
     const T x = *a;
-    for (std::size_t i = 0; i < size; ++i)
-      out[i] = f(x, b[i]);
+    for (std::size_t i = 0; i < size; ++i) out[i] = f(x, b[i]);
     return;
   }
-  for (std::size_t i = 0; i < size; ++i)
-    out[i] = f(a[i * a_stride], b[i * b_stride]);
+  for (std::size_t i = 0; i < size; ++i) out[i] = f(a[i * a_stride], b[i * b_stride]);
 }
 
-inline void BinaryLoop(BinaryKind kind, const BinaryShape &shape,
-                       const Activation &activation, std::span<const float> a,
-                       std::span<const float> b, std::span<float> out) {
-  const float *a_data = a.data();
-  const float *b_data = b.data();
-  float *out_data = out.data();
+inline void BinaryLoop(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
+                       std::span<const float> a, std::span<const float> b, std::span<float> out) {
+  const float* a_data = a.data();
+  const float* b_data = b.data();
+  float* out_data = out.data();
   WithBinary(kind, [&](auto f) {
-    ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o,
-                          std::size_t size, std::size_t a_stride,
-                          std::size_t b_stride) {
-      StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, f,
-                  out_data + o);
+    ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o, std::size_t size,
+                          std::size_t a_stride, std::size_t b_stride) {
+      StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, f, out_data + o);
     });
   });
   ActivationLoop(activation, out, out);
 }
 
-inline void BinaryS8Loop(BinaryKind kind, const BinaryShape &shape,
-                         const BinaryS8Quantization &quantization,
-                         std::span<const std::int8_t> a,
-                         std::span<const std::int8_t> b,
-                         std::span<std::int8_t> out) {
+inline void BinaryS8Loop(BinaryKind kind, const BinaryShape& shape,
+                         const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
+                         std::span<const std::int8_t> b, std::span<std::int8_t> out) {
   const BinaryS8Quantization q = quantization;
   const auto lo = static_cast<float>(q.lo - q.out_zero_point);
   const auto hi = static_cast<float>(q.hi - q.out_zero_point);
-  const std::int8_t *a_data = a.data();
-  const std::int8_t *b_data = b.data();
-  std::int8_t *out_data = out.data();
+  const std::int8_t* a_data = a.data();
+  const std::int8_t* b_data = b.data();
+  std::int8_t* out_data = out.data();
   const auto run_all = [&](auto f) {
     const auto element = [=](std::int8_t s, std::int8_t t) {
       const float x = static_cast<float>(s - q.a_zero_point) * q.a_scale;
       const float y = static_cast<float>(t - q.b_zero_point) * q.b_scale;
-      return static_cast<std::int8_t>(
-          RoundClipped(f(x, y) / q.out_scale, lo, hi, 0.0F) + q.out_zero_point);
+      return static_cast<std::int8_t>(RoundClipped(f(x, y) / q.out_scale, lo, hi, 0.0F) +
+                                      q.out_zero_point);
     };
-    ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o,
-                          std::size_t size, std::size_t a_stride,
-                          std::size_t b_stride) {
-      StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, element,
-                  out_data + o);
+    ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o, std::size_t size,
+                          std::size_t a_stride, std::size_t b_stride) {
+      StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, element, out_data + o);
     });
   };
   if (kind == BinaryKind::kAdd) {
@@ -147,5 +132,5 @@ inline void BinaryS8Loop(BinaryKind kind, const BinaryShape &shape,
   }
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -16,7 +16,7 @@
 #include "kernels/vectorized/tiles.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 // kColumns is the width of the set's panels, integer and float.
 template <std::size_t kColumns>
@@ -45,5 +45,5 @@ constexpr MicroKernels VectorizedMicroKernels() {
   return micro;
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -11,7 +11,7 @@
 #include "kernels/pooling.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 struct PoolRange {
   std::size_t begin;
@@ -20,22 +20,20 @@ struct PoolRange {
 
 // The part inside the image of the window that starts at `position` of the
 // padded image.
-inline PoolRange ClipWindow(std::size_t position, std::size_t window,
-                            std::size_t pad, std::size_t size) {
+inline PoolRange ClipWindow(std::size_t position, std::size_t window, std::size_t pad,
+                            std::size_t size) {
   const std::size_t begin = position < pad ? 0 : position - pad;
-  const std::size_t padded_end =
-      position + window < pad ? 0 : position + window - pad;
+  const std::size_t padded_end = position + window < pad ? 0 : position + window - pad;
   return {begin, padded_end < size ? padded_end : size};
 }
 
 // Calls pool(rows, columns, output offset) for each output pixel of one image.
 template <typename Pool>
-inline void ForEachPoolWindow(const Pool2dGeometry &g, const Pool &pool) {
+inline void ForEachPoolWindow(const Pool2dGeometry& g, const Pool& pool) {
   const std::size_t out_height = g.OutHeight();
   const std::size_t out_width = g.OutWidth();
   for (std::size_t y = 0; y < out_height; ++y) {
-    const PoolRange rows =
-        ClipWindow(y * g.stride_height, g.pool_height, g.pad_top, g.in_height);
+    const PoolRange rows = ClipWindow(y * g.stride_height, g.pool_height, g.pad_top, g.in_height);
     for (std::size_t x = 0; x < out_width; ++x) {
       const PoolRange columns =
           ClipWindow(x * g.stride_width, g.pool_width, g.pad_left, g.in_width);
@@ -46,8 +44,8 @@ inline void ForEachPoolWindow(const Pool2dGeometry &g, const Pool &pool) {
 
 // Calls tap(input pixel) for each pixel of a window, row by row.
 template <typename T, typename Tap>
-inline void ForEachPoolTap(const Pool2dGeometry &g, PoolRange rows,
-                           PoolRange columns, const T *image, const Tap &tap) {
+inline void ForEachPoolTap(const Pool2dGeometry& g, PoolRange rows, PoolRange columns,
+                           const T* image, const Tap& tap) {
   for (std::size_t y = rows.begin; y < rows.end; ++y) {
     for (std::size_t x = columns.begin; x < columns.end; ++x) {
       tap(image + (y * g.in_width + x) * g.channels);
@@ -56,15 +54,13 @@ inline void ForEachPoolTap(const Pool2dGeometry &g, PoolRange rows,
 }
 
 template <typename T>
-inline void MaxPoolImage(const Pool2dGeometry &g, const T *in, T *out) {
+inline void MaxPoolImage(const Pool2dGeometry& g, const T* in, T* out) {
   const std::size_t channels = g.channels;
-  ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns,
-                               std::size_t offset) {
-    T *target = out + offset;
-    const T *first = in + (rows.begin * g.in_width + columns.begin) * channels;
-    for (std::size_t c = 0; c < channels; ++c)
-      target[c] = first[c];
-    ForEachPoolTap(g, rows, columns, in, [=](const T *pixel) {
+  ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
+    T* target = out + offset;
+    const T* first = in + (rows.begin * g.in_width + columns.begin) * channels;
+    for (std::size_t c = 0; c < channels; ++c) target[c] = first[c];
+    ForEachPoolTap(g, rows, columns, in, [=](const T* pixel) {
       for (std::size_t c = 0; c < channels; ++c) {
         target[c] = pixel[c] > target[c] ? pixel[c] : target[c];
       }
@@ -72,66 +68,54 @@ inline void MaxPoolImage(const Pool2dGeometry &g, const T *in, T *out) {
   });
 }
 
-inline void Pool2dF32Loop(const Pool2dGeometry &g, PoolKind kind,
-                          std::size_t num_images, std::span<const float> in,
-                          std::span<float> out) {
+inline void Pool2dF32Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                          std::span<const float> in, std::span<float> out) {
   const std::size_t channels = g.channels;
   for (std::size_t image = 0; image < num_images; ++image) {
-    const float *source = in.data() + image * g.InSize();
-    float *image_target = out.data() + image * g.OutSize();
+    const float* source = in.data() + image * g.InSize();
+    float* image_target = out.data() + image * g.OutSize();
     if (kind == PoolKind::kMax) {
       MaxPoolImage(g, source, image_target);
       continue;
     }
-    ForEachPoolWindow(
-        g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
-          float *target = image_target + offset;
-          for (std::size_t c = 0; c < channels; ++c)
-            target[c] = 0.0F;
-          ForEachPoolTap(g, rows, columns, source, [=](const float *pixel) {
-            for (std::size_t c = 0; c < channels; ++c)
-              target[c] += pixel[c];
-          });
-          const auto count = static_cast<float>((rows.end - rows.begin) *
-                                                (columns.end - columns.begin));
-          for (std::size_t c = 0; c < channels; ++c)
-            target[c] = target[c] / count;
-        });
+    ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
+      float* target = image_target + offset;
+      for (std::size_t c = 0; c < channels; ++c) target[c] = 0.0F;
+      ForEachPoolTap(g, rows, columns, source, [=](const float* pixel) {
+        for (std::size_t c = 0; c < channels; ++c) target[c] += pixel[c];
+      });
+      const auto count =
+          static_cast<float>((rows.end - rows.begin) * (columns.end - columns.begin));
+      for (std::size_t c = 0; c < channels; ++c) target[c] = target[c] / count;
+    });
   }
 }
 
-inline void AveragePoolS8Image(const Pool2dGeometry &g, const std::int8_t *in,
-                               std::int8_t *out) {
+inline void AveragePoolS8Image(const Pool2dGeometry& g, const std::int8_t* in, std::int8_t* out) {
   constexpr std::size_t kChunk = 64;
-  ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns,
-                               std::size_t offset) {
-    const auto count = static_cast<std::int32_t>((rows.end - rows.begin) *
-                                                 (columns.end - columns.begin));
+  ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
+    const auto count =
+        static_cast<std::int32_t>((rows.end - rows.begin) * (columns.end - columns.begin));
     for (std::size_t first = 0; first < g.channels; first += kChunk) {
-      const std::size_t size =
-          g.channels - first < kChunk ? g.channels - first : kChunk;
+      const std::size_t size = g.channels - first < kChunk ? g.channels - first : kChunk;
       std::int32_t sum[kChunk] = {};
-      ForEachPoolTap(g, rows, columns, in, [=, &sum](const std::int8_t *pixel) {
-        for (std::size_t c = 0; c < size; ++c)
-          sum[c] += pixel[first + c];
+      ForEachPoolTap(g, rows, columns, in, [=, &sum](const std::int8_t* pixel) {
+        for (std::size_t c = 0; c < size; ++c) sum[c] += pixel[first + c];
       });
       for (std::size_t c = 0; c < size; ++c) {
         const std::int32_t magnitude = sum[c] < 0 ? -sum[c] : sum[c];
         const std::int32_t mean = (magnitude + count / 2) / count;
-        out[offset + first + c] =
-            static_cast<std::int8_t>(sum[c] < 0 ? -mean : mean);
+        out[offset + first + c] = static_cast<std::int8_t>(sum[c] < 0 ? -mean : mean);
       }
     }
   });
 }
 
-inline void Pool2dS8Loop(const Pool2dGeometry &g, PoolKind kind,
-                         std::size_t num_images,
-                         std::span<const std::int8_t> in,
-                         std::span<std::int8_t> out) {
+inline void Pool2dS8Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                         std::span<const std::int8_t> in, std::span<std::int8_t> out) {
   for (std::size_t image = 0; image < num_images; ++image) {
-    const std::int8_t *source = in.data() + image * g.InSize();
-    std::int8_t *target = out.data() + image * g.OutSize();
+    const std::int8_t* source = in.data() + image * g.InSize();
+    std::int8_t* target = out.data() + image * g.OutSize();
     if (kind == PoolKind::kMax) {
       MaxPoolImage(g, source, target);
     } else {
@@ -140,5 +124,5 @@ inline void Pool2dS8Loop(const Pool2dGeometry &g, PoolKind kind,
   }
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

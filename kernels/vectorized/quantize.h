@@ -11,12 +11,11 @@
 #include "kernels/row_quantize.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 // clip(round_half_even(value), lo, hi) for integers lo and hi within +-1024;
 // NaN gives nan_value.
-inline std::int32_t RoundClipped(float value, float lo, float hi,
-                                 float nan_value) {
+inline std::int32_t RoundClipped(float value, float lo, float hi, float nan_value) {
   const float number = value == value ? value : nan_value;
   const float above = number < lo ? lo : number;
   const float bounded = above > hi ? hi : above;
@@ -26,7 +25,7 @@ inline std::int32_t RoundClipped(float value, float lo, float hi,
 
 // The largest |x|; NaN is passed over. As integers, because those compare
 // without exceptions for NaN and order equally.
-inline float LargestMagnitude(const float *x, std::size_t size) {
+inline float LargestMagnitude(const float* x, std::size_t size) {
   std::int32_t largest = 0;
   for (std::size_t i = 0; i < size; ++i) {
     const std::int32_t bits = FloatBits(x[i]) & 0x7FFFFFFF;
@@ -36,47 +35,40 @@ inline float LargestMagnitude(const float *x, std::size_t size) {
   return BitsFloat(largest);
 }
 
-inline void QuantizeRowsLoop(const RowQuantizeSpec &spec,
-                             std::span<const float> in,
-                             std::span<std::int8_t> out,
-                             std::span<float> row_scale) {
+inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float> in,
+                             std::span<std::int8_t> out, std::span<float> row_scale) {
   const auto range = static_cast<float>(spec.range);
   const std::size_t size = spec.row_size;
   for (std::size_t r = 0; r < spec.num_rows; ++r) {
-    const float *source = in.data() + r * size;
-    std::int8_t *target = out.data() + r * size;
-    const float quotient =
-        range / (LargestMagnitude(source, size) + spec.epsilon);
+    const float* source = in.data() + r * size;
+    std::int8_t* target = out.data() + r * size;
+    const float quotient = range / (LargestMagnitude(source, size) + spec.epsilon);
     const float scale = quotient == kInfinity ? 1.0F : quotient;
     row_scale.data()[r] = scale;
     for (std::size_t i = 0; i < size; ++i) {
-      target[i] = static_cast<std::int8_t>(
-          RoundClipped(source[i] * scale, -range, range, 0.0F));
+      target[i] = static_cast<std::int8_t>(RoundClipped(source[i] * scale, -range, range, 0.0F));
     }
   }
 }
 
-inline void QuantizeLoop(Scale scale, ZeroPoint zero_point,
-                         std::span<const float> in,
+inline void QuantizeLoop(Scale scale, ZeroPoint zero_point, std::span<const float> in,
                          std::span<std::int8_t> out) {
-  const float *source = in.data();
-  std::int8_t *target = out.data();
+  const float* source = in.data();
+  std::int8_t* target = out.data();
   const std::size_t size = in.size();
   const std::int32_t zero = zero_point.value;
   const auto lo = static_cast<float>(-128 - zero);
   const auto hi = static_cast<float>(127 - zero);
   const float step = scale.value;
   for (std::size_t i = 0; i < size; ++i) {
-    target[i] = static_cast<std::int8_t>(
-        RoundClipped(source[i] / step, lo, hi, 0.0F) + zero);
+    target[i] = static_cast<std::int8_t>(RoundClipped(source[i] / step, lo, hi, 0.0F) + zero);
   }
 }
 
-inline void DequantizeLoop(Scale scale, ZeroPoint zero_point,
-                           std::span<const std::int8_t> in,
+inline void DequantizeLoop(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
                            std::span<float> out) {
-  const std::int8_t *source = in.data();
-  float *target = out.data();
+  const std::int8_t* source = in.data();
+  float* target = out.data();
   const std::size_t size = in.size();
   const std::int32_t zero = zero_point.value;
   const float step = scale.value;
@@ -85,11 +77,10 @@ inline void DequantizeLoop(Scale scale, ZeroPoint zero_point,
   }
 }
 
-inline void RequantizeLoop(const RequantizeSpec &spec,
-                           std::span<const std::int8_t> in,
+inline void RequantizeLoop(const RequantizeSpec& spec, std::span<const std::int8_t> in,
                            std::span<std::int8_t> out) {
-  const std::int8_t *source = in.data();
-  std::int8_t *target = out.data();
+  const std::int8_t* source = in.data();
+  std::int8_t* target = out.data();
   const std::size_t size = in.size();
   const std::int32_t in_zero = spec.in_zero_point.value;
   const std::int32_t out_zero = spec.out_zero_point.value;
@@ -98,10 +89,9 @@ inline void RequantizeLoop(const RequantizeSpec &spec,
   const float multiplier = spec.multiplier;
   for (std::size_t i = 0; i < size; ++i) {
     const float real = static_cast<float>(source[i] - in_zero) * multiplier;
-    target[i] =
-        static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + out_zero);
+    target[i] = static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + out_zero);
   }
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -13,33 +13,30 @@
 #include "kernels/softmax.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 constexpr std::size_t kSumLanes = 32;
 
 // The sum of term(i) for i in [0, size), in kSumLanes partial sums, so that it
 // vectorizes.
 template <typename Term>
-inline float SumTerms(std::size_t size, const Term &term) {
+inline float SumTerms(std::size_t size, const Term& term) {
   float lane[kSumLanes] = {};
   std::size_t i = 0;
   for (; i + kSumLanes <= size; i += kSumLanes) {
-    for (std::size_t j = 0; j < kSumLanes; ++j)
-      lane[j] += term(i + j);
+    for (std::size_t j = 0; j < kSumLanes; ++j) lane[j] += term(i + j);
   }
   float sum = 0.0F;
-  for (; i < size; ++i)
-    sum += term(i);
+  for (; i < size; ++i) sum += term(i);
   for (std::size_t width = kSumLanes / 2; width > 0; width /= 2) {
-    for (std::size_t j = 0; j < width; ++j)
-      lane[j] += lane[j + width];
+    for (std::size_t j = 0; j < width; ++j) lane[j] += lane[j + width];
   }
   return sum + lane[0];
 }
 
 // The largest of a row, as integers that are ordered like the floats: that
 // vectorizes.
-inline float LargestOf(const float *x, std::size_t size) {
+inline float LargestOf(const float* x, std::size_t size) {
   std::int32_t largest = static_cast<std::int32_t>(0x80000000U);
   for (std::size_t i = 0; i < size; ++i) {
     const std::int32_t bits = FloatBits(x[i]);
@@ -49,71 +46,57 @@ inline float LargestOf(const float *x, std::size_t size) {
   return BitsFloat(largest ^ ((largest >> 31) & 0x7FFFFFFF));
 }
 
-inline void SoftmaxLoop(SoftmaxKind kind, const SoftmaxShape &shape,
-                        std::span<const float> in, std::span<float> out) {
+inline void SoftmaxLoop(SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
+                        std::span<float> out) {
   const std::size_t size = shape.row_size;
   for (std::size_t r = 0; r < shape.num_rows; ++r) {
-    const float *x = in.data() + r * size;
-    float *y = out.data() + r * size;
+    const float* x = in.data() + r * size;
+    float* y = out.data() + r * size;
     const float largest = LargestOf(x, size);
     if (largest == -kInfinity) {
       // Everything is excluded: equal probabilities.
-      for (std::size_t i = 0; i < size; ++i)
-        y[i] = 0.0F;
+      for (std::size_t i = 0; i < size; ++i) y[i] = 0.0F;
     } else {
-      for (std::size_t i = 0; i < size; ++i)
-        y[i] = x[i] - largest;
+      for (std::size_t i = 0; i < size; ++i) y[i] = x[i] - largest;
     }
     if (kind == SoftmaxKind::kLogSoftmax) {
-      const float sum =
-          SumTerms(size, [y](std::size_t i) { return Exp(y[i]); });
+      const float sum = SumTerms(size, [y](std::size_t i) { return Exp(y[i]); });
       const float log_sum = Log(sum);
-      for (std::size_t i = 0; i < size; ++i)
-        y[i] = y[i] - log_sum;
+      for (std::size_t i = 0; i < size; ++i) y[i] = y[i] - log_sum;
       continue;
     }
-    for (std::size_t i = 0; i < size; ++i)
-      y[i] = Exp(y[i]);
+    for (std::size_t i = 0; i < size; ++i) y[i] = Exp(y[i]);
     const float sum = SumTerms(size, [y](std::size_t i) { return y[i]; });
-    for (std::size_t i = 0; i < size; ++i)
-      y[i] = y[i] / sum;
+    for (std::size_t i = 0; i < size; ++i) y[i] = y[i] / sum;
   }
 }
 
-inline void NormalizeLoop(NormalizationKind kind,
-                          const NormalizationShape &shape, float epsilon,
-                          std::span<const float> in,
-                          std::span<const float> gamma,
+inline void NormalizeLoop(NormalizationKind kind, const NormalizationShape& shape, float epsilon,
+                          std::span<const float> in, std::span<const float> gamma,
                           std::span<const float> beta, std::span<float> out) {
   const std::size_t size = shape.row_size;
   const auto count = static_cast<float>(size);
-  const float *factor = gamma.data();
-  const float *offset = beta.data();
+  const float* factor = gamma.data();
+  const float* offset = beta.data();
   for (std::size_t r = 0; r < shape.num_rows; ++r) {
-    const float *x = in.data() + r * size;
-    float *y = out.data() + r * size;
+    const float* x = in.data() + r * size;
+    float* y = out.data() + r * size;
     float mean = 0.0F;
     if (kind == NormalizationKind::kLayer) {
       mean = SumTerms(size, [x](std::size_t i) { return x[i]; }) / count;
     }
-    const float variance = SumTerms(size,
-                                    [x, mean](std::size_t i) {
-                                      return (x[i] - mean) * (x[i] - mean);
-                                    }) /
-                           count;
+    const float variance =
+        SumTerms(size, [x, mean](std::size_t i) { return (x[i] - mean) * (x[i] - mean); }) / count;
     const float inverse = 1.0F / __builtin_sqrtf(variance + epsilon);
-    for (std::size_t i = 0; i < size; ++i)
-      y[i] = (x[i] - mean) * inverse;
+    for (std::size_t i = 0; i < size; ++i) y[i] = (x[i] - mean) * inverse;
     if (!gamma.empty()) {
-      for (std::size_t i = 0; i < size; ++i)
-        y[i] = y[i] * factor[i];
+      for (std::size_t i = 0; i < size; ++i) y[i] = y[i] * factor[i];
     }
     if (!beta.empty()) {
-      for (std::size_t i = 0; i < size; ++i)
-        y[i] = y[i] + offset[i];
+      for (std::size_t i = 0; i < size; ++i) y[i] = y[i] + offset[i];
     }
   }
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -16,52 +16,46 @@
 #include "kernels/vectorized/quantize.h"
 
 namespace octet::kernels {
-namespace { // NOLINT: each translation unit wants its own copy
+namespace {  // NOLINT: each translation unit wants its own copy
 
 // Copies the first `size` of a row of the tile out.
 template <std::size_t kColumns, typename T>
-inline void CopyRow(const T *row, std::size_t size, T *out) {
+inline void CopyRow(const T* row, std::size_t size, T* out) {
   if (size == kColumns) {
-    for (std::size_t j = 0; j < kColumns; ++j)
-      out[j] = row[j];
+    for (std::size_t j = 0; j < kColumns; ++j) out[j] = row[j];
     return;
   }
-  for (std::size_t j = 0; j < size; ++j)
-    out[j] = row[j];
+  for (std::size_t j = 0; j < size; ++j) out[j] = row[j];
 }
 
 // int32 sums wrap; the prepare step has shown that the finished ones fit.
 inline std::int32_t WrappingAdd(std::int32_t a, std::int32_t b) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) +
-                                   static_cast<std::uint32_t>(b));
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
 }
 
 // Activates the whole tile at once, then copies its rows out.
 template <std::size_t kColumns>
-inline void StoreFloatTile(const Activation &activation,
-                           const TileTarget &target, float *tile) {
+inline void StoreFloatTile(const Activation& activation, const TileTarget& target, float* tile) {
   if (activation.kind != ActivationKind::kLinear) {
     ActivateRange(activation, tile, target.rows * kColumns, tile);
   }
-  auto *out = static_cast<float *>(target.out);
+  auto* out = static_cast<float*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
-    CopyRow<kColumns>(tile + r * kColumns, target.num_channels,
-                      out + r * target.out_stride);
+    CopyRow<kColumns>(tile + r * kColumns, target.num_channels, out + r * target.out_stride);
   }
 }
 
 template <std::size_t kColumns>
-inline void StoreDynamic(const EpilogueTable &table, const TileTarget &target,
-                         const std::int32_t *tile) {
+inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
+                         const std::int32_t* tile) {
   alignas(64) float y[kTileRows * kColumns];
-  const std::int32_t *add = table.add + target.first_channel;
-  const float *scale = table.scale + target.first_channel;
-  const float *bias = table.bias + target.first_channel;
+  const std::int32_t* add = table.add + target.first_channel;
+  const float* scale = table.scale + target.first_channel;
+  const float* bias = table.bias + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const float row_scale =
-        target.row_scale[(target.first_row + r) / target.rows_per_scale];
-    const std::int32_t *acc = tile + r * kColumns;
-    float *row = y + r * kColumns;
+    const float row_scale = target.row_scale[(target.first_row + r) / target.rows_per_scale];
+    const std::int32_t* acc = tile + r * kColumns;
+    float* row = y + r * kColumns;
     if (table.convention == ScaleConvention::kReciprocal) {
       for (std::size_t j = 0; j < kColumns; ++j) {
         const auto sum = static_cast<float>(WrappingAdd(acc[j], add[j]));
@@ -78,89 +72,80 @@ inline void StoreDynamic(const EpilogueTable &table, const TileTarget &target,
 }
 
 template <std::size_t kColumns>
-inline void StoreStatic(const EpilogueTable &table, const TileTarget &target,
-                        const std::int32_t *tile) {
-  const std::int32_t *add = table.add + target.first_channel;
-  const float *scale = table.scale + target.first_channel;
+inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
+                        const std::int32_t* tile) {
+  const std::int32_t* add = table.add + target.first_channel;
+  const float* scale = table.scale + target.first_channel;
   const std::int32_t zero = table.zero_point;
   const auto lo = static_cast<float>(table.lo - zero);
   const auto hi = static_cast<float>(table.hi - zero);
-  auto *out = static_cast<std::int8_t *>(target.out);
+  auto* out = static_cast<std::int8_t*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const std::int32_t *acc = tile + r * kColumns;
+    const std::int32_t* acc = tile + r * kColumns;
     alignas(64) std::int8_t row[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {
-      const float real =
-          static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
-      row[j] =
-          static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + zero);
+      const float real = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+      row[j] = static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + zero);
     }
     CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
   }
 }
 
 template <std::size_t kColumns>
-inline void StoreS8Tile(const EpilogueTable &table, const TileTarget &target,
-                        std::int32_t *tile) {
-  const std::int32_t *add = table.add + target.first_channel;
-  const float *scale = table.scale + target.first_channel;
+inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+  const std::int32_t* add = table.add + target.first_channel;
+  const float* scale = table.scale + target.first_channel;
   switch (table.kind) {
-  case EpilogueKind::kNone: {
-    auto *out = static_cast<std::int32_t *>(target.out);
-    for (std::size_t r = 0; r < target.rows; ++r) {
-      std::int32_t *acc = tile + r * kColumns;
-      for (std::size_t j = 0; j < kColumns; ++j)
-        acc[j] = WrappingAdd(acc[j], add[j]);
-      CopyRow<kColumns>(acc, target.num_channels, out + r * target.out_stride);
-    }
-    return;
-  }
-  case EpilogueKind::kDynamic:
-    return StoreDynamic<kColumns>(table, target, tile);
-  case EpilogueKind::kStatic:
-    return StoreStatic<kColumns>(table, target, tile);
-  case EpilogueKind::kStaticFloat: {
-    alignas(64) float y[kTileRows * kColumns];
-    for (std::size_t r = 0; r < target.rows; ++r) {
-      const std::int32_t *acc = tile + r * kColumns;
-      for (std::size_t j = 0; j < kColumns; ++j) {
-        y[r * kColumns + j] =
-            static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+    case EpilogueKind::kNone: {
+      auto* out = static_cast<std::int32_t*>(target.out);
+      for (std::size_t r = 0; r < target.rows; ++r) {
+        std::int32_t* acc = tile + r * kColumns;
+        for (std::size_t j = 0; j < kColumns; ++j) acc[j] = WrappingAdd(acc[j], add[j]);
+        CopyRow<kColumns>(acc, target.num_channels, out + r * target.out_stride);
       }
+      return;
     }
-    return StoreFloatTile<kColumns>(table.activation, target, y);
-  }
+    case EpilogueKind::kDynamic:
+      return StoreDynamic<kColumns>(table, target, tile);
+    case EpilogueKind::kStatic:
+      return StoreStatic<kColumns>(table, target, tile);
+    case EpilogueKind::kStaticFloat: {
+      alignas(64) float y[kTileRows * kColumns];
+      for (std::size_t r = 0; r < target.rows; ++r) {
+        const std::int32_t* acc = tile + r * kColumns;
+        for (std::size_t j = 0; j < kColumns; ++j) {
+          y[r * kColumns + j] = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+        }
+      }
+      return StoreFloatTile<kColumns>(table.activation, target, y);
+    }
   }
 }
 
 template <std::size_t kColumns>
-inline void StoreF32Tile(const F32EpilogueTable &table,
-                         const TileTarget &target, float *tile) {
-  const float *bias = table.bias + target.first_channel;
-  const float *scale = table.scale + target.first_channel;
+inline void StoreF32Tile(const F32EpilogueTable& table, const TileTarget& target, float* tile) {
+  const float* bias = table.bias + target.first_channel;
+  const float* scale = table.scale + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
-    float *row = tile + r * kColumns;
+    float* row = tile + r * kColumns;
     switch (table.scaling) {
-    case F32EpilogueTable::Scaling::kNone:
-      for (std::size_t j = 0; j < kColumns; ++j)
-        row[j] = row[j] + bias[j];
-      break;
-    case F32EpilogueTable::Scaling::kDivide:
-      for (std::size_t j = 0; j < kColumns; ++j)
-        row[j] = row[j] / scale[j] + bias[j];
-      break;
-    case F32EpilogueTable::Scaling::kMultiply:
-      for (std::size_t j = 0; j < kColumns; ++j)
-        row[j] = row[j] * scale[j] + bias[j];
-      break;
+      case F32EpilogueTable::Scaling::kNone:
+        for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] + bias[j];
+        break;
+      case F32EpilogueTable::Scaling::kDivide:
+        for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] / scale[j] + bias[j];
+        break;
+      case F32EpilogueTable::Scaling::kMultiply:
+        for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] * scale[j] + bias[j];
+        break;
     }
   }
   StoreFloatTile<kColumns>(table.activation, target, tile);
 }
 
 template <std::size_t kColumns>
-inline void AddScaledTile(const std::int32_t *tile, const std::int32_t *add,
-                          const float *scale, std::size_t rows, float *sums) {
+inline void AddScaledTile(const std::int32_t* tile, const std::int32_t* add, const float* scale,
+                          std::size_t rows, float* sums) {
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t j = 0; j < kColumns; ++j) {
       const std::size_t i = r * kColumns + j;
@@ -170,26 +155,22 @@ inline void AddScaledTile(const std::int32_t *tile, const std::int32_t *add,
 }
 
 template <std::size_t kColumns>
-inline void StoreScaledTile(const EpilogueTable &table,
-                            const TileTarget &target, float *sums) {
-  const float *bias = table.bias + target.first_channel;
+inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target, float* sums) {
+  const float* bias = table.bias + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const float row_scale =
-        target.row_scale[(target.first_row + r) / target.rows_per_scale];
-    float *row = sums + r * kColumns;
-    for (std::size_t j = 0; j < kColumns; ++j)
-      row[j] = row[j] / row_scale + bias[j];
+    const float row_scale = target.row_scale[(target.first_row + r) / target.rows_per_scale];
+    float* row = sums + r * kColumns;
+    for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] / row_scale + bias[j];
   }
   StoreFloatTile<kColumns>(table.activation, target, sums);
 }
 
-inline void UnpackNibbles(const std::uint8_t *packed, std::size_t size,
-                          const std::int8_t *zero, std::size_t zero_size,
-                          std::int8_t *out) {
+inline void UnpackNibbles(const std::uint8_t* packed, std::size_t size, const std::int8_t* zero,
+                          std::size_t zero_size, std::int8_t* out) {
   for (std::size_t i = 0; i < size; i += 32) {
-    const std::uint8_t *source = packed + i / 2;
-    const std::int8_t *z = zero + i % zero_size;
-    std::int8_t *target = out + i;
+    const std::uint8_t* source = packed + i / 2;
+    const std::int8_t* z = zero + i % zero_size;
+    std::int8_t* target = out + i;
     for (std::size_t j = 0; j < 16; ++j) {
       const int low = source[j] & 15;
       const int high = source[j] >> 4;
@@ -200,8 +181,8 @@ inline void UnpackNibbles(const std::uint8_t *packed, std::size_t size,
 }
 
 template <std::size_t kColumns>
-inline void ExpandWeights(const std::int8_t *values, std::size_t rows,
-                          const float *zero, const float *scale, float *out) {
+inline void ExpandWeights(const std::int8_t* values, std::size_t rows, const float* zero,
+                          const float* scale, float* out) {
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t j = 0; j < kColumns; ++j) {
       const std::size_t i = r * kColumns + j;
@@ -210,5 +191,5 @@ inline void ExpandWeights(const std::int8_t *values, std::size_t rows,
   }
 }
 
-} // namespace
-} // namespace octet::kernels
+}  // namespace
+}  // namespace octet::kernels

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The int8 matrix product of AMX. Private to this room.
+
+#pragma once
+
+#include "kernels/packed/micro_kernels.h"
+
+namespace octet::kernels::amx {
+
+// Weights lie as avx512vnni::kS8Panels has them, with k padded to whole tiles.
+extern const S8Panels kS8Panels;
+
+}  // namespace octet::kernels::amx

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Private to this room.
+
+#pragma once
+
+#include "kernels/kernel_set.h"
+
+namespace octet::kernels::avx512vnni {
+
+extern const KernelSet kSet;
+
+}  // namespace octet::kernels::avx512vnni

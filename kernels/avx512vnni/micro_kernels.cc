@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled for AVX-512 F, BW, DQ, VL and VNNI.
+#include "kernels/avx512vnni/micro_kernels.h"
+
+#include "kernels/avx512vnni/panels.h"
+#include "kernels/vectorized/micro_kernels.h"
+
+namespace octet::kernels::avx512vnni {
+namespace {
+
+constexpr MicroKernels MakeMicroKernels() {
+  MicroKernels micro = VectorizedMicroKernels<32>();
+  micro.s8 = &kS8Panels;
+  micro.f32 = &kF32Panels;
+  return micro;
+}
+
+}  // namespace
+
+constexpr MicroKernels kMicroKernels = MakeMicroKernels();
+
+}  // namespace octet::kernels::avx512vnni

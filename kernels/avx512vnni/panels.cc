@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled for AVX-512 F, BW, DQ, VL and VNNI.
+#include "kernels/avx512vnni/panels.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/avx512vnni/intrinsics.h"
+
+namespace octet::kernels::avx512vnni {
+namespace {
+
+constexpr std::size_t kColumns = 32;
+
+// vpdpbusd multiplies unsigned by signed bytes: inputs are shifted by 128.
+void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+             std::size_t k_padded, std::byte* out) {
+  auto* target = reinterpret_cast<std::uint8_t*>(out);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::int8_t* source = lhs + r * lhs_stride;
+    for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint8_t>(source[p] ^ 0x80);
+    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
+    target += k_padded;
+  }
+}
+
+// kRows x 32 sums stay in registers, kUnroll times over where the rows alone are too few to hide
+// the latency of vpdpbusd. k is a multiple of 4 * kUnroll.
+template <std::size_t kRows, std::size_t kUnroll>
+void MultiplyS8Rows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* panel,
+                    std::int32_t* tile) {
+  __m512i sum[kUnroll][kRows][2];
+#pragma GCC unroll 8
+  for (std::size_t u = 0; u < kUnroll; ++u) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+      sum[u][r][0] = sum[u][r][1] = _mm512_setzero_si512();
+    }
+  }
+  for (std::size_t p = 0; p < k; p += 4 * kUnroll) {
+#pragma GCC unroll 8
+    for (std::size_t u = 0; u < kUnroll; ++u) {
+      const std::int8_t* weights = panel + (p + 4 * u) * kColumns;
+      const __m512i left = _mm512_load_si512(weights);
+      const __m512i right = _mm512_load_si512(weights + 64);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        std::int32_t bits;
+        __builtin_memcpy(&bits, lhs + r * k + p + 4 * u, sizeof(bits));
+        const __m512i x = _mm512_set1_epi32(bits);
+        sum[u][r][0] = _mm512_dpbusd_epi32(sum[u][r][0], x, left);
+        sum[u][r][1] = _mm512_dpbusd_epi32(sum[u][r][1], x, right);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+    __m512i left = sum[0][r][0];
+    __m512i right = sum[0][r][1];
+#pragma GCC unroll 8
+    for (std::size_t u = 1; u < kUnroll; ++u) {
+      left = _mm512_add_epi32(left, sum[u][r][0]);
+      right = _mm512_add_epi32(right, sum[u][r][1]);
+    }
+    _mm512_storeu_si512(tile + r * kColumns, left);
+    _mm512_storeu_si512(tile + r * kColumns + 16, right);
+  }
+}
+
+void MultiplyS8(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
+                const std::int8_t* panel, std::int32_t* tile) {
+  const auto* source = reinterpret_cast<const std::uint8_t*>(lhs);
+  for (; rows >= 8; rows -= 8, source += 8 * k_padded, tile += 8 * kColumns) {
+    MultiplyS8Rows<8, 1>(source, k_padded, panel, tile);
+  }
+  switch (rows) {
+    case 7:
+      return MultiplyS8Rows<7, 1>(source, k_padded, panel, tile);
+    case 6:
+      return MultiplyS8Rows<6, 1>(source, k_padded, panel, tile);
+    case 5:
+      return MultiplyS8Rows<5, 1>(source, k_padded, panel, tile);
+    case 4:
+      return MultiplyS8Rows<4, 1>(source, k_padded, panel, tile);
+    case 3:
+      return MultiplyS8Rows<3, 2>(source, k_padded, panel, tile);
+    case 2:
+      return MultiplyS8Rows<2, 2>(source, k_padded, panel, tile);
+    case 1:
+      return MultiplyS8Rows<1, 4>(source, k_padded, panel, tile);
+    default:
+      return;
+  }
+}
+
+// --- float: kRows x kPanels * 32 sums in registers, each adding in the order of k.
+
+template <std::size_t kRows, std::size_t kPanels>
+void MultiplyF32Rows(const float* lhs, std::size_t lhs_stride, std::size_t k, const float* panels,
+                     std::size_t panel_stride, float* tile, std::size_t tile_stride) {
+  constexpr std::size_t kVectors = 2 * kPanels;
+  __m512 sum[kRows][kVectors];
+#pragma GCC unroll 12
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      sum[r][v] = _mm512_loadu_ps(tile + v / 2 * tile_stride + r * kColumns + v % 2 * 16);
+    }
+  }
+  for (std::size_t p = 0; p < k; ++p) {
+    __m512 weight[kVectors];
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      weight[v] = _mm512_loadu_ps(panels + v / 2 * panel_stride + p * kColumns + v % 2 * 16);
+    }
+#pragma GCC unroll 12
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const __m512 x = _mm512_set1_ps(lhs[r * lhs_stride + p]);
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sum[r][v] = _mm512_fmadd_ps(x, weight[v], sum[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 12
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      _mm512_storeu_ps(tile + v / 2 * tile_stride + r * kColumns + v % 2 * 16, sum[r][v]);
+    }
+  }
+}
+
+void MultiplyF32OnePanel(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                         const float* panel, float* tile) {
+  for (; rows >= 12; rows -= 12, lhs += 12 * lhs_stride, tile += 12 * kColumns) {
+    MultiplyF32Rows<12, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+  }
+  for (; rows >= 4; rows -= 4, lhs += 4 * lhs_stride, tile += 4 * kColumns) {
+    MultiplyF32Rows<4, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+  }
+  switch (rows) {
+    case 3:
+      return MultiplyF32Rows<3, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 2:
+      return MultiplyF32Rows<2, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    case 1:
+      return MultiplyF32Rows<1, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
+    default:
+      return;
+  }
+}
+
+void MultiplyF32(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+                 const float* panels, std::size_t panel_stride, std::size_t num_panels,
+                 float* tile) {
+  if (rows == 1 && num_panels == 4) {
+    MultiplyF32Rows<1, 4>(lhs, lhs_stride, k, panels, panel_stride, tile, kColumns);
+    return;
+  }
+  for (std::size_t i = 0; i < num_panels; ++i) {
+    MultiplyF32OnePanel(lhs, lhs_stride, rows, k, panels + i * panel_stride,
+                        tile + i * rows * kColumns);
+  }
+}
+
+}  // namespace
+
+constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 8x32",
+                                .columns = kColumns,
+                                .interleave = 4,
+                                .k_multiple = 16,  // four times unrolled
+                                .row_multiple = 1,
+                                .lhs_element_size = 1,
+                                .lhs_offset = 128,
+                                .pack_lhs = PackLhs,
+                                .multiply = MultiplyS8};
+
+constexpr F32Panels kF32Panels = {
+    .name = "avx512vnni fma 12x32", .columns = kColumns, .multiply = MultiplyF32};
+
+}  // namespace octet::kernels::avx512vnni

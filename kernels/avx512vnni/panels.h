@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The matrix products of AVX-512. Private to this room.
+
+#pragma once
+
+#include "kernels/packed/micro_kernels.h"
+
+namespace octet::kernels::avx512vnni {
+
+// Panels of 32 columns.
+extern const S8Panels kS8Panels;    // vpdpbusd on inputs shifted by 128
+extern const F32Panels kF32Panels;  // FMA
+
+}  // namespace octet::kernels::avx512vnni
