@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/binary.h"
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+class BinaryTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(BinaryTest);
+
+struct Kind {
+  std::unique_ptr<const Operator> (*make)();
+  std::function<float(float, float)> formula;
+};
+
+const std::vector<Kind>& Kinds() {
+  static const auto* kinds = new std::vector<Kind>{
+      {MakeAdd, [](float a, float b) { return a + b; }},
+      {MakeSubtract, [](float a, float b) { return a - b; }},
+      {MakeMultiply, [](float a, float b) { return a * b; }},
+      {MakeDivide, [](float a, float b) { return a / b; }},
+      {MakeMaximum, [](float a, float b) { return std::max(a, b); }},
+      {MakeMinimum, [](float a, float b) { return std::min(a, b); }},
+      {MakePower, [](float a, float b) { return std::pow(a, b); }},
+  };
+  return *kinds;
+}
+
+TEST_P(BinaryTest, EveryKindOnEqualShapesAndWithARowOrAColumn) {
+  auto a = Noise(2 * 3 * 4, 1);
+  for (float& value : a) value += 1.5F;  // positive: a base for Power
+  const auto b = Noise(2 * 3 * 4, 2);
+  const auto row = Noise(4, 3);
+  const auto column = Noise(2 * 3, 4);
+  for (const Kind& kind : Kinds()) {
+    std::vector<float> equal;
+    std::vector<float> with_row;
+    std::vector<float> with_column;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      equal.push_back(kind.formula(a[i], b[i]));
+      with_row.push_back(kind.formula(a[i], row[i % 4]));
+      with_column.push_back(kind.formula(a[i], column[i / 4]));
+    }
+    ExpectNear(OperatorRun(kind.make())
+                   .Input(Floats({2, 3, 4}, a))
+                   .Input(Floats({2, 3, 4}, b))
+                   .First(Kernels()),
+               equal, 1e-6F);
+    ExpectNear(OperatorRun(kind.make())
+                   .Input(Floats({2, 3, 4}, a))
+                   .Constant(FloatConstant({4}, row))
+                   .First(Kernels()),
+               with_row, 1e-6F);
+    ExpectNear(OperatorRun(kind.make())
+                   .Input(Floats({2, 3, 4}, a))
+                   .Input(Floats({2, 3, 1}, column))
+                   .First(Kernels()),
+               with_column, 1e-6F);
+  }
+}
+
+TEST_P(BinaryTest, BothSidesMayStretch) {
+  const auto y = OperatorRun(MakeSubtract())
+                     .Constant(FloatConstant({1, 1, 3}, {10, 20, 30}))
+                     .Input(Floats({2, 2, 1}, {1, 2, 3, 4}))
+                     .With("activation", "relu6")
+                     .First(Kernels());
+  EXPECT_EQ(y, (std::vector<float>{6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6}));
+}
+
+TEST_P(BinaryTest, Int8IsComputedInFloat32AndRoundedOnce) {
+  const auto a = Int8Noise(2 * 5, 1);
+  const auto b = Int8Noise(2 * 5, 2);
+  for (const bool is_add : {true, false}) {
+    const auto y = OperatorRun(is_add ? MakeAdd() : MakeMultiply())
+                       .Input(Int8s({2, 5}, a), Quantization(0.1F, -3))
+                       .Input(Int8s({2, 5}, b), Quantization(0.2F, 5))
+                       .With("output_scale", 0.25)
+                       .With("output_zero_point", std::int64_t{-10})
+                       .With("activation", "relu")
+                       .First<std::int8_t>(Kernels());
+    ASSERT_EQ(y.size(), a.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const float ra = static_cast<float>(a[i] + 3) * 0.1F;
+      const float rb = static_cast<float>(b[i] - 5) * 0.2F;
+      const float r = is_add ? ra + rb : ra * rb;
+      const float q = std::nearbyint(r / 0.25F) - 10.0F;
+      EXPECT_EQ(y[i], std::min(127.0F, std::max(-10.0F, q)));
+    }
+  }
+}
+
+TEST(BinaryRuleTest, RefusesWhatDoesNotFit) {
+  const auto code = [](const OperatorRun& run) { return run.InferStatus().code(); };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(code(OperatorRun(MakeAdd()).Input(Floats({1, 2}, {1, 2}))), kInvalid);
+  EXPECT_EQ(
+      code(OperatorRun(MakeAdd()).Input(Floats({1, 2}, {1, 2})).Input(Floats({1, 3}, {1, 2, 3}))),
+      kInvalid);
+  // A constant of another batch, and one whose rank would move the batch.
+  EXPECT_EQ(code(OperatorRun(MakeAdd())
+                     .Input(Floats({2, 1}, {1, 2}))
+                     .Constant(FloatConstant({2, 1}, {1, 2}))),
+            kInvalid);
+  EXPECT_EQ(code(OperatorRun(MakeAdd())
+                     .Input(Floats({2, 1}, {1, 2}))
+                     .Constant(FloatConstant({3, 1, 1}, {1, 2, 3}))),
+            kInvalid);
+  EXPECT_EQ(code(OperatorRun(MakeAdd())
+                     .Input(Floats({1, 1}, {1}))
+                     .Input(Int8s({1, 1}, {1}), Quantization(1, 0))),
+            kInvalid);
+  EXPECT_EQ(code(OperatorRun(MakeDivide())
+                     .Input(Int8s({1, 1}, {1}), Quantization(1, 0))
+                     .Input(Int8s({1, 1}, {1}), Quantization(1, 0))
+                     .With("output_scale", 1.0)),
+            absl::StatusCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace octet
