@@ -79,7 +79,7 @@ KernelSetSelection SelectKernelSet(const char* forced_name);
 // which is a per-thread setting).
 void PrepareThread();
 
-// The oneDNN that is linked in, "3.7.2"; "none" where built without.
+// The oneDNN that is linked in: "3.7.2".
 std::string OneDnnVersion();
 
 }  // namespace octet::kernels

@@ -8,6 +8,7 @@
 #include "kernels/avx2/avx2_set.h"
 #include "kernels/avx512vnni/avx512vnni_set.h"
 #include "kernels/kernel_set.h"
+#include "kernels/onednn/conv2d_f32.h"
 #include "kernels/reference/reference.h"
 
 namespace octet::kernels {
@@ -48,8 +49,8 @@ KernelSetSelection SelectKernelSet(const char* forced_name) {
                        "; those that run here: " + names};
 }
 
-void PrepareThread() {}
+void PrepareThread() { onednn::UseOneThread(); }
 
-std::string OneDnnVersion() { return "none"; }
+std::string OneDnnVersion() { return onednn::Version(); }
 
 }  // namespace octet::kernels

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/onednn/conv2d_f32.h"
 #include "kernels/packed/depthwise.h"
 #include "kernels/packed/f32_product.h"
 #include "kernels/packed/image_to_rows.h"
@@ -218,6 +219,10 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {
   if (std::string error = CheckConv2dF32(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (onednn::IsWorthwhile(spec.geometry)) {
+    auto kernel = onednn::MakeConv2dF32(spec, micro.activation_f32);
+    if (kernel != nullptr) return {std::move(kernel), ""};
+  }
   if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dF32(micro, spec), ""};
   return {std::make_unique<PackedConv2dF32>(micro, spec), ""};
 }

@@ -227,6 +227,80 @@ TEST_P(Conv2dTest, FloatIsCloseToTheReference) {
   }
 }
 
+// Large enough for oneDNN, where the set uses it: dense, grouped and depthwise.
+const std::vector<Conv2dGeometry>& LargeGeometries() {
+  static const std::vector<Conv2dGeometry> geometries = {{.in_height = 16,
+                                                          .in_width = 17,
+                                                          .in_channels = 32,
+                                                          .kernel_height = 3,
+                                                          .kernel_width = 3,
+                                                          .out_channels = 40,
+                                                          .pad_top = 1,
+                                                          .pad_left = 1,
+                                                          .pad_bottom = 1,
+                                                          .pad_right = 1},
+                                                         {.in_height = 40,
+                                                          .in_width = 40,
+                                                          .in_channels = 24,
+                                                          .kernel_height = 3,
+                                                          .kernel_width = 3,
+                                                          .out_channels = 48,
+                                                          .stride_height = 2,
+                                                          .stride_width = 2,
+                                                          .pad_bottom = 1,
+                                                          .pad_right = 1,
+                                                          .groups = 2},
+                                                         {.in_height = 60,
+                                                          .in_width = 60,
+                                                          .in_channels = 96,
+                                                          .kernel_height = 3,
+                                                          .kernel_width = 3,
+                                                          .out_channels = 96,
+                                                          .dilation_height = 2,
+                                                          .dilation_width = 2,
+                                                          .pad_top = 2,
+                                                          .pad_left = 2,
+                                                          .pad_bottom = 2,
+                                                          .pad_right = 2,
+                                                          .groups = 96}};
+  return geometries;
+}
+
+TEST_P(Conv2dTest, LargeFloatIsCloseToTheReferenceFromAnyThread) {
+  for (const Conv2dGeometry& g : LargeGeometries()) {
+    const auto filter = Floats(FilterSize(g), -1.0F, 1.0F);
+    const auto bias = Floats(g.out_channels, -1.0F, 1.0F);
+    const auto in = Floats(2 * g.InSize(), -1.0F, 1.0F);
+    const Conv2dF32Spec spec = {.geometry = g,
+                                .filter = filter,
+                                .bias = bias,
+                                .activation = DefaultActivation(ActivationKind::kLeakyRelu)};
+    std::vector<float> wanted(2 * g.OutSize());
+    Reference().prepare_conv2d_f32(spec).kernel->Run(
+        {.num_images = 2, .in = in, .out = wanted, .scratch = {}});
+    const auto prepared = set().prepare_conv2d_f32(spec);
+    ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+    EXPECT_THAT(std::string(prepared.kernel->Provider()),
+                testing::Not(testing::AnyOf(HasSubstr("onednn ref"), HasSubstr("onednn gemm"))));
+    std::vector<std::vector<float>> out(4, std::vector<float>(wanted.size()));
+    std::vector<std::thread> threads;
+    for (std::vector<float>& result : out) {
+      threads.emplace_back([&] {
+        PrepareThread();
+        const Scratch scratch(prepared.kernel->ScratchByteSize(2));
+        for (int i = 0; i < 5; ++i) {
+          prepared.kernel->Run(
+              {.num_images = 2, .in = in, .out = result, .scratch = scratch.span()});
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const std::vector<float>& result : out) {
+      EXPECT_LT(RelativeDifference(result, wanted), 2e-6F);
+    }
+  }
+}
+
 TEST_P(Conv2dTest, RefusesWrongGeometries) {
   const auto filter = Bytes(9);
   const auto error = [&](const Conv2dGeometry& g) {
