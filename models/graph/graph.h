@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -22,8 +23,8 @@ using ValueId = std::int32_t;
 // Stands in Node::inputs for an optional input that is not given.
 inline constexpr ValueId kNoValue = -1;
 
-using Attribute = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>,
-                               std::vector<double>>;
+using Attribute =
+    std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
 // One tensor of the graph: an input, a constant, or what a node computes.
 struct Value {

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "models/graph/graph.h"
 #include "models/tensor/shape.h"
 #include "models/tensor/tensor.h"
@@ -55,7 +56,7 @@ class Step {
 // What Prepare is given.
 struct PrepareContext {
   const Node& node;
-  std::span<const TensorType> inputs;   // by input index; a default TensorType for an absent one
+  std::span<const TensorType> inputs;  // by input index; a default TensorType for an absent one
   std::span<const TensorType> outputs;
   // The constant behind each input, null for an activation or an absent one.
   std::span<const ConstantTensor* const> constants;

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"
+#include "models/runtime/compiled_graph.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -23,6 +25,8 @@ struct KernelSet;
 struct CompileOptions {
   // The most rows of one run of the steps; a Session splits larger batches. At least 1.
   std::int64_t max_rows = 64;
+  // The most bytes of arena that one run may ask for: a request decides how long a sequence is.
+  std::size_t max_arena_byte_size = std::size_t{1} << 30;
 };
 
 // A named input or output of a model.
@@ -42,20 +46,35 @@ struct StepDescription {
 // Thread safety: immutable; shared by every Session of every worker.
 class Executable {
  public:
-  // Verifies `graph`, runs the passes (graph/passes), prepares each node and plans the memory.
+  // Verifies `graph`, prepares each node and plans the memory.
   // `kernels` and `operators` are borrowed for as long as the Executable lives.
   // Returns the errors of VerifyGraph and of Operator::Prepare.
   static absl::StatusOr<std::shared_ptr<const Executable>> Compile(
       Graph graph, const OperatorRegistry& operators, const kernels::KernelSet& kernels,
       const CompileOptions& options = {});
 
-  virtual ~Executable() = default;
-  [[nodiscard]] virtual const std::vector<TensorSignature>& inputs() const = 0;
-  [[nodiscard]] virtual const std::vector<TensorSignature>& outputs() const = 0;
-  [[nodiscard]] virtual const std::vector<std::string>& symbol_names() const = 0;
-  [[nodiscard]] virtual std::vector<StepDescription> steps() const = 0;
-  [[nodiscard]] virtual const kernels::KernelSet& kernel_set() const = 0;
-  [[nodiscard]] virtual std::int64_t max_rows() const = 0;
+  Executable(const Executable&) = delete;
+  Executable& operator=(const Executable&) = delete;
+
+  [[nodiscard]] const std::vector<TensorSignature>& inputs() const { return inputs_; }
+  [[nodiscard]] const std::vector<TensorSignature>& outputs() const { return outputs_; }
+  [[nodiscard]] const std::vector<std::string>& symbol_names() const { return symbol_names_; }
+  [[nodiscard]] std::vector<StepDescription> steps() const;
+  [[nodiscard]] const kernels::KernelSet& kernel_set() const { return *kernels_; }
+  [[nodiscard]] const CompileOptions& options() const { return options_; }
+  [[nodiscard]] std::int64_t max_rows() const { return options_.max_rows; }
+  // For Session.
+  [[nodiscard]] const CompiledGraph& compiled() const { return compiled_; }
+
+ private:
+  Executable() = default;
+
+  const kernels::KernelSet* kernels_ = nullptr;
+  CompileOptions options_;
+  std::vector<TensorSignature> inputs_;
+  std::vector<TensorSignature> outputs_;
+  std::vector<std::string> symbol_names_;
+  CompiledGraph compiled_;
 };
 
 }  // namespace octet

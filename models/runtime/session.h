@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "models/runtime/executable.h"
 #include "models/tensor/tensor.h"
 
@@ -19,10 +21,11 @@ namespace octet {
 // Thread safety: one thread at a time.
 class Arena {
  public:
-  // Makes room for `byte_size`; never shrinks. Called when a Session is prepared, or when a batch
-  // with a larger symbol (a longer sequence) than any before comes; never for more rows.
+  // Makes room for `byte_size`; never shrinks; what it held is lost. Called when a Session is
+  // prepared, or when a batch with a larger symbol (a longer sequence) than any before comes; never
+  // for more rows.
   void Reserve(std::size_t byte_size);
-  [[nodiscard]] std::span<std::byte> bytes();
+  [[nodiscard]] std::span<std::byte> bytes() { return buffer_.bytes(); }
 
  private:
   Tensor buffer_;
@@ -35,25 +38,61 @@ class Session {
   static absl::StatusOr<std::unique_ptr<Session>> Create(
       std::shared_ptr<const Executable> executable, Arena& arena);
 
-  virtual ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // The dimensions of each output for inputs of these dimensions, into `dims` (one per output;
   // their capacity is reused). Returns INVALID_ARGUMENT naming the input, its shape and the wanted
   // one if the inputs do not fit the signature or disagree about a symbol.
-  virtual absl::Status OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims) = 0;
+  absl::Status OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims);
 
   // Runs all rows: any number, at least 1; more than Executable::max_rows() are split. Inputs and
   // outputs are in the signature's order, outputs have the sizes that OutputDims gives, and no two
-  // overlap. Inputs may be unaligned. No allocation once a batch with the same symbols other than
-  // rows has been run. Returns INVALID_ARGUMENT as OutputDims does.
-  virtual absl::Status Run(std::span<const TensorView> inputs,
-                           std::span<const MutableTensorView> outputs) = 0;
+  // overlap. Inputs may be unaligned. Allocates nothing, but where a symbol other than rows is
+  // larger than ever before. Returns INVALID_ARGUMENT as OutputDims does, RESOURCE_EXHAUSTED where
+  // such a symbol would need a larger arena than CompileOptions allows.
+  absl::Status Run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
 
-  [[nodiscard]] virtual const Executable& executable() const = 0;
+  [[nodiscard]] const Executable& executable() const { return *executable_; }
 
   // Nanoseconds that the last Run spent in steps that quantize float input rows on their own
   // (Quantize nodes); the rest is compute.
-  [[nodiscard]] virtual std::int64_t last_quantize_nanoseconds() const = 0;
+  [[nodiscard]] std::int64_t last_quantize_nanoseconds() const { return quantize_nanoseconds_; }
+
+ private:
+  // One step's views, filled in for each batch.
+  struct BoundStep {
+    std::vector<TensorView> inputs;
+    std::vector<MutableTensorView> outputs;
+  };
+
+  Session(std::shared_ptr<const Executable> executable, Arena& arena);
+
+  // The value of each symbol for these inputs, into symbols_.
+  absl::Status BindSymbols(std::span<const TensorView> inputs);
+  // Dimensions, sizes and places of every value for symbols_, and room in the arena.
+  absl::Status Plan();
+  // Runs the steps for the rows of symbols_, whose first is `first_row` of the caller's tensors.
+  void RunChunk(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
+                std::int64_t first_row);
+  void PlaceValues(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
+                   std::int64_t first_row);
+  const void* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);
+
+  const std::shared_ptr<const Executable> executable_;
+  Arena& arena_;
+
+  std::vector<std::int64_t> symbols_;          // of the batch
+  std::vector<std::int64_t> planned_symbols_;  // what the members below were computed for
+  std::vector<Dims> dims_;                     // of each value
+  std::vector<std::size_t> arena_byte_sizes_;  // of each arena value
+  std::vector<std::size_t> slot_offsets_;
+  std::vector<std::size_t> staging_offsets_;  // of each input, for a copy of unaligned bytes
+  std::size_t scratch_offset_ = 0;
+  std::size_t scratch_byte_size_ = 0;
+  std::vector<void*> data_;  // of each value, for the chunk that runs
+  std::vector<BoundStep> steps_;
+  std::int64_t quantize_nanoseconds_ = 0;
 };
 
 }  // namespace octet

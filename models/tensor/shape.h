@@ -62,7 +62,7 @@ class Dim {
 
  private:
   Symbol symbol_{0};
-  std::int64_t scale_;   // 0: constant
+  std::int64_t scale_;  // 0: constant
   std::int64_t offset_;
   std::int64_t divisor_ = 1;
 };

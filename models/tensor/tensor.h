@@ -34,8 +34,8 @@ struct TensorType {
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
 
-// Bytes of a dense tensor. For 4-bit types packed along `packed_axis` (-1: the last), each run along
-// that axis is padded to a whole byte.
+// Bytes of a dense tensor. For 4-bit types packed along `packed_axis` (-1: the last), each run
+// along that axis is padded to a whole byte.
 std::size_t ByteSize(DataType type, std::span<const std::int64_t> dims, int packed_axis = -1);
 
 // Somebody else's tensor for the length of a call. The data may be unaligned.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an Executable holds for its Sessions: steps, and where each value lies.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/graph/operator.h"
+#include "models/tensor/tensor.h"
+
+namespace octet {
+
+// Where the bytes of a value are while a batch runs.
+enum class Storage : std::uint8_t {
+  kUnused,  // no step reads or writes it
+  kConstant,
+  kInput,   // the caller's input tensor
+  kOutput,  // the caller's output tensor
+  kArena,
+};
+
+struct CompiledValue {
+  DataType data_type = DataType::kFloat32;
+  Shape shape;
+  Storage storage = Storage::kUnused;
+  // Of an input or output its index in the signature, of an arena value its index among them.
+  std::int32_t index = -1;
+  std::optional<ConstantTensor> constant;
+};
+
+struct CompiledStep {
+  std::string node;
+  std::string op;
+  std::unique_ptr<const Step> step;
+  std::vector<std::int32_t> inputs;  // values; -1 for an absent one
+  std::vector<std::int32_t> outputs;
+  bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
+};
+
+// An output of the signature that no step writes itself: it shares its bytes with another value.
+struct OutputCopy {
+  std::int32_t value = 0;
+  std::int32_t output = 0;
+};
+
+struct CompiledGraph {
+  std::vector<CompiledValue> values;
+  std::vector<CompiledStep> steps;
+  std::vector<OutputCopy> output_copies;
+  std::vector<std::int32_t> arena_values;  // values, by CompiledValue::index
+  std::vector<std::int32_t> slots;         // of each arena value
+  std::int32_t num_slots = 0;
+  std::vector<std::int32_t> inputs;   // values, by the signature's index
+  std::vector<std::int32_t> outputs;  // values, by the signature's index
+};
+
+}  // namespace octet

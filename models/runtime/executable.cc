@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/runtime/executable.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "kernels/kernel_set.h"
+#include "models/base/status_macros.h"
+#include "models/graph/verify.h"
+#include "models/runtime/memory_plan.h"
+
+namespace octet {
+namespace {
+
+// What a symbol other than rows is taken for where sizes are only compared.
+constexpr std::int64_t kTypicalSymbol = 64;
+
+// Turns a verified graph into steps and storage.
+class Compiler {
+ public:
+  Compiler(Graph& graph, const OperatorRegistry& operators, const kernels::KernelSet& kernels,
+           const CompileOptions& options)
+      : graph_(graph), operators_(operators), kernels_(kernels), options_(options) {}
+
+  absl::StatusOr<CompiledGraph> Compile() {
+    PlaceInputsAndConstants();
+    alias_of_.resize(graph_.values.size());
+    for (std::size_t i = 0; i < alias_of_.size(); ++i) alias_of_[i] = static_cast<std::int32_t>(i);
+    for (const Node& node : graph_.nodes) RETURN_IF_ERROR(CompileNode(node));
+    PlaceOutputs();
+    PlaceArena();
+    return std::move(result_);
+  }
+
+ private:
+  void PlaceInputsAndConstants() {
+    for (Value& value : graph_.values) {
+      CompiledValue compiled{.data_type = value.type.data_type, .shape = value.type.shape};
+      if (value.constant) {
+        compiled.storage = Storage::kConstant;
+        compiled.constant = value.constant;
+      }
+      result_.values.push_back(std::move(compiled));
+    }
+    result_.inputs = graph_.inputs;
+    result_.outputs = graph_.outputs;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      CompiledValue& value = At(graph_.inputs[i]);
+      value.storage = Storage::kInput;
+      value.index = static_cast<std::int32_t>(i);
+    }
+  }
+
+  absl::Status CompileNode(const Node& node) {
+    ASSIGN_OR_RETURN(const Operator* const op, operators_.Find(node.op));
+    if (op->IsReinterpretation()) {
+      // The same bytes under another shape: whoever reads the output reads the input's.
+      alias_of_[static_cast<std::size_t>(node.outputs[0])] = Root(node.inputs[0]);
+      return absl::OkStatus();
+    }
+    std::vector<TensorType> inputs;
+    std::vector<const ConstantTensor*> constants;
+    for (const ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue ? TensorType{} : TypeOf(id));
+      constants.push_back(id != kNoValue && At(id).constant ? &*At(id).constant : nullptr);
+    }
+    std::vector<TensorType> outputs;
+    for (const ValueId id : node.outputs) outputs.push_back(TypeOf(id));
+    absl::StatusOr<std::unique_ptr<const Step>> step = op->Prepare({.node = node,
+                                                                    .inputs = inputs,
+                                                                    .outputs = outputs,
+                                                                    .constants = constants,
+                                                                    .kernels = kernels_,
+                                                                    .max_rows = options_.max_rows});
+    RETURN_IF_ERROR(step.status());
+    result_.steps.push_back({.node = node.name,
+                             .op = node.op,
+                             .step = *std::move(step),
+                             .inputs = node.inputs,
+                             .outputs = node.outputs,
+                             .quantizes_input = node.op == "Quantize"});
+    return absl::OkStatus();
+  }
+
+  // A step writes straight into the caller's tensor where the output is a value of its own.
+  void PlaceOutputs() {
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+      const ValueId id = graph_.outputs[i];
+      CompiledValue& root = At(Root(id));
+      if (root.storage == Storage::kUnused) {
+        root.storage = Storage::kOutput;
+        root.index = static_cast<std::int32_t>(i);
+      } else {
+        result_.output_copies.push_back({.value = id, .output = static_cast<std::int32_t>(i)});
+      }
+    }
+  }
+
+  void PlaceArena() {
+    std::vector<std::int64_t> symbols(graph_.symbol_names.size(), kTypicalSymbol);
+    symbols[static_cast<std::size_t>(kRows.index)] = options_.max_rows;
+    std::vector<std::int32_t> lifetime_of(graph_.values.size(), -1);
+    std::vector<Lifetime> lifetimes;
+    const auto num_steps = static_cast<std::int32_t>(result_.steps.size());
+    for (std::int32_t s = 0; s < num_steps; ++s) {
+      const CompiledStep& step = result_.steps[static_cast<std::size_t>(s)];
+      for (const std::int32_t output : step.outputs) {
+        CompiledValue& value = At(output);
+        if (value.storage != Storage::kUnused) continue;
+        value.storage = Storage::kArena;
+        value.index = static_cast<std::int32_t>(result_.arena_values.size());
+        result_.arena_values.push_back(output);
+        lifetime_of[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(lifetimes.size());
+        lifetimes.push_back({.first_step = s,
+                             .last_step = s,
+                             .typical_byte_size = TypicalByteSize(value, symbols)});
+      }
+      for (const std::int32_t input : step.inputs) {
+        if (input == kNoValue) continue;
+        const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(input))];
+        if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = s;
+      }
+    }
+    for (const OutputCopy& copy : result_.output_copies) {
+      const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(copy.value))];
+      if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = num_steps;
+    }
+    result_.slots = AssignSlots(lifetimes);
+    result_.num_slots = result_.slots.empty()
+                            ? 0
+                            : *std::max_element(result_.slots.begin(), result_.slots.end()) + 1;
+    ResolveAliases();
+  }
+
+  // Reinterpretations lie where their roots lie.
+  void ResolveAliases() {
+    for (std::size_t i = 0; i < result_.values.size(); ++i) {
+      const CompiledValue& root = At(alias_of_[i]);
+      CompiledValue& value = result_.values[i];
+      value.storage = root.storage;
+      value.index = root.index;
+      if (root.constant) value.constant = root.constant;
+    }
+  }
+
+  static std::size_t TypicalByteSize(const CompiledValue& value, SymbolValues symbols) {
+    Dims dims;
+    for (const Dim& dim : value.shape) {
+      dims.push_back(std::max<std::int64_t>(dim.Evaluate(symbols), 0));
+    }
+    return CheckedNumElements(dims).ok() ? ByteSize(value.data_type, dims) : 0;
+  }
+
+  [[nodiscard]] std::int32_t Root(ValueId id) const {
+    return alias_of_[static_cast<std::size_t>(id)];
+  }
+  CompiledValue& At(ValueId id) { return result_.values[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const TensorType& TypeOf(ValueId id) const {
+    return graph_.values[static_cast<std::size_t>(id)].type;
+  }
+
+  Graph& graph_;
+  const OperatorRegistry& operators_;
+  const kernels::KernelSet& kernels_;
+  const CompileOptions& options_;
+  std::vector<std::int32_t> alias_of_;  // by ValueId: the value whose bytes it shares, or itself
+  CompiledGraph result_;
+};
+
+std::vector<TensorSignature> Signature(const Graph& graph, const std::vector<ValueId>& ids) {
+  std::vector<TensorSignature> signature;
+  for (const ValueId id : ids) {
+    const Value& value = graph.values[static_cast<std::size_t>(id)];
+    signature.push_back({.name = value.name, .type = value.type});
+  }
+  return signature;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
+    Graph graph, const OperatorRegistry& operators, const kernels::KernelSet& kernels,
+    const CompileOptions& options) {
+  if (options.max_rows < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_rows is ", options.max_rows, ", wants at least 1"));
+  }
+  RETURN_IF_ERROR(VerifyGraph(graph, operators));
+  std::shared_ptr<Executable> executable(new Executable());
+  executable->kernels_ = &kernels;
+  executable->options_ = options;
+  executable->inputs_ = Signature(graph, graph.inputs);
+  executable->outputs_ = Signature(graph, graph.outputs);
+  executable->symbol_names_ = graph.symbol_names;
+  ASSIGN_OR_RETURN(executable->compiled_, Compiler(graph, operators, kernels, options).Compile());
+  return executable;
+}
+
+std::vector<StepDescription> Executable::steps() const {
+  std::vector<StepDescription> steps;
+  for (const CompiledStep& step : compiled_.steps) {
+    steps.push_back({.node = step.node,
+                     .op = step.op,
+                     .kernel = step.step->kernel_name(),
+                     .packed_byte_size = step.step->packed_byte_size()});
+  }
+  return steps;
+}
+
+}  // namespace octet

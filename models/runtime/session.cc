@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/runtime/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/runtime/memory_plan.h"
+
+namespace octet {
+namespace {
+
+constexpr std::int64_t kUnbound = -1;
+// What verified dimensions are safe from overflow for.
+constexpr std::int64_t kMaxSymbol = (std::int64_t{1} << 31) - 1;
+
+std::size_t AlignUp(std::size_t byte_size) {
+  return (byte_size + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+// A plain symbol, which an input's dimension gives a value to.
+bool IsSymbol(const Dim& dim) {
+  return !dim.is_constant() && dim.scale() == 1 && dim.offset() == 0 && dim.divisor() == 1;
+}
+
+std::string Describe(DataType type, const std::string& shape) {
+  return absl::StrCat(DataTypeName(type), shape);
+}
+
+absl::Status Mismatch(const TensorSignature& signature, const TensorView& got,
+                      const Executable& executable) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("input \"", signature.name, "\": got ",
+                   Describe(got.data_type, ToString(got.dims)), ", wants ",
+                   Describe(signature.type.data_type,
+                            ToString(signature.type.shape, executable.symbol_names()))));
+}
+
+}  // namespace
+
+void Arena::Reserve(std::size_t byte_size) {
+  if (byte_size <= buffer_.bytes().size()) return;
+  buffer_ = Tensor();  // never two of them at once
+  buffer_ = Tensor(DataType::kUint8, {static_cast<std::int64_t>(byte_size)});
+}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(
+    std::shared_ptr<const Executable> executable, Arena& arena) {
+  std::unique_ptr<Session> session(new Session(std::move(executable), arena));
+  std::fill(session->symbols_.begin(), session->symbols_.end(), 1);
+  session->symbols_[static_cast<std::size_t>(kRows.index)] = session->executable_->max_rows();
+  // Another symbol may be too small for this model (a sequence that is cropped): then its first
+  // batch plans.
+  const absl::Status status = session->Plan();
+  if (absl::IsResourceExhausted(status)) return status;
+  return session;
+}
+
+Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
+    : executable_(std::move(executable)), arena_(arena) {
+  const CompiledGraph& graph = executable_->compiled();
+  symbols_.resize(executable_->symbol_names().size());
+  planned_symbols_.resize(symbols_.size(), kUnbound);
+  for (const CompiledValue& value : graph.values) dims_.emplace_back(value.shape.size());
+  arena_byte_sizes_.resize(graph.arena_values.size());
+  slot_offsets_.resize(static_cast<std::size_t>(graph.num_slots));
+  staging_offsets_.resize(graph.inputs.size());
+  data_.resize(graph.values.size());
+  for (const CompiledStep& step : graph.steps) {
+    BoundStep bound;
+    const auto value_at = [&](std::int32_t id) -> const CompiledValue& {
+      return graph.values[static_cast<std::size_t>(id)];
+    };
+    for (const std::int32_t id : step.inputs) {
+      bound.inputs.push_back(id == kNoValue
+                                 ? TensorView{}
+                                 : TensorView{.data_type = value_at(id).data_type,
+                                              .dims = dims_[static_cast<std::size_t>(id)],
+                                              .data = nullptr});
+    }
+    for (const std::int32_t id : step.outputs) {
+      bound.outputs.push_back({.data_type = value_at(id).data_type,
+                               .dims = dims_[static_cast<std::size_t>(id)],
+                               .data = nullptr});
+    }
+    steps_.push_back(std::move(bound));
+  }
+}
+
+absl::Status Session::BindSymbols(std::span<const TensorView> inputs) {
+  const auto& signatures = executable_->inputs();
+  if (inputs.size() != signatures.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got ", inputs.size(), " inputs, wants ", signatures.size()));
+  }
+  std::fill(symbols_.begin(), symbols_.end(), kUnbound);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& shape = signatures[i].type.shape;
+    if (inputs[i].data_type != signatures[i].type.data_type ||
+        inputs[i].dims.size() != shape.size()) {
+      return Mismatch(signatures[i], inputs[i], *executable_);
+    }
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      if (!IsSymbol(shape[d])) continue;
+      std::int64_t& symbol = symbols_[static_cast<std::size_t>(shape[d].symbol().index)];
+      if (symbol == kUnbound) symbol = inputs[i].dims[d];
+      if (symbol != inputs[i].dims[d] || symbol < 1 || symbol > kMaxSymbol) {
+        return Mismatch(signatures[i], inputs[i], *executable_);
+      }
+    }
+  }
+  const auto unbound = std::find(symbols_.begin(), symbols_.end(), kUnbound);
+  if (unbound != symbols_.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "no input gives \"",
+        executable_->symbol_names()[static_cast<std::size_t>(unbound - symbols_.begin())],
+        "\" a value"));
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& shape = signatures[i].type.shape;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      if (shape[d].Evaluate(symbols_) != inputs[i].dims[d]) {
+        return Mismatch(signatures[i], inputs[i], *executable_);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims) {
+  RETURN_IF_ERROR(BindSymbols(inputs));
+  const auto& outputs = executable_->outputs();
+  dims.resize(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Shape& shape = outputs[i].type.shape;
+    dims[i].resize(shape.size());
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      dims[i][d] = shape[d].Evaluate(symbols_);
+      if (dims[i][d] < 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("output \"", outputs[i].name, "\" would have the shape ",
+                         ToString(dims[i]), ": an input is too short"));
+      }
+    }
+    RETURN_IF_ERROR(CheckedNumElements(dims[i]).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::Plan() {
+  if (planned_symbols_ == symbols_) return absl::OkStatus();
+  std::fill(planned_symbols_.begin(), planned_symbols_.end(), kUnbound);
+  const CompiledGraph& graph = executable_->compiled();
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const Shape& shape = graph.values[i].shape;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      dims_[i][d] = shape[d].Evaluate(symbols_);
+      if (dims_[i][d] < 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("an intermediate tensor would have the shape ", ToString(dims_[i]),
+                         ": an input is too short"));
+      }
+    }
+    RETURN_IF_ERROR(CheckedNumElements(dims_[i]).status());
+  }
+  for (std::size_t i = 0; i < graph.arena_values.size(); ++i) {
+    const auto value = static_cast<std::size_t>(graph.arena_values[i]);
+    arena_byte_sizes_[i] = ByteSize(graph.values[value].data_type, dims_[value]);
+  }
+  std::size_t end = PlaceSlots(graph.slots, arena_byte_sizes_, slot_offsets_);
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const auto value = static_cast<std::size_t>(graph.inputs[i]);
+    staging_offsets_[i] = end;
+    end += AlignUp(ByteSize(graph.values[value].data_type, dims_[value]));
+  }
+  scratch_offset_ = end;
+  scratch_byte_size_ = 0;
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    scratch_byte_size_ =
+        std::max(scratch_byte_size_, graph.steps[s].step->ScratchByteSize(steps_[s].inputs));
+  }
+  const std::size_t byte_size = scratch_offset_ + AlignUp(scratch_byte_size_);
+  if (byte_size > executable_->options().max_arena_byte_size) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a run would need ", byte_size, " bytes of memory, at most ",
+                     executable_->options().max_arena_byte_size, " are allowed"));
+  }
+  arena_.Reserve(byte_size);
+  planned_symbols_ = symbols_;
+  return absl::OkStatus();
+}
+
+absl::Status Session::Run(std::span<const TensorView> inputs,
+                          std::span<const MutableTensorView> outputs) {
+  RETURN_IF_ERROR(BindSymbols(inputs));
+  if (outputs.size() != executable_->outputs().size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got ", outputs.size(), " outputs, wants ", executable_->outputs().size()));
+  }
+  quantize_nanoseconds_ = 0;
+  std::int64_t& rows_symbol = symbols_[static_cast<std::size_t>(kRows.index)];
+  const std::int64_t num_rows = rows_symbol;
+  for (std::int64_t row = 0; row < num_rows; row += executable_->max_rows()) {
+    rows_symbol = std::min(executable_->max_rows(), num_rows - row);
+    RETURN_IF_ERROR(Plan());
+    RunChunk(inputs, outputs, row);
+  }
+  return absl::OkStatus();
+}
+
+const void* Session::PlaceInput(const TensorView& input, std::size_t index,
+                                std::int64_t first_row) {
+  const auto value = static_cast<std::size_t>(executable_->compiled().inputs[index]);
+  const std::size_t byte_size = ByteSize(input.data_type, dims_[value]);
+  const std::size_t row_byte_size = byte_size / static_cast<std::size_t>(dims_[value][0]);
+  const std::byte* const data =
+      input.as<std::byte>() + static_cast<std::size_t>(first_row) * row_byte_size;
+  const std::size_t alignment = BitWidth(input.data_type) / 8;
+  if (reinterpret_cast<std::uintptr_t>(data) % alignment == 0) return data;
+  // Bytes of a request lie where the wire put them.
+  std::byte* const staging = arena_.bytes().data() + staging_offsets_[index];
+  std::memcpy(staging, data, byte_size);
+  return staging;
+}
+
+void Session::PlaceValues(std::span<const TensorView> inputs,
+                          std::span<const MutableTensorView> outputs, std::int64_t first_row) {
+  const CompiledGraph& graph = executable_->compiled();
+  std::byte* const arena = arena_.bytes().data();
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const CompiledValue& value = graph.values[i];
+    const auto index = static_cast<std::size_t>(value.index);
+    switch (value.storage) {
+      case Storage::kUnused:
+        break;
+      case Storage::kConstant:
+        // Steps only read their inputs; the views of inputs are const again.
+        data_[i] = const_cast<std::byte*>(value.constant->bytes().data());
+        break;
+      case Storage::kInput:
+        data_[i] = const_cast<void*>(PlaceInput(inputs[index], index, first_row));
+        break;
+      case Storage::kOutput: {
+        const std::size_t byte_size = ByteSize(value.data_type, dims_[i]);
+        const std::size_t row_byte_size =
+            byte_size / static_cast<std::size_t>(symbols_[static_cast<std::size_t>(kRows.index)]);
+        data_[i] =
+            outputs[index].as<std::byte>() + static_cast<std::size_t>(first_row) * row_byte_size;
+        break;
+      }
+      case Storage::kArena:
+        data_[i] = arena + slot_offsets_[static_cast<std::size_t>(graph.slots[index])];
+        break;
+    }
+  }
+}
+
+void Session::RunChunk(std::span<const TensorView> inputs,
+                       std::span<const MutableTensorView> outputs, std::int64_t first_row) {
+  const CompiledGraph& graph = executable_->compiled();
+  PlaceValues(inputs, outputs, first_row);
+  const std::span<std::byte> scratch = arena_.bytes().subspan(scratch_offset_, scratch_byte_size_);
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const CompiledStep& step = graph.steps[s];
+    BoundStep& bound = steps_[s];
+    for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+      if (step.inputs[i] != kNoValue) {
+        bound.inputs[i].data = data_[static_cast<std::size_t>(step.inputs[i])];
+      }
+    }
+    for (std::size_t i = 0; i < bound.outputs.size(); ++i) {
+      bound.outputs[i].data = data_[static_cast<std::size_t>(step.outputs[i])];
+    }
+    const StepArguments arguments{
+        .inputs = bound.inputs, .outputs = bound.outputs, .scratch = scratch};
+    if (!step.quantizes_input) {
+      step.step->Run(arguments);
+      continue;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    step.step->Run(arguments);
+    quantize_nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                 std::chrono::steady_clock::now() - start)
+                                 .count();
+  }
+  const std::int64_t num_rows = symbols_[static_cast<std::size_t>(kRows.index)];
+  for (const OutputCopy& copy : graph.output_copies) {
+    const auto value = static_cast<std::size_t>(copy.value);
+    const std::size_t byte_size = ByteSize(graph.values[value].data_type, dims_[value]);
+    std::byte* const target =
+        outputs[static_cast<std::size_t>(copy.output)].as<std::byte>() +
+        static_cast<std::size_t>(first_row) * (byte_size / static_cast<std::size_t>(num_rows));
+    std::memcpy(target, data_[value], byte_size);
+  }
+}
+
+}  // namespace octet
