@@ -33,7 +33,7 @@ const char* RemedyFor(const LoadOutcome& outcome);
 class BundleLoader {
  public:
   struct Options {
-    CompileOptions compile;
+    CompileOptions compile = {};
     std::string kernel_set_name;  // of `kernels`, for people
   };
   // The references are borrowed for as long as the loader and what it loads live.

@@ -43,6 +43,7 @@ MAY_INCLUDE = {
     "server/frontends/http": ["models/base", "models/tensor", "server/access",
                               "server/experiments", "server/inference", "server/metrics",
                               "server/repository", "server/scheduling", "server/tracing"],
+    "server/process": ["server/metrics", "server/repository"],
     "server/config": ["models/base", "models/runtime", "proto/octet/config", "server/access",
                       "server/experiments", "server/frontends", "server/inference",
                       "server/metrics", "server/repository", "server/scheduling",

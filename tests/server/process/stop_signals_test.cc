@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/process/stop_signals.h"
+
+#include <csignal>
+#include <unistd.h>
+
+#include "gtest/gtest.h"
+
+namespace octet {
+namespace {
+
+// Each runs in a process of its own: signals belong to the whole process.
+TEST(StopSignalsDeathTest, FirstSignalIsWaitedForAndTheSecondEnds) {
+  EXPECT_EXIT(
+      {
+        const StopSignals stop;
+        if (stop.HasCome()) _exit(10);
+        kill(getpid(), SIGTERM);
+        if (!stop.HasCome()) _exit(11);
+        stop.Wait();
+        if (stop.HasCome()) _exit(12);
+        kill(getpid(), SIGINT);
+        _exit(13);
+      },
+      testing::ExitedWithCode(1), "");
+}
+
+TEST(StopSignalsDeathTest, ClosedPipeEndsNothing) {
+  EXPECT_EXIT(
+      {
+        const StopSignals stop;
+        kill(getpid(), SIGPIPE);
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace octet
