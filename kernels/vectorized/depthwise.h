@@ -29,6 +29,23 @@ inline void ForEachDepthwiseTap(const DepthwiseTile& t, std::size_t x, const Tap
   }
 }
 
+// row[j] += (x[j / multiplier] - zero_point) * w[j]. kSize is the number of channels, or 0: `size`.
+template <std::size_t kSize, typename T, typename Sum>
+inline void AddDepthwiseTap(const T* __restrict x, Sum zero_point, const T* __restrict w,
+                            std::size_t size, std::size_t first, std::size_t multiplier,
+                            Sum* __restrict row) {
+  if constexpr (kSize != 0) {
+    for (std::size_t j = 0; j < kSize; ++j) {
+      row[j] += (static_cast<Sum>(x[j]) - zero_point) * static_cast<Sum>(w[j]);
+    }
+  } else {
+    for (std::size_t j = 0; j < size; ++j) {
+      const Sum value = static_cast<Sum>(x[(first + j) / multiplier]) - zero_point;
+      row[j] += value * static_cast<Sum>(w[j]);
+    }
+  }
+}
+
 // sums[pixel, column] of one panel. Sum is what a product of T is added up in.
 template <std::size_t kColumns, typename T, typename Sum>
 inline void DepthwiseTileLoop(const DepthwiseTile& t, const T* in, Sum in_zero_point,
@@ -36,26 +53,19 @@ inline void DepthwiseTileLoop(const DepthwiseTile& t, const T* in, Sum in_zero_p
   const std::size_t channel = t.first_channel;
   const std::size_t size = t.num_channels;
   const std::size_t multiplier = t.multiplier;
+  const bool is_whole = multiplier == 1 && size == kColumns;
+  const T* w = filter + channel;
   for (std::size_t i = 0; i < t.num_pixels; ++i) {
     alignas(64) Sum row[kColumns] = {};
-    ForEachDepthwiseTap(t, t.first_x + i, [&](std::size_t offset, std::size_t tap) {
-      const T* w = filter + tap * t.padded_channels + channel;
-      if (multiplier != 1) {
-        for (std::size_t j = 0; j < size; ++j) {
-          const Sum x = static_cast<Sum>(in[offset + (channel + j) / multiplier]) - in_zero_point;
-          row[j] += x * static_cast<Sum>(w[j]);
-        }
-        return;
-      }
-      const T* pixel = in + offset + channel;
-      if (size == kColumns) {
-        for (std::size_t j = 0; j < kColumns; ++j) {
-          row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) * static_cast<Sum>(w[j]);
-        }
-        return;
-      }
-      for (std::size_t j = 0; j < size; ++j) {
-        row[j] += (static_cast<Sum>(pixel[j]) - in_zero_point) * static_cast<Sum>(w[j]);
+    Sum* target = row;
+    ForEachDepthwiseTap(t, t.first_x + i, [=, &t](std::size_t offset, std::size_t tap) {
+      const T* tap_weights = w + tap * t.padded_channels;
+      if (is_whole) {
+        AddDepthwiseTap<kColumns>(in + offset + channel, in_zero_point, tap_weights, size, channel,
+                                  multiplier, target);
+      } else {
+        AddDepthwiseTap<0>(in + offset, in_zero_point, tap_weights, size, channel, multiplier,
+                           target);
       }
     });
     for (std::size_t j = 0; j < kColumns; ++j) sums[i * kColumns + j] = row[j];

@@ -165,18 +165,22 @@ inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target
   StoreFloatTile<kColumns>(table.activation, target, sums);
 }
 
+// The restricted pointers tell the compiler that bytes written are not read again: it could not
+// vectorize otherwise, because bytes may alias anything.
 inline void UnpackNibbles(const std::uint8_t* packed, std::size_t size, const std::int8_t* zero,
                           std::size_t zero_size, std::int8_t* out) {
+  std::size_t z = 0;
   for (std::size_t i = 0; i < size; i += 32) {
-    const std::uint8_t* source = packed + i / 2;
-    const std::int8_t* z = zero + i % zero_size;
-    std::int8_t* target = out + i;
+    const std::uint8_t* __restrict source = packed + i / 2;
+    const auto* __restrict offset = reinterpret_cast<const std::uint8_t*>(zero + z);
+    auto* __restrict target = reinterpret_cast<std::uint8_t*>(out + i);
     for (std::size_t j = 0; j < 16; ++j) {
-      const int low = source[j] & 15;
-      const int high = source[j] >> 4;
-      target[j] = static_cast<std::int8_t>(low - z[j]);
-      target[j + 16] = static_cast<std::int8_t>(high - z[j + 16]);
+      target[j] = static_cast<std::uint8_t>((source[j] & 15U) - offset[j]);
     }
+    for (std::size_t j = 0; j < 16; ++j) {
+      target[j + 16] = static_cast<std::uint8_t>((source[j] >> 4U) - offset[j + 16]);
+    }
+    z = z + 32 == zero_size ? 0 : z + 32;
   }
 }
 
@@ -184,9 +188,10 @@ template <std::size_t kColumns>
 inline void ExpandWeights(const std::int8_t* values, std::size_t rows, const float* zero,
                           const float* scale, float* out) {
   for (std::size_t r = 0; r < rows; ++r) {
+    const std::int8_t* __restrict source = values + r * kColumns;
+    float* __restrict target = out + r * kColumns;
     for (std::size_t j = 0; j < kColumns; ++j) {
-      const std::size_t i = r * kColumns + j;
-      out[i] = (static_cast<float>(values[i]) - zero[j]) * scale[j];
+      target[j] = (static_cast<float>(source[j]) - zero[j]) * scale[j];
     }
   }
 }
