@@ -37,7 +37,9 @@ class Compiler {
  private:
   void PlaceInputsAndConstants() {
     for (Value& value : graph_.values) {
-      CompiledValue compiled{.data_type = value.type.data_type, .shape = value.type.shape};
+      CompiledValue compiled;
+      compiled.data_type = value.type.data_type;
+      compiled.shape = value.type.shape;
       if (value.constant) {
         compiled.storage = Storage::kConstant;
         compiled.constant = value.constant;
