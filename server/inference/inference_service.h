@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The path of one request from a front end to the scheduler, whatever it came in by.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "server/metrics/metrics.h"
+#include "server/repository/model_repository.h"
+#include "server/scheduling/drain_gate.h"
+#include "server/scheduling/request.h"
+#include "server/scheduling/scheduler.h"
+
+namespace octet {
+
+enum class ServerState : std::uint8_t {
+  kStarting,  // models load; requests are refused
+  kServing,
+  kDraining,  // not ready any more, but requests are served
+};
+
+// Thread safety: any thread may call any method, but for Infer: a worker while it polls.
+class InferenceService {
+ public:
+  // All are borrowed for as long as the service lives.
+  InferenceService(const ModelRepository& repository, Scheduler& scheduler, Metrics& metrics);
+
+  // Answers `request`, now or later. The front end has filled its part in. `worker` is the calling
+  // worker's index.
+  void Infer(std::size_t worker, std::unique_ptr<InferenceRequest> request);
+
+  // Answers a request that a front end could not read.
+  void Reject(std::size_t worker, std::unique_ptr<InferenceRequest> request, absl::Status error);
+
+  void SetState(ServerState state) { state_.store(state, std::memory_order_release); }
+  [[nodiscard]] ServerState state() const { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_ready() const { return state() == ServerState::kServing; }
+
+  // Every request inside the server has passed it.
+  [[nodiscard]] DrainGate& gate() { return gate_; }
+  [[nodiscard]] std::int64_t requests_in_flight() const { return gate_.inside(); }
+  [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
+
+ private:
+  // Everything before the queue. On success the request is complete.
+  absl::Status Admit(InferenceRequest& request);
+
+  const ModelRepository& repository_;
+  Scheduler& scheduler_;
+  Metrics& metrics_;
+  DrainGate gate_;
+  std::atomic<ServerState> state_{ServerState::kStarting};
+};
+
+}  // namespace octet

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scheduling/request.h"
+
+#include <utility>
+
+namespace octet {
+
+void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
+            absl::Status error) {
+  const absl::StatusCode code = error.code();
+  request->completion->Complete(std::move(error));
+  if (request->metrics) {
+    request->metrics->RecordFailure(worker, code,
+                                    std::chrono::steady_clock::now() - request->arrival);
+  } else {
+    metrics.RecordUnroutedFailure(worker, code);
+  }
+}
+
+void Answer(std::unique_ptr<InferenceRequest> request, std::size_t worker, InferenceAnswer answer) {
+  RequestTimes times = answer.times;
+  const TimePoint start = std::chrono::steady_clock::now();
+  request->completion->Complete(std::move(answer));
+  const TimePoint end = std::chrono::steady_clock::now();
+  times.respond = end - start;
+  times.total = end - request->arrival;
+  request->metrics->RecordSuccess(worker, times);
+}
+
+}  // namespace octet

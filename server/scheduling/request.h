@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// One inference request on its way through the server, whatever it came in by.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "models/runtime/executable.h"
+#include "models/tensor/tensor.h"
+#include "server/metrics/metrics.h"
+#include "server/scheduling/drain_gate.h"
+#include "server/scheduling/event_source.h"
+
+namespace octet {
+
+// An input as the request states it.
+struct RequestInput {
+  std::string name;
+  std::string data_type;  // the protocol's name of it, unchecked
+  Dims dims;              // unchecked
+  // Row-major, little-endian, perhaps unaligned; lives as long as the request's completion.
+  std::span<const std::byte> data;
+};
+
+// What answers a request. Its views live as long as the ModelVersion that holds their text.
+struct ServedModel {
+  absl::string_view name;
+  absl::string_view version;
+  absl::string_view precision;
+  absl::string_view kernel_set;
+};
+
+struct AnswerOutput {
+  absl::string_view name;
+  DataType data_type = DataType::kFloat32;
+  Dims dims;
+  std::span<const std::byte> data;
+};
+
+struct InferenceAnswer {
+  ServedModel model;
+  std::vector<AnswerOutput> outputs;  // in the order asked for
+  // Keeps the data and the names alive: a front end holds it until the bytes have left.
+  std::shared_ptr<const void> owner;
+  RequestTimes times;  // without `respond` and `total`
+};
+
+// How a request is answered; owns its input bytes.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  // Whether nobody waits for the answer any more. Any thread may ask.
+  [[nodiscard]] virtual bool IsCancelled() const { return false; }
+  // Called exactly once, on any worker's thread.
+  virtual void Complete(absl::StatusOr<InferenceAnswer> answer) = 0;
+};
+
+// Ownership: moves from front end to service to queue to batch, and is always consumed.
+struct InferenceRequest {
+  // By the front end.
+  std::string model_name;
+  std::string model_version;  // empty: the newest
+  std::vector<RequestInput> inputs;
+  std::vector<std::string> outputs;  // empty: all
+  TimePoint arrival;
+  TimePoint deadline = kNever;
+  std::unique_ptr<Completion> completion;
+
+  // By the inference service, once it is known to fit its model.
+  DrainGate::Pass pass;
+  std::shared_ptr<const void> model_owner;  // keeps `model` and the executable
+  ServedModel model;
+  std::shared_ptr<const Executable> executable;
+  std::shared_ptr<ModelMetrics> metrics;
+  std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[…].dims and data
+  std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
+  std::int64_t rows = 1;
+  TimePoint admitted;
+};
+
+// Answers a request with an error, and records it. `worker` is the calling worker's index.
+void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
+            absl::Status error);
+
+// Answers a request, and records it.
+void Answer(std::unique_ptr<InferenceRequest> request, std::size_t worker, InferenceAnswer answer);
+
+}  // namespace octet
