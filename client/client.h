@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client for one server that speaks the Open Inference Protocol over gRPC: Octet, Triton, KServe,
-// MLServer, ….
+// MLServer, and more.
 
 #pragma once
 
@@ -20,7 +20,7 @@ namespace octet::client {
 // A tensor as it goes over the wire: row-major, little-endian.
 struct WireTensor {
   std::string name;
-  std::string datatype;  // "FP32", "INT8", …
+  std::string datatype;  // "FP32", "INT8", ...
   std::vector<std::int64_t> shape;
   std::string bytes;
 };
@@ -45,7 +45,7 @@ struct InferRequest {
   std::string version;  // empty: the server's choice
   std::string id;
   std::vector<WireTensor> inputs;
-  bool wants_timing = false;  // asks Octet for its parameters precision, kernel_set, …
+  bool wants_timing = false;  // asks Octet for its parameters precision, kernel_set, ...
 };
 
 struct InferResponse {

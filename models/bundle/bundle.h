@@ -16,7 +16,7 @@ namespace octet {
 
 // One stored variable of a layer, at its place in the layer's serialized order.
 struct LayerVariable {
-  std::string name;  // "kernel", "bias", "kernel_scale", …
+  std::string name;  // "kernel", "bias", "kernel_scale", ...
   // The variable as the source stored it: for packed types the packed bytes, with their dtype
   // (int8 or uint8) and packed shape.
   ConstantTensor tensor;
@@ -63,7 +63,7 @@ struct Bundle {
   std::vector<Layer> layers;
   std::optional<SelfTest> self_test;
   BundleSource source;
-  std::string precision;  // "fp32", "int8-dynamic", "int8-static", "int8-weight-only", "int4", …
+  std::string precision;  // "fp32", "int8-dynamic", "int8-static", "int8-weight-only", "int4", ...
   std::vector<std::string> class_labels;  // of the first output's last axis; may be empty
   std::string digest;     // hex SHA-256 that identifies the bundle; set by the reader
 };

@@ -30,7 +30,7 @@ enum class Stage : std::uint8_t {
   kRespond,   // outputs to response bytes, handed to the transport
 };
 inline constexpr std::size_t kNumStages = 5;
-// "queue", "parse", …: the value of the metrics' label `stage`.
+// "queue", "parse", ...: the value of the metrics' label `stage`.
 const char* StageName(Stage stage);
 
 // The times of one answered request.
