@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/graph/verify.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -87,9 +87,8 @@ class Verifier {
       }
       const auto symbol = dim.symbol().index;
       if (symbol < 0 || static_cast<std::size_t>(symbol) >= graph_.symbol_names.size() ||
-          dim.scale() < 0 || dim.scale() > kMaxDimScale ||
-          std::llabs(dim.offset()) > kMaxDimOffset || dim.divisor() < 1 ||
-          dim.divisor() > kMaxDimOffset) {
+          dim.scale() < 0 || dim.scale() > kMaxDimScale || dim.offset() < -kMaxDimOffset ||
+          dim.offset() > kMaxDimOffset || dim.divisor() < 1 || dim.divisor() > kMaxDimOffset) {
         return Invalid(absl::StrCat("value \"", value.name, "\": a dimension of shape ",
                                     ToString(shape, graph_.symbol_names), " is out of range"));
       }
@@ -167,7 +166,24 @@ class Verifier {
             absl::StrCat("input \"", At(id).name, "\" has packed 4-bit elements"));
       }
     }
-    return absl::OkStatus();
+    return VerifySymbolsAreGiven();
+  }
+
+  // A run must be able to tell the value of each symbol.
+  absl::Status VerifySymbolsAreGiven() const {
+    std::vector<bool> is_given(graph_.symbol_names.size(), false);
+    for (const ValueId id : graph_.inputs) {
+      for (const Dim& dim : At(id).type.shape) {
+        if (!dim.is_constant() && dim == Dim(dim.symbol())) {
+          is_given[static_cast<std::size_t>(dim.symbol().index)] = true;
+        }
+      }
+    }
+    const auto absent = std::find(is_given.begin(), is_given.end(), false);
+    if (absent == is_given.end()) return absl::OkStatus();
+    return Invalid(absl::StrCat(
+        "no input has a dimension that is \"",
+        graph_.symbol_names[static_cast<std::size_t>(absent - is_given.begin())], "\""));
   }
 
   absl::Status VerifyOutputs() const {

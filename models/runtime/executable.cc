@@ -10,6 +10,7 @@
 #include "models/base/status_macros.h"
 #include "models/graph/verify.h"
 #include "models/runtime/memory_plan.h"
+#include "models/runtime/symbol_binding.h"
 
 namespace octet {
 namespace {
@@ -185,9 +186,9 @@ std::vector<TensorSignature> Signature(const Graph& graph, const std::vector<Val
 absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
     Graph graph, const OperatorRegistry& operators, const kernels::KernelSet& kernels,
     const CompileOptions& options) {
-  if (options.max_rows < 1) {
+  if (options.max_rows < 1 || options.max_rows > kMaxSymbolValue) {
     return absl::InvalidArgumentError(
-        absl::StrCat("max_rows is ", options.max_rows, ", wants at least 1"));
+        absl::StrCat("max_rows is ", options.max_rows, ", wants 1 to ", kMaxSymbolValue));
   }
   RETURN_IF_ERROR(VerifyGraph(graph, operators));
   std::shared_ptr<Executable> executable(new Executable());

@@ -4,58 +4,44 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
 #include "models/runtime/memory_plan.h"
+#include "models/runtime/symbol_binding.h"
 
 namespace octet {
 namespace {
 
-constexpr std::int64_t kUnbound = -1;
-// What verified dimensions are safe from overflow for.
-constexpr std::int64_t kMaxSymbol = (std::int64_t{1} << 31) - 1;
+constexpr std::int64_t kUnplanned = -1;
+constexpr std::align_val_t kAlignment{kArenaAlignment};
 
 std::size_t AlignUp(std::size_t byte_size) {
   return (byte_size + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 
-// A plain symbol, which an input's dimension gives a value to.
-bool IsSymbol(const Dim& dim) {
-  return !dim.is_constant() && dim.scale() == 1 && dim.offset() == 0 && dim.divisor() == 1;
-}
-
-std::string Describe(DataType type, const std::string& shape) {
-  return absl::StrCat(DataTypeName(type), shape);
-}
-
-absl::Status Mismatch(const TensorSignature& signature, const TensorView& got,
-                      const Executable& executable) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("input \"", signature.name, "\": got ",
-                   Describe(got.data_type, ToString(got.dims)), ", wants ",
-                   Describe(signature.type.data_type,
-                            ToString(signature.type.shape, executable.symbol_names()))));
-}
-
 }  // namespace
 
 void Arena::Reserve(std::size_t byte_size) {
-  if (byte_size <= buffer_.bytes().size()) return;
-  buffer_ = Tensor();  // never two of them at once
-  buffer_ = Tensor(DataType::kUint8, {static_cast<std::int64_t>(byte_size)});
+  if (byte_size <= byte_size_) return;
+  buffer_.reset();  // never two of them at once
+  // Not zeroed: the pages of a large arena that no batch reaches are never touched.
+  buffer_.reset(static_cast<std::byte*>(::operator new(byte_size, kAlignment)));
+  byte_size_ = byte_size;
 }
+
+void Arena::Free::operator()(std::byte* buffer) const { ::operator delete(buffer, kAlignment); }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(
     std::shared_ptr<const Executable> executable, Arena& arena) {
   std::unique_ptr<Session> session(new Session(std::move(executable), arena));
   std::fill(session->symbols_.begin(), session->symbols_.end(), 1);
-  session->symbols_[static_cast<std::size_t>(kRows.index)] = session->executable_->max_rows();
   // Another symbol may be too small for this model (a sequence that is cropped): then its first
   // batch plans.
-  const absl::Status status = session->Plan();
+  const absl::Status status = session->ReserveArena();
   if (absl::IsResourceExhausted(status)) return status;
   return session;
 }
@@ -64,7 +50,8 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
     : executable_(std::move(executable)), arena_(arena) {
   const CompiledGraph& graph = executable_->compiled();
   symbols_.resize(executable_->symbol_names().size());
-  planned_symbols_.resize(symbols_.size(), kUnbound);
+  planned_symbols_.resize(symbols_.size(), kUnplanned);
+  reserved_symbols_.resize(symbols_.size(), kUnplanned);
   for (const CompiledValue& value : graph.values) dims_.emplace_back(value.shape.size());
   arena_byte_sizes_.resize(graph.arena_values.size());
   slot_offsets_.resize(static_cast<std::size_t>(graph.num_slots));
@@ -91,48 +78,8 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
   }
 }
 
-absl::Status Session::BindSymbols(std::span<const TensorView> inputs) {
-  const auto& signatures = executable_->inputs();
-  if (inputs.size() != signatures.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("got ", inputs.size(), " inputs, wants ", signatures.size()));
-  }
-  std::fill(symbols_.begin(), symbols_.end(), kUnbound);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Shape& shape = signatures[i].type.shape;
-    if (inputs[i].data_type != signatures[i].type.data_type ||
-        inputs[i].dims.size() != shape.size()) {
-      return Mismatch(signatures[i], inputs[i], *executable_);
-    }
-    for (std::size_t d = 0; d < shape.size(); ++d) {
-      if (!IsSymbol(shape[d])) continue;
-      std::int64_t& symbol = symbols_[static_cast<std::size_t>(shape[d].symbol().index)];
-      if (symbol == kUnbound) symbol = inputs[i].dims[d];
-      if (symbol != inputs[i].dims[d] || symbol < 1 || symbol > kMaxSymbol) {
-        return Mismatch(signatures[i], inputs[i], *executable_);
-      }
-    }
-  }
-  const auto unbound = std::find(symbols_.begin(), symbols_.end(), kUnbound);
-  if (unbound != symbols_.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "no input gives \"",
-        executable_->symbol_names()[static_cast<std::size_t>(unbound - symbols_.begin())],
-        "\" a value"));
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Shape& shape = signatures[i].type.shape;
-    for (std::size_t d = 0; d < shape.size(); ++d) {
-      if (shape[d].Evaluate(symbols_) != inputs[i].dims[d]) {
-        return Mismatch(signatures[i], inputs[i], *executable_);
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Session::OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims) {
-  RETURN_IF_ERROR(BindSymbols(inputs));
+  RETURN_IF_ERROR(BindSymbols(*executable_, inputs, symbols_));
   const auto& outputs = executable_->outputs();
   dims.resize(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -153,7 +100,7 @@ absl::Status Session::OutputDims(std::span<const TensorView> inputs, std::vector
 
 absl::Status Session::Plan() {
   if (planned_symbols_ == symbols_) return absl::OkStatus();
-  std::fill(planned_symbols_.begin(), planned_symbols_.end(), kUnbound);
+  std::fill(planned_symbols_.begin(), planned_symbols_.end(), kUnplanned);
   const CompiledGraph& graph = executable_->compiled();
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Shape& shape = graph.values[i].shape;
@@ -170,12 +117,16 @@ absl::Status Session::Plan() {
   for (std::size_t i = 0; i < graph.arena_values.size(); ++i) {
     const auto value = static_cast<std::size_t>(graph.arena_values[i]);
     arena_byte_sizes_[i] = ByteSize(graph.values[value].data_type, dims_[value]);
+    // Before the sum, which could overflow otherwise.
+    RETURN_IF_ERROR(CheckArena(arena_byte_sizes_[i]));
   }
   std::size_t end = PlaceSlots(graph.slots, arena_byte_sizes_, slot_offsets_);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     const auto value = static_cast<std::size_t>(graph.inputs[i]);
     staging_offsets_[i] = end;
-    end += AlignUp(ByteSize(graph.values[value].data_type, dims_[value]));
+    const std::size_t byte_size = ByteSize(graph.values[value].data_type, dims_[value]);
+    RETURN_IF_ERROR(CheckArena(byte_size));
+    end += AlignUp(byte_size);
   }
   scratch_offset_ = end;
   scratch_byte_size_ = 0;
@@ -183,30 +134,60 @@ absl::Status Session::Plan() {
     scratch_byte_size_ =
         std::max(scratch_byte_size_, graph.steps[s].step->ScratchByteSize(steps_[s].inputs));
   }
-  const std::size_t byte_size = scratch_offset_ + AlignUp(scratch_byte_size_);
-  if (byte_size > executable_->options().max_arena_byte_size) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("a run would need ", byte_size, " bytes of memory, at most ",
-                     executable_->options().max_arena_byte_size, " are allowed"));
-  }
-  arena_.Reserve(byte_size);
+  RETURN_IF_ERROR(CheckArena(scratch_byte_size_));
+  arena_byte_size_ = scratch_offset_ + AlignUp(scratch_byte_size_);
+  RETURN_IF_ERROR(CheckArena(arena_byte_size_));
   planned_symbols_ = symbols_;
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckArena(std::size_t byte_size) const {
+  const std::size_t limit = executable_->options().max_arena_byte_size;
+  if (byte_size <= limit) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "a run would need ", byte_size, " bytes of memory or more, at most ", limit, " are allowed"));
+}
+
+absl::Status Session::ReserveArena() {
+  const auto after_rows = [](const std::vector<std::int64_t>& symbols) {
+    return std::span(symbols).subspan(1);
+  };
+  if (reserved_symbols_[0] != kUnplanned &&
+      std::ranges::equal(after_rows(reserved_symbols_), after_rows(symbols_))) {
+    return absl::OkStatus();
+  }
+  std::fill(reserved_symbols_.begin(), reserved_symbols_.end(), kUnplanned);
+  std::int64_t& rows = symbols_[static_cast<std::size_t>(kRows.index)];
+  const std::int64_t batch_rows = rows;
+  rows = executable_->max_rows();
+  absl::Status status = Plan();
+  while (absl::IsResourceExhausted(status) && rows > 1) {
+    rows /= 2;
+    status = Plan();
+  }
+  chunk_rows_ = rows;
+  rows = batch_rows;
+  RETURN_IF_ERROR(status);
+  arena_.Reserve(arena_byte_size_);
+  reserved_symbols_ = symbols_;
   return absl::OkStatus();
 }
 
 absl::Status Session::Run(std::span<const TensorView> inputs,
                           std::span<const MutableTensorView> outputs) {
-  RETURN_IF_ERROR(BindSymbols(inputs));
+  RETURN_IF_ERROR(BindSymbols(*executable_, inputs, symbols_));
   if (outputs.size() != executable_->outputs().size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("got ", outputs.size(), " outputs, wants ", executable_->outputs().size()));
   }
   quantize_nanoseconds_ = 0;
+  RETURN_IF_ERROR(ReserveArena());
   std::int64_t& rows_symbol = symbols_[static_cast<std::size_t>(kRows.index)];
   const std::int64_t num_rows = rows_symbol;
-  for (std::int64_t row = 0; row < num_rows; row += executable_->max_rows()) {
-    rows_symbol = std::min(executable_->max_rows(), num_rows - row);
+  for (std::int64_t row = 0; row < num_rows; row += chunk_rows_) {
+    rows_symbol = std::min(chunk_rows_, num_rows - row);
     RETURN_IF_ERROR(Plan());
+    arena_.Reserve(arena_byte_size_);  // does nothing: fewer rows than reserved for
     RunChunk(inputs, outputs, row);
   }
   return absl::OkStatus();

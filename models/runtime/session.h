@@ -25,10 +25,14 @@ class Arena {
   // prepared, or when a batch with a larger symbol (a longer sequence) than any before comes; never
   // for more rows.
   void Reserve(std::size_t byte_size);
-  [[nodiscard]] std::span<std::byte> bytes() { return buffer_.bytes(); }
+  [[nodiscard]] std::span<std::byte> bytes() { return {buffer_.get(), byte_size_}; }
 
  private:
-  Tensor buffer_;
+  struct Free {
+    void operator()(std::byte* buffer) const;
+  };
+  std::unique_ptr<std::byte[], Free> buffer_;
+  std::size_t byte_size_ = 0;
 };
 
 // Thread safety: one thread at a time; it and its arena belong to one worker.
@@ -46,11 +50,12 @@ class Session {
   // one if the inputs do not fit the signature or disagree about a symbol.
   absl::Status OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims);
 
-  // Runs all rows: any number, at least 1; more than Executable::max_rows() are split. Inputs and
+  // Runs all rows: any number, at least 1; more than Executable::max_rows(), or than the largest
+  // arena allowed has room for, are split. Inputs and
   // outputs are in the signature's order, outputs have the sizes that OutputDims gives, and no two
   // overlap. Inputs may be unaligned. Allocates nothing, but where a symbol other than rows is
   // larger than ever before. Returns INVALID_ARGUMENT as OutputDims does, RESOURCE_EXHAUSTED where
-  // such a symbol would need a larger arena than CompileOptions allows.
+  // such a symbol would need a larger arena than CompileOptions allows even for one row.
   absl::Status Run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
 
   [[nodiscard]] const Executable& executable() const { return *executable_; }
@@ -68,10 +73,12 @@ class Session {
 
   Session(std::shared_ptr<const Executable> executable, Arena& arena);
 
-  // The value of each symbol for these inputs, into symbols_.
-  absl::Status BindSymbols(std::span<const TensorView> inputs);
-  // Dimensions, sizes and places of every value for symbols_, and room in the arena.
+  // Dimensions, sizes and places of every value for symbols_.
   absl::Status Plan();
+  absl::Status CheckArena(std::size_t byte_size) const;
+  // Room in the arena for as many rows as a run of the steps may have, if the other symbols are not
+  // those of the last call.
+  absl::Status ReserveArena();
   // Runs the steps for the rows of symbols_, whose first is `first_row` of the caller's tensors.
   void RunChunk(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
                 std::int64_t first_row);
@@ -82,14 +89,17 @@ class Session {
   const std::shared_ptr<const Executable> executable_;
   Arena& arena_;
 
-  std::vector<std::int64_t> symbols_;          // of the batch
-  std::vector<std::int64_t> planned_symbols_;  // what the members below were computed for
-  std::vector<Dims> dims_;                     // of each value
-  std::vector<std::size_t> arena_byte_sizes_;  // of each arena value
+  std::vector<std::int64_t> symbols_;           // of the batch
+  std::vector<std::int64_t> reserved_symbols_;  // whose arena was reserved last
+  std::int64_t chunk_rows_ = 1;                 // the most rows of one run of the steps with them
+  std::vector<std::int64_t> planned_symbols_;   // what the members below were computed for
+  std::vector<Dims> dims_;                      // of each value
+  std::vector<std::size_t> arena_byte_sizes_;   // of each arena value
   std::vector<std::size_t> slot_offsets_;
   std::vector<std::size_t> staging_offsets_;  // of each input, for a copy of unaligned bytes
   std::size_t scratch_offset_ = 0;
   std::size_t scratch_byte_size_ = 0;
+  std::size_t arena_byte_size_ = 0;
   std::vector<void*> data_;  // of each value, for the chunk that runs
   std::vector<BoundStep> steps_;
   std::int64_t quantize_nanoseconds_ = 0;
