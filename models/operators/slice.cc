@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -64,7 +63,8 @@ absl::StatusOr<SliceAttributes> Attributes(const Node& node, std::size_t rank) {
       return InvalidNode(node, "attribute \"axes\" repeats axis ", axis);
     }
     result.axes.push_back(axis);
-    if (result.steps[i] == 0 || std::abs(result.steps[i]) > (std::int64_t{1} << 48)) {
+    constexpr std::int64_t kMostStep = std::int64_t{1} << 48;
+    if (result.steps[i] == 0 || result.steps[i] > kMostStep || result.steps[i] < -kMostStep) {
       return InvalidNode(node, "attribute \"steps\" holds ", result.steps[i]);
     }
     // Far beyond any size; keeps the sums below from overflowing.

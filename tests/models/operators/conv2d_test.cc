@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/conv2d.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+class Conv2dTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(Conv2dTest);
+
+using Ints = std::vector<std::int64_t>;
+
+struct Layer {
+  std::int64_t n = 2, h = 7, w = 6, c = 4;
+  std::int64_t kh = 3, kw = 2, o = 6;
+  Ints strides = {1, 1};
+  Ints dilations = {1, 1};
+  std::string padding = "valid";
+  Ints pads = {};  // top, left, bottom, right of "explicit"
+  std::int64_t groups = 1;
+
+  struct Axis {
+    std::int64_t before;
+    std::int64_t out;
+  };
+  [[nodiscard]] Axis Extent(std::int64_t in, std::int64_t k, std::size_t i) const {
+    const std::int64_t span = (k - 1) * dilations[i] + 1;
+    if (padding == "same") {
+      const std::int64_t out = (in + strides[i] - 1) / strides[i];
+      const std::int64_t total = std::max<std::int64_t>((out - 1) * strides[i] + span - in, 0);
+      return {total / 2, out};
+    }
+    const std::int64_t sum = pads.empty() ? 0 : pads[i] + pads[i + 2];
+    return {pads.empty() ? 0 : pads[i], (in + sum - span) / strides[i] + 1};
+  }
+  // The sum over the window of (x - zero) * filter, in double: exact for int8.
+  template <typename T>
+  [[nodiscard]] std::vector<double> Sums(const std::vector<T>& x, const std::vector<T>& filter,
+                                         double zero) const {
+    const Axis rows = Extent(h, kh, 0);
+    const Axis columns = Extent(w, kw, 1);
+    const std::int64_t in_group = c / groups;
+    const std::int64_t out_group = o / groups;
+    std::vector<double> sums;
+    for (std::int64_t image = 0; image < n; ++image) {
+      for (std::int64_t oh = 0; oh < rows.out; ++oh) {
+        for (std::int64_t ow = 0; ow < columns.out; ++ow) {
+          for (std::int64_t oc = 0; oc < o; ++oc) {
+            double sum = 0;
+            for (std::int64_t i = 0; i < kh; ++i) {
+              for (std::int64_t j = 0; j < kw; ++j) {
+                const std::int64_t y = oh * strides[0] + i * dilations[0] - rows.before;
+                const std::int64_t z = ow * strides[1] + j * dilations[1] - columns.before;
+                if (y < 0 || y >= h || z < 0 || z >= w) continue;
+                for (std::int64_t p = 0; p < in_group; ++p) {
+                  const std::int64_t channel = oc / out_group * in_group + p;
+                  const auto at = static_cast<std::size_t>(((image * h + y) * w + z) * c + channel);
+                  const auto f = static_cast<std::size_t>(((i * kw + j) * in_group + p) * o + oc);
+                  sum += (static_cast<double>(x[at]) - zero) * static_cast<double>(filter[f]);
+                }
+              }
+            }
+            sums.push_back(sum);
+          }
+        }
+      }
+    }
+    return sums;
+  }
+  [[nodiscard]] std::size_t InSize() const { return static_cast<std::size_t>(n * h * w * c); }
+  [[nodiscard]] std::size_t FilterSize() const {
+    return static_cast<std::size_t>(kh * kw * c / groups * o);
+  }
+  void SetAttributes(OperatorRun& run, bool has_groups) const {
+    run.With("strides", strides).With("dilations", dilations).With("padding", padding);
+    if (!pads.empty()) run.With("pads", pads);
+    if (has_groups) run.With("groups", groups);
+  }
+  // Depthwise where every channel is a group.
+  [[nodiscard]] bool IsDepthwise() const { return groups == c; }
+  [[nodiscard]] Dims FilterDims() const {
+    return IsDepthwise() ? Dims{kh, kw, c, o / c} : Dims{kh, kw, c / groups, o};
+  }
+  [[nodiscard]] OperatorRun Node() const {
+    return OperatorRun(IsDepthwise() ? MakeDepthwiseConv2d() : MakeConv2d());
+  }
+};
+
+std::vector<Layer> Layers() {
+  return {
+      {},
+      {.padding = "same"},
+      {.strides = {2, 3}, .padding = "same"},
+      {.dilations = {2, 2}, .padding = "same"},
+      {.strides = {2, 1}, .padding = "explicit", .pads = {1, 0, 2, 1}},
+      {.kh = 1, .kw = 1},
+      {.padding = "same", .groups = 2},
+      {.o = 4, .padding = "same", .groups = 4},
+      {.o = 8, .strides = {2, 2}, .groups = 4},
+  };
+}
+
+TEST_P(Conv2dTest, FloatIsTheCrossCorrelation) {
+  for (const Layer& layer : Layers()) {
+    const auto x = Noise(layer.InSize(), 1);
+    const auto filter = Noise(layer.FilterSize(), 2);
+    const auto bias = Noise(static_cast<std::size_t>(layer.o), 3);
+    std::vector<float> want;
+    for (const double sum : layer.Sums(x, filter, 0)) {
+      const double y = sum + static_cast<double>(bias[want.size() % bias.size()]);
+      want.push_back(static_cast<float>(std::max(y, 0.0)));
+    }
+    auto run = layer.Node();
+    run.Input(Floats({layer.n, layer.h, layer.w, layer.c}, x))
+        .Constant(FloatConstant(layer.FilterDims(), filter))
+        .Absent()
+        .Constant(FloatConstant({layer.o}, bias))
+        .With("activation", "relu");
+    layer.SetAttributes(run, !layer.IsDepthwise());
+    ExpectNear(run.First(Kernels()), want, 2e-6F);
+  }
+}
+
+TEST_P(Conv2dTest, StaticInt8IsExact) {
+  for (const Layer& layer : Layers()) {
+    const auto x = Int8Noise(layer.InSize(), 1);
+    const auto filter = Int8Noise(layer.FilterSize(), 2);
+    std::vector<float> scale;
+    std::vector<std::int32_t> bias;
+    for (std::int64_t i = 0; i < layer.o; ++i) {
+      scale.push_back(0.01F + 0.001F * static_cast<float>(i));
+      bias.push_back(static_cast<std::int32_t>(i * 50 - 100));
+    }
+    auto run = layer.Node();
+    run.Input(Int8s({layer.n, layer.h, layer.w, layer.c}, x), Quantization(0.05F, 4))
+        .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), filter))
+        .Constant(FloatConstant({layer.o}, scale))
+        .Constant(ConstantTensor::Copy(DataType::kInt32, {layer.o}, bias))
+        .With("activation_quantization", "static")
+        .With("scale_convention", "multiply")
+        .With("output_scale", 0.5)
+        .With("output_zero_point", std::int64_t{7});
+    layer.SetAttributes(run, !layer.IsDepthwise());
+    const auto y = run.First<std::int8_t>(Kernels());
+    const auto sums = layer.Sums(x, filter, 4);
+    ASSERT_EQ(y.size(), sums.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const std::size_t channel = i % static_cast<std::size_t>(layer.o);
+      const auto m = static_cast<float>(static_cast<double>(0.05F) *
+                                        static_cast<double>(scale[channel]) / 0.5);
+      const auto acc = static_cast<std::int32_t>(sums[i]) + bias[channel];
+      const float q = std::nearbyint(static_cast<float>(acc) * m) + 7.0F;
+      ASSERT_EQ(y[i], std::min(127.0F, std::max(-128.0F, q))) << "element " << i;
+    }
+  }
+}
+
+TEST_P(Conv2dTest, DynamicInt8HasOneScaleAnImage) {
+  for (const Layer& layer : Layers()) {
+    auto x = Noise(layer.InSize(), 1);
+    for (std::size_t i = 0; i < x.size() / 2; ++i) x[i] *= 10.0F;  // the first image
+    const auto filter = Int8Noise(layer.FilterSize(), 2);
+    const std::vector<float> scale(static_cast<std::size_t>(layer.o), 64.0F);
+    std::vector<std::int8_t> q;
+    std::vector<float> row_scale;
+    const std::size_t image = x.size() / 2;
+    for (std::size_t n = 0; n < 2; ++n) {
+      float largest = 0;
+      for (std::size_t i = 0; i < image; ++i) {
+        largest = std::max(largest, std::abs(x[n * image + i]));
+      }
+      row_scale.push_back(127.0F / (largest + 1e-7F));
+      for (std::size_t i = 0; i < image; ++i) {
+        q.push_back(static_cast<std::int8_t>(std::nearbyint(x[n * image + i] * row_scale[n])));
+      }
+    }
+    const auto sums = layer.Sums(q, filter, 0);
+    std::vector<float> want;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      want.push_back(static_cast<float>(sums[i]) / (row_scale[i / (sums.size() / 2)] * 64.0F));
+    }
+    auto run = layer.Node();
+    run.Input(Floats({layer.n, layer.h, layer.w, layer.c}, x))
+        .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), filter))
+        .Constant(FloatConstant({layer.o}, scale))
+        .With("activation_quantization", "dynamic");
+    layer.SetAttributes(run, !layer.IsDepthwise());
+    EXPECT_EQ(run.First(Kernels()), want);
+  }
+}
+
+TEST_P(Conv2dTest, WeightOnlyInt8IsTheDequantizedFilter) {
+  const Layer layer;
+  const auto x = Noise(layer.InSize(), 1);
+  const auto filter = Int8Noise(layer.FilterSize(), 2);
+  std::vector<float> real;
+  std::vector<float> scale;
+  for (std::int64_t i = 0; i < layer.o; ++i) scale.push_back(20.0F + static_cast<float>(i));
+  for (std::size_t i = 0; i < filter.size(); ++i) {
+    real.push_back(static_cast<float>(filter[i]) / scale[i % scale.size()]);
+  }
+  std::vector<float> want;
+  for (const double sum : layer.Sums(x, real, 0)) want.push_back(static_cast<float>(sum));
+  auto run = layer.Node();
+  run.Input(Floats({layer.n, layer.h, layer.w, layer.c}, x))
+      .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), filter))
+      .Constant(FloatConstant({layer.o}, scale));
+  ExpectNear(run.First(Kernels()), want, 2e-6F);
+}
+
+TEST(Conv2dRuleTest, RefusesWhatDoesNotFit) {
+  const auto with = [](const std::string& key, Attribute value, Dims filter) {
+    OperatorRun run(MakeConv2d());
+    run.Input(Floats({1, 4, 4, 2}, Noise(32, 1)))
+        .Constant(FloatConstant(filter, Noise(static_cast<std::size_t>(NumElements(filter)), 2)))
+        .With(key, std::move(value));
+    return run.InferStatus().code();
+  };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(with("padding", "valid", {3, 3, 2, 2}), absl::StatusCode::kOk);
+  EXPECT_EQ(with("padding", "some", {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("padding", "valid", {5, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("padding", "valid", {3, 3, 3, 2}), kInvalid);
+  EXPECT_EQ(with("strides", Ints{0, 1}, {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("strides", Ints{1}, {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("dilations", Ints{INT64_MAX, 1}, {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("dilations", Ints{INT32_MAX, 1}, {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("groups", std::int64_t{3}, {3, 3, 2, 3}), kInvalid);
+  EXPECT_EQ(with("groups", std::int64_t{0}, {3, 3, 2, 2}), kInvalid);
+  EXPECT_EQ(with("activation_quantization", "dynamic", {3, 3, 2, 2}),
+            absl::StatusCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace octet

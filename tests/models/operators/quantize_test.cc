@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/quantize.h"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+class QuantizeTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(QuantizeTest);
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+OperatorRun To(std::unique_ptr<const Operator> op, double scale, std::int64_t zero_point) {
+  OperatorRun run(std::move(op));
+  run.With("scale", scale).With("zero_point", zero_point);
+  return run;
+}
+
+TEST_P(QuantizeTest, RoundsHalfToEvenThenAddsThenClips) {
+  const auto y = To(MakeQuantize(), 0.5, 1)
+                     .Input(Floats({1, 6}, {0.25F, 0.75F, -0.25F, 1e9F, -1e9F,
+                                            std::numeric_limits<float>::quiet_NaN()}))
+                     .First<std::int8_t>(Kernels());
+  EXPECT_EQ(y, (std::vector<std::int8_t>{1, 3, 1, 127, -128, 1}));
+}
+
+TEST_P(QuantizeTest, DequantizesActivationsAndConstants) {
+  OperatorRun activation(MakeDequantize());
+  activation.Input(Int8s({1, 2}, {-3, 5}), Quantization(0.5F, 1));
+  EXPECT_EQ(activation.First(Kernels()), (std::vector<float>{-2, 2}));
+  OperatorRun constant(MakeDequantize());
+  constant
+      .Constant(ConstantTensor::Copy(DataType::kInt8, {2, 2}, std::vector<std::int8_t>{1, 2, 3, 4}))
+      .Constant(FloatConstant({2}, {10, 100}));
+  EXPECT_EQ(constant.First(Kernels()), (std::vector<float>{10, 200, 30, 400}));
+}
+
+TEST_P(QuantizeTest, RequantizesWithOneFloatMultiplier) {
+  const auto y = To(MakeRequantize(), 1.0, -4)
+                     .Input(Int8s({1, 4}, {3, 4, 5, 127}), Quantization(0.5F, 2))
+                     .First<std::int8_t>(Kernels());
+  EXPECT_EQ(y, (std::vector<std::int8_t>{-4, -3, -2, 58}));
+}
+
+TEST(QuantizeRuleTest, RefusesWhatDoesNotFit) {
+  EXPECT_EQ(OperatorRun(MakeQuantize()).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
+  EXPECT_EQ(To(MakeQuantize(), 0, 0).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
+  EXPECT_EQ(To(MakeQuantize(), 1, 128).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
+  EXPECT_EQ(To(MakeQuantize(), 1e-60, 0).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
+  EXPECT_EQ(OperatorRun(MakeDequantize()).Input(Int8s({1, 1}, {1})).InferStatus().code(), kInvalid);
+}
+
+}  // namespace
+}  // namespace octet

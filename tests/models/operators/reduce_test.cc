@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/reduce.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+class ReduceTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(ReduceTest);
+
+using Ints = std::vector<std::int64_t>;
+
+OperatorRun Reduce(const std::string& kind, const Ints& axes) {
+  OperatorRun run(MakeReduce());
+  run.With("kind", kind).With("axes", axes);
+  return run;
+}
+
+TEST_P(ReduceTest, EveryKindOverEveryAxis) {
+  const std::vector<float> x = {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6};
+  const auto input = [&x] { return Floats({2, 2, 3}, x); };
+  EXPECT_EQ(Reduce("sum", {1}).Input(input()).First(Kernels()),
+            (std::vector<float>{5, 7, 9, -5, -7, -9}));
+  EXPECT_EQ(Reduce("mean", {-1}).Input(input()).First(Kernels()),
+            (std::vector<float>{2, 5, -2, -5}));
+  EXPECT_EQ(Reduce("max", {1, 2}).Input(input()).First(Kernels()), (std::vector<float>{6, -1}));
+  EXPECT_EQ(Reduce("min", {2, 1}).Input(input()).First(Kernels()), (std::vector<float>{1, -6}));
+  EXPECT_EQ(
+      Reduce("mean", {1}).Input(input()).With("keep_dims", std::int64_t{1}).FirstDims(Kernels()),
+      (Dims{2, 1, 3}));
+}
+
+TEST_P(ReduceTest, LongRunsAreSummedExactlyEnough) {
+  const auto x = Noise(2 * 1003, 1);
+  std::vector<float> want;
+  for (std::size_t n = 0; n < 2; ++n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 1003; ++i) sum += static_cast<double>(x[n * 1003 + i]);
+    want.push_back(static_cast<float>(sum / 1003));
+  }
+  ExpectNear(Reduce("mean", {1}).Input(Floats({2, 1003}, x)).First(Kernels()), want, 1e-7F);
+}
+
+TEST_P(ReduceTest, Int8MeanRoundsHalfToEven) {
+  const auto run = [&](const std::string& kind) {
+    return Reduce(kind, {1})
+        .Input(Int8s({1, 2, 4}, {1, 2, -128, 127, 2, 3, -128, 126}), Quantization(0.1F, 5))
+        .First<std::int8_t>(Kernels());
+  };
+  EXPECT_EQ(run("mean"), (std::vector<std::int8_t>{2, 2, -128, 126}));
+  EXPECT_EQ(run("max"), (std::vector<std::int8_t>{2, 3, -128, 127}));
+}
+
+TEST_P(ReduceTest, AnyIsTrueForAnyByteButZero) {
+  OperatorRun run(MakeReduceAny());
+  run.Input(Bools({2, 3}, {0, 0, 7, 0, 0, 0})).With("axes", Ints{1});
+  EXPECT_EQ(run.First<std::uint8_t>(Kernels()), (std::vector<std::uint8_t>{1, 0}));
+}
+
+TEST(ReduceRuleTest, RefusesWhatDoesNotFit) {
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  const auto code = [](const std::string& kind, const Ints& axes) {
+    return Reduce(kind, axes).Input(Floats({2, 2}, {1, 2, 3, 4})).InferStatus().code();
+  };
+  EXPECT_EQ(code("mean", {0}), kInvalid);
+  EXPECT_EQ(code("mean", {-2}), kInvalid);
+  EXPECT_EQ(code("mean", {1, 1}), kInvalid);
+  EXPECT_EQ(code("mean", {1, -1}), kInvalid);
+  EXPECT_EQ(code("mean", {}), kInvalid);
+  EXPECT_EQ(code("median", {1}), kInvalid);
+  EXPECT_EQ(Reduce("sum", {1}).Input(Int8s({1, 1}, {1}), Quantization(1, 0)).InferStatus().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace octet

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/slice.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+class SliceTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(SliceTest);
+
+using Ints = std::vector<std::int64_t>;
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+std::vector<float> Slice(const kernels::KernelSet& kernels, std::int64_t start, std::int64_t end,
+                         std::int64_t step) {
+  OperatorRun run(MakeSlice());
+  run.Input(Floats({2, 5}, {0, 1, 2, 3, 4, 10, 11, 12, 13, 14}))
+      .With("axes", Ints{1})
+      .With("starts", Ints{start})
+      .With("ends", Ints{end})
+      .With("steps", Ints{step});
+  return run.First(kernels);
+}
+
+TEST_P(SliceTest, CountsAsNumPy) {
+  EXPECT_EQ(Slice(Kernels(), 1, 3, 1), (std::vector<float>{1, 2, 11, 12}));
+  EXPECT_EQ(Slice(Kernels(), -2, 100, 1), (std::vector<float>{3, 4, 13, 14}));
+  EXPECT_EQ(Slice(Kernels(), 0, 5, 2), (std::vector<float>{0, 2, 4, 10, 12, 14}));
+  EXPECT_EQ(Slice(Kernels(), INT64_MAX, INT64_MIN, -2), (std::vector<float>{4, 2, 0, 14, 12, 10}));
+  EXPECT_EQ(Slice(Kernels(), -1, 2, -1), (std::vector<float>{4, 3, 14, 13}));
+  EXPECT_EQ(Slice(Kernels(), 3, 3, 1), (std::vector<float>{}));
+}
+
+TEST(SliceRuleTest, RefusesWhatDoesNotFit) {
+  const auto code = [](const Ints& axes, const Ints& starts, const Ints& steps) {
+    OperatorRun run(MakeSlice());
+    run.Input(Floats({1, 2}, {0, 1}))
+        .With("axes", axes)
+        .With("starts", starts)
+        .With("ends", Ints{1})
+        .With("steps", steps);
+    return run.InferStatus().code();
+  };
+  EXPECT_EQ(code({1}, {0}, {1}), absl::StatusCode::kOk);
+  EXPECT_EQ(code({0}, {0}, {1}), kInvalid);
+  EXPECT_EQ(code({1}, {0, 0}, {1}), kInvalid);
+  EXPECT_EQ(code({1}, {0}, {0}), kInvalid);
+  EXPECT_EQ(code({1}, {0}, {INT64_MIN}), kInvalid);
+}
+
+}  // namespace
+}  // namespace octet
