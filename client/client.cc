@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
+
 #include "proto/inference/open_inference_grpc.grpc.pb.h"
 
 namespace octet::client {
@@ -50,10 +51,9 @@ inference::ModelInferRequest ToMessage(const InferRequest& request) {
 
 absl::StatusOr<InferResponse> FromMessage(inference::ModelInferResponse&& message) {
   if (message.raw_output_contents_size() != message.outputs_size()) {
-    return absl::InvalidArgumentError(absl::StrCat("the response has ", message.outputs_size(),
-                                                   " outputs and ",
-                                                   message.raw_output_contents_size(),
-                                                   " raw contents, wants one for each output"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the response has ", message.outputs_size(), " outputs and ",
+        message.raw_output_contents_size(), " raw contents, wants one for each output"));
   }
   InferResponse response{.model = message.model_name(),
                          .version = message.model_version(),

@@ -42,9 +42,9 @@ struct ModelMetadata {
 
 struct InferRequest {
   std::string model;
-  std::string version;  // empty: the server's choice
-  std::string id;
-  std::vector<WireTensor> inputs;
+  std::string version = {};  // empty: the server's choice
+  std::string id = {};
+  std::vector<WireTensor> inputs = {};
   bool wants_timing = false;  // asks Octet for its parameters precision, kernel_set, ...
 };
 

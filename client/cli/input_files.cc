@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+
 #include "client/cli/npy.h"
 #include "models/base/status_macros.h"
 
@@ -59,8 +60,8 @@ absl::Status ConvertFrom(const Tensor& from, Tensor& to) {
     default:
       break;
   }
-  return absl::InvalidArgumentError(absl::StrCat("got ", DataTypeName(from.data_type()),
-                                                 ", wants ", DataTypeName(to.data_type())));
+  return absl::InvalidArgumentError(absl::StrCat("got ", DataTypeName(from.data_type()), ", wants ",
+                                                 DataTypeName(to.data_type())));
 }
 
 absl::Status Convert(const Tensor& from, Tensor& to) {
@@ -84,9 +85,8 @@ absl::Status Convert(const Tensor& from, Tensor& to) {
 // The dimensions that the model sees for a file of `dims`.
 absl::StatusOr<Dims> FittingDims(const Dims& dims, const InputSpecification& input) {
   if (dims.empty() || dims[0] == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("got shape ", ToString(dims),
-                                                   ", wants rows of shape ",
-                                                   ToString(input.dims)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("got shape ", ToString(dims), ", wants rows of shape ", ToString(input.dims)));
   }
   const auto fits = [](std::int64_t got, std::int64_t want) { return want == -1 || got == want; };
   if (std::equal(dims.begin(), dims.end(), input.dims.begin(), input.dims.end(), fits)) {
@@ -130,9 +130,8 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
       return argument.rfind(input.name + "=", 0) == 0;
     });
     if (known == inputs.end() && inputs.size() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat("--input ", argument,
-                                                     ": wants NAME=FILE.npy with a name among ",
-                                                     Names(inputs)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--input ", argument, ": wants NAME=FILE.npy with a name among ", Names(inputs)));
     }
     const InputSpecification& input = known == inputs.end() ? inputs.front() : *known;
     const std::string file =
@@ -146,21 +145,20 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
   for (const InputSpecification& input : inputs) {
     const auto file = file_by_name.find(input.name);
     if (file == file_by_name.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the model's input \"", input.name, "\" is missing: give --input ", input.name,
-          "=FILE.npy"));
+      return absl::InvalidArgumentError(absl::StrCat("the model's input \"", input.name,
+                                                     "\" is missing: give --input ", input.name,
+                                                     "=FILE.npy"));
     }
     ASSIGN_OR_RETURN(Tensor read, ReadNpy(file->second));
     absl::StatusOr<Tensor> tensor = Fit(std::move(read), input);
     if (!tensor.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("input \"", input.name, "\" from \"",
-                                                     file->second,
-                                                     "\": ", tensor.status().message()));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input \"", input.name, "\" from \"", file->second, "\": ", tensor.status().message()));
     }
     if (!tensors.empty() && tensors.front().dims()[0] != tensor->dims()[0]) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "input \"", input.name, "\" has ", tensor->dims()[0], " rows, but \"",
-          inputs.front().name, "\" has ", tensors.front().dims()[0]));
+      return absl::InvalidArgumentError(
+          absl::StrCat("input \"", input.name, "\" has ", tensor->dims()[0], " rows, but \"",
+                       inputs.front().name, "\" has ", tensors.front().dims()[0]));
     }
     tensors.push_back(*std::move(tensor));
   }

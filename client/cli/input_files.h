@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "models/tensor/tensor.h"
 
 namespace octet::cli {

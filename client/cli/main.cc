@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
+
 #include "client/cli/commands.h"
 
 namespace {

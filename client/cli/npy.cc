@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+
 #include "models/base/status_macros.h"
 
 namespace octet::cli {
@@ -86,8 +87,9 @@ absl::StatusOr<Header> ParseHeader(absl::string_view text) {
   if (*order != "False") {
     return absl::InvalidArgumentError("it is in Fortran order; save it with np.ascontiguousarray");
   }
-  const auto* const known = std::find_if(kTypeNames.begin(), kTypeNames.end(),
-                                         [&](const TypeName& name) { return name.descr == *descr; });
+  const auto* const known =
+      std::find_if(kTypeNames.begin(), kTypeNames.end(),
+                   [&](const TypeName& name) { return name.descr == *descr; });
   if (known == kTypeNames.end()) {
     return absl::InvalidArgumentError(
         absl::StrCat("got dtype \"", *descr, "\", wants a little-endian number: ",
@@ -141,9 +143,8 @@ absl::StatusOr<Tensor> ReadNpy(const std::string& path) {
   }
   const std::streamoff size = file.tellg();
   file.seekg(0);
-  absl::StatusOr<Tensor> tensor =
-      size < 0 ? absl::InvalidArgumentError("it is no regular file")
-               : ReadFrom(file, static_cast<std::size_t>(size));
+  absl::StatusOr<Tensor> tensor = size < 0 ? absl::InvalidArgumentError("it is no regular file")
+                                           : ReadFrom(file, static_cast<std::size_t>(size));
   if (tensor.ok()) return tensor;
   return absl::Status(tensor.status().code(),
                       absl::StrCat("\"", path, "\": ", tensor.status().message()));
@@ -154,8 +155,8 @@ absl::Status WriteNpy(const std::string& path, TensorView tensor) {
       std::find_if(kTypeNames.begin(), kTypeNames.end(),
                    [&](const TypeName& name) { return name.type == tensor.data_type; });
   if (known == kTypeNames.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\": NumPy has no type for ",
-                                                   DataTypeName(tensor.data_type)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", path, "\": NumPy has no type for ", DataTypeName(tensor.data_type)));
   }
   const std::string comma = tensor.dims.size() == 1 ? "," : "";
   std::string header =
@@ -172,8 +173,8 @@ absl::Status WriteNpy(const std::string& path, TensorView tensor) {
              static_cast<std::streamsize>(ByteSize(tensor.data_type, tensor.dims)));
   file.close();
   if (!file) {
-    return absl::InternalError(absl::StrCat("\"", path, "\" cannot be written: ",
-                                            std::strerror(errno)));
+    return absl::InternalError(
+        absl::StrCat("\"", path, "\" cannot be written: ", std::strerror(errno)));
   }
   return absl::OkStatus();
 }

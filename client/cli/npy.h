@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "models/tensor/tensor.h"
 
 namespace octet::cli {

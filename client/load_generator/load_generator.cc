@@ -57,8 +57,8 @@ class Generator {
       arguments.SetMaxSendMessageSize(-1);
       // Each channel is a connection of its own.
       arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      auto channel = grpc::CreateCustomChannel(
-          options_.address, grpc::InsecureChannelCredentials(), arguments);
+      auto channel = grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(),
+                                               arguments);
       if (!channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTimeout)) {
         return absl::UnavailableError(absl::StrCat("no server answers at \"", options_.address,
                                                    "\" within ", kConnectTimeout.count(), " s"));
@@ -123,8 +123,8 @@ class Generator {
     call->is_measured = due >= measure_from_;
     call->context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
     grpc::GenericStub& stub = *stubs_[num_started_ % stubs_.size()];
-    call->reader = stub.PrepareUnaryCall(&call->context, kMethod,
-                                         requests_[call->request_index], &queue_);
+    call->reader =
+        stub.PrepareUnaryCall(&call->context, kMethod, requests_[call->request_index], &queue_);
     call->reader->StartCall();
     Call* const tag = call.release();  // comes back from the queue
     tag->reader->Finish(&tag->response, &tag->status, tag);
@@ -156,10 +156,9 @@ class Generator {
     if (!call.status.ok()) {
       const auto code = static_cast<absl::StatusCode>(call.status.error_code());
       const std::string code_name = absl::StatusCodeToString(code);
-      const auto known =
-          std::find_if(report_.failures.begin(), report_.failures.end(), [&](const auto& failure) {
-            return failure.first.rfind(code_name + ":", 0) == 0;
-          });
+      const auto known = std::find_if(
+          report_.failures.begin(), report_.failures.end(),
+          [&](const auto& failure) { return failure.first.rfind(code_name + ":", 0) == 0; });
       if (known != report_.failures.end()) {
         ++known->second;
       } else {

@@ -21,17 +21,17 @@
 namespace octet::client {
 
 struct LoadOptions {
-  std::string address;               // host:port or unix:PATH
-  std::vector<std::string> requests;  // serialized ModelInferRequests, sent in turn; not empty
-  std::size_t num_in_flight = 1;     // closed loop; open loop: the most at once
-  double requests_per_second = 0;    // above 0: open loop
-  std::uint64_t num_requests = 0;    // stops after as many answers; 0: by duration alone
+  std::string address;                     // host:port or unix:PATH
+  std::vector<std::string> requests;       // serialized ModelInferRequests, sent in turn; not empty
+  std::size_t num_in_flight = 1;           // closed loop; open loop: the most at once
+  double requests_per_second = 0;          // above 0: open loop
+  std::uint64_t num_requests = 0;          // stops after as many answers; 0: by duration alone
   std::chrono::milliseconds warm_up{500};  // not measured; not used where num_requests is set
   std::chrono::milliseconds duration{5000};
   std::chrono::milliseconds timeout{10000};  // of each request
   std::size_t num_connections = 1;
   // Called in the generator's thread with each good answer and its index in `requests`.
-  std::function<void(std::size_t request_index, const std::string& response)> on_response;
+  std::function<void(std::size_t request_index, const std::string& response)> on_response = {};
 };
 
 struct LoadReport {

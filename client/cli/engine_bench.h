@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures a bundle in this process: the engine without a server.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "nlohmann/json.hpp"
+
+namespace octet::cli {
+
+struct EngineBenchOptions {
+  std::string bundle;
+  std::string kernel_set = {};           // empty: the best
+  std::vector<std::string> inputs = {};  // --input arguments; none: the self-test's rows
+  std::int64_t batch = 1;
+  int num_threads = 1;  // each runs batches of its own
+  std::chrono::milliseconds duration{2000};
+};
+
+struct EngineResult {
+  std::string kernel_set;
+  std::int64_t batch = 1;
+  int num_threads = 1;
+  double best_us = 0;    // of one batch
+  double median_us = 0;  // of one batch, over all threads
+  double rows_per_second = 0;
+};
+
+// Returns the errors of reading, compiling and running the bundle.
+absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options);
+
+nlohmann::ordered_json EngineResultJson(const EngineResult& result);
+
+}  // namespace octet::cli

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// `octet inspect`: what a bundle holds, and which kernels run it here.
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
+
+#include "client/cli/commands.h"
+#include "client/cli/local_model.h"
+#include "client/cli/table.h"
+#include "kernels/kernel_set.h"
+#include "models/base/status_macros.h"
+
+namespace octet::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct InspectOptions {
+  std::string bundle;
+  std::string kernel_set;
+  bool json = false;
+};
+
+Json ToJson(const std::vector<TensorSignature>& signatures) {
+  Json json = Json::array();
+  for (const TensorSignature& signature : signatures) {
+    Dims shape;
+    for (const Dim& dim : signature.type.shape) {
+      shape.push_back(dim.is_constant() ? dim.value() : -1);
+    }
+    Json entry = {{"name", signature.name},
+                  {"datatype", std::string(DataTypeName(signature.type.data_type))},
+                  {"shape", shape}};
+    if (signature.type.quantization) {
+      entry["scale"] = signature.type.quantization->scale.value;
+      entry["zero_point"] = signature.type.quantization->zero_point.value;
+    }
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+Json ToJson(const Layer& layer) {
+  Json variables = Json::array();
+  for (std::size_t i = 0; i < layer.variables.size(); ++i) {
+    const LayerVariable& variable = layer.variables[i];
+    Json entry = {{"index", i},
+                  {"name", variable.name},
+                  {"datatype", std::string(DataTypeName(variable.tensor.data_type()))},
+                  {"shape", variable.tensor.dims()},
+                  {"bytes", variable.tensor.bytes().size()}};
+    if (!variable.scale_convention.empty()) entry["scale_convention"] = variable.scale_convention;
+    variables.push_back(std::move(entry));
+  }
+  Json json = {{"path", layer.path},
+               {"class", layer.layer_class},
+               {"mode", layer.mode},
+               {"dtype_policy", layer.dtype_policy},
+               {"variables", std::move(variables)}};
+  if (layer.packing) {
+    json["packing"] = {{"bits", layer.packing->bits},
+                       {"axis", layer.packing->axis},
+                       {"original_length", layer.packing->original_length},
+                       {"nibble", layer.packing->low_nibble_first ? "low_first" : "high_first"},
+                       {"signed", layer.packing->is_signed}};
+  }
+  return json;
+}
+
+Json ToJson(const LocalModel& model) {
+  const Bundle& bundle = model.bundle();
+  const Executable& executable = *model.executable();
+  Json layers = Json::array();
+  for (const Layer& layer : bundle.layers) layers.push_back(ToJson(layer));
+  Json steps = Json::array();
+  for (const StepDescription& step : executable.steps()) {
+    steps.push_back({{"node", step.node},
+                     {"operator", step.op},
+                     {"kernel", step.kernel},
+                     {"packed_bytes", step.packed_byte_size}});
+  }
+  return {{"digest", bundle.digest},
+          {"precision", bundle.precision},
+          {"source", {{"framework", bundle.source.framework}, {"version", bundle.source.version}}},
+          {"inputs", ToJson(executable.inputs())},
+          {"outputs", ToJson(executable.outputs())},
+          {"layers", std::move(layers)},
+          {"kernel_set", std::string(executable.kernel_set().name)},
+          {"steps", std::move(steps)}};
+}
+
+void Print(const LocalModel& model) {
+  const Bundle& bundle = model.bundle();
+  const Executable& executable = *model.executable();
+  std::cout << "precision " << bundle.precision << ", from " << bundle.source.framework << " "
+            << bundle.source.version << ", digest " << bundle.digest << "\n";
+  for (const auto* const signatures : {&executable.inputs(), &executable.outputs()}) {
+    for (const TensorSignature& signature : *signatures) {
+      std::cout << (signatures == &executable.inputs() ? "input  " : "output ") << signature.name
+                << " " << DataTypeName(signature.type.data_type)
+                << ToString(signature.type.shape, executable.symbol_names()) << "\n";
+    }
+  }
+  std::cout << "\n";
+  Table layers({"layer", "class", "mode", "variables in serialized order"});
+  for (const Layer& layer : bundle.layers) {
+    if (layer.variables.empty()) continue;
+    layers.AddRow(
+        {layer.path, layer.layer_class, layer.mode,
+         absl::StrJoin(layer.variables, " ", [](std::string* out, const LayerVariable& variable) {
+           absl::StrAppend(out, variable.name, ":", DataTypeName(variable.tensor.data_type()),
+                           ToString(variable.tensor.dims()));
+         })});
+  }
+  std::cout << layers.ToString() << "\n";
+  Table steps({"step", "operator", "kernel", "packed bytes"});
+  for (const StepDescription& step : executable.steps()) {
+    steps.AddRow({step.node, step.op, step.kernel, absl::StrCat(step.packed_byte_size)});
+  }
+  std::cout << "kernel set " << executable.kernel_set().name << "\n" << steps.ToString();
+}
+
+absl::Status Inspect(const InspectOptions& options) {
+  ASSIGN_OR_RETURN(const auto model, LocalModel::Load(options.bundle, options.kernel_set));
+  if (options.json) {
+    std::cout << ToJson(*model).dump(2) << "\n";
+  } else {
+    Print(*model);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddInspect(CLI::App& app, absl::Status& result) {
+  auto* const command = app.add_subcommand(
+      "inspect",
+      "Show a bundle's layers, their variable order, and the kernels chosen for this CPU.\n"
+      "Example: octet inspect models/digits/1");
+  const auto options = std::make_shared<InspectOptions>();
+  command->add_option("bundle", options->bundle, "A bundle: a folder or an .octet file")
+      ->required();
+  command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")
+      ->envname("OCTET_KERNEL_SET");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &result] { result = Inspect(*options); });
+}
+
+}  // namespace octet::cli
