@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a reader of a foreign model format must answer.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "models/bundle/bundle.h"
+#include "models/graph/operator_registry.h"
+
+namespace octet {
+
+struct ImportOptions {
+  // The operators that the graph may use; they also tell the types of its values. Required,
+  // borrowed for the length of the call.
+  const OperatorRegistry* operators = nullptr;
+  // The largest file, and the most bytes that any part of it may unpack to.
+  std::int64_t max_byte_size = std::int64_t{4} << 30;
+};
+
+// Reads the model files of one format.
+class Importer {
+ public:
+  virtual ~Importer() = default;
+
+  // For people: "Keras".
+  [[nodiscard]] virtual absl::string_view name() const = 0;
+
+  // The endings of its files, with the dot, in lower case.
+  [[nodiscard]] virtual std::vector<std::string> extensions() const = 0;
+
+  // The bundle for the model in the file at `path`, without self-test vectors.
+  // The file is not trusted: INVALID_ARGUMENT for one that is damaged or hostile, UNIMPLEMENTED
+  // for a layer, mode or option that we do not have, PERMISSION_DENIED for one that holds code,
+  // RESOURCE_EXHAUSTED where it is larger than the options allow.
+  [[nodiscard]] virtual absl::StatusOr<Bundle> Import(const std::string& path,
+                                                      const ImportOptions& options) const = 0;
+};
+
+}  // namespace octet

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions. Those over sequences are convolutions of images of width 1.
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/importers/keras/activation.h"
+#include "models/importers/keras/image_layout.h"
+#include "models/importers/keras/translators.h"
+
+namespace octet::keras {
+
+namespace {
+
+std::size_t SpatialRank(const LayerCall& call) {
+  return absl::StrContains(call.layer().class_name, "1D") ? 1 : 2;
+}
+
+// Reads strides, dilations and padding.
+absl::StatusOr<Attributes> WindowAttributes(const LayerCall& call, const ImageLayout& layout,
+                                            const std::vector<std::int64_t>& kernel) {
+  Attributes attributes;
+  ASSIGN_OR_RETURN(attributes["strides"], layout.Sizes("strides", 1));
+  ASSIGN_OR_RETURN(const std::vector<std::int64_t> dilations, layout.Sizes("dilation_rate", 1));
+  attributes["dilations"] = dilations;
+  ASSIGN_OR_RETURN(const std::string padding, call.config().String("padding", "valid"));
+  if (padding == "causal" && layout.is_sequence()) {
+    attributes["padding"] = std::string("explicit");
+    attributes["pads"] = std::vector<std::int64_t>{(kernel[0] - 1) * dilations[0], 0, 0, 0};
+  } else if (padding == "valid" || padding == "same") {
+    attributes["padding"] = padding;
+  } else {
+    return call.config().Error("padding", "valid, same or, for sequences, causal");
+  }
+  return attributes;
+}
+
+// The variables [kernel, bias?] or [depthwise_kernel, pointwise_kernel, bias?] as constants, the
+// kernels as those of images.
+absl::StatusOr<std::map<std::string, ValueId>> LoadKernels(const LayerCall& call,
+                                                           const ImageLayout& layout,
+                                                           std::vector<std::string> names) {
+  ASSIGN_OR_RETURN(const bool use_bias, call.config().Bool("use_bias", true));
+  if (call.layer().policy.mode != "float") {
+    return call.Unimplemented(
+        absl::StrCat("the mode \"", call.layer().policy.mode, "\" cannot be imported"));
+  }
+  if (use_bias) names.emplace_back("bias");
+  ASSIGN_OR_RETURN(const std::vector<ConstantTensor> stored, call.StoredVariables());
+  if (stored.size() != names.size()) {
+    return call.Invalid(
+        absl::StrCat("got ", stored.size(), " stored variables, wants ", names.size()));
+  }
+  octet::Layer record;
+  std::map<std::string, ValueId> constants;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Dims dims = stored[i].dims();
+    if (names[i] != "bias") {
+      const std::size_t rank = layout.is_sequence() ? 3 : 4;
+      if (dims.size() != rank) {
+        return call.Invalid(absl::StrCat(names[i], ": got shape ", ToString(dims), ", wants ", rank,
+                                         " dimensions"));
+      }
+      if (layout.is_sequence()) dims.insert(dims.begin() + 1, 1);
+    }
+    ASSIGN_OR_RETURN(constants[names[i]], call.FloatConstant(names[i], stored[i], dims));
+    record.variables.push_back({names[i], stored[i], ""});
+  }
+  call.Record(std::move(record));
+  return constants;
+}
+
+ValueId Optional(const std::map<std::string, ValueId>& constants, const std::string& name) {
+  const auto found = constants.find(name);
+  return found == constants.end() ? kNoValue : found->second;
+}
+
+// Appends the convolution `op` and the activation; a softmax becomes a node of its own.
+absl::StatusOr<ValueId> Finish(const LayerCall& call, const ImageLayout& layout,
+                               const std::string& op, std::vector<ValueId> inputs,
+                               Attributes attributes) {
+  ASSIGN_OR_RETURN(const ActivationFunction activation, ParseActivation(call, call.config()));
+  if (!activation.is_softmax()) FuseActivation(activation, attributes);
+  ASSIGN_OR_RETURN(ValueId value,
+                   call.graph().Emit(op, call.Name(), std::move(inputs), std::move(attributes)));
+  ASSIGN_OR_RETURN(value, layout.Output(value));
+  if (!activation.is_softmax()) return value;
+  return ApplyActivation(call, call.Name("activation"), value, activation);
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateConv(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, SpatialRank(call)));
+  ASSIGN_OR_RETURN(const ValueId input, layout.Input());
+  ASSIGN_OR_RETURN(const auto kernel, layout.Sizes("kernel_size", 1));
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(call, layout, kernel));
+  ASSIGN_OR_RETURN(attributes["groups"], call.config().Int("groups", 1));
+  ASSIGN_OR_RETURN(const auto constants, LoadKernels(call, layout, {"kernel"}));
+  ASSIGN_OR_RETURN(const ValueId output,
+                   Finish(call, layout, "Conv2d",
+                          {input, constants.at("kernel"), kNoValue, Optional(constants, "bias")},
+                          std::move(attributes)));
+  return Single(output);
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateDepthwiseConv(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, SpatialRank(call)));
+  ASSIGN_OR_RETURN(const ValueId input, layout.Input());
+  ASSIGN_OR_RETURN(const auto kernel, layout.Sizes("kernel_size", 1));
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(call, layout, kernel));
+  ASSIGN_OR_RETURN(const auto constants, LoadKernels(call, layout, {"kernel"}));
+  ASSIGN_OR_RETURN(const ValueId output,
+                   Finish(call, layout, "DepthwiseConv2d",
+                          {input, constants.at("kernel"), kNoValue, Optional(constants, "bias")},
+                          std::move(attributes)));
+  return Single(output);
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateSeparableConv(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, SpatialRank(call)));
+  ASSIGN_OR_RETURN(const ValueId input, layout.Input());
+  ASSIGN_OR_RETURN(const auto kernel, layout.Sizes("kernel_size", 1));
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(call, layout, kernel));
+  // Keras strides a sequence's image in both directions; its width is 1 either way.
+  ASSIGN_OR_RETURN(const auto constants,
+                   LoadKernels(call, layout, {"depthwise_kernel", "pointwise_kernel"}));
+  ASSIGN_OR_RETURN(
+      const ValueId depthwise,
+      call.graph().Emit("DepthwiseConv2d", call.Name("depthwise"),
+                        {input, constants.at("depthwise_kernel")}, std::move(attributes)));
+  ASSIGN_OR_RETURN(const ValueId output, Finish(call, layout, "Conv2d",
+                                                {depthwise, constants.at("pointwise_kernel"),
+                                                 kNoValue, Optional(constants, "bias")},
+                                                {}));
+  return Single(output);
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateConvTranspose(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, SpatialRank(call)));
+  ASSIGN_OR_RETURN(const ValueId input, layout.Input());
+  ASSIGN_OR_RETURN(const auto kernel, layout.Sizes("kernel_size", 1));
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(call, layout, kernel));
+  if (call.config().Has("output_padding")) {
+    ASSIGN_OR_RETURN(std::vector<std::int64_t> padding,
+                     call.config().Ints("output_padding", layout.is_sequence() ? 1 : 2));
+    if (layout.is_sequence()) padding.push_back(0);
+    attributes["output_padding"] = padding;
+  }
+  ASSIGN_OR_RETURN(const auto constants, LoadKernels(call, layout, {"kernel"}));
+  ASSIGN_OR_RETURN(
+      const ValueId output,
+      Finish(call, layout, "ConvTranspose2d",
+             {input, constants.at("kernel"), Optional(constants, "bias")}, std::move(attributes)));
+  return Single(output);
+}
+
+}  // namespace
+
+void AddConvolutionLayers(LayerRegistry& registry) {
+  registry.Add({"Conv1D", TranslateConv});
+  registry.Add({"Conv1DTranspose", TranslateConvTranspose});
+  registry.Add({"Conv2D", TranslateConv});
+  registry.Add({"Conv2DTranspose", TranslateConvTranspose});
+  registry.Add({"DepthwiseConv1D", TranslateDepthwiseConv});
+  registry.Add({"DepthwiseConv2D", TranslateDepthwiseConv});
+  registry.Add({"SeparableConv1D", TranslateSeparableConv});
+  registry.Add({"SeparableConv2D", TranslateSeparableConv});
+}
+
+}  // namespace octet::keras
