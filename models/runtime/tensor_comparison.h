@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether two tensors hold the same: integers exactly, floats nearly.
+
+#pragma once
+
+#include "absl/status/status.h"
+
+#include "models/tensor/tensor.h"
+
+namespace octet {
+
+// Compares `got` with `wants`, which have one datatype and equal dimensions (precondition).
+// Integers and booleans must be equal, floats lie within `tolerance` times the largest finite
+// |wants|. A NaN equals a NaN only, an infinity only itself.
+//
+// Returns FAILED_PRECONDITION with the first element that differs and both its values;
+// UNIMPLEMENTED for 16-bit float and 4-bit tensors.
+absl::Status CompareTensors(const TensorView& got, const TensorView& wants, double tolerance);
+
+}  // namespace octet

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run allocates nothing: counted by an operator new of its own, in a program of its own.
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "models/runtime/session.h"
+#include "tests/support/tiny_operators.h"
+
+namespace {
+
+std::atomic<long> allocations = 0;
+
+void* Allocate(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+}  // namespace
+
+// Not inlined: GCC would take free() for a mismatch with the operator new that it belongs to.
+void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
+void* operator new[](std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace octet {
+namespace {
+
+using ::octet::testing::Append;
+using ::octet::testing::Counting;
+using ::octet::testing::FloatType;
+
+Graph LengthGraph() {
+  Graph graph;
+  graph.symbol_names = {"rows", "length"};
+  const ValueId x = graph.AddValue("x", FloatType({Dim(kRows), Dim(Symbol{1})}));
+  const ValueId twice = Append(graph, "Twice", {x}, "twice");
+  const ValueId cropped = Append(graph, "Crop", {twice}, "cropped");
+  const ValueId y = Append(graph, "Twice", {cropped}, "y");
+  graph.inputs = {x};
+  graph.outputs = {y};
+  return graph;
+}
+
+class SessionAllocationTest : public ::testing::Test {
+ protected:
+  // How often a run of these dimensions allocates.
+  long CountRun(std::int64_t rows, std::int64_t length, std::size_t shift = 0) {
+    const Tensor x = Counting({rows, length});
+    std::vector<std::byte> bytes(x.bytes().size() + shift);
+    std::copy(x.bytes().begin(), x.bytes().end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(shift));
+    const TensorView input{DataType::kFloat32, x.dims(), bytes.data() + shift};
+    Tensor y(DataType::kFloat32, {rows, length - 1});
+    const MutableTensorView output = y.mutable_view();
+    output_dims_.resize(1);
+    output_dims_[0].reserve(2);
+    const long before = allocations;
+    EXPECT_TRUE(session_->OutputDims({&input, 1}, output_dims_).ok());
+    EXPECT_TRUE(session_->Run({&input, 1}, {&output, 1}).ok());
+    const long counted = allocations - before;
+    EXPECT_EQ(y.as<float>().back(), 4 * static_cast<float>(rows * length - 1));
+    return counted;
+  }
+
+  OperatorRegistry operators_ = testing::TinyOperators();
+  std::shared_ptr<const Executable> executable_ =
+      Executable::Compile(LengthGraph(), operators_, testing::TinyKernels(), {.max_rows = 8})
+          .value();
+  Arena arena_;
+  std::unique_ptr<Session> session_ = Session::Create(executable_, arena_).value();
+  std::vector<Dims> output_dims_;
+};
+
+TEST_F(SessionAllocationTest, TheCounterCounts) {
+  const long before = allocations;
+  const Tensor tensor(DataType::kFloat32, {3});
+  EXPECT_GT(allocations, before);
+}
+
+TEST_F(SessionAllocationTest, OnlyALongerSequenceAllocates) {
+  EXPECT_EQ(CountRun(1, 100), 1);  // the arena, for as many rows as there may be
+  EXPECT_EQ(CountRun(1, 100), 0);
+  EXPECT_EQ(CountRun(8, 100), 0);    // more rows
+  EXPECT_EQ(CountRun(27, 100), 0);   // more than max_rows
+  EXPECT_EQ(CountRun(3, 20), 0);     // shorter
+  EXPECT_EQ(CountRun(8, 99, 1), 0);  // unaligned
+  EXPECT_EQ(CountRun(1, 200), 1);
+  EXPECT_EQ(CountRun(64, 200), 0);
+}
+
+}  // namespace
+}  // namespace octet
