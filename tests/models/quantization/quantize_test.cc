@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(ModeCase{QuantizationMode::kInt8Dynamic, "int8-dynamic", 30.0},
                       ModeCase{QuantizationMode::kInt8Static, "int8-static", 25.0},
                       ModeCase{QuantizationMode::kInt8WeightOnly, "int8-weight-only", 35.0},
-                      ModeCase{QuantizationMode::kInt4, "int4", 20.0},
+                      ModeCase{QuantizationMode::kInt4, "int4", 15.0},
                       ModeCase{QuantizationMode::kInt4Dynamic, "int4-dynamic", 15.0}),
     [](const auto& test) {
       std::string name = test.param.name;
