@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds every room from the configuration, starts them, waits for a signal, drains.
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <pthread.h>
+#include <span>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "spdlog/spdlog.h"
+
+#include "kernels/kernel_set.h"
+#include "models/base/cpu_budget.h"
+#include "models/base/status_macros.h"
+#include "models/operators/operators.h"
+#include "server/config/server_config.h"
+#include "server/frontends/grpc/grpc_server.h"
+#include "server/frontends/http/http_server.h"
+#include "server/inference/inference_service.h"
+#include "server/metrics/metrics.h"
+#include "server/process/server_log.h"
+#include "server/process/stop_signals.h"
+#include "server/repository/bundle_loader.h"
+#include "server/repository/model_repository.h"
+#include "server/scheduling/scheduler.h"
+
+namespace octet {
+namespace {
+
+constexpr char kVersion[] = OCTET_VERSION;
+// What is in flight when the drain delay ends has this long to finish.
+constexpr std::chrono::seconds kLongestFinish{30};
+
+absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
+  const kernels::KernelSetSelection selection =
+      kernels::SelectKernelSet(std::getenv("OCTET_KERNEL_SET"));
+  if (selection.set == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("OCTET_KERNEL_SET: ", selection.error));
+  }
+  return selection.set;
+}
+
+// Loads the repository and gives every worker its Sessions; unready, but alive, until then.
+absl::Status Load(ModelRepository& repository, Scheduler& scheduler, const StopSignals& stop) {
+  RETURN_IF_ERROR(repository.LoadAll(LogOutcome, [&stop] { return !stop.HasCome(); }));
+  for (const ModelHandle& model : repository.ReadyVersions()) {
+    RETURN_IF_ERROR(scheduler.Prepare(model->executable));
+  }
+  return absl::OkStatus();
+}
+
+// Serves until the first signal, and then until what came before the end of the drain delay is
+// answered.
+void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcServer& grpc,
+                       InferenceService& service, const StopSignals& stop) {
+  std::cout << "octet-server ready grpc=" << grpc.address() << " http=" << http.http_address()
+            << " metrics=" << http.metrics_address() << std::endl;
+  stop.Wait();
+  spdlog::info("draining: unready, {} requests in flight; a second signal ends at once",
+               service.requests_in_flight());
+  service.SetState(ServerState::kDraining);
+  grpc.NotifyStateChanged();
+  std::this_thread::sleep_for(config.drain_delay);
+}
+
+absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
+  kernels::PrepareThread();
+  ASSIGN_OR_RETURN(const kernels::KernelSet* const kernel_set, ChooseKernelSet());
+  const CpuBudget budget = ReadCpuBudget();
+  const auto compute_threads =
+      static_cast<std::size_t>(config.workers > 0 ? config.workers : budget.workers);
+  spdlog::info("octet-server {}: kernels {}, oneDNN {}, {} computing threads ({} CPUs{})", kVersion,
+               std::string(kernel_set->name), kernels::OneDnnVersion(), compute_threads,
+               budget.affinity_cpus,
+               budget.quota_cpus ? fmt::format(", quota {:.2f}", *budget.quota_cpus) : "");
+
+  // Bottom to top; destroyed in the opposite order.
+  Metrics metrics(
+      {.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = kVersion});
+  const OperatorRegistry operators = BuiltInOperators();
+  const BundleLoader loader({.kernel_set_name = std::string(kernel_set->name)}, operators,
+                            *kernel_set, metrics);
+  ModelRepository repository(config.model_repository, loader, metrics);
+  Scheduler::Options scheduling;
+  scheduling.compute_threads = compute_threads;
+  Scheduler scheduler(scheduling, metrics);
+  InferenceService service(repository, scheduler, metrics);
+  const auto is_ready = [&service] { return service.is_ready(); };
+  const auto in_flight = [&service] { return service.requests_in_flight(); };
+  metrics.SetSources({is_ready, in_flight});
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> grpc,
+                   GrpcServer::Create({.address = config.grpc_address,
+                                       .max_request_bytes = config.max_request_bytes,
+                                       .server_version = kVersion},
+                                      service, repository));
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
+                   HttpServer::Create({.http_address = config.http_address,
+                                       .metrics_address = config.metrics_address},
+                                      {repository, metrics, is_ready, in_flight, kVersion}));
+
+  scheduler.Start(*grpc);
+  const absl::Status loaded = Load(repository, scheduler, stop);
+  if (loaded.ok()) {
+    const bool serves_any = !repository.ReadyVersions().empty();
+    if (!serves_any) spdlog::error("{}: no model to serve: unready", config.model_repository);
+    service.SetState(serves_any ? ServerState::kServing : ServerState::kDraining);
+    grpc->NotifyStateChanged();
+    ServeUntilStopped(config, *http, *grpc, service, stop);
+  }
+  grpc->Shutdown(std::chrono::steady_clock::now() + kLongestFinish);
+  scheduler.Join();
+  return absl::IsCancelled(loaded) ? absl::OkStatus() : loaded;
+}
+
+int Main(std::span<const char* const> arguments) {
+  const StopSignals stop;
+  StartLog();
+
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);
+  if (!line.ok()) {
+    std::cerr << line.status().message() << "\n";
+    return 2;
+  }
+  if (line->action == CommandLine::Action::kHelp) std::cout << HelpText();
+  if (line->action == CommandLine::Action::kVersion)
+    std::cout << "octet-server " << kVersion << "\n";
+  for (const std::string& warning : line->warnings) spdlog::warn("{}", warning);
+  if (line->action == CommandLine::Action::kCheckConfig) std::cout << "configuration is valid\n";
+  if (line->action != CommandLine::Action::kServe) return 0;
+  const absl::Status status = Serve(line->config, stop);
+  if (status.ok()) return 0;
+  spdlog::critical("{}", std::string(status.message()));
+  return 1;
+}
+
+}  // namespace
+}  // namespace octet
+
+int main(int argc, char** argv) {
+  return octet::Main(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(1));
+}
