@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.h"
+#include "yaml-cpp/yaml.h"
 
 #include "server/config/field_value.h"
-#include "yaml-cpp/yaml.h"
 
 namespace octet {
 namespace {

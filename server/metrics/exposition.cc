@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-
 #include "prometheus/client_metric.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
