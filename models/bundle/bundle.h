@@ -26,8 +26,8 @@ struct LayerVariable {
 // How a packed variable's logical elements lie in its bytes.
 struct Packing {
   int bits = 4;
-  int axis = -1;                    // logical axis along which neighbours share a byte
-  std::int64_t original_length = 0; // elements along `axis`
+  int axis = -1;                     // logical axis along which neighbours share a byte
+  std::int64_t original_length = 0;  // elements along `axis`
   bool low_nibble_first = true;
   bool is_signed = true;
 };
@@ -41,7 +41,7 @@ struct Layer {
   std::string dtype_policy;     // "int8_from_float32"
   std::string source_group;     // where the source kept it: "layers/dense/vars"
   std::vector<LayerVariable> variables;
-  std::optional<Packing> packing;   // of the packed variable, if there is one
+  std::optional<Packing> packing;             // of the packed variable, if there is one
   std::map<std::string, std::string> config;  // what a reader of layers.json wants to know
 };
 
@@ -65,7 +65,7 @@ struct Bundle {
   BundleSource source;
   std::string precision;  // "fp32", "int8-dynamic", "int8-static", "int8-weight-only", "int4", ...
   std::vector<std::string> class_labels;  // of the first output's last axis; may be empty
-  std::string digest;     // hex SHA-256 that identifies the bundle; set by the reader
+  std::string digest;  // hex SHA-256 that identifies the bundle; set by the reader
 };
 
 }  // namespace octet

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/evaluation.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+
 #include "models/base/status_macros.h"
 #include "models/bundle/layout.h"
 #include "models/bundle/mapped_file.h"
@@ -46,10 +46,10 @@ absl::StatusOr<std::vector<Evaluation>> ReadEvaluations(const std::string& bundl
   for (const bundle::v1::Evaluation& from : message.evaluations()) {
     if (from.data_set().empty() || from.samples() < 1 ||
         !(from.top1_accuracy() >= 0.0 && from.top1_accuracy() <= 1.0)) {
-      return absl::DataLossError(absl::StrCat(
-          path, ": data set \"", from.data_set(), "\" with ", from.samples(),
-          " samples and accuracy ", from.top1_accuracy(),
-          "; wants a name, at least 1 sample and an accuracy from 0 to 1"));
+      return absl::DataLossError(
+          absl::StrCat(path, ": data set \"", from.data_set(), "\" with ", from.samples(),
+                       " samples and accuracy ", from.top1_accuracy(),
+                       "; wants a name, at least 1 sample and an accuracy from 0 to 1"));
     }
     evaluations.push_back({.data_set = from.data_set(),
                            .samples = from.samples(),

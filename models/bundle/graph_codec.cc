@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 
 namespace octet {
@@ -77,8 +78,7 @@ absl::StatusOr<Dim> DecodeDim(const bundle::v1::Dim& message,
 }
 
 absl::StatusOr<ConstantTensor> DecodeConstant(const bundle::v1::Value& value,
-                                              const TensorType& type,
-                                              const TensorSource& source) {
+                                              const TensorType& type, const TensorSource& source) {
   const std::string& key = value.constant().tensor();
   const auto found = source.tensors.find(key);
   if (found == source.tensors.end()) {
@@ -101,13 +101,12 @@ absl::StatusOr<ConstantTensor> DecodeConstant(const bundle::v1::Value& value,
                               : packed_axis == -1 || packed_axis == 0;
   if (!same_type || !axis_ok ||
       entry.bytes.size() != ByteSize(type.data_type, dims, packed ? packed_axis : -1)) {
-    return ValueError(value.name(),
-                      absl::StrCat("wants ", DataTypeName(type.data_type), " ", ToString(dims),
-                                   ", but tensor \"", key, "\" is ", DataTypeName(entry.data_type),
-                                   " ", ToString(entry.dims)));
+    return ValueError(
+        value.name(),
+        absl::StrCat("wants ", DataTypeName(type.data_type), " ", ToString(dims), ", but tensor \"",
+                     key, "\" is ", DataTypeName(entry.data_type), " ", ToString(entry.dims)));
   }
-  return ConstantTensor(type.data_type, dims, entry.bytes, source.owner,
-                        packed ? packed_axis : -1);
+  return ConstantTensor(type.data_type, dims, entry.bytes, source.owner, packed ? packed_axis : -1);
 }
 
 absl::StatusOr<Value> DecodeValue(const bundle::v1::Value& message, const TensorSource& source,
@@ -137,9 +136,9 @@ absl::StatusOr<Value> DecodeValue(const bundle::v1::Value& message, const Tensor
       return ValueError(name, absl::StrCat("quantization with scale ", quantization.scale(),
                                            " and zero point ", quantization.zero_point()));
     }
-    value.type.quantization = TensorQuantization{
-        .scale = kernels::Scale{quantization.scale()},
-        .zero_point = kernels::ZeroPoint{quantization.zero_point()}};
+    value.type.quantization =
+        TensorQuantization{.scale = kernels::Scale{quantization.scale()},
+                           .zero_point = kernels::ZeroPoint{quantization.zero_point()}};
   }
   if (message.has_constant()) {
     ASSIGN_OR_RETURN(value.constant, DecodeConstant(message, value.type, source));
@@ -202,8 +201,8 @@ absl::StatusOr<Node> DecodeNode(const bundle::v1::Node& message, const ValueIds&
   node.name = message.name();
   node.op = message.op();
   if (node.name.empty() || node.name.size() > kMaxNameSize || node.op.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "node \"", node.name.substr(0, kMaxNameSize), "\": wants a name and an operator"));
+    return absl::InvalidArgumentError(absl::StrCat("node \"", node.name.substr(0, kMaxNameSize),
+                                                   "\": wants a name and an operator"));
   }
   const std::string user = absl::StrCat("node \"", node.name, "\"");
   for (const std::string& input : message.inputs()) {

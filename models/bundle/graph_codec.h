@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "models/bundle/bundle.h"
 #include "models/bundle/safetensors.h"
 #include "proto/octet/bundle/v1/bundle.pb.h"

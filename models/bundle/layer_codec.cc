@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/bundle/graph_codec.h"
 

@@ -59,21 +59,28 @@ void AddDense(LayerOrders& orders) {
   const std::string name = "Dense";
   const VariableSpec bias = Optional("bias", kFloat, "out");
   orders.Add({name, "float", {Required("kernel", kFloat, "in,out"), bias}});
-  orders.Add({name, "int8", {Required("kernel", kInt8, "in,out"), bias,
-                             Required("kernel_scale", kReciprocal, "out")}});
+  orders.Add(
+      {name,
+       "int8",
+       {Required("kernel", kInt8, "in,out"), bias, Required("kernel_scale", kReciprocal, "out")}});
   // Calibrated: the bias is in units of input scale * kernel scale.
-  orders.Add({name, "int8_static", {Required("kernel", kInt8, "in,out"),
-                                    Optional("bias", VariableKind::kInt32, "out"),
-                                    Required("kernel_scale", kMultiply, "out")}});
+  orders.Add({name,
+              "int8_static",
+              {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kInt32, "out"),
+               Required("kernel_scale", kMultiply, "out")}});
   // One scale a column: Keras to 3.13 packs along the inputs (axis 0), 3.14 and newer along the
   // outputs; Layer::packing tells which.
-  orders.Add({name, "int4", {Required("kernel", kPacked, "in,out"), bias,
-                             Required("kernel_scale", kReciprocal, "out")}});
+  orders.Add({name,
+              "int4",
+              {Required("kernel", kPacked, "in,out"), bias,
+               Required("kernel_scale", kReciprocal, "out")}});
   // Keras 3.14 and newer, grouped.
-  orders.Add({name, "int4", {Required("kernel", kPacked, "in,out"), bias,
-                             Required("kernel_scale", kMultiply, "groups,out"),
-                             Required("kernel_zero", kZeroPoint, "groups,out"),
-                             Required("g_idx", kIndex, "in")}});
+  orders.Add(
+      {name,
+       "int4",
+       {Required("kernel", kPacked, "in,out"), bias,
+        Required("kernel_scale", kMultiply, "groups,out"),
+        Required("kernel_zero", kZeroPoint, "groups,out"), Required("g_idx", kIndex, "in")}});
   orders.Add({name, "float8", Float8("in,out", "out")});
   orders.Add({name, "gptq", Gptq("out")});
   orders.Add({name, "awq", Awq("out")});
@@ -84,14 +91,16 @@ void AddEinsumDense(LayerOrders& orders) {
   const std::string name = "EinsumDense";
   const VariableSpec bias = Optional("bias", kFloat);
   orders.Add({name, "float", {Required("kernel", kFloat), bias}});
-  orders.Add({name, "int8",
-              {Required("kernel", kInt8), bias, Required("kernel_scale", kReciprocal)}});
-  orders.Add({name, "int4",
-              {Required("kernel", kPacked), bias, Required("kernel_scale", kReciprocal)}});
-  orders.Add({name, "int4", {Required("kernel", kPacked, "rows,columns"), bias,
-                             Required("kernel_scale", kMultiply, "groups,columns"),
-                             Required("kernel_zero", kZeroPoint, "groups,columns"),
-                             Required("g_idx", kIndex, "rows")}});
+  orders.Add(
+      {name, "int8", {Required("kernel", kInt8), bias, Required("kernel_scale", kReciprocal)}});
+  orders.Add(
+      {name, "int4", {Required("kernel", kPacked), bias, Required("kernel_scale", kReciprocal)}});
+  orders.Add(
+      {name,
+       "int4",
+       {Required("kernel", kPacked, "rows,columns"), bias,
+        Required("kernel_scale", kMultiply, "groups,columns"),
+        Required("kernel_zero", kZeroPoint, "groups,columns"), Required("g_idx", kIndex, "rows")}});
   orders.Add({name, "float8", Float8("*", "*")});
   orders.Add({name, "gptq", Gptq("*")});
   orders.Add({name, "awq", Awq("*")});
@@ -100,53 +109,69 @@ void AddEinsumDense(LayerOrders& orders) {
 void AddEmbedding(LayerOrders& orders) {
   const std::string name = "Embedding";
   orders.Add({name, "float", {Required("embeddings", kFloat, "vocabulary,dim")}});
-  orders.Add({name, "int8", {Required("embeddings", kInt8, "vocabulary,dim"),
-                             Required("embeddings_scale", kReciprocal, "vocabulary")}});
-  orders.Add({name, "int4", {Required("embeddings", kPacked, "vocabulary,dim"),
-                             Required("embeddings_scale", kReciprocal, "vocabulary")}});
-  orders.Add({name, "int4", {Required("embeddings", kPacked, "vocabulary,dim"),
-                             Required("embeddings_scale", kMultiply, "vocabulary,groups"),
-                             Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
-                             Required("g_idx", kIndex, "dim")}});
+  orders.Add({name,
+              "int8",
+              {Required("embeddings", kInt8, "vocabulary,dim"),
+               Required("embeddings_scale", kReciprocal, "vocabulary")}});
+  orders.Add({name,
+              "int4",
+              {Required("embeddings", kPacked, "vocabulary,dim"),
+               Required("embeddings_scale", kReciprocal, "vocabulary")}});
+  orders.Add({name,
+              "int4",
+              {Required("embeddings", kPacked, "vocabulary,dim"),
+               Required("embeddings_scale", kMultiply, "vocabulary,groups"),
+               Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
+               Required("g_idx", kIndex, "dim")}});
 }
 
 // As Embedding; the second table is there if it is not tied to the first.
 void AddReversibleEmbedding(LayerOrders& orders) {
   const std::string name = "ReversibleEmbedding";
-  orders.Add({name, "float", {Required("embeddings", kFloat, "vocabulary,dim"),
-                              Optional("reverse_embeddings", kFloat, "dim,vocabulary")}});
+  orders.Add({name,
+              "float",
+              {Required("embeddings", kFloat, "vocabulary,dim"),
+               Optional("reverse_embeddings", kFloat, "dim,vocabulary")}});
   for (const auto& [mode, kind] : {std::pair{"int8", kInt8}, std::pair{"int4", kPacked}}) {
-    orders.Add({name, mode, {Required("embeddings", kind),
-                             Required("embeddings_scale", kReciprocal, "vocabulary"),
-                             Optional("reverse_embeddings", kInt8),
-                             Optional("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
+    orders.Add(
+        {name,
+         mode,
+         {Required("embeddings", kind), Required("embeddings_scale", kReciprocal, "vocabulary"),
+          Optional("reverse_embeddings", kInt8),
+          Optional("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
   }
-  orders.Add({name, "int4", {Required("embeddings", kPacked, "vocabulary,dim"),
-                             Required("embeddings_scale", kMultiply, "vocabulary,groups"),
-                             Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
-                             Required("g_idx", kIndex, "dim"),
-                             Optional("reverse_embeddings", kInt8),
-                             Optional("reverse_embeddings_scale", kMultiply),
-                             Optional("reverse_embeddings_zero", kZeroPoint)}});
+  orders.Add({name,
+              "int4",
+              {Required("embeddings", kPacked, "vocabulary,dim"),
+               Required("embeddings_scale", kMultiply, "vocabulary,groups"),
+               Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
+               Required("g_idx", kIndex, "dim"), Optional("reverse_embeddings", kInt8),
+               Optional("reverse_embeddings_scale", kMultiply),
+               Optional("reverse_embeddings_zero", kZeroPoint)}});
 }
 
 // The two quantized modes are Octet's own: Keras leaves convolutions float.
 void AddConvolution(LayerOrders& orders, const std::string& name, const std::string& kernel_shape) {
   const VariableSpec bias = Optional("bias", kFloat, "out");
   orders.Add({name, "float", {Required("kernel", kFloat, kernel_shape), bias}});
-  orders.Add({name, "int8", {Required("kernel", kInt8, kernel_shape), bias,
-                             Required("kernel_scale", kReciprocal, "out")}});
-  orders.Add({name, "int8_static", {Required("kernel", kInt8, kernel_shape),
-                                    Optional("bias", VariableKind::kInt32, "out"),
-                                    Required("kernel_scale", kMultiply, "out")}});
+  orders.Add({name,
+              "int8",
+              {Required("kernel", kInt8, kernel_shape), bias,
+               Required("kernel_scale", kReciprocal, "out")}});
+  orders.Add(
+      {name,
+       "int8_static",
+       {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
+        Required("kernel_scale", kMultiply, "out")}});
 }
 
 // Recurrent layers keep their variables in a cell; Octet lists them under the layer.
 void AddRecurrent(LayerOrders& orders, const std::string& name) {
   for (const std::string& class_name : {name, name + "Cell"}) {
-    orders.Add({class_name, "float", {Required("kernel", kFloat, "in,gates"),
-                                      Required("recurrent_kernel", kFloat, "units,gates"),
-                                      Optional("bias", kFloat)}});
+    orders.Add({class_name,
+                "float",
+                {Required("kernel", kFloat, "in,gates"),
+                 Required("recurrent_kernel", kFloat, "units,gates"), Optional("bias", kFloat)}});
   }
 }
 
@@ -154,18 +179,19 @@ void AddRecurrent(LayerOrders& orders, const std::string& name) {
 void AddSimpleScale(LayerOrders& orders) {
   const std::string name = "Custom>SimpleScale";
   orders.Add({name, "float", {Required("kernel", kFloat, "dim")}});
-  orders.Add({name, "int8", {Required("kernel", kInt8, "dim"),
-                             Required("scale", kReciprocal, "")}});
+  orders.Add(
+      {name, "int8", {Required("kernel", kInt8, "dim"), Required("scale", kReciprocal, "")}});
 }
 
 }  // namespace
 
 LayerOrders BuiltInLayerOrders() {
   LayerOrders orders;
-  orders.Add({"BatchNormalization", "float", {Optional("gamma", kFloat, "dim"),
-                                              Optional("beta", kFloat, "dim"),
-                                              Required("moving_mean", kFloat, "dim"),
-                                              Required("moving_variance", kFloat, "dim")}});
+  orders.Add(
+      {"BatchNormalization",
+       "float",
+       {Optional("gamma", kFloat, "dim"), Optional("beta", kFloat, "dim"),
+        Required("moving_mean", kFloat, "dim"), Required("moving_variance", kFloat, "dim")}});
   AddConvolution(orders, "Conv1D", "width,in,out");
   AddConvolution(orders, "Conv1DTranspose", "width,out,in");
   AddConvolution(orders, "Conv2D", "height,width,in,out");
@@ -179,21 +205,25 @@ LayerOrders BuiltInLayerOrders() {
   AddEinsumDense(orders);
   AddEmbedding(orders);
   AddRecurrent(orders, "GRU");
-  orders.Add({"GroupNormalization", "float", {Optional("gamma", kFloat, "dim"),
-                                              Optional("beta", kFloat, "dim")}});
+  orders.Add({"GroupNormalization",
+              "float",
+              {Optional("gamma", kFloat, "dim"), Optional("beta", kFloat, "dim")}});
   AddRecurrent(orders, "LSTM");
-  orders.Add({"LayerNormalization", "float", {Optional("gamma", kFloat),
-                                              Optional("beta", kFloat)}});
-  orders.Add({"Normalization", "float", {Required("mean", kFloat), Required("variance", kFloat),
-                                         Optional("count", VariableKind::kAny, "")}});
+  orders.Add(
+      {"LayerNormalization", "float", {Optional("gamma", kFloat), Optional("beta", kFloat)}});
+  orders.Add({"Normalization",
+              "float",
+              {Required("mean", kFloat), Required("variance", kFloat),
+               Optional("count", VariableKind::kAny, "")}});
   orders.Add({"PReLU", "float", {Required("alpha", kFloat)}});
   orders.Add({"RMSNormalization", "float", {Optional("scale", kFloat)}});
   AddReversibleEmbedding(orders);
   orders.Add({"SeedGenerator", "float", {Optional("seed_generator_state", VariableKind::kAny)}});
   for (const char* const name : {"SeparableConv1D", "SeparableConv2D"}) {
-    orders.Add({name, "float", {Required("depthwise_kernel", kFloat),
-                                Required("pointwise_kernel", kFloat),
-                                Optional("bias", kFloat, "out")}});
+    orders.Add({name,
+                "float",
+                {Required("depthwise_kernel", kFloat), Required("pointwise_kernel", kFloat),
+                 Optional("bias", kFloat, "out")}});
   }
   AddRecurrent(orders, "SimpleRNN");
   return orders;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/layout.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace octet {
 
@@ -18,21 +17,20 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot be written as JSON: ",
-                                                   std::string(status.message())));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be written as JSON: ", std::string(status.message())));
   }
   if (json.empty() || json.back() != '\n') json += '\n';
   return json;
 }
 
-absl::Status FromJson(absl::string_view file, std::span<const std::byte> json,
-                      std::size_t max_size, google::protobuf::Message& message) {
+absl::Status FromJson(absl::string_view file, std::span<const std::byte> json, std::size_t max_size,
+                      google::protobuf::Message& message) {
   if (json.size() > max_size) {
     return absl::DataLossError(
         absl::StrCat(file, ": ", json.size(), " bytes; the most is ", max_size));
   }
-  const google::protobuf::StringPiece text(reinterpret_cast<const char*>(json.data()),
-                                           json.size());
+  const google::protobuf::StringPiece text(reinterpret_cast<const char*>(json.data()), json.size());
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = false;
   const auto status = google::protobuf::util::JsonStringToMessage(text, &message, options);

@@ -38,8 +38,8 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
 // The inverse; fields that `message` lacks are errors. Returns DATA_LOSS naming `file` for what is
 // not such JSON or longer than `max_size`.
-absl::Status FromJson(absl::string_view file, std::span<const std::byte> json,
-                      std::size_t max_size, google::protobuf::Message& message);
+absl::Status FromJson(absl::string_view file, std::span<const std::byte> json, std::size_t max_size,
+                      google::protobuf::Message& message);
 
 // Writes `bytes` to `path`, in place of what is there, and waits until the disk has them.
 absl::Status WriteWholeFile(const std::string& path, absl::string_view bytes);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/reader.h"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/bundle/graph_codec.h"
 #include "models/bundle/layout.h"
@@ -69,8 +70,7 @@ absl::StatusOr<Files> OpenBundle(const std::string& path, bool is_directory) {
   ASSIGN_OR_RETURN(files.bytes, ReadStoredZip((*archive)->bytes()));
   for (const auto& [name, bytes] : files.bytes) {
     if (name != manifest && !IsKnown(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", name, "\" is not a file of a bundle"));
+      return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is not a file of a bundle"));
     }
     files.owners[name] = *archive;
   }
@@ -105,8 +105,8 @@ absl::Status CheckFiles(const bundle::v1::Manifest& manifest, const std::string&
     }
     const std::string sha256 = Sha256Hex(found->second);
     if (sha256 != file.sha256()) {
-      return absl::DataLossError(absl::StrCat(name, " has the SHA-256 ", sha256,
-                                              "; the manifest says ", file.sha256()));
+      return absl::DataLossError(
+          absl::StrCat(name, " has the SHA-256 ", sha256, "; the manifest says ", file.sha256()));
     }
   }
   if (files.bytes.size() != static_cast<std::size_t>(manifest.files_size()) + 1) {
@@ -131,8 +131,8 @@ bool IsAligned(const void* data) {
 absl::StatusOr<TensorSource> ReadWeights(Bytes file, std::shared_ptr<const void> owner) {
   TensorSource source{.tensors = {}, .owner = std::move(owner)};
   if (!IsAligned(file.data())) {  // an archive that another program packed
-    auto copy = std::make_shared<const ConstantTensor>(ConstantTensor::Copy(
-        DataType::kUint8, {static_cast<std::int64_t>(file.size())}, file));
+    auto copy = std::make_shared<const ConstantTensor>(
+        ConstantTensor::Copy(DataType::kUint8, {static_cast<std::int64_t>(file.size())}, file));
     file = copy->bytes();
     source.owner = std::move(copy);
   }
@@ -223,12 +223,12 @@ absl::StatusOr<Bundle> ReadFiles(const std::string& path, const ReadOptions& opt
                    ReadWeights(files.bytes[weights], files.owners[weights]));
   Bundle bundle;
   bundle::v1::Graph graph_message;
-  RETURN_IF_ERROR(FromJson(kGraphFile, files.bytes[std::string(kGraphFile)], kMaxJsonSize,
-                           graph_message));
+  RETURN_IF_ERROR(
+      FromJson(kGraphFile, files.bytes[std::string(kGraphFile)], kMaxJsonSize, graph_message));
   ASSIGN_OR_RETURN(bundle.graph, DecodeGraph(graph_message, source));
   bundle::v1::Layers layers_message;
-  RETURN_IF_ERROR(FromJson(kLayersFile, files.bytes[std::string(kLayersFile)], kMaxJsonSize,
-                           layers_message));
+  RETURN_IF_ERROR(
+      FromJson(kLayersFile, files.bytes[std::string(kLayersFile)], kMaxJsonSize, layers_message));
   ASSIGN_OR_RETURN(bundle.layers, DecodeLayers(layers_message, source));
   std::optional<LayerOrders> built_in;
   if (options.layer_orders == nullptr) built_in = BuiltInLayerOrders();
@@ -238,9 +238,9 @@ absl::StatusOr<Bundle> ReadFiles(const std::string& path, const ReadOptions& opt
     RETURN_IF_ERROR(VerifyGraph(bundle.graph, *options.operators));
   }
   if (manifest.has_self_test()) {
-    ASSIGN_OR_RETURN(bundle.self_test,
-                     ReadSelfTest(manifest.self_test(), files.bytes[std::string(kTestsFile)],
-                                  bundle.graph));
+    ASSIGN_OR_RETURN(
+        bundle.self_test,
+        ReadSelfTest(manifest.self_test(), files.bytes[std::string(kTestsFile)], bundle.graph));
   }
   bundle.source = {manifest.source().framework(), manifest.source().version(),
                    manifest.source().file_sha256()};

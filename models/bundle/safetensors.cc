@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+
 #include "models/base/status_macros.h"
 #include "models/tensor/tensor.h"
 
@@ -35,12 +36,12 @@ struct TypeName {
   DataType type;
 };
 constexpr std::array kTypeNames = {
-    TypeName{"BOOL", DataType::kBool},    TypeName{"U8", DataType::kUint8},
-    TypeName{"I8", DataType::kInt8},      TypeName{"I16", DataType::kInt16},
-    TypeName{"U16", DataType::kUint16},   TypeName{"F16", DataType::kFloat16},
+    TypeName{"BOOL", DataType::kBool},     TypeName{"U8", DataType::kUint8},
+    TypeName{"I8", DataType::kInt8},       TypeName{"I16", DataType::kInt16},
+    TypeName{"U16", DataType::kUint16},    TypeName{"F16", DataType::kFloat16},
     TypeName{"BF16", DataType::kBfloat16}, TypeName{"I32", DataType::kInt32},
-    TypeName{"U32", DataType::kUint32},   TypeName{"F32", DataType::kFloat32},
-    TypeName{"F64", DataType::kFloat64},  TypeName{"I64", DataType::kInt64},
+    TypeName{"U32", DataType::kUint32},    TypeName{"F32", DataType::kFloat32},
+    TypeName{"F64", DataType::kFloat64},   TypeName{"I64", DataType::kInt64},
     TypeName{"U64", DataType::kUint64},
 };
 
@@ -138,7 +139,8 @@ class HeaderParser {
   }
 
   bool Fail(absl::string_view got) {
-    const std::string where = entries_.empty() ? "" : absl::StrCat(" near \"", entries_.back().name, "\"");
+    const std::string where =
+        entries_.empty() ? "" : absl::StrCat(" near \"", entries_.back().name, "\"");
     error_ = absl::StrCat("header has ", got, where, " where the format has none");
     return false;
   }
@@ -158,13 +160,12 @@ absl::StatusOr<SafetensorsEntry> ToEntry(const HeaderEntry& header,
   const auto* const type = std::find_if(kTypeNames.begin(), kTypeNames.end(),
                                         [&](const TypeName& t) { return t.name == header.dtype; });
   if (!header.has_shape || header.offsets.size() != 2 || header.dtype.empty()) {
-    return Damage(absl::StrCat("tensor \"", header.name,
-                               "\" needs dtype, shape and two data_offsets"));
+    return Damage(
+        absl::StrCat("tensor \"", header.name, "\" needs dtype, shape and two data_offsets"));
   }
   if (type == kTypeNames.end()) {
-    return absl::UnimplementedError(absl::StrCat("safetensors: tensor \"", header.name,
-                                                 "\" has the unknown dtype \"", header.dtype,
-                                                 "\""));
+    return absl::UnimplementedError(absl::StrCat(
+        "safetensors: tensor \"", header.name, "\" has the unknown dtype \"", header.dtype, "\""));
   }
   SafetensorsEntry entry;
   entry.data_type = type->type;
@@ -185,10 +186,9 @@ absl::StatusOr<SafetensorsEntry> ToEntry(const HeaderEntry& header,
                                "] in ", data.size(), " bytes of data"));
   }
   if (ByteSize(entry.data_type, entry.dims) != end - begin) {
-    return Damage(absl::StrCat("tensor \"", header.name, "\": ", header.dtype, " ",
-                               ToString(entry.dims), " takes ",
-                               ByteSize(entry.data_type, entry.dims), " bytes, data_offsets give ",
-                               end - begin));
+    return Damage(absl::StrCat(
+        "tensor \"", header.name, "\": ", header.dtype, " ", ToString(entry.dims), " takes ",
+        ByteSize(entry.data_type, entry.dims), " bytes, data_offsets give ", end - begin));
   }
   entry.bytes = data.subspan(begin, end - begin);
   return entry;
@@ -196,9 +196,8 @@ absl::StatusOr<SafetensorsEntry> ToEntry(const HeaderEntry& header,
 
 // Whether the entries cover `data` without hole or overlap.
 absl::Status CheckCoverage(std::vector<HeaderEntry> entries, std::size_t data_size) {
-  std::sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
-    return a.offsets < b.offsets;
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const HeaderEntry& a, const HeaderEntry& b) { return a.offsets < b.offsets; });
   std::uint64_t at = 0;
   for (const HeaderEntry& entry : entries) {
     if (entry.offsets[0] != at) {
@@ -221,9 +220,9 @@ absl::StatusOr<absl::string_view> NameOfType(const NamedSafetensorsEntry& tensor
   for (const TypeName& type : kTypeNames) {
     if (type.type == tensor.entry.data_type) return type.name;
   }
-  return absl::InvalidArgumentError(absl::StrCat("safetensors: tensor \"", tensor.name,
-                                                 "\" has a type that the format lacks: ",
-                                                 DataTypeName(tensor.entry.data_type)));
+  return absl::InvalidArgumentError(
+      absl::StrCat("safetensors: tensor \"", tensor.name,
+                   "\" has a type that the format lacks: ", DataTypeName(tensor.entry.data_type)));
 }
 
 absl::Status CheckWritable(const NamedSafetensorsEntry& tensor) {
@@ -245,8 +244,8 @@ absl::Status CheckWritable(const NamedSafetensorsEntry& tensor) {
 std::string HeaderItem(absl::string_view name, absl::string_view dtype, const Dims& dims,
                        std::size_t begin, std::size_t size) {
   // nlohmann only quotes the name; the rest is written by hand for its order of keys.
-  const std::string quoted = nlohmann::json(std::string(name)).dump(
-      -1, ' ', true, nlohmann::json::error_handler_t::replace);
+  const std::string quoted = nlohmann::json(std::string(name))
+                                 .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   return absl::StrCat(quoted, ":{\"dtype\":\"", dtype, "\",\"shape\":[", absl::StrJoin(dims, ","),
                       "],\"data_offsets\":[", begin, ",", begin + size, "]}");
 }

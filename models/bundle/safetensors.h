@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "models/tensor/data_type.h"
 #include "models/tensor/shape.h"
 

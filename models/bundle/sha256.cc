@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/sha256.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <cstdlib>
+#include <openssl/evp.h>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"

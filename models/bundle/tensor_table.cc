@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+
 #include "models/bundle/graph_codec.h"
 
 namespace octet {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+
 #include "models/base/status_macros.h"
 
 namespace octet {
@@ -125,8 +126,8 @@ class LayerChecker {
       if (!present) {
         if (spec.presence == VariableSpec::Presence::kOptional) continue;
         const bool at_end = index >= layer_.variables.size();
-        return Mismatch(index, at_end ? "nothing"
-                                      : absl::StrCat("\"", layer_.variables[index].name, "\""),
+        return Mismatch(index,
+                        at_end ? "nothing" : absl::StrCat("\"", layer_.variables[index].name, "\""),
                         absl::StrCat("\"", spec.name, "\""));
       }
       RETURN_IF_ERROR(CheckVariable(index, spec));
@@ -195,8 +196,7 @@ class LayerChecker {
 
   absl::Status CheckShape(std::size_t index, const VariableSpec& spec, const Dims& dims) {
     if (spec.shape == "*") return absl::OkStatus();
-    const std::vector<std::string> names =
-        absl::StrSplit(spec.shape, ',', absl::SkipEmpty());
+    const std::vector<std::string> names = absl::StrSplit(spec.shape, ',', absl::SkipEmpty());
     bool same = names.size() == dims.size();
     for (std::size_t i = 0; same && i < dims.size(); ++i) {
       same = lengths_.emplace(names[i], dims[i]).first->second == dims[i];
@@ -217,10 +217,10 @@ class LayerChecker {
     for (std::size_t i = 0; i < count; ++i) {
       const double value = ElementAt(tensor, i);
       if (!(value > 0.0) || !std::isfinite(value)) {
-        return Mismatch(index,
-                        absl::StrCat("\"", layer_.variables[index].name, "\" with ", value,
-                                     " at element ", i),
-                        "finite scales above 0");
+        return Mismatch(
+            index,
+            absl::StrCat("\"", layer_.variables[index].name, "\" with ", value, " at element ", i),
+            "finite scales above 0");
       }
     }
     return absl::OkStatus();
@@ -232,14 +232,14 @@ class LayerChecker {
     const auto count = static_cast<std::size_t>(NumElements(tensor.dims()));
     for (std::size_t i = 0; i < count; ++i) {
       const double value = ElementAt(tensor, i);
-      const bool in_range = value >= 0.0 && std::floor(value) == value &&
-                            (groups == lengths_.end() ||
-                             value < static_cast<double>(groups->second));
+      const bool in_range =
+          value >= 0.0 && std::floor(value) == value &&
+          (groups == lengths_.end() || value < static_cast<double>(groups->second));
       if (!in_range) {
-        return Mismatch(index,
-                        absl::StrCat("\"", layer_.variables[index].name, "\" with ", value,
-                                     " at element ", i),
-                        "whole numbers from 0, below the number of groups");
+        return Mismatch(
+            index,
+            absl::StrCat("\"", layer_.variables[index].name, "\" with ", value, " at element ", i),
+            "whole numbers from 0, below the number of groups");
       }
     }
     return absl::OkStatus();
@@ -258,9 +258,8 @@ class LayerChecker {
   }
 
   [[nodiscard]] absl::Status Error(absl::string_view what) const {
-    return absl::InvalidArgumentError(absl::StrCat("layer \"", layer_.path, "\" (",
-                                                   order_.layer_class, ", ", order_.mode, ") ",
-                                                   what));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "layer \"", layer_.path, "\" (", order_.layer_class, ", ", order_.mode, ") ", what));
   }
   [[nodiscard]] absl::Status Mismatch(std::size_t index, absl::string_view found,
                                       absl::string_view expected) const {
@@ -319,12 +318,14 @@ absl::StatusOr<const LayerOrder*> LayerOrders::Find(const Layer& layer) const {
   }
   if (nearest != nullptr) return nearest;
   if (modes.empty()) {
-    return absl::UnimplementedError(absl::StrCat("layer \"", layer.path, "\": no variable order is "
-                                                 "known for the class \"", ClassKey(layer), "\""));
+    return absl::UnimplementedError(absl::StrCat("layer \"", layer.path,
+                                                 "\": no variable order is "
+                                                 "known for the class \"",
+                                                 ClassKey(layer), "\""));
   }
   return absl::UnimplementedError(absl::StrCat("layer \"", layer.path, "\" (", ClassKey(layer),
-                                               "): unknown mode \"", layer.mode, "\"; known: ",
-                                               absl::StrJoin(modes, ", ")));
+                                               "): unknown mode \"", layer.mode,
+                                               "\"; known: ", absl::StrJoin(modes, ", ")));
 }
 
 absl::Status CheckLayer(const Layer& layer, const LayerOrders& orders) {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/writer.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <span>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/bundle/graph_codec.h"
 #include "models/bundle/layout.h"
@@ -68,8 +68,8 @@ absl::StatusOr<std::string> EncodeSelfTest(const SelfTest& test) {
   std::vector<NamedSafetensorsEntry> tensors;
   const auto add = [&tensors](absl::string_view prefix, const std::vector<Tensor>& from) {
     for (std::size_t i = 0; i < from.size(); ++i) {
-      tensors.push_back({absl::StrCat(prefix, ".", i),
-                         {from[i].data_type(), from[i].dims(), from[i].bytes()}});
+      tensors.push_back(
+          {absl::StrCat(prefix, ".", i), {from[i].data_type(), from[i].dims(), from[i].bytes()}});
     }
   };
   add("input", test.inputs);
@@ -131,8 +131,7 @@ absl::Status WriteTemporary(const std::map<std::string, std::string>& files,
 bool IsBundle(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return fs::exists(path / kManifestFile.data(), ignored);
-  return fs::is_regular_file(path, ignored) &&
-         absl::EndsWith(path.string(), kArchiveSuffix);
+  return fs::is_regular_file(path, ignored) && absl::EndsWith(path.string(), kArchiveSuffix);
 }
 
 // Puts `temporary` in the place of `path`, as one step where the file system can.
@@ -146,8 +145,8 @@ absl::Status MoveIntoPlace(const std::string& temporary, const std::string& path
   if (exists && if_exists == WriteOptions::IfExists::kRefuse) {
     return absl::AlreadyExistsError(absl::StrCat("\"", path, "\" is already there"));
   }
-  if (exists && renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(),
-                          RENAME_EXCHANGE) == 0) {
+  if (exists &&
+      renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
     return absl::OkStatus();  // the caller removes `temporary`, which is the old bundle now
   }
   // A file system without these flags: the old bundle goes first.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+
 #include "models/bundle/bundle.h"
 #include "models/bundle/variable_order.h"
 

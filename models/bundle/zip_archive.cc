@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
 #include "models/base/status_macros.h"
 
 namespace octet {
@@ -192,8 +193,8 @@ absl::StatusOr<std::map<std::string, Bytes>> ReadStoredZip(Bytes bytes) {
 
 absl::StatusOr<std::string> WriteStoredZip(const std::vector<NamedBytes>& members) {
   if (members.size() > kMaxMembers) {
-    return absl::InvalidArgumentError(absl::StrCat("zip archive with ", members.size(),
-                                                   " members; the most is ", kMaxMembers));
+    return absl::InvalidArgumentError(
+        absl::StrCat("zip archive with ", members.size(), " members; the most is ", kMaxMembers));
   }
   std::string out;
   std::string directory;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/calibration/calibrators.h"
 #include "models/runtime/executable.h"
@@ -22,8 +23,7 @@ namespace {
 constexpr std::int64_t kBatchRows = 32;
 
 absl::Status Annotate(const absl::Status& status, absl::string_view value) {
-  return absl::Status(status.code(),
-                      absl::StrCat("value \"", value, "\": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat("value \"", value, "\": ", status.message()));
 }
 
 // Those of `watched` that nodes compute. Returns INVALID_ARGUMENT for one that is not float32.
@@ -57,9 +57,8 @@ TensorView Rows(const Tensor& tensor, std::int64_t first, std::int64_t count, Di
 
 absl::StatusOr<std::int64_t> NumRows(const Graph& graph, std::span<const Tensor> samples) {
   if (samples.size() != graph.inputs.size() || samples.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("got ", samples.size(),
-                                                   " tensors to calibrate on, wants ",
-                                                   graph.inputs.size()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "got ", samples.size(), " tensors to calibrate on, wants ", graph.inputs.size()));
   }
   const std::int64_t rows = samples[0].dims().empty() ? 0 : samples[0].dims()[0];
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -119,9 +118,8 @@ absl::StatusOr<CalibrationTable> Calibrate(const Graph& graph, const OperatorReg
   ASSIGN_OR_RETURN(const std::int64_t num_rows, NumRows(graph, samples));
   Graph observed = graph;
   ASSIGN_OR_RETURN(observed.outputs, ComputedValues(graph, watched));
-  ASSIGN_OR_RETURN(
-      const std::shared_ptr<const Executable> executable,
-      Executable::Compile(observed, operators, kernels, {.max_rows = kBatchRows}));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,
+                   Executable::Compile(observed, operators, kernels, {.max_rows = kBatchRows}));
   Arena arena;
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Create(executable, arena));
   Watcher watcher(graph, *entry);

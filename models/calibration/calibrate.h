@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "models/calibration/calibrator.h"
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"

@@ -8,8 +8,8 @@ namespace octet {
 std::size_t TopClass(std::span<const float> scores) {
   std::size_t top = 0;
   for (std::size_t i = 1; i < scores.size(); ++i) {
-    const bool larger = scores[i] > scores[top] ||
-                        (std::isnan(scores[top]) && !std::isnan(scores[i]));
+    const bool larger =
+        scores[i] > scores[top] || (std::isnan(scores[top]) && !std::isnan(scores[i]));
     if (larger) top = i;
   }
   return top;
@@ -31,8 +31,8 @@ double Top1Agreement(std::span<const float> a, std::span<const float> b, std::si
   if (rows == 0) return 1.0;
   std::size_t same = 0;
   for (std::size_t row = 0; row < rows; ++row) {
-    same += TopClass(a.subspan(row * width, width)) == TopClass(b.subspan(row * width, width)) ? 1
-                                                                                               : 0;
+    same +=
+        TopClass(a.subspan(row * width, width)) == TopClass(b.subspan(row * width, width)) ? 1 : 0;
   }
   return static_cast<double>(same) / static_cast<double>(rows);
 }

@@ -21,8 +21,7 @@ double CosineSimilarity(std::span<const float> a, std::span<const float> b) {
   return product / (std::sqrt(a_square) * std::sqrt(b_square));
 }
 
-double MeanCosineSimilarity(std::span<const float> a, std::span<const float> b,
-                            std::size_t width) {
+double MeanCosineSimilarity(std::span<const float> a, std::span<const float> b, std::size_t width) {
   const std::size_t rows = a.size() / width;
   if (rows == 0) return 1.0;
   double sum = 0.0;

@@ -15,8 +15,8 @@ namespace {
 template <typename Item>
 std::string UniqueName(const std::vector<Item>& items, const std::string& wanted) {
   std::string name = wanted;
-  for (int i = 2; std::any_of(items.begin(), items.end(),
-                              [&](const Item& item) { return item.name == name; });
+  for (int i = 2;
+       std::any_of(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
        ++i) {
     name = absl::StrCat(wanted, ":", i);
   }

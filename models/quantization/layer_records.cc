@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
 #include "models/quantization/graph_edit.h"
 
 namespace octet {
@@ -73,9 +74,9 @@ Layer QuantizedLayer(const Layer& layer, const Graph& graph, const Node& node,
   result.packing.reset();
   result.mode = is_static ? "int8_static" : is_int4 ? "int4" : "int8";
   const std::string policy = layer.dtype_policy.empty() ? "float32" : layer.dtype_policy;
-  result.dtype_policy =
-      group_size > 0 ? absl::StrCat(result.mode, "/", group_size, "_from_", policy)
-                     : absl::StrCat(result.mode, "_from_", policy);
+  result.dtype_policy = group_size > 0
+                            ? absl::StrCat(result.mode, "/", group_size, "_from_", policy)
+                            : absl::StrCat(result.mode, "_from_", policy);
   result.config["activation_quantization"] = StringOr(node, "activation_quantization", "none");
   if (is_int4) {
     result.packing = Packing{.bits = 4,
@@ -88,14 +89,13 @@ Layer QuantizedLayer(const Layer& layer, const Graph& graph, const Node& node,
     result.variables.push_back({weight_name, InShapeOf(weight, layer), ""});
   }
   const bool is_gather = node.op == "Gather";
-  const ConstantTensor* const bias =
-      is_gather ? nullptr : ConstantAt(graph, node, BiasIndex(node));
+  const ConstantTensor* const bias = is_gather ? nullptr : ConstantAt(graph, node, BiasIndex(node));
   if (bias != nullptr) result.variables.push_back({"bias", *bias, ""});
   result.variables.push_back(
       {absl::StrCat(weight_name, "_scale"), *ConstantAt(graph, node, Inputs::kScale), convention});
   if (group_size > 0) {
-    result.variables.push_back({absl::StrCat(weight_name, "_zero"),
-                                *ConstantAt(graph, node, Inputs::kZeroPoint), ""});
+    result.variables.push_back(
+        {absl::StrCat(weight_name, "_zero"), *ConstantAt(graph, node, Inputs::kZeroPoint), ""});
     result.variables.push_back({"g_idx", GroupIndices(weight.dims()[0], group_size), ""});
   }
   return result;

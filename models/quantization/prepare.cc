@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/quantization/graph_edit.h"
 
 namespace octet {
@@ -20,8 +21,8 @@ constexpr double kDefaultEpsilon = 1e-3;
 
 // How often `id` is used, by nodes and as an output.
 std::size_t NumUses(const Graph& graph, ValueId id) {
-  std::size_t uses = static_cast<std::size_t>(
-      std::count(graph.outputs.begin(), graph.outputs.end(), id));
+  std::size_t uses =
+      static_cast<std::size_t>(std::count(graph.outputs.begin(), graph.outputs.end(), id));
   for (const Node& node : graph.nodes) {
     uses += static_cast<std::size_t>(std::count(node.inputs.begin(), node.inputs.end(), id));
   }
@@ -161,9 +162,8 @@ void SplitOtherActivations(Graph& graph) {
     Node own{absl::StrCat(node.name, "/activation"), "Activation", {before}, node.outputs, {}};
     for (auto attribute = node.attributes.begin(); attribute != node.attributes.end();) {
       const bool is_activation =
-          attribute->first == "activation" ||
-          (absl::StartsWith(attribute->first, "activation_") &&
-           attribute->first != "activation_quantization");
+          attribute->first == "activation" || (absl::StartsWith(attribute->first, "activation_") &&
+                                               attribute->first != "activation_quantization");
       if (is_activation) own.attributes.insert(*attribute);
       attribute = is_activation ? node.attributes.erase(attribute) : std::next(attribute);
     }

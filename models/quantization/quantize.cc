@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/calibration/calibrate.h"
@@ -55,9 +56,9 @@ absl::Status CheckIsFloat(const Bundle& bundle) {
         value.constant.has_value() && (type == DataType::kInt4 || type == DataType::kUint4 ||
                                        type == DataType::kInt8 || type == DataType::kUint8);
     if (is_integer_weight || value.type.quantization.has_value()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the bundle is quantized already (", bundle.precision, ", value \"",
-                       value.name, "\"); wants a float bundle"));
+      return absl::FailedPreconditionError(absl::StrCat("the bundle is quantized already (",
+                                                        bundle.precision, ", value \"", value.name,
+                                                        "\"); wants a float bundle"));
     }
   }
   return absl::OkStatus();
@@ -78,8 +79,8 @@ std::vector<Tensor> FirstRows(std::span<const Tensor> tensors) {
 
 absl::StatusOr<std::vector<Tensor>> SelfTestInputs(const Bundle& bundle,
                                                    const QuantizeOptions& options) {
-  const bool has_data = std::all_of(
-      options.calibration.begin(), options.calibration.end(), [](const Tensor& tensor) {
+  const bool has_data =
+      std::all_of(options.calibration.begin(), options.calibration.end(), [](const Tensor& tensor) {
         return !tensor.dims().empty() && tensor.dims()[0] >= kMinTestRows;
       });
   if (!options.calibration.empty() && has_data) return FirstRows(options.calibration);
@@ -133,12 +134,11 @@ absl::StatusOr<Bundle> Quantize(const Bundle& bundle, const OperatorRegistry& op
   }
   RemoveUnusedValues(result.graph);
   result.layers = QuantizedLayers(bundle.layers, result.graph);
-  ASSIGN_OR_RETURN(result.self_test,
-                   MakeSelfTest(result.graph, operators, std::move(test_inputs)));
-  result.source = {.framework = "octet quantize",
-                   .version = absl::StrCat("from ", bundle.source.framework, " ",
-                                           bundle.source.version),
-                   .file_sha256 = bundle.source.file_sha256};
+  ASSIGN_OR_RETURN(result.self_test, MakeSelfTest(result.graph, operators, std::move(test_inputs)));
+  result.source = {
+      .framework = "octet quantize",
+      .version = absl::StrCat("from ", bundle.source.framework, " ", bundle.source.version),
+      .file_sha256 = bundle.source.file_sha256};
   result.precision = std::string(NameOf(options.mode));
   result.class_labels = bundle.class_labels;
   return result;

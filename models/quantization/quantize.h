@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "models/bundle/bundle.h"
 #include "models/graph/operator_registry.h"
 #include "models/tensor/tensor.h"
@@ -46,8 +47,8 @@ struct QuantizeOptions {
 // in their serialized order. The self-test is what the reference kernels answer for the first rows
 // of the calibration data, or for the inputs of the float bundle's own self-test.
 //
-// With kInt8Dynamic and kInt8WeightOnly a Dense layer holds just what Keras's quantize("int8") makes
-// of it.
+// With kInt8Dynamic and kInt8WeightOnly a Dense layer holds just what Keras's quantize("int8")
+// makes of it.
 //
 // Returns FAILED_PRECONDITION without rows to calibrate on or test with (4 at least), or if the
 // bundle is not float; INVALID_ARGUMENT for weights or activations that are not finite.

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/runtime/executable.h"
@@ -41,8 +42,8 @@ absl::StatusOr<SelfTest> MakeSelfTest(const Graph& graph, const OperatorRegistry
   for (const Tensor& input : inputs) {
     if (input.dims().empty() || input.dims()[0] < kMinRows) {
       return absl::InvalidArgumentError(absl::StrCat("self-test input of shape ",
-                                                     ToString(input.dims()),
-                                                     ", wants at least ", kMinRows, " rows"));
+                                                     ToString(input.dims()), ", wants at least ",
+                                                     kMinRows, " rows"));
     }
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "models/bundle/bundle.h"
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"

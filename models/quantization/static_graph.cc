@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/quantization/graph_edit.h"
 #include "models/quantization/prepare.h"
@@ -136,8 +137,11 @@ class StaticBuilder {
 
   void AddConversion(ValueId id, const std::string& op, ValueId from, ValueId to,
                      const std::optional<TensorQuantization>& quantization) {
-    Node node{UniqueNodeName(out_, absl::StrCat(ValueAt(source_, id).name, "/", op)), op, {from},
-              {to}, {}};
+    Node node{UniqueNodeName(out_, absl::StrCat(ValueAt(source_, id).name, "/", op)),
+              op,
+              {from},
+              {to},
+              {}};
     if (quantization.has_value()) SetQuantization(node, "", *quantization);
     out_.nodes.push_back(std::move(node));
   }
@@ -211,10 +215,14 @@ class StaticBuilder {
   ValueId Requantized(ValueId id, const TensorQuantization& quantization) {
     const Value value = ValueAt(out_, id);
     if (value.type.quantization == quantization) return id;
-    const ValueId to = out_.AddValue(UniqueValueName(out_, absl::StrCat(value.name, "/requantized")),
-                                     {DataType::kInt8, value.type.shape, quantization});
-    Node node{UniqueNodeName(out_, absl::StrCat(value.name, "/Requantize")), "Requantize", {id},
-              {to}, {}};
+    const ValueId to =
+        out_.AddValue(UniqueValueName(out_, absl::StrCat(value.name, "/requantized")),
+                      {DataType::kInt8, value.type.shape, quantization});
+    Node node{UniqueNodeName(out_, absl::StrCat(value.name, "/Requantize")),
+              "Requantize",
+              {id},
+              {to},
+              {}};
     SetQuantization(node, "", quantization);
     out_.nodes.push_back(std::move(node));
     return to;
@@ -229,8 +237,7 @@ class StaticBuilder {
       }
     }
     ASSIGN_OR_RETURN(const ValueId x, Int8(node.inputs[WeightedInputs::kX]));
-    const double x_scale =
-        static_cast<double>(ValueAt(out_, x).type.quantization->scale.value);
+    const double x_scale = static_cast<double>(ValueAt(out_, x).type.quantization->scale.value);
     std::vector<float> bias;
     const std::size_t bias_index = BiasIndex(node);
     if (node.HasInput(bias_index)) bias = ElementsOf(*FloatConstant(source_, node, bias_index));

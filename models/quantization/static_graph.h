@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "models/calibration/calibrate.h"
 #include "models/calibration/calibrator.h"
 #include "models/graph/graph.h"
@@ -21,8 +22,8 @@ TensorQuantization QuantizationFor(const Range& range);
 std::vector<ValueId> ValuesToCalibrate(const Graph& graph);
 
 // FullyConnected, Conv2d and DepthwiseConv2d with constant weights take int8 and give int8, or
-// float32 where only float operators follow; pooling, Add, Multiply, elementwise activations, Concat,
-// mean and max, and what only moves elements stay in int8 where int8 comes in and goes on.
+// float32 where only float operators follow; pooling, Add, Multiply, elementwise activations,
+// Concat, mean and max, and what only moves elements stay in int8 where int8 comes in and goes on.
 // Quantize and Dequantize stand where the two meet. Inputs and outputs stay float32 and keep their
 // names.
 absl::StatusOr<Graph> MakeStaticGraph(const Graph& graph, const CalibrationTable& ranges);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+
 #include "models/base/status_macros.h"
 #include "models/quantization/graph_edit.h"
 #include "models/quantization/weights.h"
@@ -50,10 +51,10 @@ void AddWeight(Graph& graph, Node& node, ConstantTensor weight, const std::vecto
   const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
   SetInput(node, Inputs::kWeight,
            AddUniqueConstant(graph, absl::StrCat(base, "/quantized"), std::move(weight)));
-  SetInput(node, Inputs::kScale,
-           AddUniqueConstant(
-               graph, absl::StrCat(base, "/scale"),
-               ConstantTensor::Copy(DataType::kFloat32, std::move(scale_dims), scale)));
+  SetInput(
+      node, Inputs::kScale,
+      AddUniqueConstant(graph, absl::StrCat(base, "/scale"),
+                        ConstantTensor::Copy(DataType::kFloat32, std::move(scale_dims), scale)));
 }
 
 void QuantizeByColumns(Graph& graph, Node& node, const WeightMatrix& matrix, int bits) {
@@ -68,13 +69,13 @@ void QuantizeByColumns(Graph& graph, Node& node, const WeightMatrix& matrix, int
 }
 
 void QuantizeByGroups(Graph& graph, Node& node, const WeightMatrix& matrix) {
-  const GroupedWeights weights = QuantizeByGroup(matrix.elements, matrix.columns,
-                                                 static_cast<std::size_t>(kGroupSize));
+  const GroupedWeights weights =
+      QuantizeByGroup(matrix.elements, matrix.columns, static_cast<std::size_t>(kGroupSize));
   const auto columns = static_cast<std::int64_t>(matrix.columns);
-  const auto groups = static_cast<std::int64_t>(weights.scale.size()) / std::max(columns, std::int64_t{1});
+  const auto groups =
+      static_cast<std::int64_t>(weights.scale.size()) / std::max(columns, std::int64_t{1});
   const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
-  AddWeight(graph, node, Int4Tensor(matrix.dims, weights.values), weights.scale,
-            {groups, columns});
+  AddWeight(graph, node, Int4Tensor(matrix.dims, weights.values), weights.scale, {groups, columns});
   SetInput(node, Inputs::kZeroPoint,
            AddUniqueConstant(
                graph, absl::StrCat(base, "/zero_point"),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+
 #include "models/graph/graph.h"
 #include "models/quantization/quantize.h"
 

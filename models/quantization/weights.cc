@@ -25,16 +25,14 @@ float ScaleFor(float absmax, float limit, WeightConvention convention) {
 }
 
 std::int8_t Quantize(float value, float scale, float limit, WeightConvention convention) {
-  const float scaled =
-      convention == WeightConvention::kReciprocal ? value * scale : value / scale;
+  const float scaled = convention == WeightConvention::kReciprocal ? value * scale : value / scale;
   return Round(scaled, -limit, limit);
 }
 
 }  // namespace
 
 ChannelWeights QuantizeByColumn(std::span<const float> weight, std::size_t columns, int limit,
-                                WeightConvention convention,
-                                std::span<const float> lowest_scale) {
+                                WeightConvention convention, std::span<const float> lowest_scale) {
   const auto highest = static_cast<float>(limit);
   std::vector<float> absmax(columns, 0.0F);
   for (std::size_t i = 0; i < weight.size(); ++i) {

@@ -2,8 +2,6 @@
 // Feeds bytes to everything in models/bundle that reads bytes: as an archive, as safetensors, and
 // as each of the files inside an otherwise good archive.
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "models/bundle/reader.h"

@@ -11,9 +11,8 @@
 #include <iterator>
 #include <map>
 #include <string>
-#include <vector>
-
 #include <unistd.h>
+#include <vector>
 
 #include "models/bundle/bundle.h"
 
@@ -76,35 +75,54 @@ inline Bundle SmallBundle() {
     return static_cast<ValueId>(graph.values.size() - 1);
   };
   const ValueId x = add("x", {DataType::kFloat32, {Dim(kRows), 4}, std::nullopt});
-  const ValueId w1 = add_constant(
-      "first/kernel", ConstantTensor::Copy(DataType::kInt4, {4, 3}, packed.bytes(), 1));
+  const ValueId w1 = add_constant("first/kernel",
+                                  ConstantTensor::Copy(DataType::kInt4, {4, 3}, packed.bytes(), 1));
   const ValueId s1 = add_constant("first/kernel_scale", packed_scale);
   const ValueId h = add("h", {DataType::kFloat32, {Dim(kRows), 3}, std::nullopt});
   const ValueId w2 = add_constant("second/kernel", kernel);
   const ValueId s2 = add_constant("second/kernel_scale", scale);
   const ValueId b2 = add_constant("second/bias", bias);
   const ValueId y = add("y", {DataType::kFloat32, {Dim(kRows), 2}, std::nullopt});
-  graph.nodes.push_back({"first", "FullyConnected", {x, w1, s1}, {h},
-                         {{"activation", std::string("relu")}}});
-  graph.nodes.push_back({"second", "FullyConnected", {h, w2, s2, kNoValue, b2}, {y},
+  graph.nodes.push_back(
+      {"first", "FullyConnected", {x, w1, s1}, {h}, {{"activation", std::string("relu")}}});
+  graph.nodes.push_back({"second",
+                         "FullyConnected",
+                         {h, w2, s2, kNoValue, b2},
+                         {y},
                          {{"activation_quantization", std::string("dynamic")},
                           {"dynamic_epsilon", 1e-7},
                           {"dynamic_range", std::int64_t{127}}}});
   graph.inputs = {x};
   graph.outputs = {y};
 
-  bundle.layers.push_back({"first", "Dense", "", "int4", "int4_from_float32",
+  bundle.layers.push_back({"first",
+                           "Dense",
+                           "",
+                           "int4",
+                           "int4_from_float32",
                            "layers/dense/vars",
                            {{"kernel", packed, ""}, {"kernel_scale", packed_scale, "reciprocal"}},
                            Packing{.bits = 4, .axis = -1, .original_length = 3},
                            {{"units", "3"}}});
-  bundle.layers.push_back({"second", "Dense", "", "int8", "int8_from_float32",
-                           "layers/dense_1/vars",
-                           {{"kernel", kernel, ""}, {"bias", bias, ""},
-                            {"kernel_scale", scale, "reciprocal"}},
-                           std::nullopt, {{"units", "2"}}});
-  bundle.layers.push_back({"third", "SimpleScale", "Custom>SimpleScale", "float", "float32",
-                           "layers/simple_scale/vars", {{"kernel", bias, ""}}, std::nullopt, {}});
+  bundle.layers.push_back(
+      {"second",
+       "Dense",
+       "",
+       "int8",
+       "int8_from_float32",
+       "layers/dense_1/vars",
+       {{"kernel", kernel, ""}, {"bias", bias, ""}, {"kernel_scale", scale, "reciprocal"}},
+       std::nullopt,
+       {{"units", "2"}}});
+  bundle.layers.push_back({"third",
+                           "SimpleScale",
+                           "Custom>SimpleScale",
+                           "float",
+                           "float32",
+                           "layers/simple_scale/vars",
+                           {{"kernel", bias, ""}},
+                           std::nullopt,
+                           {}});
   SelfTest test;
   test.inputs.emplace_back(DataType::kFloat32, Dims{4, 4});
   test.outputs.emplace_back(DataType::kFloat32, Dims{4, 2});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A float network like one for digits, with random weights: convolution with batch normalization and
-// relu, pooling, a depthwise convolution with a hard_sigmoid, a residual addition, a dense head with
-// softmax.
+// A float network like one for digits, with random weights: convolution with batch normalization
+// and relu, pooling, a depthwise convolution with a hard_sigmoid, a residual addition, a dense head
+// with softmax.
 
 #pragma once
 
@@ -30,7 +30,8 @@ class NetworkBuilder {
     std::vector<float> values(static_cast<std::size_t>(NumElements(dims)));
     for (float& value : values) value = normal(random_);
     const Shape shape = ToShape(dims);
-    return Add({name, {DataType::kFloat32, shape, std::nullopt},
+    return Add({name,
+                {DataType::kFloat32, shape, std::nullopt},
                 ConstantTensor::Copy(DataType::kFloat32, std::move(dims), values)});
   }
   void AddNode(std::string name, std::string op, std::vector<ValueId> inputs, ValueId output,
@@ -81,8 +82,7 @@ inline Bundle SmallNetwork() {
   const ValueId sum = net.Activation("add/out", {rows, 4, 4, 8});
   net.AddNode("add", "Add", {pooled, depth}, sum);
   const ValueId flat = net.Activation("flatten/out", {rows, 128});
-  net.AddNode("flatten", "Reshape", {sum}, flat,
-              {{"shape", std::vector<std::int64_t>{0, 128}}});
+  net.AddNode("flatten", "Reshape", {sum}, flat, {{"shape", std::vector<std::int64_t>{0, 128}}});
   const ValueId head_kernel = net.Weight("head/kernel", {128, 10}, 0.1F);
   const ValueId head_bias = net.Weight("head/bias", {10}, 0.1F);
   const ValueId probabilities = net.Activation("probabilities", {rows, 10});
@@ -97,8 +97,15 @@ inline Bundle SmallNetwork() {
   };
   const auto layer = [](const std::string& path, const std::string& layer_class,
                         std::vector<LayerVariable> variables) {
-    return Layer{path, layer_class, "", "float", "float32", "layers/" + path + "/vars",
-                 std::move(variables), std::nullopt, {}};
+    return Layer{path,
+                 layer_class,
+                 "",
+                 "float",
+                 "float32",
+                 "layers/" + path + "/vars",
+                 std::move(variables),
+                 std::nullopt,
+                 {}};
   };
   bundle.layers = {
       layer("conv", "Conv2D", {variable("kernel", kernel)}),

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/mapped_file.h"
 
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-
 #include <cstring>
+#include <gtest/gtest.h>
 #include <string>
+#include <sys/stat.h>
 
 #include "tests/support/small_bundle.h"
 
@@ -32,8 +31,7 @@ TEST(MappedFileTest, AnEmptyFileIsEmpty) {
 TEST(MappedFileTest, WhatIsNotAFileIsRefusedWithoutWaiting) {
   const testing::TemporaryDirectory directory;
   EXPECT_EQ(MappedFile::Open(directory / "none").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(MappedFile::Open(directory / ".").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(MappedFile::Open(directory / ".").status().code(), absl::StatusCode::kInvalidArgument);
   ASSERT_EQ(mkfifo((directory / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::Open(directory / "pipe").status().code(),
             absl::StatusCode::kInvalidArgument);

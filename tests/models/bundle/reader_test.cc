@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bundle/reader.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <functional>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <random>
 #include <span>
 #include <string>
@@ -17,10 +16,10 @@
 namespace octet {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::ReadWhole;
 using testing::SmallBundle;
 using testing::WriteWhole;
-using ::testing::HasSubstr;
 
 void Replace(std::string& text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
@@ -80,8 +79,8 @@ TEST_F(ReaderTest, GivesTheSameOrderedVariablesByteForByte) {
         EXPECT_EQ(a.variables[v].scale_convention, b.variables[v].scale_convention);
         EXPECT_EQ(a.variables[v].tensor.data_type(), b.variables[v].tensor.data_type());
         EXPECT_EQ(a.variables[v].tensor.dims(), b.variables[v].tensor.dims());
-        EXPECT_TRUE(std::ranges::equal(a.variables[v].tensor.bytes(),
-                                       b.variables[v].tensor.bytes()));
+        EXPECT_TRUE(
+            std::ranges::equal(a.variables[v].tensor.bytes(), b.variables[v].tensor.bytes()));
       }
     }
     EXPECT_EQ(read->layers[0].packing->original_length, 3);
@@ -161,8 +160,7 @@ TEST_F(ReaderTest, ANewerFormatIsUnimplemented) {
 }
 
 TEST_F(ReaderTest, AManifestThatNamesOtherFilesIsRefused) {
-  Edit("manifest.json",
-       [](std::string& t) { Replace(t, "graph.json", "../../etc/passwd"); });
+  Edit("manifest.json", [](std::string& t) { Replace(t, "graph.json", "../../etc/passwd"); });
   EXPECT_EQ(Read().code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -210,7 +208,8 @@ TEST_F(ReaderTest, ContentsThatContradictEachOtherAreInvalid) {
 }
 
 TEST_F(ReaderTest, UnknownModesAndClassesAreUnimplementedWithTheLayersPath) {
-  Edit("layers.json", [](std::string& t) { Replace(t, "\"mode\": \"int8\"", "\"mode\": \"int3\""); });
+  Edit("layers.json",
+       [](std::string& t) { Replace(t, "\"mode\": \"int8\"", "\"mode\": \"int3\""); });
   EXPECT_EQ(Read().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(Read().message()), HasSubstr("layer \"second\""));
 }

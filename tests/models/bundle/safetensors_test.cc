@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <span>
 #include <string>
 #include <vector>
@@ -45,9 +44,9 @@ TEST(SafetensorsTest, WhatIsWrittenIsReadAndAligned) {
 }
 
 TEST(SafetensorsTest, MetadataIsAccepted) {
-  const std::string file =
-      File(R"({"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
-           "x");
+  const std::string file = File(
+      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+      "x");
   const auto tensors = ReadSafetensors(BytesOf(file));
   ASSERT_TRUE(tensors.ok()) << tensors.status();
   EXPECT_EQ(tensors->size(), 1U);
@@ -71,12 +70,9 @@ TEST_P(SafetensorsDamageTest, IsRefusedByName) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, SafetensorsDamageTest,
     ::testing::Values(
-        BadCase{"", "", "does not begin with {"},
-        BadCase{" {}", "", "does not begin with {"},
-        BadCase{"{", "", "not JSON"},
-        BadCase{"{}", "x", "cover 0 of 1"},
-        BadCase{R"({"a":1})", "", "a number"},
-        BadCase{R"({"a":[]})", "", "a list"},
+        BadCase{"", "", "does not begin with {"}, BadCase{" {}", "", "does not begin with {"},
+        BadCase{"{", "", "not JSON"}, BadCase{"{}", "x", "cover 0 of 1"},
+        BadCase{R"({"a":1})", "", "a number"}, BadCase{R"({"a":[]})", "", "a list"},
         BadCase{R"({"a":{"b":{}}})", "", "the key \"b\""},
         BadCase{R"({"a":{"dtype":{}}})", "", "an object"},
         BadCase{R"({"a":{}})", "", "needs dtype"},

@@ -2,7 +2,6 @@
 #include "models/bundle/sha256.h"
 
 #include <gtest/gtest.h>
-
 #include <span>
 #include <string>
 

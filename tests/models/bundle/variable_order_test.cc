@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <limits>
 #include <string>
 #include <vector>
@@ -24,21 +23,33 @@ ConstantTensor Int8(Dims dims, DataType type = DataType::kInt8) {
 }
 
 Layer DenseInt8() {
-  return {"enc/query", "Dense", "", "int8", "int8_from_float32", "",
+  return {"enc/query",
+          "Dense",
+          "",
+          "int8",
+          "int8_from_float32",
+          "",
           {{"kernel", Int8({3, 2}), ""},
            {"bias", Floats({2}), ""},
            {"kernel_scale", Floats({2}), "reciprocal"}},
-          std::nullopt, {}};
+          std::nullopt,
+          {}};
 }
 
 Layer DenseInt4Grouped() {
-  return {"enc/query", "Dense", "", "int4", "int4/2_from_float32", "",
+  return {"enc/query",
+          "Dense",
+          "",
+          "int4",
+          "int4/2_from_float32",
+          "",
           {{"kernel", Int8({3, 2}), ""},
            {"bias", Floats({3}), ""},
            {"kernel_scale", Floats({2, 3}), "multiply"},
            {"kernel_zero", Int8({2, 3}), ""},
            {"g_idx", Floats({3}), ""}},
-          Packing{.bits = 4, .axis = -1, .original_length = 3}, {}};
+          Packing{.bits = 4, .axis = -1, .original_length = 3},
+          {}};
 }
 
 absl::Status Check(const Layer& layer) { return CheckLayer(layer, BuiltInLayerOrders()); }
@@ -115,8 +126,8 @@ TEST(VariableOrderTest, ScalesMustBeFiniteAndAboveZero) {
     EXPECT_THAT(ErrorOf(layer), HasSubstr("finite scales above 0"));
   }
   Layer half = DenseInt8();
-  half.variables[2].tensor = ConstantTensor::Copy(
-      DataType::kFloat16, {2}, std::vector<std::uint16_t>{0x0001, 0x7bff});
+  half.variables[2].tensor =
+      ConstantTensor::Copy(DataType::kFloat16, {2}, std::vector<std::uint16_t>{0x0001, 0x7bff});
   EXPECT_TRUE(Check(half).ok()) << Check(half);
   half.variables[2].tensor =
       ConstantTensor::Copy(DataType::kFloat16, {2}, std::vector<std::uint16_t>{0x3c00, 0x7c00});
@@ -165,16 +176,22 @@ TEST(VariableOrderTest, UnknownClassesAndModesAreUnimplementedWithThePath) {
 }
 
 TEST(VariableOrderTest, ACustomClassGoesByItsRegisteredName) {
-  Layer layer = {"s", "SimpleScale", "Custom>SimpleScale", "int8", "int8_from_float32", "",
+  Layer layer = {"s",
+                 "SimpleScale",
+                 "Custom>SimpleScale",
+                 "int8",
+                 "int8_from_float32",
+                 "",
                  {{"kernel", Int8({3}), ""}, {"scale", Floats({}), "reciprocal"}},
-                 std::nullopt, {}};
+                 std::nullopt,
+                 {}};
   EXPECT_TRUE(Check(layer).ok()) << Check(layer);
   layer.registered_name = "Mine>Scale";
   EXPECT_EQ(Check(layer).code(), absl::StatusCode::kUnimplemented);
   LayerOrders orders = BuiltInLayerOrders();
-  orders.Add({"Mine>Scale", "int8",
-              {{"kernel", VariableKind::kInt8, "dim"},
-               {"scale", VariableKind::kReciprocal, ""}}});
+  orders.Add({"Mine>Scale",
+              "int8",
+              {{"kernel", VariableKind::kInt8, "dim"}, {"scale", VariableKind::kReciprocal, ""}}});
   EXPECT_TRUE(CheckLayer(layer, orders).ok());
 }
 

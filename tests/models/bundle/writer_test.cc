@@ -2,7 +2,6 @@
 #include "models/bundle/writer.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 #include "models/bundle/reader.h"

@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <span>
 #include <string>
 #include <vector>
@@ -49,8 +48,7 @@ TEST(ZipArchiveTest, EveryShorterArchiveIsDamage) {
   const std::string archive = Archive();
   for (std::size_t size = 0; size < archive.size(); ++size) {
     const std::string shorter = archive.substr(0, size);
-    EXPECT_EQ(ReadStoredZip(BytesOf(shorter)).status().code(), absl::StatusCode::kDataLoss)
-        << size;
+    EXPECT_EQ(ReadStoredZip(BytesOf(shorter)).status().code(), absl::StatusCode::kDataLoss) << size;
   }
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/calibration/calibrate.h"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -23,16 +22,17 @@ Graph TestGraph() {
       "w", ConstantTensor::Copy(DataType::kFloat32, {1, 2}, std::vector<float>{1.0F, -2.0F}));
   const ValueId y = graph.AddValue("y", {DataType::kFloat32, {Dim(kRows), 2}, std::nullopt});
   const ValueId z = graph.AddValue("z", {DataType::kFloat32, {Dim(kRows), 2}, std::nullopt});
-  graph.nodes.push_back({"dense", "FullyConnected", {x, w}, {y},
-                         {{"activation", std::string("relu")}}});
-  graph.nodes.push_back({"negative", "Activation", {y}, {z},
-                         {{"activation", std::string("negative")}}});
+  graph.nodes.push_back(
+      {"dense", "FullyConnected", {x, w}, {y}, {{"activation", std::string("relu")}}});
+  graph.nodes.push_back(
+      {"negative", "Activation", {y}, {z}, {{"activation", std::string("negative")}}});
   graph.inputs = {x};
   graph.outputs = {z};
   return graph;
 }
 
-absl::StatusOr<CalibrationTable> RunCalibration(const Graph& graph, const std::vector<Tensor>& samples) {
+absl::StatusOr<CalibrationTable> RunCalibration(const Graph& graph,
+                                                const std::vector<Tensor>& samples) {
   const OperatorRegistry operators = BuiltInOperators();
   return Calibrate(graph, operators, *kernels::FindKernelSet("reference"),
                    std::vector<ValueId>{0, 2, 3}, samples, "min-max");
@@ -49,7 +49,8 @@ std::vector<Tensor> Samples(std::int64_t rows) {
 }
 
 TEST(CalibrateTest, WatchesInputsAndValuesInsideTheGraphOverAllBatches) {
-  const auto table = RunCalibration(TestGraph(), Samples(101));  // more than one batch; the last x is 24
+  const auto table =
+      RunCalibration(TestGraph(), Samples(101));  // more than one batch; the last x is 24
   ASSERT_TRUE(table.ok()) << table.status();
   ASSERT_EQ(table->size(), 3U);
   EXPECT_EQ(table->at("x"), (Range{-1.0F, 24.0F}));
@@ -59,7 +60,8 @@ TEST(CalibrateTest, WatchesInputsAndValuesInsideTheGraphOverAllBatches) {
 
 TEST(CalibrateTest, SamplesThatDoNotFitAreInvalid) {
   EXPECT_EQ(RunCalibration(TestGraph(), {}).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(RunCalibration(TestGraph(), Samples(0)).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(RunCalibration(TestGraph(), Samples(0)).status().code(),
+            absl::StatusCode::kInvalidArgument);
   std::vector<Tensor> wide;
   wide.emplace_back(DataType::kFloat32, Dims{4, 2});
   EXPECT_EQ(RunCalibration(TestGraph(), wide).status().code(), absl::StatusCode::kInvalidArgument);
@@ -75,8 +77,8 @@ TEST(CalibrateTest, WhatIsNotFiniteNamesItsValue) {
 
 TEST(CalibrateTest, AnUnknownCalibratorIsUnimplemented) {
   const OperatorRegistry operators = BuiltInOperators();
-  EXPECT_EQ(Calibrate(TestGraph(), operators, *kernels::FindKernelSet("reference"), {},
-                      Samples(5), "guess")
+  EXPECT_EQ(Calibrate(TestGraph(), operators, *kernels::FindKernelSet("reference"), {}, Samples(5),
+                      "guess")
                 .status()
                 .code(),
             absl::StatusCode::kUnimplemented);

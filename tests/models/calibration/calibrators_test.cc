@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <limits>
 #include <string>
 #include <vector>
@@ -31,8 +30,8 @@ TEST_P(CalibratorTest, NothingObservedIsAnError) {
 }
 
 TEST_P(CalibratorTest, WhatIsNotFiniteIsAnErrorAndForgotten) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const auto calibrator = GetParam().make();
     ASSERT_TRUE(calibrator->Observe(std::vector<float>{-1.0F, 1.0F}).ok());
     EXPECT_EQ(calibrator->Observe(std::vector<float>{9.0F, bad}).code(),
@@ -41,8 +40,9 @@ TEST_P(CalibratorTest, WhatIsNotFiniteIsAnErrorAndForgotten) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CalibratorTest, ::testing::ValuesIn(BuiltInCalibrators().begin(),
-                                                                  BuiltInCalibrators().end()),
+INSTANTIATE_TEST_SUITE_P(All, CalibratorTest,
+                         ::testing::ValuesIn(BuiltInCalibrators().begin(),
+                                             BuiltInCalibrators().end()),
                          [](const auto& test) {
                            std::string name(test.param.name);
                            std::erase(name, '-');

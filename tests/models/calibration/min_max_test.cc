@@ -2,7 +2,6 @@
 #include "models/calibration/min_max.h"
 
 #include <gtest/gtest.h>
-
 #include <vector>
 
 namespace octet {

@@ -2,7 +2,6 @@
 #include "models/quality/agreement.h"
 
 #include <gtest/gtest.h>
-
 #include <limits>
 #include <vector>
 

@@ -2,7 +2,6 @@
 #include "models/quality/cosine.h"
 
 #include <gtest/gtest.h>
-
 #include <vector>
 
 namespace octet {

@@ -2,7 +2,6 @@
 #include "models/quantization/layer_records.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 #include "models/bundle/variable_order.h"
@@ -47,8 +46,8 @@ TEST(LayerRecordsTest, DenseIsAsKerasStoresIt) {
   EXPECT_EQ(int8.variables[2].scale_convention, "reciprocal");
   const Layer int4 = LayersIn(QuantizationMode::kInt4).back();
   EXPECT_EQ(int4.dtype_policy, "int4/128_from_float32");
-  EXPECT_EQ(Names(int4), (std::vector<std::string>{"kernel", "bias", "kernel_scale",
-                                                   "kernel_zero", "g_idx"}));
+  EXPECT_EQ(Names(int4),
+            (std::vector<std::string>{"kernel", "bias", "kernel_scale", "kernel_zero", "g_idx"}));
   EXPECT_EQ(int4.variables[0].tensor.dims(), Dims({128, 5}));
   EXPECT_EQ(int4.packing->original_length, 10);
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/quantization/quantize.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
+#include <gtest/gtest.h>
 #include <string>
 
 #include "models/bundle/reader.h"
@@ -43,9 +42,9 @@ class QuantizeTest : public ::testing::TestWithParam<ModeCase> {};
 TEST_P(QuantizeTest, AnswersStayCloseAndTheBundleIsWhole) {
   const Bundle bundle = testing::SmallNetwork();
   const std::vector<Tensor> samples = Images(64);
-  const auto quantized = Quantize(
-      bundle, BuiltInOperators(),
-      {.mode = GetParam().mode, .calibration = samples, .calibrator = "min-max"});
+  const auto quantized =
+      Quantize(bundle, BuiltInOperators(),
+               {.mode = GetParam().mode, .calibration = samples, .calibrator = "min-max"});
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   EXPECT_EQ(quantized->precision, GetParam().name);
   const std::vector<float> expected = Answers(bundle.graph);
@@ -58,8 +57,7 @@ TEST_P(QuantizeTest, AnswersStayCloseAndTheBundleIsWhole) {
   const absl::Status written = WriteBundle(*quantized, directory / "1");
   ASSERT_TRUE(written.ok()) << written;
   const OperatorRegistry operators = BuiltInOperators();
-  const auto read =
-      ReadBundle(directory / "1", {.operators = &operators, .layer_orders = nullptr});
+  const auto read = ReadBundle(directory / "1", {.operators = &operators, .layer_orders = nullptr});
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(Answers(read->graph), actual);
   ASSERT_TRUE(read->self_test.has_value());

@@ -37,10 +37,9 @@ TEST(SelfTestVectorsTest, TheToleranceIsWiderWhereFloatsAreRounded) {
 }
 
 TEST(SelfTestVectorsTest, FewerThanFourRowsAreRefused) {
-  EXPECT_EQ(MakeSelfTest(testing::SmallNetwork().graph, BuiltInOperators(), Images(3))
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      MakeSelfTest(testing::SmallNetwork().graph, BuiltInOperators(), Images(3)).status().code(),
+      absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

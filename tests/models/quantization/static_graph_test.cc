@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/quantization/static_graph.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <set>
 #include <string>
 
@@ -32,8 +31,8 @@ absl::StatusOr<CalibrationTable> Ranges(const Graph& graph) {
 }
 
 TEST(StaticGraphTest, QuantizationCoversTheRangeAndZeroIsExact) {
-  for (const Range range : {Range{-1.0F, 1.0F}, Range{0.0F, 6.0F}, Range{-3.0F, 0.0F},
-                            Range{-0.001F, 100.0F}}) {
+  for (const Range range :
+       {Range{-1.0F, 1.0F}, Range{0.0F, 6.0F}, Range{-3.0F, 0.0F}, Range{-0.001F, 100.0F}}) {
     const TensorQuantization q = QuantizationFor(range);
     const auto real = [&](int value) {
       return q.scale.value * static_cast<float>(value - q.zero_point.value);
@@ -85,8 +84,8 @@ TEST(StaticGraphTest, BiasesAreIntegersInUnitsOfTheProducts) {
   const auto head = std::find_if(quantized->nodes.begin(), quantized->nodes.end(),
                                  [](const Node& node) { return node.name == "head"; });
   ASSERT_NE(head, quantized->nodes.end());
-  const float x_scale = quantized->values[static_cast<std::size_t>(head->inputs[0])]
-                            .type.quantization->scale.value;
+  const float x_scale =
+      quantized->values[static_cast<std::size_t>(head->inputs[0])].type.quantization->scale.value;
   const auto scale = testing::ConstantOf(*quantized, head->inputs[2]).as<float>();
   const auto bias = testing::ConstantOf(*quantized, head->inputs[4]).as<std::int32_t>();
   const Node& source = graph.nodes.back();
@@ -119,17 +118,15 @@ TEST(StaticGraphTest, FloatOperatorsAreSurrounded) {
   net.AddNode("two", "FullyConnected", {n, w2}, y);
   net.graph.inputs = {x};
   net.graph.outputs = {y};
-  const CalibrationTable ranges = {
-      {"x", {-1, 1}}, {"h", {-2, 2}}, {"n", {-3, 3}}, {"y", {-4, 4}}};
+  const CalibrationTable ranges = {{"x", {-1, 1}}, {"h", {-2, 2}}, {"n", {-3, 3}}, {"y", {-4, 4}}};
   const auto quantized = MakeStaticGraph(net.graph, ranges);
   ASSERT_TRUE(quantized.ok()) << quantized.status();
   ASSERT_TRUE(VerifyGraph(*quantized, BuiltInOperators()).ok())
       << VerifyGraph(*quantized, BuiltInOperators());
   std::vector<std::string> operators;
   for (const Node& node : quantized->nodes) operators.push_back(node.op);
-  EXPECT_EQ(operators, (std::vector<std::string>{"Quantize", "FullyConnected",
-                                                 "LayerNormalization", "Quantize",
-                                                 "FullyConnected"}));
+  EXPECT_EQ(operators, (std::vector<std::string>{"Quantize", "FullyConnected", "LayerNormalization",
+                                                 "Quantize", "FullyConnected"}));
 }
 
 }  // namespace

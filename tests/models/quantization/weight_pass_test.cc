@@ -2,7 +2,6 @@
 #include "models/quantization/weight_pass.h"
 
 #include <gtest/gtest.h>
-
 #include <limits>
 #include <string>
 
@@ -23,8 +22,8 @@ TEST(WeightPassTest, EveryModeGivesAGraphThatVerifies) {
     const absl::Status status = VerifyGraph(graph, BuiltInOperators());
     EXPECT_TRUE(status.ok()) << std::string(entry.name) << ": " << status;
     const Node& head = graph.nodes.back();
-    const bool is_int4 = entry.mode == QuantizationMode::kInt4 ||
-                         entry.mode == QuantizationMode::kInt4Dynamic;
+    const bool is_int4 =
+        entry.mode == QuantizationMode::kInt4 || entry.mode == QuantizationMode::kInt4Dynamic;
     EXPECT_EQ(testing::ConstantOf(graph, head.inputs[1]).data_type(),
               is_int4 ? DataType::kInt4 : DataType::kInt8);
     // Convolutions have no int4.
@@ -64,8 +63,7 @@ TEST(WeightPassTest, EmbeddingsGetAScaleARow) {
   net.AddNode("embedding", "Gather", {x, table}, y);
   net.graph.inputs = {x};
   net.graph.outputs = {y};
-  for (const QuantizationMode mode :
-       {QuantizationMode::kInt8WeightOnly, QuantizationMode::kInt4}) {
+  for (const QuantizationMode mode : {QuantizationMode::kInt8WeightOnly, QuantizationMode::kInt4}) {
     Graph graph = net.graph;
     ASSERT_TRUE(QuantizeWeights(graph, mode).ok());
     RemoveUnusedValues(graph);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/quantization/weights.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 #include <random>
 #include <vector>
 
@@ -17,8 +16,7 @@ using ::testing::ElementsAre;
 const std::vector<float> kWeight = {1, -2, .03F, .5F, 4, -.01F, -.25F, 3.5F, .02F};
 
 TEST(WeightsTest, Int8ByColumnIsKerass) {
-  const ChannelWeights weights =
-      QuantizeByColumn(kWeight, 3, 127, WeightConvention::kReciprocal);
+  const ChannelWeights weights = QuantizeByColumn(kWeight, 3, 127, WeightConvention::kReciprocal);
   EXPECT_THAT(weights.values, ElementsAre(127, -64, 127, 63, 127, -42, -32, 111, 85));
   EXPECT_FLOAT_EQ(weights.scale[0], 126.99998474F);
   EXPECT_FLOAT_EQ(weights.scale[1], 31.75F);
@@ -36,21 +34,20 @@ TEST(WeightsTest, Int4ByColumnIsKerass) {
 TEST(WeightsTest, ByRowIsByColumnOfTheTransposed) {
   const std::vector<float> transposed = {1, .5F, -.25F, -2, 4, 3.5F, .03F, -.01F, .02F};
   const ChannelWeights rows = QuantizeByRow(transposed, 3, 127);
-  const ChannelWeights columns =
-      QuantizeByColumn(kWeight, 3, 127, WeightConvention::kReciprocal);
+  const ChannelWeights columns = QuantizeByColumn(kWeight, 3, 127, WeightConvention::kReciprocal);
   EXPECT_EQ(rows.scale, columns.scale);
   EXPECT_THAT(rows.values, ElementsAre(127, 63, -32, -64, 127, 111, 127, -42, 85));
 }
 
 TEST(WeightsTest, MultiplyingScalesAreOverTheLimit) {
-  const ChannelWeights weights = QuantizeByColumn(std::vector<float>{127, 0, -63.5F, 0}, 2, 127,
-                                                  WeightConvention::kMultiply);
+  const ChannelWeights weights =
+      QuantizeByColumn(std::vector<float>{127, 0, -63.5F, 0}, 2, 127, WeightConvention::kMultiply);
   EXPECT_FLOAT_EQ(weights.scale[0], 1.0F);
   EXPECT_GT(weights.scale[1], 0.0F);
   EXPECT_THAT(weights.values, ElementsAre(127, 0, -64, 0));
-  const ChannelWeights wider = QuantizeByColumn(std::vector<float>{127, -63.5F}, 1, 127,
-                                                WeightConvention::kMultiply,
-                                                std::vector<float>{2.0F});
+  const ChannelWeights wider =
+      QuantizeByColumn(std::vector<float>{127, -63.5F}, 1, 127, WeightConvention::kMultiply,
+                       std::vector<float>{2.0F});
   EXPECT_FLOAT_EQ(wider.scale[0], 2.0F);
   EXPECT_THAT(wider.values, ElementsAre(64, -32));
 }
@@ -76,8 +73,8 @@ TEST(WeightsTest, EveryGroupedWeightIsWithinAStep) {
   ASSERT_EQ(weights.scale.size(), 3 * kColumns);
   for (std::size_t i = 0; i < weight.size(); ++i) {
     const std::size_t group = i / kColumns / 128 * kColumns + i % kColumns;
-    const float real = static_cast<float>(weights.values[i] - weights.zero_point[group]) *
-                       weights.scale[group];
+    const float real =
+        static_cast<float>(weights.values[i] - weights.zero_point[group]) * weights.scale[group];
     EXPECT_LE(std::abs(real - weight[i]), weights.scale[group] * 1.01F);
     EXPECT_GE(weights.values[i], -8);
     EXPECT_LE(weights.values[i], 7);
