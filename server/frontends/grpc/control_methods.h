@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The methods beside ModelInfer: what each answers. No transport here.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/frontends/grpc/control_call.h"
+#include "server/inference/inference_service.h"
+#include "server/repository/model_repository.h"
+
+namespace octet {
+
+// What the answers are made from. The references are borrowed.
+struct ControlRooms {
+  const InferenceService& service;
+  const ModelRepository& repository;
+  std::string server_version;
+};
+
+// Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
+// are defined only, whose UNIMPLEMENTED says what to do instead.
+void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds grpc.health.v1.Health. Known services: "" and "inference.GRPCInferenceService".
+void AddHealthMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds grpc.reflection.v1alpha.ServerReflection, which lists the services of `services`.
+void AddReflectionMethods(std::vector<std::string> services, ControlMethods& methods);
+
+}  // namespace octet

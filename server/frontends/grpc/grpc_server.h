@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gRPC front end: one asynchronous server on one completion queue, which the workers poll.
+//
+// It starts no thread: ModelInfer is read from its raw bytes by the worker that polls, every other
+// method, health and reflection with their streams included, is served from the same queue.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "server/inference/inference_service.h"
+#include "server/repository/model_repository.h"
+#include "server/scheduling/event_source.h"
+
+namespace octet {
+
+// Thread safety: Create, Shutdown and the destructor from one thread; Poll by one thread at a time;
+// the rest from any.
+class GrpcServer final : public EventSource {
+ public:
+  struct Options {
+    std::string address = "0.0.0.0:8001";  // "host:port" (port 0: any free one) or "unix:PATH"
+    std::size_t max_request_bytes = std::size_t{64} << 20;
+    int max_streams_per_connection = 1024;
+    int max_metadata_bytes = 16 << 10;  // of one call's headers
+    std::string server_version;
+  };
+
+  // Binds the address; calls are answered once a Scheduler polls this, and refused by `service`
+  // until it serves. `service` and `repository` are borrowed for as long as the server lives.
+  // Returns UNAVAILABLE, naming the address, if it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Create(Options options,
+                                                            InferenceService& service,
+                                                            const ModelRepository& repository);
+  // Precondition: Shutdown has returned, or nobody ever polled.
+  ~GrpcServer() override;
+  GrpcServer(const GrpcServer&) = delete;
+  GrpcServer& operator=(const GrpcServer&) = delete;
+
+  // The address as bound, with the real port.
+  [[nodiscard]] const std::string& address() const;
+
+  // Tells the health watchers after InferenceService::SetState.
+  void NotifyStateChanged();
+
+  // Ends every stream, tells the connections to go away, lets what is inside finish until
+  // `deadline`, cancels the rest, and shuts the event source down. Workers poll meanwhile.
+  void Shutdown(TimePoint deadline);
+
+  Polled Poll(std::size_t worker, TimePoint until) override;
+  void Wake() override;
+
+ private:
+  class Impl;
+  explicit GrpcServer(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace octet

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/frontends/grpc/request_parameters.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace octet {
+namespace {
+
+// The set field of InferParameter; numbers as in the proto.
+enum class Choice : std::uint32_t { kNone = 0, kBool, kInt64, kString, kDouble, kUint64 };
+
+struct Parameter {
+  absl::string_view name;
+  Choice choice = Choice::kNone;
+  std::uint64_t value = 0;  // of a bool, int64 or uint64
+};
+
+const char* TypeName(Choice choice) {
+  switch (choice) {
+    case Choice::kBool:
+      return "a bool";
+    case Choice::kInt64:
+      return "an int64";
+    case Choice::kString:
+      return "a string";
+    case Choice::kDouble:
+      return "a double";
+    case Choice::kUint64:
+      return "a uint64";
+    case Choice::kNone:
+      break;
+  }
+  return "nothing";
+}
+
+std::optional<Parameter> Parse(Bytes entry) {
+  Parameter parameter;
+  WireReader reader(entry);
+  while (const std::optional<WireField> field = reader.Next()) {
+    if (field->Is(1, WireType::kLengthDelimited)) {
+      parameter.name = AsText(field->bytes);
+    } else if (field->Is(2, WireType::kLengthDelimited)) {
+      WireReader value(field->bytes);
+      while (const std::optional<WireField> choice = value.Next()) {
+        const bool is_choice =
+            choice->Is(1, WireType::kVarint) || choice->Is(2, WireType::kVarint) ||
+            choice->Is(3, WireType::kLengthDelimited) || choice->Is(4, WireType::kFixed64) ||
+            choice->Is(5, WireType::kVarint);
+        if (!is_choice) continue;
+        parameter.choice = static_cast<Choice>(choice->number);
+        parameter.value = choice->value;
+        if (parameter.choice == Choice::kString && !IsUtf8(AsText(choice->bytes))) return {};
+      }
+      if (!value.ok()) return std::nullopt;
+    }
+  }
+  if (!reader.ok() || !IsUtf8(parameter.name)) return std::nullopt;
+  return parameter;
+}
+
+absl::Status WrongType(const Parameter& parameter, absl::string_view wanted) {
+  return absl::InvalidArgumentError(absl::StrCat("parameter \"", parameter.name, "\": got ",
+                                                 TypeName(parameter.choice), ", wants ", wanted));
+}
+
+// Whether the value is whole and below 0.
+bool IsNegative(const Parameter& parameter) {
+  return parameter.choice == Choice::kInt64 && static_cast<std::int64_t>(parameter.value) < 0;
+}
+
+bool IsWhole(const Parameter& parameter) {
+  return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
+}
+
+absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& request) {
+  const absl::string_view name = parameter.name;
+  if (name == "octet_timing") {
+    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
+    request.wants_timing = parameter.value != 0;
+  } else if (name == "timeout") {
+    if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value >> 62 != 0) {
+      return WrongType(parameter, "microseconds as an int64 of at least 0");
+    }
+    if (parameter.value > 0) {
+      request.timeout_microseconds = static_cast<std::int64_t>(parameter.value);
+    }
+  } else if (name == "priority") {
+    if (!IsWhole(parameter) || IsNegative(parameter)) {
+      return WrongType(parameter, "a whole number of at least 0");
+    }
+  } else if (name == "sequence_id") {
+    if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
+      return WrongType(parameter, "a whole number or a string");
+    }
+  } else if (name == "sequence_start" || name == "sequence_end" || name == "binary_data_output") {
+    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
+  } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter \"", absl::CHexEscape(name.substr(0, 128)),
+                     "\" is reserved and unknown; wants octet_timing, or another prefix"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace place) {
+  if (absl::StartsWith(parameter.name, "shared_memory_")) {
+    return absl::UnimplementedError(absl::StrCat("parameter \"", parameter.name.substr(0, 128),
+                                                 "\": this server takes no shared memory, send "
+                                                 "raw_input_contents"));
+  }
+  if (place == ParameterPlace::kOutput && parameter.name == "classification") {
+    if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value == 0) {
+      return WrongType(parameter, "an int64 of at least 1");
+    }
+    return absl::UnimplementedError(
+        "parameter \"classification\": this server returns tensors only; take the largest "
+        "elements of the output");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadParameter(Bytes entry, ParameterPlace place, DecodedRequest& request) {
+  const std::optional<Parameter> parameter = Parse(entry);
+  if (!parameter) {
+    return absl::InvalidArgumentError("the request's bytes are no ModelInferRequest: a parameter");
+  }
+  if (place == ParameterPlace::kRequest) return ReadRequestParameter(*parameter, request);
+  return ReadTensorParameter(*parameter, place);
+}
+
+}  // namespace octet

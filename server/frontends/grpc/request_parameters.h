@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a ModelInferRequest that mean something; proto/README.md lists them.
+
+#pragma once
+
+#include "absl/status/status.h"
+
+#include "server/frontends/grpc/tensor_codec.h"
+#include "server/frontends/grpc/wire_format.h"
+
+namespace octet {
+
+enum class ParameterPlace { kRequest, kInput, kOutput };
+
+// Reads one entry of a map<string, InferParameter> into `request`. A parameter that means nothing
+// here is passed over. Returns the errors of DecodeRequest.
+absl::Status ReadParameter(Bytes entry, ParameterPlace place, DecodedRequest& request);
+
+}  // namespace octet

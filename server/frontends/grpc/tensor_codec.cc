@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/frontends/grpc/tensor_codec.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/tensor/data_type.h"
+#include "server/frontends/grpc/request_parameters.h"
+#include "server/frontends/grpc/typed_contents.h"
+
+namespace octet {
+namespace {
+
+// So that a request of many empty tensors takes no more memory than it has bytes.
+constexpr std::size_t kMostTensors = 1024;
+constexpr std::size_t kMostDims = 64;
+
+absl::Status Malformed(absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the request's bytes are no ModelInferRequest: ", what));
+}
+
+absl::Status TooMany(absl::string_view what, std::size_t most) {
+  return absl::InvalidArgumentError(absl::StrCat("the request has more than ", most, " ", what));
+}
+
+absl::Status ReadText(Bytes bytes, absl::string_view what, std::string& text) {
+  const absl::string_view view = AsText(bytes);
+  if (!IsUtf8(view)) return Malformed(absl::StrCat(what, " is no UTF-8"));
+  text.assign(view.data(), view.size());
+  return absl::OkStatus();
+}
+
+class RequestDecoder {
+ public:
+  RequestDecoder(std::span<const Bytes> chunks, std::size_t max_tensor_bytes)
+      : reader_(chunks), bytes_left_(max_tensor_bytes) {}
+
+  absl::StatusOr<DecodedRequest> Decode() {
+    while (const std::optional<WireField> field = reader_.Next()) {
+      if (field->type == WireType::kLengthDelimited) RETURN_IF_ERROR(Take(*field));
+    }
+    if (!reader_.ok()) return Malformed("they end early or hold no field");
+    RETURN_IF_ERROR(AssignData());
+    for (std::unique_ptr<std::byte[]>& copy : reader_.TakeCopies()) {
+      request_.buffers.push_back(std::move(copy));
+    }
+    return std::move(request_);
+  }
+
+ private:
+  absl::Status Take(const WireField& field) {
+    switch (field.number) {
+      case 1:
+        return ReadText(field.bytes, "model_name", request_.model_name);
+      case 2:
+        return ReadText(field.bytes, "model_version", request_.model_version);
+      case 3:
+        return ReadText(field.bytes, "id", request_.id);
+      case 4:
+        return ReadParameter(field.bytes, ParameterPlace::kRequest, request_);
+      case 5:
+        return TakeInput(field.bytes);
+      case 6:
+        return TakeOutput(field.bytes);
+      case 7:
+        if (raw_.size() == kMostTensors) return TooMany("raw_input_contents", kMostTensors);
+        raw_.push_back(field.bytes);
+        return absl::OkStatus();
+      default:
+        return absl::OkStatus();  // a later version's
+    }
+  }
+
+  absl::Status TakeInput(Bytes message) {
+    if (request_.inputs.size() == kMostTensors) return TooMany("inputs", kMostTensors);
+    RequestInput& input = request_.inputs.emplace_back();
+    TypedContents& contents = contents_.emplace_back();
+    WireReader reader(message);
+    while (const std::optional<WireField> field = reader.Next()) {
+      if (field->Is(1, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(ReadText(field->bytes, "an input's name", input.name));
+      } else if (field->Is(2, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(ReadText(field->bytes, "an input's datatype", input.data_type));
+      } else if (field->number == 3) {
+        RETURN_IF_ERROR(TakeShape(*field, input.dims));
+      } else if (field->Is(4, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kInput, request_));
+      } else if (field->Is(5, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(contents.Read(field->bytes));
+      }
+    }
+    return reader.ok() ? absl::OkStatus() : Malformed("an input");
+  }
+
+  static absl::Status TakeShape(const WireField& field, Dims& dims) {
+    if (field.type == WireType::kVarint) {
+      dims.push_back(static_cast<std::int64_t>(field.value));
+    } else if (field.type == WireType::kLengthDelimited) {
+      WireReader packed(field.bytes);
+      while (const std::optional<std::uint64_t> dim = packed.NextVarint()) {
+        dims.push_back(static_cast<std::int64_t>(*dim));
+        if (dims.size() > kMostDims) break;
+      }
+      if (!packed.ok()) return Malformed("the shape of an input");
+    }
+    if (dims.size() > kMostDims) return TooMany("dimensions in a shape", kMostDims);
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeOutput(Bytes message) {
+    if (request_.outputs.size() == kMostTensors) return TooMany("outputs", kMostTensors);
+    std::string& output = request_.outputs.emplace_back();
+    WireReader reader(message);
+    while (const std::optional<WireField> field = reader.Next()) {
+      if (field->Is(1, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(ReadText(field->bytes, "an output's name", output));
+      } else if (field->Is(2, WireType::kLengthDelimited)) {
+        RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kOutput, request_));
+      }
+    }
+    return reader.ok() ? absl::OkStatus() : Malformed("a requested output");
+  }
+
+  // Raw entries, or typed contents, to each input.
+  absl::Status AssignData() {
+    if (!raw_.empty() && raw_.size() != request_.inputs.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("got ", raw_.size(), " raw_input_contents for ", request_.inputs.size(),
+                       " inputs, wants one for each input, or none"));
+    }
+    for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
+      RequestInput& input = request_.inputs[i];
+      if (contents_[i].empty()) {
+        if (!raw_.empty()) input.data = raw_[i];
+        continue;
+      }
+      const std::string name = absl::CHexEscape(input.name.substr(0, 128));
+      if (!raw_.empty()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("input \"", name,
+                         "\" has contents, and the request has raw_input_contents; wants one "
+                         "of them for all inputs"));
+      }
+      std::unique_ptr<std::byte[]> buffer;
+      absl::StatusOr<Bytes> data = contents_[i].ToRaw(input.data_type, bytes_left_, buffer);
+      if (!data.ok()) {
+        return {data.status().code(),
+                absl::StrCat("input \"", name, "\": ", data.status().message())};
+      }
+      bytes_left_ -= std::min(bytes_left_, data->size());
+      input.data = *data;
+      if (buffer) request_.buffers.push_back(std::move(buffer));
+    }
+    return absl::OkStatus();
+  }
+
+  ChunkedReader reader_;
+  std::size_t bytes_left_;  // for typed tensors
+  DecodedRequest request_;
+  std::vector<TypedContents> contents_;  // of each input
+  std::vector<Bytes> raw_;
+};
+
+void AppendMessage(std::uint32_t number, absl::string_view message, std::string& out) {
+  AppendTag(number, WireType::kLengthDelimited, out);
+  AppendVarint(message.size(), out);
+  out.append(message.data(), message.size());
+}
+
+// An entry of the response's parameters; `value` is an InferParameter.
+void AppendParameter(absl::string_view name, absl::string_view value, std::string& out) {
+  std::string entry;
+  AppendText(1, name, entry);
+  AppendMessage(2, value, entry);
+  AppendMessage(4, entry, out);
+}
+
+void AppendTiming(const InferenceAnswer& answer, std::string& out) {
+  const auto text = [&](absl::string_view name, absl::string_view value) {
+    std::string parameter;
+    AppendMessage(3, value, parameter);
+    AppendParameter(name, parameter, out);
+  };
+  const auto number = [&](absl::string_view name, std::chrono::nanoseconds value) {
+    std::string parameter;
+    AppendTag(2, WireType::kVarint, parameter);
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
+    AppendVarint(us < 0 ? 0 : static_cast<std::uint64_t>(us), parameter);
+    AppendParameter(name, parameter, out);
+  };
+  text("octet_precision", answer.model.precision);
+  text("octet_kernel_set", answer.model.kernel_set);
+  number("octet_queue_us", answer.times.queue);
+  number("octet_compute_us", answer.times.quantize + answer.times.compute);
+}
+
+}  // namespace
+
+absl::StatusOr<DecodedRequest> DecodeRequest(std::span<const Bytes> chunks,
+                                             std::size_t max_tensor_bytes) {
+  return RequestDecoder(chunks, max_tensor_bytes).Decode();
+}
+
+EncodedAnswer EncodeAnswer(const InferenceAnswer& answer, absl::string_view id, bool with_timing) {
+  EncodedAnswer encoded;
+  std::string& header = encoded.headers.emplace_back();
+  AppendText(1, answer.model.name, header);
+  AppendText(2, answer.model.version, header);
+  AppendText(3, id, header);
+  if (with_timing) AppendTiming(answer, header);
+  std::string message;
+  std::string shape;
+  for (const AnswerOutput& output : answer.outputs) {
+    message.clear();
+    AppendText(1, output.name, message);
+    AppendText(2, DataTypeName(output.data_type), message);
+    shape.clear();
+    for (const std::int64_t dim : output.dims) {
+      AppendVarint(static_cast<std::uint64_t>(dim), shape);
+    }
+    AppendText(3, shape, message);
+    AppendMessage(5, message, header);
+  }
+  for (std::size_t i = 0; i < answer.outputs.size(); ++i) {
+    if (i > 0) encoded.headers.emplace_back();
+    AppendTag(6, WireType::kLengthDelimited, encoded.headers.back());
+    AppendVarint(answer.outputs[i].data.size(), encoded.headers.back());
+  }
+  return encoded;
+}
+
+}  // namespace octet
