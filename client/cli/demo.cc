@@ -85,7 +85,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // What the server says of itself once it is ready: "grpc=HOST:PORT http=… metrics=…".
+  // What the server says of itself once it is ready: "grpc=HOST:PORT http=... metrics=...".
   absl::StatusOr<std::string> ReadyLine() {
     std::string text;
     std::array<char, 512> chunk{};

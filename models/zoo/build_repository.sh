@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes the zoo's bundles from its .keras files and calibration images: the same bytes every time.
+#
+#   models/zoo/build_repository.sh OCTET REPOSITORY      OCTET is the program
+set -euo pipefail
+[ $# -eq 2 ] || { sed -n '3,5p' "$0" | cut -c3-; exit 2; }
+octet=$1
+repository=$2
+zoo=$(cd "$(dirname "$0")" && pwd)
+# The self-test vectors are what the reference kernels answer, whatever this machine has.
+unset OCTET_KERNEL_SET
+
+for model in digits:digits_cnn digits-mlp:digits_mlp; do
+  name=${model%%:*}
+  file=$zoo/keras/${model##*:}.keras
+  float=$repository/$name-fp32/1
+  "$octet" import "$file" --output "$float" --replace
+  for mode in int8:int8-dynamic int8-static:int8-static int4:int4; do
+    output=$repository/$name-${mode%%:*}/1
+    "$octet" quantize "$float" --mode "${mode##*:}" \
+      --calibration "$zoo/data/digits_calibration_images.npy" --output "$output" --replace
+  done
+done
+for bundle in "$repository"/digits-*/1; do
+  "$octet" evaluate "$bundle" --input "$zoo/data/digits_test_images.npy" \
+    --labels "$zoo/data/digits_test_labels.npy" --data-set "digits test" --record
+done
