@@ -75,6 +75,12 @@ absl::StatusOr<SliceAttributes> Attributes(const Node& node, std::size_t rank) {
   return result;
 }
 
+// Whether [::-1] is taken of axis `i`, whatever its size: no tensor has 2^48 elements.
+bool IsWholeReversal(const SliceAttributes& attributes, std::size_t i) {
+  return attributes.steps[i] == -1 && attributes.starts[i] == -1 &&
+         attributes.ends[i] <= -(std::int64_t{1} << 48);
+}
+
 class Slice final : public Operator {
  public:
   [[nodiscard]] absl::string_view name() const override { return "Slice"; }
@@ -91,6 +97,7 @@ class Slice final : public Operator {
     for (std::size_t i = 0; i < attributes.axes.size(); ++i) {
       Dim& dim = output.shape[attributes.axes[i]];
       if (!dim.is_constant()) {
+        if (IsWholeReversal(attributes, i)) continue;
         return UnimplementedNode(node, "a slice of an open dimension");
       }
       dim = Dim(Resolve(dim.value(), attributes.starts[i], attributes.ends[i], attributes.steps[i])

@@ -67,7 +67,10 @@ class TreeBuilder {
       return absl::InvalidArgumentError(
           absl::StrCat("config.json: two layers are called \"", path, "\""));
     }
-    ASSIGN_OR_RETURN(layer->policy, ParseDtypePolicy(layer->config.Get("dtype"), path));
+    // Of an input layer it is the type of its tensor, of a function of keras.ops an argument.
+    if (layer->key != "InputLayer" && !IsOperation(module)) {
+      ASSIGN_OR_RETURN(layer->policy, ParseDtypePolicy(layer->config.Get("dtype"), path));
+    }
     if (IsModel(*layer)) {
       RETURN_IF_ERROR(BuildLayers(*layer));
     } else {

@@ -167,7 +167,7 @@ class Indexing {
   }
 
  private:
-  static constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  static constexpr std::int64_t kFar = std::int64_t{1} << 50;
 
   static bool IsEllipsis(const Json& item) {
     return item.is_object() && item.contains("class_name") && item["class_name"] == "__ellipsis__";

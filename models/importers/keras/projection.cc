@@ -70,8 +70,12 @@ class ProjectionLoader {
     mode_ = source_.infer_mode ? InferMode(stored) : source_.policy.mode;
     const Names names = NamesOf(mode_, source_.use_bias, stored.size());
     if (stored.size() != names.size()) {
-      return Error(absl::StrCat("got ", stored.size(), " stored variables, wants ", names.size(),
-                                " (", absl::StrJoin(names, ", "), ")"));
+      // A defect of these versions, which cannot load such a file either.
+      const bool lost_zero = mode_ == "gptq" || mode_ == "awq";
+      return Error(absl::StrCat(
+          "got ", stored.size(), " stored variables, wants ", names.size(), " (",
+          absl::StrJoin(names, ", "), ")",
+          lost_zero ? "; Keras 3.14 and 3.15 leave kernel_zero out when they save" : ""));
     }
     for (std::size_t i = 0; i < names.size(); ++i) stored_.emplace(names[i], stored[i]);
     Projection projection;

@@ -162,7 +162,7 @@ absl::StatusOr<std::vector<Operand>> TranslateBidirectional(LayerCall& call) {
     // The layer that runs backwards gives its last step first.
     const std::vector<std::int64_t> axis = {1};
     const std::vector<std::int64_t> start = {-1};
-    const std::vector<std::int64_t> end = {-(std::int64_t{1} << 40)};
+    const std::vector<std::int64_t> end = {-(std::int64_t{1} << 50)};
     const std::vector<std::int64_t> step = {-1};
     ASSIGN_OR_RETURN(
         backward[0].value,

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/importers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+
+#include "models/operators/operators.h"
+
+namespace octet {
+namespace {
+
+TEST(ImportersTest, AnUnknownEndingIsRefusedWithTheKnownOnes) {
+  const OperatorRegistry operators = BuiltInOperators();
+  const auto bundle = ImportModel("model.tflite", {.operators = &operators});
+  EXPECT_EQ(bundle.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(bundle.status().message()), ::testing::HasSubstr(".keras"));
+}
+
+TEST(ImportersTest, TheEndingMayBeInCapitals) {
+  const OperatorRegistry operators = BuiltInOperators();
+  const auto bundle = ImportModel("/nowhere/model.KERAS", {.operators = &operators});
+  EXPECT_EQ(bundle.status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace octet

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras against Octet: random models of every layer, imported and run by the real program.
+
+    keras_peer_test.py [OCTET [FILTER]]
+
+OCTET is the path of the program `octet`; OCTET_BIN_DIR/octet where it is not given. Only models whose
+name contains FILTER are tried.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import warnings
+
+os.environ["KERAS_BACKEND"] = "numpy"
+warnings.filterwarnings("ignore")
+
+try:
+    import keras
+    import numpy as np
+    from keras import layers, ops
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+FLOAT_BOUND = 1e-5
+# One layer on identical inputs: the integers are the same, the rest is float32 rounding.
+INT8_BOUND = 2e-6
+
+RNG = np.random.default_rng(2025)
+
+
+def sequence(channels=6, length=7):
+    return RNG.standard_normal((4, length, channels)).astype("float32")
+
+
+def image(channels=3, size=9):
+    return RNG.standard_normal((4, size, size + 1, channels)).astype("float32")
+
+
+def rows(width=6):
+    return RNG.standard_normal((5, width)).astype("float32")
+
+
+def tokens(length=7):
+    ids = RNG.integers(1, 13, (4, length)).astype("int32")
+    ids[1, 4:] = 0
+    ids[2, 2:] = 0
+    return ids
+
+
+def padded(channels=6, length=7):
+    x = sequence(channels, length)
+    x[1, 4:] = 0
+    x[2, 2:] = 0
+    return x
+
+
+def one(layer, *inputs, dtype="float32"):
+    """A Functional model of one layer."""
+    specs = [keras.Input(x.shape[1:], dtype=x.dtype.name) for x in inputs]
+    return keras.Model(specs if len(specs) > 1 else specs[0],
+                       layer(specs if len(specs) > 1 else specs[0])), inputs
+
+
+def functional(build, *inputs):
+    specs = [keras.Input(x.shape[1:], dtype=x.dtype.name) for x in inputs]
+    return keras.Model(specs if len(specs) > 1 else specs[0], build(*specs)), inputs
+
+
+def open_length(build, x):
+    spec = keras.Input((None,) + x.shape[2:], dtype=x.dtype.name)
+    return keras.Model(spec, build(spec)), (x,)
+
+
+L = layers
+ACTIVATIONS = ["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid",
+               "hard_sigmoid", "hard_silu", "tanh", "softplus", "softsign", "softmax",
+               "log_softmax", "exponential", "mish", "celu", "hard_tanh", "tanh_shrink",
+               "soft_shrink", "hard_shrink", "squareplus", "log_sigmoid", "sparse_plus"]
+
+FLOAT_MODELS = {
+    "dense": lambda: one(L.Dense(7, activation="relu"), rows()),
+    "dense_no_bias": lambda: one(L.Dense(7, use_bias=False), sequence()),
+    "einsum_heads": lambda: one(
+        L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 5), bias_axes="de"), sequence()),
+    "einsum_swapped": lambda: one(
+        L.EinsumDense("abc,cde->aebd", output_shape=(4, None, 3), bias_axes="e"), sequence()),
+    "einsum_over_time": lambda: one(
+        L.EinsumDense("abc,bd->adc", output_shape=(5, 6), bias_axes="d"), sequence()),
+    "einsum_ellipsis": lambda: one(
+        L.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y", activation="tanh"),
+        sequence()),
+    "embedding": lambda: one(L.Embedding(13, 6), tokens()),
+    "reversible_embedding": lambda: functional(
+        (lambda layer: lambda x: layer(layer(x), reverse=True))(L.ReversibleEmbedding(13, 6)),
+        tokens()),
+    "conv1d": lambda: one(L.Conv1D(5, 3, padding="same", activation="relu"), sequence()),
+    "conv1d_causal": lambda: one(L.Conv1D(5, 3, padding="causal", dilation_rate=2), sequence()),
+    "conv1d_strided": lambda: one(L.Conv1D(5, 3, strides=2), sequence()),
+    "conv2d": lambda: one(L.Conv2D(5, (3, 2), strides=2, padding="same"), image()),
+    "conv2d_groups": lambda: one(L.Conv2D(6, 3, groups=3, dilation_rate=2), image()),
+    "depthwise_conv1d": lambda: one(L.DepthwiseConv1D(3, depth_multiplier=2), sequence()),
+    "depthwise_conv2d": lambda: one(L.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+                                    image()),
+    "separable_conv1d": lambda: one(L.SeparableConv1D(5, 3, activation="elu"), sequence()),
+    "separable_conv2d": lambda: one(L.SeparableConv2D(5, 3, strides=2, padding="same"), image()),
+    "conv2d_transpose": lambda: one(L.Conv2DTranspose(4, 3, strides=2, padding="same"), image()),
+    "conv2d_transpose_valid": lambda: one(L.Conv2DTranspose(4, 3, strides=2), image()),
+    "conv1d_transpose": lambda: one(L.Conv1DTranspose(4, 3, strides=2), sequence()),
+    "batch_normalization": lambda: one(L.BatchNormalization(), image()),
+    "layer_normalization": lambda: one(L.LayerNormalization(), sequence()),
+    "group_normalization": lambda: one(L.GroupNormalization(2), image(4)),
+    "rms_normalization": lambda: one(L.RMSNormalization(), sequence()),
+    "unit_normalization": lambda: one(L.UnitNormalization(), sequence()),
+    "relu_options": lambda: one(L.ReLU(max_value=1.5, negative_slope=0.1, threshold=0.2), rows()),
+    "leaky_relu_layer": lambda: one(L.LeakyReLU(0.2), rows()),
+    "prelu": lambda: one(L.PReLU(alpha_initializer="random_uniform", shared_axes=[1]), sequence()),
+    "elu_layer": lambda: one(L.ELU(0.7), rows()),
+    "softmax_layer": lambda: one(L.Softmax(axis=1), sequence()),
+    "max_pooling1d": lambda: one(L.MaxPooling1D(3, strides=2, padding="same"), sequence()),
+    "max_pooling2d": lambda: one(L.MaxPooling2D(2), image()),
+    "average_pooling1d": lambda: one(L.AveragePooling1D(2), sequence()),
+    "average_pooling2d_same": lambda: one(L.AveragePooling2D(3, strides=2, padding="same"),
+                                          image()),
+    "global_average_pooling1d": lambda: one(L.GlobalAveragePooling1D(), sequence()),
+    "global_average_pooling2d": lambda: one(L.GlobalAveragePooling2D(keepdims=True), image()),
+    "global_max_pooling1d": lambda: one(L.GlobalMaxPooling1D(), sequence()),
+    "global_max_pooling2d": lambda: one(L.GlobalMaxPooling2D(), image()),
+    "flatten": lambda: one(L.Flatten(), image()),
+    "reshape": lambda: one(L.Reshape((3, -1)), sequence(6)),
+    "permute": lambda: one(L.Permute((3, 1, 2)), image()),
+    "repeat_vector": lambda: one(L.RepeatVector(3), rows()),
+    "zero_padding1d": lambda: one(L.ZeroPadding1D((1, 2)), sequence()),
+    "zero_padding2d": lambda: one(L.ZeroPadding2D(((1, 2), (0, 3))), image()),
+    "cropping1d": lambda: one(L.Cropping1D((1, 2)), sequence()),
+    "cropping2d": lambda: one(L.Cropping2D(((1, 2), (0, 3))), image()),
+    "up_sampling2d": lambda: one(L.UpSampling2D((2, 3)), image()),
+    "up_sampling2d_bilinear": lambda: one(L.UpSampling2D(2, interpolation="bilinear"), image()),
+    "up_sampling1d": lambda: one(L.UpSampling1D(3), sequence()),
+    "resizing": lambda: one(L.Resizing(6, 12), image()),
+    "resizing_nearest": lambda: one(L.Resizing(5, 12, interpolation="nearest"), image()),
+    "rescaling": lambda: one(L.Rescaling(0.1, offset=[1.0, 2.0, 3.0]), image()),
+    "normalization": lambda: one(
+        L.Normalization(mean=[1.0, 2.0, 3.0], variance=[2.0, 3.0, 0.5]), image()),
+    **{name.lower(): (lambda cls: lambda: one(cls(), sequence(), sequence(), sequence()))(cls)
+       for name, cls in (("Add", L.Add), ("Multiply", L.Multiply), ("Average", L.Average),
+                         ("Maximum", L.Maximum), ("Minimum", L.Minimum))},
+    "subtract": lambda: one(L.Subtract(), sequence(), sequence()),
+    "concatenate": lambda: one(L.Concatenate(axis=1), sequence(), sequence(6, 3)),
+    "dot_vectors": lambda: one(L.Dot(axes=1, normalize=True), rows(), rows()),
+    "dot_matrices": lambda: one(L.Dot(axes=(2, 1)), sequence(6), sequence(4, 6)),
+    "dropout": lambda: one(L.Dropout(0.5), rows()),
+    "masking_lstm": lambda: functional(lambda x: L.LSTM(5)(L.Masking()(x)), padded()),
+    "masking_lstm_sequences": lambda: functional(
+        lambda x: L.LSTM(5, return_sequences=True)(L.Masking()(x)), padded()),
+    "lstm_states": lambda: functional(lambda x: L.LSTM(5, return_state=True)(x), sequence()),
+    "lstm_initial": lambda: functional(
+        lambda x, h, c: L.LSTM(6)(x, initial_state=[h, c]), sequence(), rows(6)[:4], rows(6)[:4]),
+    "lstm_backwards": lambda: one(L.LSTM(5, go_backwards=True, return_sequences=True), sequence()),
+    "gru": lambda: one(L.GRU(5, return_sequences=True), sequence()),
+    "gru_before": lambda: one(L.GRU(5, reset_after=False), sequence()),
+    "simple_rnn": lambda: one(L.SimpleRNN(5), sequence()),
+    "rnn_cell": lambda: one(L.RNN(L.GRUCell(4)), sequence()),
+    "embedding_mask_gru": lambda: functional(
+        lambda x: L.GRU(5)(L.Embedding(13, 6, mask_zero=True)(x)), tokens()),
+    "embedding_mask_average": lambda: functional(
+        lambda x: L.GlobalAveragePooling1D()(L.Embedding(13, 6, mask_zero=True)(x)), tokens()),
+    "open_length_gru": lambda: open_length(lambda x: L.GRU(5)(x), sequence()),
+    "open_length_attention": lambda: open_length(
+        lambda x: L.MultiHeadAttention(2, 4)(x, x), sequence()),
+    "open_length_conv1d": lambda: open_length(
+        lambda x: L.GlobalMaxPooling1D()(L.Conv1D(4, 3, padding="same")(x)), sequence()),
+    **{f"bidirectional_{mode}": (lambda mode: lambda: one(
+        L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode=mode), sequence()))(mode)
+       for mode in ("concat", "sum", "ave", "mul")},
+    "bidirectional_masked": lambda: functional(
+        lambda x: L.Bidirectional(L.GRU(4, return_sequences=True))(L.Masking()(x)), padded()),
+    "bidirectional_last": lambda: one(L.Bidirectional(L.GRU(4)), sequence()),
+    "time_distributed_dense": lambda: one(L.TimeDistributed(L.Dense(3)), sequence()),
+    "time_distributed_conv": lambda: one(
+        L.TimeDistributed(L.Conv2D(2, 3)), RNG.standard_normal((4, 3, 6, 6, 2)).astype("float32")),
+    "attention_heads": lambda: functional(
+        lambda x, y: L.MultiHeadAttention(2, 4, value_dim=3)(x, y), sequence(), sequence(6, 5)),
+    "attention_causal": lambda: functional(
+        lambda x: L.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True), sequence()),
+    "attention_masked": lambda: functional(
+        lambda x: (lambda e: L.MultiHeadAttention(2, 4)(e, e))(
+            L.Embedding(13, 6, mask_zero=True)(x)), tokens()),
+    "attention_mask_argument": lambda: functional(
+        lambda x, m: L.MultiHeadAttention(2, 4)(x, x, attention_mask=m), sequence(),
+        np.tril(np.ones((4, 7, 7), bool))),
+    "grouped_query_attention": lambda: functional(
+        lambda x: L.GroupQueryAttention(4, 4, 2)(x, x), sequence()),
+    "luong_attention": lambda: one(L.Attention(), sequence(), sequence(6, 5)),
+    "luong_attention_causal": lambda: functional(
+        lambda x, y: L.Attention()([x, y], use_causal_mask=True), sequence(), sequence()),
+    "nested": lambda: functional(
+        lambda x: keras.Sequential([L.Dense(5, activation="relu"), L.Dense(3)])(x), rows()),
+    "shared": lambda: functional(
+        (lambda d: lambda x, y: L.Concatenate()([d(x), d(y)]))(L.Dense(5)), rows(), rows()),
+    "several_outputs": lambda: functional(
+        lambda x: [L.Dense(3, name="a")(x), L.Dense(2, name="b")(x)], rows()),
+    "operations": lambda: functional(
+        lambda x, y: ops.softmax(ops.concatenate(
+            [ops.relu(x * 2.0 + 1.0) / 3.0, ops.transpose(y, (0, 1, 2))[:, ::-1]], axis=-1)),
+        sequence(), sequence()),
+    "operations_reduce": lambda: functional(
+        lambda x: ops.mean(x, axis=1) - ops.max(x, axis=1) + ops.sum(x, axis=(1, 2),
+                                                                     keepdims=True)[:, 0],
+        sequence()),
+    "operations_shape": lambda: functional(
+        lambda x: ops.matmul(ops.expand_dims(ops.squeeze(x[:, 2:3], 1), -1),
+                             ops.reshape(x[:, -1], (-1, 1, 6))), sequence()),
+    "operations_elementwise": lambda: functional(
+        lambda x: ops.sqrt(ops.abs(x)) + ops.square(x) - ops.exp(-x) + ops.gelu(x)
+        + ops.clip(x, -0.5, 0.5) + ops.power(ops.sigmoid(x), 3.0) + ops.where(x > 0.1, x, 0.0),
+        rows()),
+    **{f"activation_{name}": (lambda name: lambda: one(L.Activation(name), rows()))(name)
+       for name in ACTIVATIONS},
+}
+
+QUANTIZED_MODELS = {
+    "dense": lambda: one(L.Dense(9, activation="relu"), rows(33)),
+    "dense_sequence": lambda: one(L.Dense(9), sequence(33)),
+    "einsum_heads": lambda: one(
+        L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 5), bias_axes="de"), sequence(12)),
+    "einsum_back": lambda: one(
+        L.EinsumDense("abcd,cde->abe", output_shape=(None, 10), bias_axes="e"),
+        RNG.standard_normal((4, 5, 3, 4)).astype("float32")),
+    "embedding": lambda: one(L.Embedding(13, 6), tokens()),
+}
+# Layers that are made of quantized ones: inputs of the later ones differ by rounding.
+QUANTIZED_BLOCKS = {
+    "attention_heads": lambda: functional(
+        lambda x: L.MultiHeadAttention(2, 4)(x, x), sequence(8)),
+    "grouped_query_attention": lambda: functional(
+        lambda x: L.GroupQueryAttention(4, 4, 2)(x, x), sequence(8)),
+}
+BLOCK_BOUND = 2e-2
+
+
+def shake(model):
+    """Gives fresh biases, scales and statistics values that show in the outputs."""
+    for variable in model.variables:
+        if variable.name == "moving_variance":
+            variable.assign(RNG.uniform(0.5, 1.5, variable.shape))
+        elif len(variable.shape) > 0 and "seed" not in variable.path:
+            variable.assign(variable + 0.1 * RNG.standard_normal(variable.shape))
+
+
+def run_octet(octet, model, inputs, folder):
+    path = folder / "model.keras"
+    model.save(path)
+    bundle = folder / "model" / "1"
+    subprocess.run([octet, "import", str(path), "--output", str(bundle), "--replace"], check=True,
+                   capture_output=True, text=True)
+    command = [octet, "run", str(bundle), "--output", str(folder / "out")]
+    for spec, x in zip(model.inputs, inputs):
+        np.save(folder / f"{spec.name}.npy", x)
+        command += ["--input", f"{spec.name}={folder / spec.name}.npy"]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return {file.stem: np.load(file) for file in (folder / "out").glob("*.npy")}
+
+
+def compare(name, octet, build, bound, quantize=None):
+    keras.backend.clear_session()
+    model, inputs = build()
+    shake(model)
+    if quantize is not None:
+        model.quantize(*quantize[0], **quantize[1])
+    wanted = model(list(inputs) if len(inputs) > 1 else inputs[0])
+    wanted = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+    with tempfile.TemporaryDirectory() as folder:
+        got = run_octet(octet, model, inputs, pathlib.Path(folder))
+    # By shape, since layers with several outputs have names of Octet's own.
+    worst = 0.0
+    left = dict(sorted(got.items()))
+    for y in wanted:
+        y = np.asarray(y, "float32")
+        candidates = [(np.abs(g - y).max() / max(np.abs(y).max(), 1e-30), key)
+                      for key, g in left.items() if g.shape == y.shape]
+        if not candidates:
+            raise AssertionError(f"no output of shape {y.shape} among "
+                                 f"{ {k: v.shape for k, v in got.items()} }")
+        difference, key = min(candidates)
+        del left[key]
+        worst = max(worst, difference)
+    if not worst <= bound:
+        raise AssertionError(f"difference {worst:.3g}, wants at most {bound:.3g}")
+    return worst
+
+
+def cases():
+    for name, build in FLOAT_MODELS.items():
+        yield f"float/{name}", build, FLOAT_BOUND, None
+    weight_only = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+    per_channel = keras.quantizers.Int4QuantizationConfig(block_size=-1)
+    groups = keras.quantizers.Int4QuantizationConfig(block_size=4)
+    for name, build in QUANTIZED_MODELS.items():
+        yield f"int8/{name}", build, INT8_BOUND, (("int8",), {})
+        yield f"int8_weight_only/{name}", build, FLOAT_BOUND, ((), {"config": weight_only})
+        yield f"int4/{name}", build, FLOAT_BOUND, (("int4",), {})
+        yield f"int4_per_channel/{name}", build, FLOAT_BOUND, ((), {"config": per_channel})
+        yield f"int4_grouped/{name}", build, FLOAT_BOUND, ((), {"config": groups})
+    for name, build in QUANTIZED_BLOCKS.items():
+        yield f"int8/{name}", build, BLOCK_BOUND, (("int8",), {})
+        yield f"int4/{name}", build, FLOAT_BOUND, (("int4",), {})
+
+
+def main():
+    default = pathlib.Path(os.environ.get("OCTET_BIN_DIR", "build/dev/bin")) / "octet"
+    octet = sys.argv[1] if len(sys.argv) > 1 else str(default)
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    if not pathlib.Path(octet).exists():
+        print(f"skipped: {octet} is not there")
+        return 77
+    keras.utils.set_random_seed(5)
+    count = 0
+    failures = []
+    largest = {}
+    for name, build, bound, quantize in cases():
+        if wanted not in name:
+            continue
+        count += 1
+        try:
+            difference = compare(name, octet, build, bound, quantize)
+            kind = name.split("/")[0]
+            largest[kind] = max(largest.get(kind, 0.0), difference)
+        except subprocess.CalledProcessError as error:
+            failures.append(f"{name}: {error.stderr.strip()}")
+        except AssertionError as error:
+            failures.append(f"{name}: {error}")
+    for failure in failures:
+        print("FAILED", failure)
+    print(f"Keras {keras.__version__}: {count} models, {len(failures)} failed; largest differences:",
+          ", ".join(f"{kind} {value:.2g}" for kind, value in largest.items()))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
