@@ -8,6 +8,7 @@
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/passes/passes.h"
 #include "models/graph/verify.h"
 #include "models/runtime/memory_plan.h"
 #include "models/runtime/symbol_binding.h"
@@ -190,6 +191,8 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
     return absl::InvalidArgumentError(
         absl::StrCat("max_rows is ", options.max_rows, ", wants 1 to ", kMaxSymbolValue));
   }
+  RETURN_IF_ERROR(VerifyGraph(graph, operators));
+  RunPasses(graph);
   RETURN_IF_ERROR(VerifyGraph(graph, operators));
   std::shared_ptr<Executable> executable(new Executable());
   executable->kernels_ = &kernels;

@@ -46,7 +46,8 @@ struct StepDescription {
 // Thread safety: immutable; shared by every Session of every worker.
 class Executable {
  public:
-  // Verifies `graph`, prepares each node and plans the memory.
+  // Verifies `graph`, runs the passes (models/graph/passes), prepares each node and plans the
+  // memory.
   // `kernels` and `operators` are borrowed for as long as the Executable lives.
   // Returns the errors of VerifyGraph and of Operator::Prepare.
   static absl::StatusOr<std::shared_ptr<const Executable>> Compile(

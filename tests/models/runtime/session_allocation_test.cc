@@ -8,7 +8,10 @@
 
 #include "gtest/gtest.h"
 
+#include "kernels/kernel_set.h"
+#include "models/operators/operators.h"
 #include "models/runtime/session.h"
+#include "tests/support/small_network.h"
 #include "tests/support/tiny_operators.h"
 
 namespace {
@@ -115,6 +118,30 @@ TEST_F(SessionAllocationTest, OnlyALongerSequenceAllocates) {
   EXPECT_EQ(CountRun(8, 99, 1), 0);  // unaligned
   EXPECT_EQ(CountRun(1, 200), 1);
   EXPECT_EQ(CountRun(64, 200), 0);
+}
+
+TEST(SessionAllocationOfKernelsTest, RealOperatorsAllocateNothingEither) {
+  const OperatorRegistry operators = BuiltInOperators();
+  for (const kernels::KernelSet* set : kernels::AllKernelSets()) {
+    if (!set->runs_here()) continue;
+    kernels::PrepareThread();
+    const auto executable =
+        Executable::Compile(testing::SmallNetwork().graph, operators, *set, {.max_rows = 4})
+            .value();
+    Arena arena;
+    const auto session = Session::Create(executable, arena).value();
+    for (const std::int64_t rows : {1, 3, 4, 9}) {
+      const Tensor images = testing::SmallImages(rows);
+      const TensorView input = images.view();
+      Tensor output(DataType::kFloat32, {rows, 10});
+      const MutableTensorView view = output.mutable_view();
+      // oneDNN may fill in what is its own when a thread first runs a primitive.
+      ASSERT_TRUE(session->Run({&input, 1}, {&view, 1}).ok());
+      const long before = allocations;
+      ASSERT_TRUE(session->Run({&input, 1}, {&view, 1}).ok());
+      EXPECT_EQ(allocations - before, 0) << set->name << ", " << rows << " rows";
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "models/graph/graph.h"
+
+namespace octet {
+
+// Folds a BatchNormalization over the last axis into the FullyConnected, Conv2d or DepthwiseConv2d
+// with float32 weights whose result it alone uses:
+//   w' = w * gamma / sqrt(variance + epsilon)
+//   b' = (b - mean) * gamma / sqrt(variance + epsilon) + beta
+// computed in double and rounded once. Leaves it where a factor is so large or so small that float
+// results would change by more than rounding.
+void FoldBatchNormalization(Graph& graph);
+
+}  // namespace octet

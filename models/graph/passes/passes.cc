@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/graph/passes/passes.h"
+
+#include <array>
+
+#include "models/graph/passes/fold_batch_normalization.h"
+#include "models/graph/passes/fuse_activation.h"
+#include "models/graph/passes/remove_unused_nodes.h"
+
+namespace octet {
+namespace {
+
+// The order matters: a relu can be fused once the batch normalization before it is gone.
+constexpr std::array kPasses = {
+    Pass{"remove_unused_nodes", "leaves out what no output depends on", RemoveUnusedNodes},
+    Pass{"fold_batch_normalization", "scales the weights before it instead",
+         FoldBatchNormalization},
+    Pass{"fuse_activation", "clips inside the node that computes the values", FuseActivation},
+};
+
+}  // namespace
+
+std::span<const Pass> AllPasses() { return kPasses; }
+
+void RunPasses(Graph& graph) {
+  for (const Pass& pass : AllPasses()) pass.run(graph);
+}
+
+}  // namespace octet

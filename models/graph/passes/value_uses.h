@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who makes and who uses the values of a graph. Internal to models/graph/passes.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "models/graph/graph.h"
+
+namespace octet {
+
+// A snapshot: it does not see what is changed later.
+class ValueUses {
+ public:
+  explicit ValueUses(const Graph& graph)
+      : counts_(graph.values.size(), 0), producers_(graph.values.size(), -1) {
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+      for (const ValueId id : graph.nodes[n].inputs) {
+        if (id != kNoValue) ++counts_[Index(id)];
+      }
+      for (const ValueId id : graph.nodes[n].outputs) {
+        producers_[Index(id)] = static_cast<std::ptrdiff_t>(n);
+      }
+    }
+    for (const ValueId id : graph.outputs) ++counts_[Index(id)];
+  }
+
+  // By nodes, and as an output of the graph.
+  [[nodiscard]] std::int64_t NumUses(ValueId id) const { return counts_[Index(id)]; }
+
+  // The node whose only output is `id`, if it is used just once; else null.
+  [[nodiscard]] Node* OnlyUsedHere(Graph& graph, ValueId id) const {
+    if (id == kNoValue || NumUses(id) != 1 || producers_[Index(id)] < 0) return nullptr;
+    Node& node = graph.nodes[static_cast<std::size_t>(producers_[Index(id)])];
+    return node.outputs.size() == 1 ? &node : nullptr;
+  }
+
+  // To be called when the value takes another's place as output of that one's producer.
+  void TakeProducer(ValueId id, ValueId from) {
+    producers_[Index(id)] = producers_[Index(from)];
+    producers_[Index(from)] = -1;
+  }
+  void RemoveUse(ValueId id) { --counts_[Index(id)]; }
+
+ private:
+  static std::size_t Index(ValueId id) { return static_cast<std::size_t>(id); }
+  std::vector<std::int64_t> counts_;
+  std::vector<std::ptrdiff_t> producers_;  // index of a node, or -1
+};
+
+// Removes the nodes that were stripped of their outputs.
+inline void EraseNodesWithoutOutputs(Graph& graph) {
+  std::erase_if(graph.nodes, [](const Node& node) { return node.outputs.empty(); });
+}
+
+}  // namespace octet
