@@ -38,7 +38,7 @@ inference::ModelInferRequest ToMessage(const InferRequest& request) {
   message.set_model_name(request.model);
   message.set_model_version(request.version);
   message.set_id(request.id);
-  if (request.wants_timing) (*message.mutable_parameters())["timing"].set_bool_param(true);
+  if (request.wants_timing) (*message.mutable_parameters())["octet_timing"].set_bool_param(true);
   for (const WireTensor& tensor : request.inputs) {
     auto* input = message.add_inputs();
     input->set_name(tensor.name);

@@ -45,7 +45,7 @@ struct InferRequest {
   std::string version = {};  // empty: the server's choice
   std::string id = {};
   std::vector<WireTensor> inputs = {};
-  bool wants_timing = false;  // asks Octet for its parameters precision, kernel_set, ...
+  bool wants_timing = false;  // asks Octet for what ran and how long it took
 };
 
 struct InferResponse {

@@ -81,7 +81,7 @@ struct InferenceRequest {
   ServedModel model;
   std::shared_ptr<const Executable> executable;
   std::shared_ptr<ModelMetrics> metrics;
-  std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[…].dims and data
+  std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[...].dims and data
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
   std::int64_t rows = 1;
   TimePoint admitted;

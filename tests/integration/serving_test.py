@@ -106,12 +106,12 @@ class ServingTest(unittest.TestCase):
     def test_timing_is_told_when_asked_for(self):
         message = request("digits-int8", rows("digits-int8", 1), self.input_name("digits-int8"))
         self.assertFalse(self.stub.ModelInfer(message).parameters)
-        message.parameters["timing"].bool_param = True
+        message.parameters["octet_timing"].bool_param = True
         parameters = self.stub.ModelInfer(message).parameters
-        self.assertEqual(parameters["precision"].string_param, "int8-dynamic")
-        self.assertTrue(parameters["kernel_set"].string_param)
-        self.assertIn("queue_us", parameters)
-        self.assertIn("compute_us", parameters)
+        self.assertEqual(parameters["octet_precision"].string_param, "int8-dynamic")
+        self.assertTrue(parameters["octet_kernel_set"].string_param)
+        self.assertIn("octet_queue_us", parameters)
+        self.assertIn("octet_compute_us", parameters)
 
     def test_statistics_count(self):
         model = "digits-mlp-fp32"
