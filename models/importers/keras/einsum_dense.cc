@@ -185,19 +185,9 @@ absl::StatusOr<ValueId> EmitEinsumDense(const LayerCall& call, const std::string
   ASSIGN_OR_RETURN(value,
                    graph.Transpose(absl::StrCat(name, "/output_transpose"), value, permutation));
   if (!own_bias && projection.bias.has_value()) {
-    // In the output's order, with ones for the axes that it lacks.
-    Dims dims;
-    std::size_t next = 0;
-    for (const char label : labels.output) {
-      const bool has = Contains(spec.bias_axes, label);
-      if (has && next >= projection.bias->dims().size()) return call.Invalid("bias: wrong shape");
-      dims.push_back(has ? projection.bias->dims()[next++] : 1);
-    }
-    if (next != projection.bias->dims().size()) {
-      return call.Unimplemented("a bias in another order than the output cannot be imported");
-    }
-    const ValueId bias = graph.AddConstant(absl::StrCat(spec.source.path, "/bias"),
-                                           WithDims(*projection.bias, dims));
+    // Keras stores it with ones for the axes that it lacks, ready to be broadcast.
+    const ValueId bias =
+        graph.AddConstant(absl::StrCat(spec.source.path, "/bias"), *projection.bias);
     ASSIGN_OR_RETURN(value, graph.Emit("Add", absl::StrCat(name, "/add_bias"), {value, bias}));
   }
   if (fuse) return value;

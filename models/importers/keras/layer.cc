@@ -184,13 +184,15 @@ absl::StatusOr<std::vector<ConstantTensor>> LayerCall::StoredVariables(
 }
 
 absl::StatusOr<std::map<std::string, ValueId>> LayerCall::FloatVariables(
-    const std::vector<std::string>& names, absl::string_view sub) const {
+    const std::vector<std::string>& names, absl::string_view sub,
+    absl::string_view layer_class) const {
   ASSIGN_OR_RETURN(const std::vector<ConstantTensor> stored, StoredVariables(sub));
   if (stored.size() != names.size()) {
     return Invalid(absl::StrCat("got ", stored.size(), " stored variables, wants ", names.size(),
                                 " (", absl::StrJoin(names, ", "), ")"));
   }
   octet::Layer record;
+  record.layer_class = std::string(layer_class);
   std::map<std::string, ValueId> values;
   for (std::size_t i = 0; i < names.size(); ++i) {
     ASSIGN_OR_RETURN(

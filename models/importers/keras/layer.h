@@ -113,9 +113,11 @@ class LayerCall {
   [[nodiscard]] absl::StatusOr<std::vector<ConstantTensor>> StoredVariables(
       absl::string_view sub = "") const;
   // The same for a layer in mode "float" that stores just `names`: lists the layer in the bundle
-  // and returns its variables as float32 constants of the graph, by name.
+  // and returns its variables as float32 constants of the graph, by name. `layer_class` is the
+  // class in the bundle where it is not the layer's own.
   [[nodiscard]] absl::StatusOr<std::map<std::string, ValueId>> FloatVariables(
-      const std::vector<std::string>& names, absl::string_view sub = "") const;
+      const std::vector<std::string>& names, absl::string_view sub = "",
+      absl::string_view layer_class = "") const;
   // Lists a layer in the bundle, once. Fills in what `layer` says itself where it is empty.
   void Record(octet::Layer record, absl::string_view sub = "") const;
   // A float32 constant of the graph with the values of `tensor`, called `name` below the layer,

@@ -70,7 +70,7 @@ absl::StatusOr<std::vector<Operand>> EmitRecurrent(const LayerCall& call,
   ASSIGN_OR_RETURN(const bool use_bias, cell.Bool("use_bias", true));
   std::vector<std::string> names = {"kernel", "recurrent_kernel"};
   if (use_bias) names.emplace_back("bias");
-  ASSIGN_OR_RETURN(const auto variables, call.FloatVariables(names, "cell"));
+  ASSIGN_OR_RETURN(const auto variables, call.FloatVariables(names, "cell", kind));
   ASSIGN_OR_RETURN(Attributes attributes,
                    RecurrentAttributes(call, kind, cell, zero_output_for_mask));
 

@@ -3,7 +3,7 @@
 
     keras_peer_test.py [OCTET [FILTER]]
 
-OCTET is the path of the program `octet`; OCTET_BIN_DIR/octet where it is not given. Only models whose
+OCTET is the path of the program `octet`, OCTET_BIN_DIR/octet if not given. Only models whose
 name contains FILTER are tried.
 """
 
@@ -58,7 +58,7 @@ def padded(channels=6, length=7):
     return x
 
 
-def one(layer, *inputs, dtype="float32"):
+def one(layer, *inputs):
     """A Functional model of one layer."""
     specs = [keras.Input(x.shape[1:], dtype=x.dtype.name) for x in inputs]
     return keras.Model(specs if len(specs) > 1 else specs[0],
@@ -171,8 +171,6 @@ FLOAT_MODELS = {
     "open_length_gru": lambda: open_length(lambda x: L.GRU(5)(x), sequence()),
     "open_length_attention": lambda: open_length(
         lambda x: L.MultiHeadAttention(2, 4)(x, x), sequence()),
-    "open_length_conv1d": lambda: open_length(
-        lambda x: L.GlobalMaxPooling1D()(L.Conv1D(4, 3, padding="same")(x)), sequence()),
     **{f"bidirectional_{mode}": (lambda mode: lambda: one(
         L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode=mode), sequence()))(mode)
        for mode in ("concat", "sum", "ave", "mul")},
@@ -259,8 +257,9 @@ def run_octet(octet, model, inputs, folder):
                    capture_output=True, text=True)
     command = [octet, "run", str(bundle), "--output", str(folder / "out")]
     for spec, x in zip(model.inputs, inputs):
-        np.save(folder / f"{spec.name}.npy", x)
-        command += ["--input", f"{spec.name}={folder / spec.name}.npy"]
+        name = spec._keras_history.operation.name  # of the input layer
+        np.save(folder / f"{name}.npy", x)
+        command += ["--input", f"{name}={folder / name}.npy"]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return {file.stem: np.load(file) for file in (folder / "out").glob("*.npy")}
 
@@ -335,7 +334,7 @@ def main():
             failures.append(f"{name}: {error}")
     for failure in failures:
         print("FAILED", failure)
-    print(f"Keras {keras.__version__}: {count} models, {len(failures)} failed; largest differences:",
+    print(f"Keras {keras.__version__}: {count} models, {len(failures)} failed; largest:",
           ", ".join(f"{kind} {value:.2g}" for kind, value in largest.items()))
     return 1 if failures else 0
 

@@ -82,7 +82,8 @@ double Difference(const Tensor& got, const Tensor& wanted) {
 }
 
 // Runs the model on `inputs`.
-absl::StatusOr<std::vector<Tensor>> RunModel(const Graph& graph, const std::vector<Tensor>& inputs) {
+absl::StatusOr<std::vector<Tensor>> RunModel(const Graph& graph,
+                                             const std::vector<Tensor>& inputs) {
   const OperatorRegistry operators = BuiltInOperators();
   auto executable = Executable::Compile(graph, operators, *kernels::BestKernelSet());
   if (!executable.ok()) return executable.status();
@@ -219,7 +220,7 @@ TEST(GoldenGraphTest, IsNamedAfterKerasLayers) {
 }
 
 // Real models from elsewhere, where they are at hand.
-TEST(RealModelTest, MnistGivesTheReferenceOutputs) {
+TEST(RealModelTest, MnistIsImportedInBothFormats) {
   const std::string folder = "../shared/data/keras/mnist-cnn";
   if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there";
   const OperatorRegistry operators = BuiltInOperators();
