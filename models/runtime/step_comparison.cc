@@ -2,14 +2,17 @@
 #include "models/runtime/step_comparison.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
+#include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/runtime/symbol_binding.h"
 #include "models/runtime/tensor_comparison.h"
@@ -144,6 +147,17 @@ absl::Status CompareSteps(const Executable& chosen, const Executable& reference,
   std::vector<std::int64_t> symbols(reference.symbol_names().size());
   RETURN_IF_ERROR(BindSymbols(reference, views, symbols));
   return StepComparison(chosen, reference, tolerance).Run(inputs, symbols);
+}
+
+absl::Status CompareStepsWithReference(const Executable& chosen, const Graph& graph,
+                                       const OperatorRegistry& operators,
+                                       std::span<const Tensor> inputs, double tolerance) {
+  const kernels::KernelSet* const reference = kernels::FindKernelSet("reference");
+  assert(reference != nullptr);
+  if (&chosen.kernel_set() == reference) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,
+                   Executable::Compile(graph, operators, *reference, chosen.options()));
+  return CompareSteps(chosen, *executable, inputs, tolerance);
 }
 
 }  // namespace octet

@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 
+#include "models/graph/graph.h"
+#include "models/graph/operator_registry.h"
 #include "models/runtime/executable.h"
 #include "models/tensor/tensor.h"
 
@@ -22,5 +24,11 @@ namespace octet {
 // graph; RESOURCE_EXHAUSTED if a step would need more memory than CompileOptions allows.
 absl::Status CompareSteps(const Executable& chosen, const Executable& reference,
                           std::span<const Tensor> inputs, double tolerance);
+
+// The same against the reference kernels, for which it compiles `graph`, that `chosen` was compiled
+// from. Passes at once if `chosen` runs on the reference kernels itself.
+absl::Status CompareStepsWithReference(const Executable& chosen, const Graph& graph,
+                                       const OperatorRegistry& operators,
+                                       std::span<const Tensor> inputs, double tolerance);
 
 }  // namespace octet

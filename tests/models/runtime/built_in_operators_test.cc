@@ -52,9 +52,8 @@ TEST_P(BuiltInOperatorsTest, EveryStepAgreesWithTheReference) {
   const Graph graph = SmallNetwork().graph;
   std::vector<Tensor> inputs;
   inputs.push_back(SmallImages(5));
-  const absl::Status status =
-      CompareSteps(*Compile(graph, operators_, Kernels()),
-                   *Compile(graph, operators_, *kernels::FindKernelSet("reference")), inputs, 1e-5);
+  const absl::Status status = CompareStepsWithReference(*Compile(graph, operators_, Kernels()),
+                                                        graph, operators_, inputs, 1e-5);
   EXPECT_TRUE(status.ok()) << status;
 }
 
