@@ -3,7 +3,6 @@
 #include "server/process/server_log.h"
 
 #include <chrono>
-#include <string>
 
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -22,9 +21,8 @@ void LogOutcome(const LoadOutcome& outcome) {
                  model.precision, model.kernel_set,
                  std::chrono::duration_cast<std::chrono::milliseconds>(model.load_time).count());
   } else {
-    spdlog::error("{} version {} is not served: {}: {}; {}", outcome.name,
-                  outcome.version.empty() ? "-" : outcome.version, LoadStepName(outcome.step),
-                  std::string(outcome.status.message()), RemedyFor(outcome));
+    spdlog::error("{} version {} is not served: {}", outcome.name,
+                  outcome.version.empty() ? "-" : outcome.version, DescribeFailure(outcome));
   }
   for (const std::string& warning : outcome.warnings) spdlog::warn("{}", warning);
 }

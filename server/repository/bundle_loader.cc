@@ -72,8 +72,7 @@ std::vector<EvaluationFigure> ReadFigures(const std::string& path, const std::st
   return figures;
 }
 
-}  // namespace
-
+// As an order.
 const char* RemedyFor(const LoadOutcome& outcome) {
   if (outcome.step == LoadStep::kSelfTest) {
     return "this CPU's kernels do not compute what the bundle expects: rebuild the bundle, try "
@@ -96,6 +95,15 @@ const char* RemedyFor(const LoadOutcome& outcome) {
     default:
       return "`octet inspect` shows what is in it; rebuild the bundle";
   }
+}
+
+}  // namespace
+
+std::string DescribeFailure(const LoadOutcome& outcome) {
+  // A self-test's message begins with its step already.
+  const bool names_step = outcome.step == LoadStep::kSelfTest;
+  return absl::StrCat(names_step ? "" : LoadStepName(outcome.step), names_step ? "" : ": ",
+                      outcome.status.message(), "; ", RemedyFor(outcome));
 }
 
 BundleLoader::BundleLoader(Options options, const OperatorRegistry& operators,

@@ -26,8 +26,8 @@ struct LoadOutcome {
   std::vector<std::string> warnings;  // of one that serves: what was passed over
 };
 
-// What to do about a failure, as an order: "rebuild the bundle, or copy it again".
-const char* RemedyFor(const LoadOutcome& outcome);
+// Of a failure, for people: the step, what it got and wants, and what to do.
+std::string DescribeFailure(const LoadOutcome& outcome);
 
 // Thread safety: immutable; any thread may call Load.
 class BundleLoader {

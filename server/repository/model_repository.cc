@@ -23,11 +23,6 @@ std::string Quoted(absl::string_view name) {
                       name.size() > kMostBytes ? "..." : "", "\"");
 }
 
-std::string ReasonOf(const LoadOutcome& outcome) {
-  return absl::StrCat(LoadStepName(outcome.step), ": ", outcome.status.message(), "; ",
-                      RemedyFor(outcome));
-}
-
 absl::Status NotReady(absl::string_view name, absl::string_view version, absl::string_view reason) {
   return absl::UnavailableError(absl::StrCat("model ", Quoted(name),
                                              version.empty() ? "" : " version ", version,
@@ -73,7 +68,7 @@ absl::Status ModelRepository::LoadAll(const std::function<void(const LoadOutcome
 }
 
 void ModelRepository::Keep(std::int64_t version, const LoadOutcome& outcome) {
-  Slot slot{outcome.handle, outcome.handle ? "" : ReasonOf(outcome)};
+  Slot slot{outcome.handle, outcome.handle ? "" : DescribeFailure(outcome)};
   MutexLock lock(mutex_);
   models_[outcome.name][version] = std::move(slot);
 }

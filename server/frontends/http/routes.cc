@@ -80,11 +80,9 @@ HttpReply AnswerModel(const Segments& rest, absl::string_view path, const HttpRo
 
 HttpReply AnswerV2(const Segments& segments, absl::string_view path, const HttpRooms& rooms) {
   if (segments.size() == 1) {
-    return JsonReply(
-        200,
-        {{"name", "octet"},
-         {"version", rooms.server_version},
-         {"extensions", Json::array({"statistics", "model_configuration", "model_repository"})}});
+    return JsonReply(200, {{"name", "octet"},
+                           {"version", rooms.server_version},
+                           {"extensions", Json::array({"model_configuration", "statistics"})}});
   }
   if (segments.size() == 3 && segments[1] == "health") {
     if (segments[2] == "live") return JsonReply(200, {{"live", true}});
