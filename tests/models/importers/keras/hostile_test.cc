@@ -16,6 +16,16 @@
 #include "models/importers/keras/keras_importer.h"
 #include "models/operators/operators.h"
 
+// libhdf5 asks for as many bytes as a damaged file says, and copes with getting none; so should
+// the sanitizer's allocator.
+extern "C" const char* __asan_default_options() {  // NOLINT: the sanitizer's name for it
+  return "allocator_may_return_null=1";
+}
+// What it had allocated before it found the damage it sometimes forgets.
+extern "C" const char* __lsan_default_suppressions() {  // NOLINT: as above
+  return "leak:libhdf5";
+}
+
 namespace octet::keras {
 namespace {
 
