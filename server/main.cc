@@ -90,6 +90,7 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   ModelRepository repository(config.model_repository, loader, metrics);
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;
+  scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
   InferenceService service(repository, scheduler, metrics);
   const auto is_ready = [&service] { return service.is_ready(); };

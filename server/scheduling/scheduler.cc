@@ -21,7 +21,7 @@ constexpr int kMostEventsAtOnce = 256;
 }  // namespace
 
 Scheduler::Scheduler(Options options, Metrics& metrics)
-    : options_(options), metrics_(metrics), queue_(options.queue) {
+    : options_(std::move(options)), metrics_(metrics), queue_(options_.queue) {
   assert(options_.compute_threads >= 1);
   const std::size_t num_workers = NumWorkers(options_.compute_threads);
   assert(metrics.num_workers() == num_workers);
@@ -83,6 +83,7 @@ void Scheduler::HoldArrivals(TimePoint until) {
 TimePoint Scheduler::Before(TimePoint now) const { return now < hold_until_ ? hold_from_ : kNever; }
 
 void Scheduler::Work(std::size_t index) {
+  if (options_.on_thread_start) options_.on_thread_start();
   while (true) {
     if (MakeSessions(index)) continue;
     if (RunOneBatch(index)) continue;

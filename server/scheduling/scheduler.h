@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -33,9 +34,11 @@ class Scheduler {
  public:
   struct Options {
     std::size_t compute_threads = 1;  // the CPU budget, at least 1
-    RequestQueue::Limits queue;
-    BatchingPolicy batching;
+    RequestQueue::Limits queue = {};
+    BatchingPolicy batching = {};
     std::size_t max_answer_bytes = std::size_t{1} << 30;  // outputs of one batch
+    std::function<void()> on_thread_start =
+        nullptr;  // called by each worker's thread first, if given
   };
   // Workers that Metrics has to expect.
   static constexpr std::size_t NumWorkers(std::size_t compute_threads) {
