@@ -281,10 +281,10 @@ absl::StatusOr<std::vector<Operand>> TranslateAttention(LayerCall& call) {
 }  // namespace
 
 void AddAttentionLayers(LayerRegistry& registry) {
-  registry.Add({"Attention", TranslateAttention, MaskRule::kOwn});
-  registry.Add({"GroupQueryAttention", TranslateGroupedQueryAttention, MaskRule::kOwn});
-  registry.Add({"GroupedQueryAttention", TranslateGroupedQueryAttention, MaskRule::kOwn});
-  registry.Add({"MultiHeadAttention", TranslateMultiHeadAttention, MaskRule::kOwn});
+  registry.Add({"Attention", TranslateAttention, MaskRule::kTranslator});
+  registry.Add({"GroupQueryAttention", TranslateGroupedQueryAttention, MaskRule::kTranslator});
+  registry.Add({"GroupedQueryAttention", TranslateGroupedQueryAttention, MaskRule::kTranslator});
+  registry.Add({"MultiHeadAttention", TranslateMultiHeadAttention, MaskRule::kTranslator});
 }
 
 }  // namespace octet::keras

@@ -228,8 +228,8 @@ absl::StatusOr<std::vector<Operand>> TranslateReversibleEmbedding(LayerCall& cal
 void AddDenseLayers(LayerRegistry& registry) {
   registry.Add({"Dense", TranslateDense, MaskRule::kPass});
   registry.Add({"EinsumDense", TranslateEinsumDense});
-  registry.Add({"Embedding", TranslateEmbedding, MaskRule::kOwn});
-  registry.Add({"ReversibleEmbedding", TranslateReversibleEmbedding, MaskRule::kOwn});
+  registry.Add({"Embedding", TranslateEmbedding, MaskRule::kTranslator});
+  registry.Add({"ReversibleEmbedding", TranslateReversibleEmbedding, MaskRule::kTranslator});
 }
 
 }  // namespace octet::keras

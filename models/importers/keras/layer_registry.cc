@@ -22,7 +22,7 @@ absl::StatusOr<std::vector<Operand>> LayerRegistry::Call(LayerCall& call) const 
   const LayerClass* const layer_class = Find(call.layer().key);
   if (layer_class == nullptr) return call.Unimplemented("this class cannot be imported");
   ASSIGN_OR_RETURN(std::vector<Operand> outputs, layer_class->translate(call));
-  if (layer_class->mask != MaskRule::kOwn) {
+  if (layer_class->mask != MaskRule::kTranslator) {
     const ValueId mask = layer_class->mask == MaskRule::kPass ? call.Mask() : kNoValue;
     for (Operand& output : outputs) output.mask = mask;
   }

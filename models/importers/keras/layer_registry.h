@@ -16,9 +16,9 @@ namespace octet::keras {
 
 // What becomes of the mask of a layer's first input.
 enum class MaskRule {
-  kDrop,  // ends here, as in Keras for a layer without supports_masking
-  kPass,  // goes on to all outputs
-  kOwn,   // the translator sets the masks of its outputs
+  kDrop,        // ends here, as in Keras for a layer without supports_masking
+  kPass,        // goes on to all outputs
+  kTranslator,  // the translator sets the masks of its outputs
 };
 
 // Appends the nodes for one call of a layer and returns its outputs.

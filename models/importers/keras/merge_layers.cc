@@ -158,14 +158,14 @@ absl::StatusOr<std::vector<Operand>> TranslateDot(LayerCall& call) {
 }  // namespace
 
 void AddMergeLayers(LayerRegistry& registry) {
-  registry.Add({"Add", TranslateAdd, MaskRule::kOwn});
-  registry.Add({"Average", TranslateAverage, MaskRule::kOwn});
-  registry.Add({"Concatenate", TranslateConcatenate, MaskRule::kOwn});
+  registry.Add({"Add", TranslateAdd, MaskRule::kTranslator});
+  registry.Add({"Average", TranslateAverage, MaskRule::kTranslator});
+  registry.Add({"Concatenate", TranslateConcatenate, MaskRule::kTranslator});
   registry.Add({"Dot", TranslateDot});
-  registry.Add({"Maximum", TranslateMaximum, MaskRule::kOwn});
-  registry.Add({"Minimum", TranslateMinimum, MaskRule::kOwn});
-  registry.Add({"Multiply", TranslateMultiply, MaskRule::kOwn});
-  registry.Add({"Subtract", TranslateSubtract, MaskRule::kOwn});
+  registry.Add({"Maximum", TranslateMaximum, MaskRule::kTranslator});
+  registry.Add({"Minimum", TranslateMinimum, MaskRule::kTranslator});
+  registry.Add({"Multiply", TranslateMultiply, MaskRule::kTranslator});
+  registry.Add({"Subtract", TranslateSubtract, MaskRule::kTranslator});
 }
 
 }  // namespace octet::keras

@@ -22,9 +22,9 @@ absl::StatusOr<std::vector<Operand>> TranslateInput(LayerCall& call) {
 
 void AddModelLayers(LayerRegistry& registry) {
   registry.Add({"InputLayer", TranslateInput});
-  registry.Add({"Sequential", TranslateNestedModel, MaskRule::kOwn});
-  registry.Add({"Functional", TranslateNestedModel, MaskRule::kOwn});
-  registry.Add({"Model", TranslateNestedModel, MaskRule::kOwn});
+  registry.Add({"Sequential", TranslateNestedModel, MaskRule::kTranslator});
+  registry.Add({"Functional", TranslateNestedModel, MaskRule::kTranslator});
+  registry.Add({"Model", TranslateNestedModel, MaskRule::kTranslator});
   for (const char* const name :
        {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise",
         "Identity", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}) {

@@ -246,13 +246,13 @@ absl::StatusOr<std::vector<Operand>> TranslateTimeDistributed(LayerCall& call) {
 }  // namespace
 
 void AddRecurrentLayers(LayerRegistry& registry) {
-  registry.Add({"Bidirectional", TranslateBidirectional, MaskRule::kOwn});
-  registry.Add({"GRU", TranslateRecurrent, MaskRule::kOwn});
+  registry.Add({"Bidirectional", TranslateBidirectional, MaskRule::kTranslator});
+  registry.Add({"GRU", TranslateRecurrent, MaskRule::kTranslator});
   registry.Add({"GRUCell", TranslateCell});
-  registry.Add({"LSTM", TranslateRecurrent, MaskRule::kOwn});
+  registry.Add({"LSTM", TranslateRecurrent, MaskRule::kTranslator});
   registry.Add({"LSTMCell", TranslateCell});
-  registry.Add({"RNN", TranslateRecurrent, MaskRule::kOwn});
-  registry.Add({"SimpleRNN", TranslateRecurrent, MaskRule::kOwn});
+  registry.Add({"RNN", TranslateRecurrent, MaskRule::kTranslator});
+  registry.Add({"SimpleRNN", TranslateRecurrent, MaskRule::kTranslator});
   registry.Add({"SimpleRNNCell", TranslateCell});
   registry.Add({"TimeDistributed", TranslateTimeDistributed, MaskRule::kPass});
 }

@@ -216,7 +216,7 @@ void AddShapeLayers(LayerRegistry& registry) {
   registry.Add({"Cropping1D", TranslateCropping});
   registry.Add({"Cropping2D", TranslateCropping});
   registry.Add({"Flatten", TranslateFlatten});
-  registry.Add({"Masking", TranslateMasking, MaskRule::kOwn});
+  registry.Add({"Masking", TranslateMasking, MaskRule::kTranslator});
   registry.Add({"Permute", TranslatePermute});
   registry.Add({"RepeatVector", TranslateRepeatVector});
   registry.Add({"Reshape", TranslateReshape});
