@@ -15,7 +15,7 @@ namespace {
 // y = x * kernel, the example of "Writing quantization-compatible layers" in Keras's guides:
 //
 //   @keras.saving.register_keras_serializable()
-//   class SimpleScale(keras.layers.Layer): …
+//   class SimpleScale(keras.layers.Layer): ...
 //
 // It stores [kernel], and [kernel, scale] in mode int8 with one scale for all elements.
 absl::StatusOr<std::vector<Operand>> TranslateSimpleScale(LayerCall& call) {
