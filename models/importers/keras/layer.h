@@ -49,7 +49,7 @@ struct KerasLayer {
         config(entry.Object("config")),
         path(std::move(layer_path)) {}
 
-  ConfigView entry;  // {"class_name": ..., "config": …, "inbound_nodes": …}
+  ConfigView entry;  // {"class_name": ..., "config": ..., "inbound_nodes": ...}
   ConfigView config;
   std::string path;  // "encoder/mha": the names of the models and layers around it, and its own
   std::string class_name;       // "Dense"
