@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole server over a socket, with stubs that the protocol's compiler made.
+
+#include "server/frontends/grpc/grpc_server.h"
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "gtest/gtest.h"
+
+#include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "proto/grpc/reflection/v1alpha/reflection.grpc.pb.h"
+#include "proto/inference/open_inference_grpc.grpc.pb.h"
+#include "tests/support/served_models.h"
+
+namespace octet {
+namespace {
+
+using grpc::StatusCode;
+using inference::GRPCInferenceService;
+using ::testing::HasSubstr;
+
+std::size_t CountThreads() {
+  std::size_t threads = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    ++threads;
+  }
+  return threads;
+}
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+  arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+inference::ModelInferRequest RequestOf(const Tensor& images) {
+  inference::ModelInferRequest request;
+  request.set_model_name("net");
+  auto& input = *request.add_inputs();
+  input.set_name("image");
+  input.set_datatype("FP32");
+  for (const std::int64_t dim : images.dims()) input.add_shape(dim);
+  request.add_raw_input_contents(images.bytes().data(), images.bytes().size());
+  return request;
+}
+
+class GrpcServerTest : public ::testing::Test {
+ protected:
+  GrpcServerTest() {
+    GrpcServer::Options options;
+    options.address = "127.0.0.1:0";
+    options.max_request_bytes = 1 << 20;
+    options.server_version = "test";
+    server_ = GrpcServer::Create(options, models_.service, models_.repository).value();
+    models_.scheduler.Start(*server_);
+    for (const ModelHandle& model : models_.repository.ReadyVersions()) {
+      EXPECT_TRUE(models_.scheduler.Prepare(model->executable).ok());
+    }
+    SetState(ServerState::kServing);
+    channel_ = Connect(server_->address());
+    stub_ = GRPCInferenceService::NewStub(channel_);
+  }
+  ~GrpcServerTest() override { Shutdown(); }
+
+  void SetState(ServerState state) {
+    models_.service.SetState(state);
+    server_->NotifyStateChanged();
+  }
+  void Shutdown() {
+    if (!server_) return;
+    server_->Shutdown(std::chrono::steady_clock::now() + std::chrono::seconds(20));
+    models_.scheduler.Join();
+    server_.reset();
+  }
+  grpc::Status Infer(const inference::ModelInferRequest& request,
+                     inference::ModelInferResponse* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return stub_->ModelInfer(&context, request, response);
+  }
+
+  testing::ServedModels models_;
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<GRPCInferenceService::Stub> stub_;
+};
+
+TEST_F(GrpcServerTest, InfersRawAndTypedTensorsAlike) {
+  const Tensor images = testing::SmallImages(3);
+  inference::ModelInferRequest request = RequestOf(images);
+  request.set_id("seven");
+  (*request.mutable_parameters())["octet_timing"].set_bool_param(true);
+  inference::ModelInferResponse raw;
+  grpc::Status status = Infer(request, &raw);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(raw.model_name(), "net");
+  EXPECT_EQ(raw.model_version(), "1");
+  EXPECT_EQ(raw.id(), "seven");
+  ASSERT_EQ(raw.raw_output_contents_size(), 1);
+  EXPECT_EQ(raw.raw_output_contents(0).size(), 3 * 10 * sizeof(float));
+  EXPECT_EQ(raw.outputs(0).name(), "probabilities");
+  EXPECT_THAT(raw.outputs(0).shape(), ::testing::ElementsAre(3, 10));
+  EXPECT_EQ(raw.parameters().at("octet_precision").string_param(), "fp32");
+  EXPECT_EQ(raw.parameters().at("octet_kernel_set").string_param(), "reference");
+
+  request.clear_raw_input_contents();
+  for (const float value : images.as<float>()) {
+    request.mutable_inputs(0)->mutable_contents()->add_fp32_contents(value);
+  }
+  inference::ModelInferResponse typed;
+  status = Infer(request, &typed);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(typed.raw_output_contents(0), raw.raw_output_contents(0));
+}
+
+TEST_F(GrpcServerTest, LargeRequestAndAnswer) {
+  const Tensor images = testing::SmallImages(3000);  // 768 KB in, 120 KB out
+  inference::ModelInferResponse response;
+  const grpc::Status status = Infer(RequestOf(images), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.raw_output_contents(0).size(), 3000 * 10 * sizeof(float));
+}
+
+TEST_F(GrpcServerTest, ConcurrentRequestsGetTheirOwnRows) {
+  inference::ModelInferResponse all;
+  const Tensor images = testing::SmallImages(16);
+  ASSERT_TRUE(Infer(RequestOf(images), &all).ok());
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> clients;
+  for (std::size_t row = 0; row < 16; ++row) {
+    clients.emplace_back([&, row] {
+      Tensor image(DataType::kFloat32, {1, 8, 8, 1});
+      std::copy_n(images.as<float>().begin() + static_cast<std::ptrdiff_t>(row * 64), 64,
+                  image.as<float>().begin());
+      for (int i = 0; i < 20; ++i) {
+        inference::ModelInferResponse one;
+        const bool is_right =
+            Infer(RequestOf(image), &one).ok() &&
+            one.raw_output_contents(0) == all.raw_output_contents(0).substr(row * 40, 40);
+        if (!is_right) ++wrong;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(GrpcServerTest, RefusalsHaveTheirCodes) {
+  inference::ModelInferResponse response;
+  inference::ModelInferRequest request = RequestOf(testing::SmallImages(1));
+  request.set_model_name("nothing");
+  EXPECT_EQ(Infer(request, &response).error_code(), StatusCode::NOT_FOUND);
+  request.set_model_name("broken");
+  EXPECT_EQ(Infer(request, &response).error_code(), StatusCode::UNAVAILABLE);
+  request = RequestOf(testing::SmallImages(1));
+  request.set_model_version("x");
+  EXPECT_EQ(Infer(request, &response).error_code(), StatusCode::INVALID_ARGUMENT);
+  request = RequestOf(testing::SmallImages(1));
+  request.mutable_raw_input_contents(0)->pop_back();
+  const grpc::Status status = Infer(request, &response);
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("got 255 bytes"));
+  request.mutable_raw_input_contents(0)->resize(2 << 20);
+  EXPECT_EQ(Infer(request, &response).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(GrpcServerTest, PassedDeadlineIsNotComputed) {
+  inference::ModelInferRequest request = RequestOf(testing::SmallImages(3000));
+  (*request.mutable_parameters())["timeout"].set_int64_param(1);
+  inference::ModelInferResponse response;
+  EXPECT_EQ(Infer(request, &response).error_code(), StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(GrpcServerTest, BytesThatAreNoRequest) {
+  grpc::GenericStub generic(channel_);
+  grpc::ClientContext context;
+  const grpc::Slice slice("\xff\xff\xff");
+  const grpc::ByteBuffer bytes(&slice, 1);
+  grpc::CompletionQueue queue;
+  const auto call = generic.PrepareUnaryCall(&context, "/inference.GRPCInferenceService/ModelInfer",
+                                             bytes, &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << status.error_message();
+}
+
+TEST_F(GrpcServerTest, Metadata) {
+  grpc::ClientContext contexts[6];
+  inference::ServerMetadataResponse server;
+  ASSERT_TRUE(stub_->ServerMetadata(&contexts[0], {}, &server).ok());
+  EXPECT_EQ(server.name(), "octet");
+  EXPECT_THAT(server.extensions(), ::testing::Contains("statistics"));
+
+  inference::ModelMetadataRequest metadata_request;
+  metadata_request.set_name("net");
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(stub_->ModelMetadata(&contexts[1], metadata_request, &metadata).ok());
+  EXPECT_THAT(metadata.versions(), ::testing::ElementsAre("1"));
+  EXPECT_EQ(metadata.inputs(0).datatype(), "FP32");
+  EXPECT_THAT(metadata.inputs(0).shape(), ::testing::ElementsAre(-1, 8, 8, 1));
+
+  inference::ModelConfigRequest config_request;
+  config_request.set_name("net");
+  inference::ModelConfigResponse config;
+  ASSERT_TRUE(stub_->ModelConfig(&contexts[2], config_request, &config).ok());
+  EXPECT_GT(config.config().max_batch_size(), 0);
+  EXPECT_EQ(config.config().input(0).data_type(), inference::TYPE_FP32);
+  EXPECT_THAT(config.config().input(0).dims(), ::testing::ElementsAre(8, 8, 1));
+
+  inference::RepositoryIndexResponse index;
+  ASSERT_TRUE(stub_->RepositoryIndex(&contexts[3], {}, &index).ok());
+  ASSERT_EQ(index.models_size(), 2);
+  EXPECT_EQ(index.models(0).name(), "broken");
+  EXPECT_EQ(index.models(0).state(), "UNAVAILABLE");
+  EXPECT_FALSE(index.models(0).reason().empty());
+  EXPECT_EQ(index.models(1).state(), "READY");
+
+  inference::ModelReadyRequest ready_request;
+  ready_request.set_name("broken");
+  inference::ModelReadyResponse ready;
+  ASSERT_TRUE(stub_->ModelReady(&contexts[4], ready_request, &ready).ok());
+  EXPECT_FALSE(ready.ready());
+  ready_request.set_name("nothing");
+  EXPECT_EQ(stub_->ModelReady(&contexts[5], ready_request, &ready).error_code(),
+            StatusCode::NOT_FOUND);
+}
+
+TEST_F(GrpcServerTest, StatisticsCountWhatWasServed) {
+  inference::ModelInferResponse response;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Infer(RequestOf(testing::SmallImages(2)), &response).ok());
+  }
+  inference::ModelInferRequest bad = RequestOf(testing::SmallImages(1));
+  bad.clear_raw_input_contents();
+  EXPECT_FALSE(Infer(bad, &response).ok());
+  // An answer may be here before it is counted.
+  inference::ModelStatisticsResponse statistics;
+  for (int i = 0; i < 1000; ++i) {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->ModelStatistics(&context, {}, &statistics).ok());
+    ASSERT_EQ(statistics.model_stats_size(), 1);
+    if (statistics.model_stats(0).inference_stats().fail().count() == 1) break;
+    std::this_thread::yield();
+  }
+  const inference::ModelStatistics& net = statistics.model_stats(0);
+  EXPECT_EQ(net.name(), "net");
+  EXPECT_EQ(net.inference_count(), 10U);
+  EXPECT_EQ(net.inference_stats().success().count(), 5U);
+  EXPECT_GT(net.inference_stats().compute_infer().ns(), 0U);
+}
+
+TEST_F(GrpcServerTest, LackingAndUnknownMethodsSaySo) {
+  grpc::ClientContext contexts[2];
+  inference::RepositoryModelLoadResponse load;
+  const grpc::Status status = stub_->RepositoryModelLoad(&contexts[0], {}, &load);
+  EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("loaded at start"));
+  const auto stream = stub_->ModelStreamInfer(&contexts[1]);
+  stream->Write({});
+  inference::ModelStreamInferResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(GrpcServerTest, HealthIsCheckedAndWatched) {
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  grpc::health::v1::HealthCheckResponse response;
+  grpc::ClientContext contexts[3];
+  ASSERT_TRUE(health->Check(&contexts[0], {}, &response).ok());
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  grpc::health::v1::HealthCheckRequest unknown;
+  unknown.set_service("nothing");
+  EXPECT_EQ(health->Check(&contexts[1], unknown, &response).error_code(), StatusCode::NOT_FOUND);
+
+  const auto watch = health->Watch(&contexts[2], {});
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  SetState(ServerState::kDraining);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  Shutdown();
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
+}
+
+TEST_F(GrpcServerTest, ReflectionFindsEveryFile) {
+  using grpc::reflection::v1alpha::ServerReflectionRequest;
+  const auto stub = grpc::reflection::v1alpha::ServerReflection::NewStub(channel_);
+  grpc::ClientContext context;
+  const auto stream = stub->ServerReflectionInfo(&context);
+  ServerReflectionRequest request;
+  grpc::reflection::v1alpha::ServerReflectionResponse response;
+  request.set_list_services("*");
+  ASSERT_TRUE(stream->Write(request) && stream->Read(&response));
+  ASSERT_EQ(response.list_services_response().service_size(), 3);
+  for (const auto& service : response.list_services_response().service()) {
+    request.set_file_containing_symbol(service.name());
+    grpc::reflection::v1alpha::ServerReflectionResponse file;
+    ASSERT_TRUE(stream->Write(request) && stream->Read(&file));
+    EXPECT_GT(file.file_descriptor_response().file_descriptor_proto_size(), 0) << service.name();
+  }
+  request.set_file_by_filename("nothing.proto");
+  ASSERT_TRUE(stream->Write(request) && stream->Read(&response));
+  EXPECT_EQ(response.error_response().error_code(), static_cast<int>(StatusCode::NOT_FOUND));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcServerTest, OpenStreamsStartNoThread) {
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  const auto reflection = grpc::reflection::v1alpha::ServerReflection::NewStub(channel_);
+  inference::ModelInferResponse warm_up;
+  ASSERT_TRUE(Infer(RequestOf(testing::SmallImages(1)), &warm_up).ok());
+  const std::size_t threads = CountThreads();
+  constexpr std::size_t kStreams = 400;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<grpc::health::v1::HealthCheckResponse>>> watches;
+  std::vector<std::unique_ptr<
+      grpc::ClientReaderWriter<grpc::reflection::v1alpha::ServerReflectionRequest,
+                               grpc::reflection::v1alpha::ServerReflectionResponse>>>
+      reflections;
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    watches.push_back(health->Watch(contexts.back().get(), {}));
+    grpc::health::v1::HealthCheckResponse state;
+    ASSERT_TRUE(watches.back()->Read(&state));
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    reflections.push_back(reflection->ServerReflectionInfo(contexts.back().get()));
+    grpc::reflection::v1alpha::ServerReflectionRequest request;
+    request.set_list_services("");
+    grpc::reflection::v1alpha::ServerReflectionResponse response;
+    ASSERT_TRUE(reflections.back()->Write(request) && reflections.back()->Read(&response));
+  }
+  EXPECT_LE(CountThreads(), threads);
+  for (const auto& context : contexts) context->TryCancel();
+}
+
+TEST_F(GrpcServerTest, ShutdownUnderLoadLosesNothing) {
+  std::atomic<bool> draining = false;
+  std::atomic<int> lost = 0;
+  std::atomic<int> odd = 0;
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  const inference::ModelInferRequest request = RequestOf(testing::SmallImages(1));
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      const auto channel = Connect(server_->address());
+      const auto stub = GRPCInferenceService::NewStub(channel);
+      while (true) {
+        const bool before = !draining;
+        grpc::ClientContext context;
+        context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+        inference::ModelInferResponse response;
+        const grpc::Status status = stub->ModelInfer(&context, request, &response);
+        if (status.ok()) {
+          ++answered;
+          continue;
+        }
+        // Sent before the drain delay ended: it has to be answered.
+        if (before && !draining) ++lost;
+        if (status.error_code() != StatusCode::UNAVAILABLE) ++odd;
+        return;
+      }
+    });
+  }
+  while (answered < 200) std::this_thread::yield();
+  SetState(ServerState::kDraining);
+  draining = true;
+  const std::string address = server_->address();
+  server_->Shutdown(std::chrono::steady_clock::now() + std::chrono::seconds(20));
+  for (std::thread& client : clients) client.join();
+  models_.scheduler.Join();
+  server_.reset();
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(odd, 0);
+}
+
+TEST(GrpcServerAddressTest, AddressThatIsTakenIsAnError) {
+  testing::ServedModels models;
+  GrpcServer::Options options;
+  options.address = "127.0.0.1:0";
+  auto first = GrpcServer::Create(options, models.service, models.repository);
+  ASSERT_TRUE(first.ok()) << first.status();
+  options.address = (*first)->address();
+  const auto second = GrpcServer::Create(options, models.service, models.repository);
+  EXPECT_TRUE(absl::IsUnavailable(second.status()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.address));
+}
+
+}  // namespace
+}  // namespace octet

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/frontends/grpc/request_parameters.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "proto/inference/open_inference_grpc.pb.h"
+
+namespace octet {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RequestParametersTest : public ::testing::Test {
+ protected:
+  // Reads the one parameter that `set` puts into a request.
+  template <typename Set>
+  absl::Status Read(const std::string& name, Set set,
+                    ParameterPlace place = ParameterPlace::kRequest) {
+    inference::ModelInferRequest message;
+    set((*message.mutable_parameters())[name]);
+    const std::string wire = message.SerializeAsString();
+    WireReader reader(std::as_bytes(std::span(wire)));
+    return ReadParameter(reader.Next()->bytes, place, request_);
+  }
+
+  DecodedRequest request_;
+};
+
+TEST_F(RequestParametersTest, TimingAndTimeout) {
+  EXPECT_TRUE(Read("octet_timing", [](auto& p) { p.set_bool_param(true); }).ok());
+  EXPECT_TRUE(request_.wants_timing);
+  EXPECT_TRUE(Read("timeout", [](auto& p) { p.set_int64_param(1500); }).ok());
+  EXPECT_EQ(request_.timeout_microseconds, 1500);
+}
+
+TEST_F(RequestParametersTest, WrongTypesAreRefused) {
+  const auto text = [](auto& p) { p.set_string_param("1"); };
+  for (const char* const name :
+       {"octet_timing", "timeout", "priority", "sequence_start", "sequence_end"}) {
+    const absl::Status status = Read(name, text);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("got a string"));
+  }
+  EXPECT_FALSE(Read("priority", [](auto& p) { p.set_int64_param(-1); }).ok());
+  EXPECT_FALSE(Read("timeout", [](auto& p) { p.set_int64_param(-1); }).ok());
+  EXPECT_FALSE(Read("sequence_id", [](auto& p) { p.set_bool_param(true); }).ok());
+  EXPECT_TRUE(Read("sequence_id", text).ok());
+}
+
+TEST_F(RequestParametersTest, ReservedNamesAreRefusedAndOthersPassedOver) {
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Read("triton_something", [](auto& p) { p.set_bool_param(true); })));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Read("octet_something", [](auto& p) { p.set_bool_param(true); })));
+  EXPECT_TRUE(Read("mine", [](auto& p) { p.set_double_param(0.5); }).ok());
+  EXPECT_TRUE(Read("empty", [](auto&) {}).ok());
+}
+
+TEST_F(RequestParametersTest, SharedMemoryAndClassificationAreNotOffered) {
+  EXPECT_TRUE(absl::IsUnimplemented(Read(
+      "shared_memory_region", [](auto& p) { p.set_string_param("r"); }, ParameterPlace::kInput)));
+  EXPECT_TRUE(absl::IsUnimplemented(Read(
+      "classification", [](auto& p) { p.set_int64_param(3); }, ParameterPlace::kOutput)));
+  EXPECT_TRUE(absl::IsInvalidArgument(Read(
+      "classification", [](auto& p) { p.set_int64_param(0); }, ParameterPlace::kOutput)));
+}
+
+}  // namespace
+}  // namespace octet

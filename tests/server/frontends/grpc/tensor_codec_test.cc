@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/frontends/grpc/tensor_codec.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "proto/inference/open_inference_grpc.pb.h"
+
+namespace octet {
+namespace {
+
+using inference::ModelInferRequest;
+using inference::ModelInferResponse;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::size_t kMaxTensorBytes = 1 << 20;
+
+// `wire` in pieces of `size` bytes.
+std::vector<Bytes> Cut(const std::string& wire, std::size_t size) {
+  std::vector<Bytes> chunks;
+  const Bytes bytes = std::as_bytes(std::span(wire));
+  for (std::size_t at = 0; at < bytes.size(); at += size) {
+    chunks.push_back(bytes.subspan(at, std::min(size, bytes.size() - at)));
+  }
+  return chunks;
+}
+
+ModelInferRequest TwoInputs() {
+  ModelInferRequest message;
+  message.set_model_name("net");
+  message.set_model_version("3");
+  message.set_id("caf\xc3\xa9");
+  (*message.mutable_parameters())["octet_timing"].set_bool_param(true);
+  for (const char* const name : {"a", "b"}) {
+    auto& input = *message.add_inputs();
+    input.set_name(name);
+    input.set_datatype("UINT8");
+    input.add_shape(2);
+    input.add_shape(3);
+  }
+  message.add_outputs()->set_name("y");
+  message.add_raw_input_contents("abcdef");
+  message.add_raw_input_contents("ghijkl");
+  return message;
+}
+
+absl::StatusOr<DecodedRequest> Decode(const ModelInferRequest& message) {
+  // The result refers to the wire bytes: only its status is used.
+  const std::string wire = message.SerializeAsString();
+  return DecodeRequest(Cut(wire, wire.size() + 1), kMaxTensorBytes);
+}
+
+TEST(TensorCodecTest, RequestInPiecesOfAnySize) {
+  const std::string wire = TwoInputs().SerializeAsString();
+  for (std::size_t size = 1; size <= wire.size(); ++size) {
+    const absl::StatusOr<DecodedRequest> request = DecodeRequest(Cut(wire, size), kMaxTensorBytes);
+    ASSERT_TRUE(request.ok()) << request.status();
+    EXPECT_EQ(request->model_name, "net");
+    EXPECT_EQ(request->model_version, "3");
+    EXPECT_EQ(request->id, "caf\xc3\xa9");
+    EXPECT_TRUE(request->wants_timing);
+    EXPECT_THAT(request->outputs, ElementsAre("y"));
+    ASSERT_EQ(request->inputs.size(), 2U);
+    EXPECT_EQ(request->inputs[1].name, "b");
+    EXPECT_EQ(request->inputs[1].data_type, "UINT8");
+    EXPECT_THAT(request->inputs[1].dims, ElementsAre(2, 3));
+    EXPECT_EQ(AsText(request->inputs[0].data), "abcdef");
+    EXPECT_EQ(AsText(request->inputs[1].data), "ghijkl");
+  }
+}
+
+TEST(TensorCodecTest, RawTensorInOneChunkIsNotCopied) {
+  const std::string wire = TwoInputs().SerializeAsString();
+  const auto request = DecodeRequest(Cut(wire, wire.size()), kMaxTensorBytes);
+  ASSERT_TRUE(request.ok());
+  EXPECT_TRUE(request->buffers.empty());
+  const auto* const data = reinterpret_cast<const char*>(request->inputs[0].data.data());
+  EXPECT_TRUE(data >= wire.data() && data < wire.data() + wire.size());
+}
+
+TEST(TensorCodecTest, TypedTensorsBecomeRawOnes) {
+  ModelInferRequest message = TwoInputs();
+  message.clear_raw_input_contents();
+  for (auto& input : *message.mutable_inputs()) {
+    for (int i = 0; i < 6; ++i) input.mutable_contents()->add_uint_contents('p');
+  }
+  const std::string wire = message.SerializeAsString();
+  const auto request = DecodeRequest(Cut(wire, 5), kMaxTensorBytes);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(AsText(request->inputs[1].data), "pppppp");
+}
+
+TEST(TensorCodecTest, RawAndTypedTogether) {
+  ModelInferRequest message = TwoInputs();
+  message.mutable_inputs(0)->mutable_contents()->add_uint_contents(1);
+  EXPECT_TRUE(absl::IsInvalidArgument(Decode(message).status()));
+  message.mutable_inputs(0)->mutable_contents()->Clear();  // there, and empty
+  EXPECT_TRUE(Decode(message).ok());
+}
+
+TEST(TensorCodecTest, RawTensorsMoreOrFewerThanInputs) {
+  ModelInferRequest message = TwoInputs();
+  message.add_raw_input_contents("x");
+  EXPECT_THAT(std::string(Decode(message).status().message()),
+              HasSubstr("got 3 raw_input_contents for 2 inputs"));
+  message.mutable_raw_input_contents()->DeleteSubrange(1, 2);
+  EXPECT_TRUE(absl::IsInvalidArgument(Decode(message).status()));
+}
+
+TEST(TensorCodecTest, TooManyOfAnything) {
+  ModelInferRequest message = TwoInputs();
+  for (int i = 0; i < 100; ++i) message.mutable_inputs(0)->add_shape(1);
+  EXPECT_THAT(std::string(Decode(message).status().message()), HasSubstr("dimensions"));
+  message = TwoInputs();
+  for (int i = 0; i < 2000; ++i) message.add_inputs();
+  EXPECT_THAT(std::string(Decode(message).status().message()), HasSubstr("inputs"));
+  message = TwoInputs();
+  for (int i = 0; i < 2000; ++i) message.add_outputs();
+  EXPECT_THAT(std::string(Decode(message).status().message()), HasSubstr("outputs"));
+}
+
+TEST(TensorCodecTest, TypedTensorsShareOneLimit) {
+  ModelInferRequest message = TwoInputs();
+  message.clear_raw_input_contents();
+  for (auto& input : *message.mutable_inputs()) {
+    input.set_datatype("INT64");
+    for (int i = 0; i < 10; ++i) input.mutable_contents()->add_int64_contents(1);
+  }
+  const std::string wire = message.SerializeAsString();
+  EXPECT_TRUE(DecodeRequest(Cut(wire, 100), 160).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(DecodeRequest(Cut(wire, 100), 159).status()));
+}
+
+TEST(TensorCodecTest, UnknownFieldsArePassedOver) {
+  std::string wire = TwoInputs().SerializeAsString();
+  AppendText(99, "later", wire);
+  EXPECT_TRUE(DecodeRequest(Cut(wire, wire.size()), kMaxTensorBytes).ok());
+}
+
+TEST(TensorCodecTest, TextThatIsNoUtf8) {
+  std::string wire;
+  AppendText(3, "\xff", wire);
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(DecodeRequest(Cut(wire, wire.size()), kMaxTensorBytes).status()));
+}
+
+// Whatever the bytes, the answer is that of protobuf's own parser, or stricter.
+TEST(TensorCodecTest, RandomChangesNeverPassWhatProtobufRefuses) {
+  constexpr std::uint32_t kSeed = 17;
+  std::mt19937 random(kSeed);
+  ModelInferRequest typed = TwoInputs();
+  typed.clear_raw_input_contents();
+  for (auto& input : *typed.mutable_inputs()) {
+    for (int i = 0; i < 6; ++i) input.mutable_contents()->add_uint_contents(7);
+  }
+  const std::vector<std::string> seeds = {TwoInputs().SerializeAsString(),
+                                          typed.SerializeAsString()};
+  int accepted = 0;
+  for (int round = 0; round < 50000; ++round) {
+    std::string wire = seeds[random() % seeds.size()];
+    for (std::uint32_t i = 0; i < 1 + random() % 3; ++i) {
+      wire[random() % wire.size()] = static_cast<char>(random());
+    }
+    if (random() % 4 == 0) wire.resize(random() % wire.size() + 1);
+    const auto chunks = Cut(wire, 1 + random() % wire.size());
+    const auto request = DecodeRequest(chunks, kMaxTensorBytes);
+    if (!request.ok()) continue;
+    ++accepted;
+    ModelInferRequest message;
+    ASSERT_TRUE(message.ParseFromString(wire)) << "round " << round;
+    ASSERT_EQ(request->model_name, message.model_name());
+    ASSERT_EQ(request->id, message.id());
+    ASSERT_EQ(static_cast<int>(request->inputs.size()), message.inputs_size());
+    for (int i = 0; i < message.inputs_size(); ++i) {
+      const RequestInput& input = request->inputs[static_cast<std::size_t>(i)];
+      ASSERT_EQ(input.name, message.inputs(i).name());
+      ASSERT_TRUE(std::equal(input.dims.begin(), input.dims.end(),
+                             message.inputs(i).shape().begin(), message.inputs(i).shape().end()));
+      if (message.raw_input_contents_size() > 0) {
+        ASSERT_EQ(AsText(input.data), message.raw_input_contents(i));
+      }
+    }
+  }
+  EXPECT_GT(accepted, 1000);
+}
+
+TEST(TensorCodecTest, AnswerIsAModelInferResponse) {
+  const std::vector<float> values = {1.0F, 2.0F};
+  const auto data = std::as_bytes(std::span(values));
+  InferenceAnswer answer;
+  answer.model = {"net", "3", "int8-dynamic", "avx2"};
+  answer.outputs = {{"y", DataType::kFloat32, {1, 2}, data}, {"z", DataType::kInt8, {8}, data}};
+  answer.times.queue = std::chrono::microseconds(7);
+  answer.times.compute = std::chrono::microseconds(300);
+  for (const bool with_timing : {false, true}) {
+    const EncodedAnswer encoded = EncodeAnswer(answer, "id", with_timing);
+    ASSERT_EQ(encoded.headers.size(), 2U);
+    std::string wire;
+    for (const std::string& header : encoded.headers) {
+      wire += header;
+      wire.append(reinterpret_cast<const char*>(data.data()), data.size());
+    }
+    ModelInferResponse message;
+    ASSERT_TRUE(message.ParseFromString(wire));
+    EXPECT_EQ(message.model_name(), "net");
+    EXPECT_EQ(message.model_version(), "3");
+    EXPECT_EQ(message.id(), "id");
+    EXPECT_EQ(message.outputs(0).datatype(), "FP32");
+    EXPECT_THAT(message.outputs(0).shape(), ElementsAre(1, 2));
+    EXPECT_EQ(message.outputs(1).name(), "z");
+    EXPECT_EQ(message.raw_output_contents(1), AsText(data));
+    EXPECT_EQ(message.parameters_size(), with_timing ? 4 : 0);
+    if (with_timing) {
+      EXPECT_EQ(message.parameters().at("octet_precision").string_param(), "int8-dynamic");
+      EXPECT_EQ(message.parameters().at("octet_queue_us").int64_param(), 7);
+      EXPECT_EQ(message.parameters().at("octet_compute_us").int64_param(), 300);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace octet
