@@ -6,6 +6,7 @@ import unittest
 
 import numpy as np
 import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
 
 from tests.support.server_process import ZOO, ServerProcess
 
@@ -29,7 +30,8 @@ class TritonClientTest(unittest.TestCase):
         self.assertTrue(self.client.is_server_live())
         self.assertTrue(self.client.is_server_ready())
         self.assertTrue(self.client.is_model_ready("digits-int8"))
-        self.assertFalse(self.client.is_model_ready("nobody"))
+        with self.assertRaisesRegex(InferenceServerException, "nobody"):
+            self.client.is_model_ready("nobody")
         metadata = self.client.get_model_metadata("digits-int8")
         self.assertEqual(metadata.inputs[0].datatype, "FP32")
         config = self.client.get_model_config("digits-int8").config
@@ -66,12 +68,9 @@ class TritonClientTest(unittest.TestCase):
     def test_errors_say_what_is_wrong(self):
         x = triton.InferInput("wrong", [1, 64], "FP32")
         x.set_data_from_numpy(IMAGES[:1].reshape(1, 64))
-        with self.assertRaisesRegex(triton.InferenceServerException, "wrong"):
+        with self.assertRaisesRegex(InferenceServerException, "wrong"):
             self.client.infer("digits-mlp-int8", [x])
 
 
 if __name__ == "__main__":
-    import tritonclient.utils as utils
-
-    triton.InferenceServerException = utils.InferenceServerException
     unittest.main(argv=sys.argv[:1], verbosity=2)
