@@ -35,7 +35,8 @@ std::size_t BitWidth(DataType type);
 // Whether elements are whole numbers (kBool is not).
 bool IsInteger(DataType type);
 
-// The name in the Open Inference Protocol: "FP32", "INT8", "BOOL", ... "INT4" and "UINT4" extend it.
+// The name in the Open Inference Protocol: "FP32", "INT8", "BOOL", ... "INT4" and "UINT4" extend
+// it.
 absl::string_view DataTypeName(DataType type);
 
 // The inverse of DataTypeName; nullopt for a name it does not know.
