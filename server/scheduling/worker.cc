@@ -42,13 +42,14 @@ void Worker::DropDead(Batch& batch, TimePoint now) {
   std::size_t kept = 0;
   for (std::unique_ptr<InferenceRequest>& request : batch.requests) {
     absl::Status dead;
-    if (request->completion->IsCancelled()) {
-      dead = absl::CancelledError("the caller cancelled the request while it was queued");
-    } else if (request->deadline <= now) {
+    // First, because the transport cancels a call whose deadline has passed.
+    if (request->deadline <= now) {
       dead = absl::DeadlineExceededError(absl::StrCat(
           "the deadline passed in the queue, after ",
           std::chrono::duration_cast<std::chrono::microseconds>(now - request->arrival).count(),
           " us in the server; nothing was computed"));
+    } else if (request->completion->IsCancelled()) {
+      dead = absl::CancelledError("the caller cancelled the request while it was queued");
     }
     if (dead.ok()) {
       std::swap(batch.requests[kept++], request);
