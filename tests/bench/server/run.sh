@@ -43,4 +43,4 @@ exec 9>"$scratch/stop"
 pids+=($!)
 echo_port=$(wait_for "$scratch/echo" ready | cut -d ' ' -f 2)
 address=$(wait_for "$scratch/octet" 'octet-server ready' | sed 's/.*grpc=\([^ ]*\).*/\1/')
-"$built/tests/bench/server/endpoint_bench" "$address" "$model" "127.0.0.1:$echo_port"
+"$built/tests/bench/server/endpoint_bench" "$address" "$model" "127.0.0.1:$echo_port" "${OCTET_BENCH_SECONDS:-5}"
