@@ -75,7 +75,8 @@ inline float Log(float x) {
   const float scaled = is_tiny ? x * 8388608.0F : x;
   const std::int32_t bits = FloatBits(scaled);
   // Mantissa into [sqrt(1/2), sqrt(2)).
-  const std::int32_t shifted = bits - 0x3F3504F3;
+  // Unsigned, so that negative numbers, whose result is replaced below, may wrap around.
+  const auto shifted = static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) - 0x3F3504F3U);
   const std::int32_t exponent = shifted >> 23;
   const float m = BitsFloat((shifted & 0x007FFFFF) + 0x3F3504F3) - 1.0F;
   const float e = static_cast<float>(exponent - (is_tiny ? 23 : 0));
