@@ -334,31 +334,32 @@ TEST(FullyConnectedRuleTest, RefusesWhatDoesNotFit) {
   const auto floats = [](Dims dims) {
     return FloatConstant(dims, std::vector<float>(static_cast<std::size_t>(NumElements(dims)), 1));
   };
-  const auto message = [](const OperatorRun& run) { return run.InferStatus().message(); };
-  EXPECT_THAT(std::string(message(Dense().Input(Floats({1, 3}, {1, 2, 3})))), HasSubstr("inputs"));
-  EXPECT_THAT(
-      std::string(message(Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(floats({4, 3})))),
-      HasSubstr("wants 4 as its last dimension"));
-  EXPECT_THAT(std::string(message(Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(Int8Weight()))),
+  const auto message = [](const OperatorRun& run) {
+    return std::string(run.InferStatus().message());
+  };
+  EXPECT_THAT(message(Dense().Input(Floats({1, 3}, {1, 2, 3}))), HasSubstr("inputs"));
+  EXPECT_THAT(message(Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(floats({4, 3}))),
+              HasSubstr("wants 4 as its last dimension"));
+  EXPECT_THAT(message(Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(Int8Weight())),
               HasSubstr("without a \"weight_scale\""));
   EXPECT_THAT(
-      std::string(message(
-          Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(Int8Weight()).Constant(floats({4})))),
+      message(
+          Dense().Input(Floats({1, 3}, {1, 2, 3})).Constant(Int8Weight()).Constant(floats({4}))),
       HasSubstr("weight_scale"));
-  EXPECT_THAT(std::string(message(Dense()
-                                      .Input(Floats({1, 3}, {1, 2, 3}))
-                                      .Constant(Int8Weight())
-                                      .Constant(FloatConstant({3}, {1, 0, 1})))),
+  EXPECT_THAT(message(Dense()
+                          .Input(Floats({1, 3}, {1, 2, 3}))
+                          .Constant(Int8Weight())
+                          .Constant(FloatConstant({3}, {1, 0, 1}))),
               HasSubstr("above 0"));
-  EXPECT_THAT(std::string(message(Dense()
-                                      .Input(Floats({1, 3}, {1, 2, 3}))
-                                      .Constant(Int8Weight())
-                                      .Constant(FloatConstant(
-                                          {3}, {1, std::numeric_limits<float>::infinity(), 1})))),
-              HasSubstr("finite"));
+  EXPECT_THAT(
+      message(Dense()
+                  .Input(Floats({1, 3}, {1, 2, 3}))
+                  .Constant(Int8Weight())
+                  .Constant(FloatConstant({3}, {1, std::numeric_limits<float>::infinity(), 1}))),
+      HasSubstr("finite"));
   auto grouped = GroupedRun();
   grouped.Constant(FloatConstant({3}, {0, 2, 0}));
-  EXPECT_THAT(std::string(message(grouped)), HasSubstr("group_index"));
+  EXPECT_THAT(message(grouped), HasSubstr("group_index"));
   EXPECT_EQ(Dense()
                 .Input(Floats({1, 3}, {1, 2, 3}))
                 .Constant(Int8Weight())

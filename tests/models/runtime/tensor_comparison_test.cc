@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/runtime/tensor_comparison.h"
 
-#include <cstring>
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ absl::Status Compare(DataType type, const std::vector<T>& got, const std::vector
                      double tolerance = 0) {
   const auto make = [&](const std::vector<T>& elements) {
     Tensor tensor(type, {static_cast<std::int64_t>(elements.size())});
-    std::memcpy(tensor.bytes().data(), elements.data(), tensor.bytes().size());
+    std::ranges::copy(std::as_bytes(std::span(elements)), tensor.bytes().begin());
     return tensor;
   };
   return CompareTensors(make(got).view(), make(wants).view(), tolerance);
