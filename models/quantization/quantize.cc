@@ -14,10 +14,12 @@
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/calibration/calibrate.h"
+#include "models/graph/passes/fold_batch_normalization.h"
+#include "models/graph/passes/fuse_activation.h"
 #include "models/quantization/graph_edit.h"
 #include "models/quantization/layer_records.h"
-#include "models/quantization/prepare.h"
 #include "models/quantization/self_test_vectors.h"
+#include "models/quantization/split_activations.h"
 #include "models/quantization/static_graph.h"
 #include "models/quantization/weight_pass.h"
 
@@ -95,7 +97,7 @@ absl::StatusOr<Graph> Static(Graph graph, const OperatorRegistry& operators,
   if (options.calibration.empty()) {
     return absl::FailedPreconditionError("int8-static wants calibration data");
   }
-  FuseClippingActivations(graph);
+  FuseActivation(graph);
   SplitOtherActivations(graph);
   ASSIGN_OR_RETURN(const CalibrationTable ranges,
                    Calibrate(graph, operators, *kernels::BestKernelSet(), ValuesToCalibrate(graph),
@@ -126,7 +128,7 @@ absl::StatusOr<Bundle> Quantize(const Bundle& bundle, const OperatorRegistry& op
   ASSIGN_OR_RETURN(std::vector<Tensor> test_inputs, SelfTestInputs(bundle, options));
   Bundle result;
   result.graph = bundle.graph;
-  FoldBatchNormalizations(result.graph);
+  FoldBatchNormalization(result.graph);
   if (options.mode == QuantizationMode::kInt8Static) {
     ASSIGN_OR_RETURN(result.graph, Static(std::move(result.graph), operators, options));
   } else {

@@ -14,7 +14,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/quantization/graph_edit.h"
-#include "models/quantization/prepare.h"
+#include "models/quantization/split_activations.h"
 #include "models/quantization/weights.h"
 
 namespace octet {

@@ -17,7 +17,6 @@ namespace octet {
 namespace {
 
 constexpr double kDefaultEpsilon = 1e-3;  // BatchNormalization's
-constexpr double kLargestFactor = 1e3;
 constexpr std::size_t kWeight = 1;
 
 const Value& ValueAt(const Graph& graph, ValueId id) {
@@ -26,7 +25,10 @@ const Value& ValueAt(const Graph& graph, ValueId id) {
 
 // What a weighted node computes per output channel.
 struct Channels {
-  std::size_t count = 0;  // the weight's last dimensions; elements of one channel lie `count` apart
+  std::size_t count = 0;
+  // Elements of the weight from one channel to the next: 1 where the channels are its last
+  // dimensions, all of a channel's where they are the first.
+  std::size_t stride = 1;
   std::size_t bias_index = 0;
 };
 
@@ -43,15 +45,19 @@ std::optional<Channels> ChannelsOf(const Graph& graph, const Node& node) {
   const auto quantization = node.String("activation_quantization", "none");
   const auto transposed = node.Int("transpose_weight", 0);
   if (!activation.ok() || *activation != "linear" || !quantization.ok() ||
-      *quantization != "none" || !transposed.ok() || *transposed != 0 || !node.HasInput(kWeight)) {
+      *quantization != "none" || !transposed.ok() || !node.HasInput(kWeight)) {
     return std::nullopt;
   }
   const auto& weight = ValueAt(graph, node.inputs[kWeight]).constant;
   if (!weight || weight->data_type() != DataType::kFloat32) return std::nullopt;
   const Dims& dims = weight->dims();
   if (dims.size() != (is_dense ? 2U : 4U)) return std::nullopt;
+  if (is_dense && *transposed != 0) {
+    return Channels{static_cast<std::size_t>(dims[0]), static_cast<std::size_t>(dims[1]),
+                    bias_index};
+  }
   const std::int64_t count = is_depthwise ? dims[2] * dims[3] : dims.back();
-  return Channels{static_cast<std::size_t>(count), bias_index};
+  return Channels{static_cast<std::size_t>(count), 1, bias_index};
 }
 
 // The `count` floats at `node`'s input, or `fallback` where it is absent; nullopt if it is anything
@@ -94,18 +100,17 @@ std::optional<Folded> Fold(const Graph& graph, const Node& node, const Channels&
   for (std::size_t i = 0; i < count; ++i) {
     const double factor = (*gamma)[i] / std::sqrt((*variance)[i] + *epsilon);
     const double shifted = ((*bias)[i] - (*mean)[i]) * factor + (*beta)[i];
-    // Comparisons with a NaN are false.
-    const bool is_safe = factor == 0 || (std::abs(factor) <= kLargestFactor &&
-                                         std::abs(factor) >= 1 / kLargestFactor);
-    if (!is_safe || !std::isfinite(static_cast<float>(shifted))) return std::nullopt;
     factors[i] = factor;
     new_bias[i] = static_cast<float>(shifted);
+    if (!std::isfinite(new_bias[i])) return std::nullopt;
   }
   const ConstantTensor& weight = *ValueAt(graph, node.inputs[kWeight]).constant;
   const auto elements = weight.as<float>();
   std::vector<float> scaled(elements.size());
   for (std::size_t i = 0; i < scaled.size(); ++i) {
-    scaled[i] = static_cast<float>(static_cast<double>(elements[i]) * factors[i % count]);
+    const double factor = factors[i / channels.stride % count];
+    scaled[i] = static_cast<float>(static_cast<double>(elements[i]) * factor);
+    if (!std::isfinite(scaled[i])) return std::nullopt;
   }
   return Folded{
       ConstantTensor::Copy(DataType::kFloat32, weight.dims(), scaled),
@@ -120,7 +125,7 @@ class ConstantNamer {
   }
   ValueId Add(Graph& graph, const std::string& wanted, ConstantTensor tensor) {
     std::string name = wanted;
-    for (int i = 2; !names_.insert(name).second; ++i) name = absl::StrCat(wanted, "_", i);
+    for (int i = 2; !names_.insert(name).second; ++i) name = absl::StrCat(wanted, ":", i);
     return graph.AddConstant(std::move(name), std::move(tensor));
   }
 
@@ -146,11 +151,11 @@ void FoldBatchNormalization(Graph& graph) {
     if (!folded) continue;
     const auto bias_index = channels->bias_index;
     if (node->inputs.size() <= bias_index) node->inputs.resize(bias_index + 1, kNoValue);
-    const std::string base = absl::StrCat(node->name, "/folded");
-    node->inputs[kWeight] =
-        namer.Add(graph, absl::StrCat(base, "_weight"), std::move(folded->weight));
+    const std::string folded_name =
+        absl::StrCat(ValueAt(graph, node->inputs[kWeight]).name, "/folded");
+    node->inputs[kWeight] = namer.Add(graph, folded_name, std::move(folded->weight));
     node->inputs[bias_index] =
-        namer.Add(graph, absl::StrCat(base, "_bias"), std::move(folded->bias));
+        namer.Add(graph, absl::StrCat(node->name, "/bias"), std::move(folded->bias));
     uses.TakeProducer(norm.outputs[0], norm.inputs[0]);
     node->outputs = norm.outputs;
     norm.outputs.clear();

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "models/bundle/variable_order.h"
-#include "models/quantization/prepare.h"
+#include "models/graph/passes/fold_batch_normalization.h"
 #include "models/quantization/weight_pass.h"
 #include "tests/support/small_network.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 std::vector<Layer> LayersIn(QuantizationMode mode) {
   Bundle bundle = testing::SmallNetwork();
-  FoldBatchNormalizations(bundle.graph);
+  FoldBatchNormalization(bundle.graph);
   EXPECT_TRUE(QuantizeWeights(bundle.graph, mode).ok());
   return QuantizedLayers(bundle.layers, bundle.graph);
 }

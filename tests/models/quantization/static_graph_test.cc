@@ -7,9 +7,11 @@
 #include <string>
 
 #include "kernels/kernel_set.h"
+#include "models/graph/passes/fold_batch_normalization.h"
+#include "models/graph/passes/fuse_activation.h"
 #include "models/graph/verify.h"
 #include "models/operators/operators.h"
-#include "models/quantization/prepare.h"
+#include "models/quantization/split_activations.h"
 #include "tests/support/small_network.h"
 
 namespace octet {
@@ -17,8 +19,8 @@ namespace {
 
 Graph Prepared() {
   Graph graph = testing::SmallNetwork().graph;
-  FoldBatchNormalizations(graph);
-  FuseClippingActivations(graph);
+  FoldBatchNormalization(graph);
+  FuseActivation(graph);
   SplitOtherActivations(graph);
   return graph;
 }

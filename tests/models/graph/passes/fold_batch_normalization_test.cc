@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/graph/passes/fold_batch_normalization.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,25 @@ TEST(FoldBatchNormalizationTest, ADepthwiseChannelIsBothLastDimensions) {
   }
 }
 
+TEST(FoldBatchNormalizationTest, ATransposedWeightStaysTransposed) {
+  Graph graph = Network("FullyConnected", Floats({2, 3}, {1, 3, 5, 2, 4, 6}));
+  graph.nodes[0].attributes["transpose_weight"] = std::int64_t{1};
+  FoldBatchNormalization(graph);
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  EXPECT_THAT(InputOf(graph, 1).as<float>(), ElementsAre(2, 6, 10, -1, -2, -3));
+  EXPECT_EQ(InputOf(graph, 1).dims(), (Dims{2, 3}));
+  EXPECT_EQ(graph.nodes[0].Int("transpose_weight", 0).value(), 1);
+}
+
+TEST(FoldBatchNormalizationTest, AFactorMayBeSmallOrZero) {
+  Graph graph = Network("FullyConnected", Floats({1, 2}, {1, 2}));
+  graph.values[4].constant = Floats({2}, {0, 2e-20F});
+  FoldBatchNormalization(graph);
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  EXPECT_THAT(InputOf(graph, 1).as<float>(), ElementsAre(0, 2e-20F));
+  EXPECT_THAT(InputOf(graph, 4).as<float>(), ElementsAre(0.5F, 0.25F));
+}
+
 void ExpectKept(Graph graph, const std::string& why) {
   const std::vector<ValueId> inputs = graph.nodes[0].inputs;
   FoldBatchNormalization(graph);
@@ -96,9 +116,6 @@ TEST(FoldBatchNormalizationTest, LeavesWhatItMayNotFold) {
   graph.nodes[0].attributes["activation_quantization"] = std::string("dynamic");
   ExpectKept(graph, "int8");
   graph = good;
-  graph.nodes[0].attributes["transpose_weight"] = std::int64_t{1};
-  ExpectKept(graph, "a transposed weight");
-  graph = good;
   graph.outputs.push_back(graph.nodes[0].outputs[0]);
   ExpectKept(graph, "the result is used elsewhere");
   graph = good;
@@ -108,8 +125,11 @@ TEST(FoldBatchNormalizationTest, LeavesWhatItMayNotFold) {
   graph.nodes[1].attributes["epsilon"] = -3.0;  // a division by zero
   ExpectKept(graph, "a factor that is not finite");
   graph = good;
-  graph.values[4].constant = Floats({2}, {1e6F, 1});
-  ExpectKept(graph, "a large factor");
+  graph.values[4].constant = Floats({2}, {3e38F, 1});
+  ExpectKept(graph, "a weight that overflows");
+  graph = good;
+  graph.values[5].constant = Floats({2}, {INFINITY, 1});
+  ExpectKept(graph, "a bias that is not finite");
   graph = good;
   graph.values[1].constant =
       ConstantTensor::Copy(DataType::kInt8, {3, 2}, std::vector<std::int8_t>(6, 1));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/quantization/prepare.h"
+#include "models/quantization/split_activations.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <string>
 
+#include "models/graph/passes/fold_batch_normalization.h"
+#include "models/graph/passes/fuse_activation.h"
 #include "models/operators/operators.h"
 #include "models/quality/difference.h"
 #include "models/quantization/self_test_vectors.h"
@@ -29,27 +31,11 @@ std::vector<float> Answers(const Graph& graph) {
   return {out.begin(), out.end()};
 }
 
-TEST(PrepareTest, FoldingABatchNormalizationChangesNoAnswer) {
-  const Graph graph = testing::SmallNetwork().graph;
-  Graph folded = graph;
-  FoldBatchNormalizations(folded);
-  EXPECT_FALSE(HasOperator(folded, "BatchNormalization"));
-  EXPECT_EQ(folded.nodes.size() + 1, graph.nodes.size());
-  EXPECT_LT(MaxAbsDifference(Answers(graph), Answers(folded)), 1e-5);
-}
-
-TEST(PrepareTest, AResultThatIsUsedTwiceIsNotFolded) {
-  Graph graph = testing::SmallNetwork().graph;
-  graph.outputs.push_back(graph.nodes[0].outputs[0]);
-  FoldBatchNormalizations(graph);
-  EXPECT_TRUE(HasOperator(graph, "BatchNormalization"));
-}
-
-TEST(PrepareTest, FusingAndSplittingActivationsChangesNoAnswer) {
+TEST(SplitActivationsTest, ChangesNoAnswer) {
   const Graph graph = testing::SmallNetwork().graph;
   Graph prepared = graph;
-  FoldBatchNormalizations(prepared);
-  FuseClippingActivations(prepared);
+  FoldBatchNormalization(prepared);
+  FuseActivation(prepared);
   EXPECT_EQ(prepared.nodes.size() + 2, graph.nodes.size());
   EXPECT_EQ(prepared.nodes[0].String("activation", "linear").value(), "relu");
   SplitOtherActivations(prepared);
@@ -58,7 +44,7 @@ TEST(PrepareTest, FusingAndSplittingActivationsChangesNoAnswer) {
   EXPECT_LT(MaxAbsDifference(Answers(graph), Answers(prepared)), 1e-5);
 }
 
-TEST(PrepareTest, AReluWithParametersIsNotAClip) {
+TEST(SplitActivationsTest, AReluWithParametersIsNotAClip) {
   Node node{"n", "Activation", {0}, {1}, {{"activation", std::string("relu")}}};
   EXPECT_TRUE(HasClippingActivation(node));
   node.attributes["activation_quantization"] = std::string("none");
