@@ -168,10 +168,7 @@ class Gru final : public Operator {
     const ConstantTensor& constant = *context.constants[Inputs::kRecurrent];
     const auto units = static_cast<std::size_t>(constant.dims()[0]);
     const std::vector<float> recurrent = FloatElements(constant);
-    std::vector<float> bias;
-    if (context.node.HasInput(Inputs::kBias)) {
-      bias = FloatElements(*context.constants[Inputs::kBias]);
-    }
+    std::vector<float> bias = RecurrentBias(context);
     // Row 0 belongs to the inputs, row 1 to the state.
     const std::vector<float> input_bias(
         bias.begin(), bias.begin() + static_cast<std::ptrdiff_t>(std::min(bias.size(), 3 * units)));

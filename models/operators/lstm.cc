@@ -87,12 +87,7 @@ class Lstm final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     ASSIGN_OR_RETURN(std::vector<TensorType> outputs,
                      InferRecurrentOutputs(kLayout, node, types, constants));
-    const NodeInputs inputs(node, types, constants);
-    if (inputs.Has(Inputs::kBias)) {
-      const std::int64_t width = inputs.constant(Inputs::kRecurrent)->dims()[1];
-      RETURN_IF_ERROR(
-          inputs.CheckConstant(Inputs::kBias, "bias", DataType::kFloat32, std::array{width}));
-    }
+    RETURN_IF_ERROR(CheckRecurrentBias(node, types, constants));
     RETURN_IF_ERROR(ElementwiseActivationAttributes(node, "tanh").status());
     RETURN_IF_ERROR(
         ElementwiseActivationAttributes(node, "sigmoid", "recurrent_activation").status());
@@ -110,12 +105,8 @@ class Lstm final : public Operator {
     const auto units = static_cast<std::size_t>(recurrent.dims()[0]);
     ASSIGN_OR_RETURN(auto matmul, PrepareRecurrentMatmul(context, units, 4 * units,
                                                          FloatElements(recurrent), {}));
-    std::vector<float> bias;
-    if (context.node.HasInput(Inputs::kBias)) {
-      bias = FloatElements(*context.constants[Inputs::kBias]);
-    }
     return MakeRecurrentStep(
-        kLayout, context, bias,
+        kLayout, context, RecurrentBias(context),
         std::make_unique<const LstmCell>(units, activation, recurrent_activation, std::move(matmul),
                                          context.kernels));
   }

@@ -260,6 +260,19 @@ absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
   return outputs;
 }
 
+absl::Status CheckRecurrentBias(const Node& node, std::span<const TensorType> types,
+                                std::span<const ConstantTensor* const> constants) {
+  const NodeInputs inputs(node, types, constants);
+  if (!inputs.Has(Inputs::kBias)) return absl::OkStatus();
+  const std::int64_t width = inputs.constant(Inputs::kRecurrent)->dims()[1];
+  return inputs.CheckConstant(Inputs::kBias, "bias", DataType::kFloat32, std::array{width});
+}
+
+std::vector<float> RecurrentBias(const PrepareContext& context) {
+  if (!context.node.HasInput(Inputs::kBias)) return {};
+  return FloatElements(*context.constants[Inputs::kBias]);
+}
+
 absl::StatusOr<std::unique_ptr<const kernels::MatmulF32>> PrepareRecurrentMatmul(
     const PrepareContext& context, std::size_t k, std::size_t n, std::span<const float> weight,
     std::span<const float> bias) {

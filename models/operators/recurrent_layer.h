@@ -30,10 +30,17 @@ struct RecurrentInputs {
   bool has_cell_state;
 };
 
-// The type rule without the bias, which each cell checks for itself.
+// The type rule without the bias: CheckRecurrentBias, or a rule of the cell's own, is for that.
 absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
     const RecurrentInputs& layout, const Node& node, std::span<const TensorType> types,
     std::span<const ConstantTensor* const> constants);
+
+// A bias, where there is one, must be float32 [gates * u]. Precondition: the type rule above holds.
+absl::Status CheckRecurrentBias(const Node& node, std::span<const TensorType> types,
+                                std::span<const ConstantTensor* const> constants);
+
+// The elements of the bias; empty where there is none.
+std::vector<float> RecurrentBias(const PrepareContext& context);
 
 // The arithmetic of one step in time for `rows` rows. Immutable; any number of threads.
 class RecurrentCell {
