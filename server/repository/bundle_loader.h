@@ -41,7 +41,9 @@ class BundleLoader {
                const kernels::KernelSet& kernels, Metrics& metrics);
 
   // Loads the bundle at `path` as version `version` of `name`. A failure is counted in the metrics.
-  // The self-test runs on the very kernels that will serve; a bundle without one is only warmed up.
+  // The self-test runs on the very kernels that will serve: the outputs must be the stored ones,
+  // and each step of a quantized model computes what the reference kernels compute from the same
+  // inputs. A bundle without a self-test is only warmed up.
   [[nodiscard]] LoadOutcome Load(const std::string& name, std::int64_t version,
                                  const std::string& path) const;
 

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/repository/bundle_loader.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "kernels/kernel_set.h"
+#include "models/bundle/reader.h"
+#include "models/bundle/writer.h"
+#include "models/operators/operators.h"
+#include "tests/support/small_bundle.h"
+
+namespace octet {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kStaticBundle[] = "models/zoo/repository/digits-mlp-int8-static/1";
+
+class BundleLoaderTest : public ::testing::Test {
+ protected:
+  LoadOutcome Load(const std::string& path, const kernels::KernelSet& kernels) {
+    return BundleLoader({.kernel_set_name = std::string(kernels.name)}, operators_, kernels,
+                        metrics_)
+        .Load("m", 1, path);
+  }
+
+  // A copy of the zoo's bundle that hardly minds what it answers.
+  std::string WriteTolerantBundle() {
+    absl::StatusOr<Bundle> bundle = ReadBundle(kStaticBundle);
+    EXPECT_TRUE(bundle.ok()) << bundle.status();
+    bundle->self_test->tolerance = 0.5;
+    const absl::Status status = WriteBundle(*bundle, root_ / "1");
+    EXPECT_TRUE(status.ok()) << status;
+    return root_ / "1";
+  }
+
+  testing::TemporaryDirectory root_;
+  const OperatorRegistry operators_ = BuiltInOperators();
+  Metrics metrics_{{.num_workers = 1, .server_version = "test"}};
+  const kernels::KernelSet& reference_ = *kernels::FindKernelSet("reference");
+};
+
+TEST_F(BundleLoaderTest, EveryKernelSetThatRunsHerePassesTheSelfTest) {
+  for (const kernels::KernelSet* set : kernels::AllKernelSets()) {
+    if (!set->runs_here()) continue;
+    const LoadOutcome outcome = Load(kStaticBundle, *set);
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+    ASSERT_NE(outcome.handle, nullptr);
+    EXPECT_EQ(outcome.handle->precision, "int8-static");
+    EXPECT_EQ(outcome.handle->kernel_set, set->name);
+  }
+}
+
+// Off by one in one element: far within the tolerance of the outputs.
+void QuantizeWrongly(kernels::Scale scale, kernels::ZeroPoint zero_point, std::span<const float> in,
+                     std::span<std::int8_t> out) {
+  kernels::FindKernelSet("reference")->quantize_s8(scale, zero_point, in, out);
+  out[5] = static_cast<std::int8_t>(out[5] + (out[5] == 127 ? -1 : 1));
+}
+
+TEST_F(BundleLoaderTest, AnIntegerThatDiffersInsideRefusesTheVersion) {
+  kernels::KernelSet wrong = reference_;
+  wrong.name = "wrong";
+  wrong.quantize_s8 = QuantizeWrongly;
+  const LoadOutcome outcome = Load(WriteTolerantBundle(), wrong);
+  EXPECT_EQ(outcome.handle, nullptr);
+  EXPECT_EQ(outcome.step, LoadStep::kSelfTest);
+  EXPECT_EQ(outcome.status.code(), absl::StatusCode::kFailedPrecondition);
+  const std::string message(outcome.status.message());
+  EXPECT_THAT(message, HasSubstr("self-test: Quantize \""));
+  EXPECT_THAT(message, HasSubstr("element 5: got "));
+  EXPECT_THAT(DescribeFailure(outcome), HasSubstr("OCTET_KERNEL_SET=reference"));
+  EXPECT_THAT(metrics_.Scrape(),
+              HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 1\n"));
+}
+
+// Floats may differ by rounding: those of other kernels do.
+void ScaleSlightly(kernels::Scale scale, kernels::ZeroPoint zero_point,
+                   std::span<const std::int8_t> in, std::span<float> out) {
+  kernels::FindKernelSet("reference")->dequantize_s8(scale, zero_point, in, out);
+  for (float& value : out) value *= 1.0F + 1e-6F;
+}
+
+TEST_F(BundleLoaderTest, AFloatMayDifferByTheBundlesTolerance) {
+  kernels::KernelSet other = reference_;
+  other.name = "other";
+  other.dequantize_s8 = ScaleSlightly;
+  const LoadOutcome outcome = Load(kStaticBundle, other);
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+}
+
+TEST_F(BundleLoaderTest, ABundleWithoutSelfTestServesWithAWarning) {
+  Bundle bundle = testing::SmallBundle();
+  bundle.self_test.reset();
+  ASSERT_TRUE(WriteBundle(bundle, root_ / "1").ok());
+  const LoadOutcome outcome = Load(root_ / "1", reference_);
+  EXPECT_NE(outcome.handle, nullptr) << outcome.status;
+  ASSERT_EQ(outcome.warnings.size(), 1U);
+  EXPECT_THAT(outcome.warnings[0], HasSubstr("has no self-test"));
+}
+
+}  // namespace
+}  // namespace octet
