@@ -41,12 +41,16 @@ KernelSetSelection SelectKernelSet(const char* forced_name) {
   std::string names;
   for (const KernelSet* known : kSets) {
     if (!known->runs_here()) continue;
-    names += (names.empty() ? "" : ", ") + std::string(known->name);
+    if (!names.empty()) names += ", ";
+    names += known->name;
   }
   const std::string_view reason =
       set == nullptr ? "is not a kernel set" : "does not run on this CPU";
-  return {nullptr, "\"" + std::string(forced_name) + "\" " + std::string(reason) +
-                       "; those that run here: " + names};
+  // Appended to one string: g++ 12 warns of operator+ on a temporary (-Wrestrict), wrongly.
+  std::string error = "\"";
+  error.append(forced_name).append("\" ").append(reason);
+  error.append("; those that run here: ").append(names);
+  return {nullptr, std::move(error)};
 }
 
 void PrepareThread() { onednn::UseOneThread(); }
