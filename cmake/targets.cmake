@@ -115,8 +115,9 @@ function(octet_benchmark path)
   string(REPLACE "/" "_" target "${folder}/${path}_bench")
   add_executable(${target} ${path}_bench.cc ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE octet_flags ${arg_DEPENDS})
-  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
-                                             ${PROJECT_BINARY_DIR}/tests/${folder})
+  set_target_properties(
+    ${target} PROPERTIES OUTPUT_NAME ${path}_bench RUNTIME_OUTPUT_DIRECTORY
+                                                   ${PROJECT_BINARY_DIR}/tests/${folder})
   octet_group_test(${folder} ${target})
 endfunction()
 

@@ -9,8 +9,8 @@ cmake --build $built -j "${OCTET_JOBS:-$(nproc)}" --target octet octet-server te
 
 case "${1:-}" in
   engine)
-    for benchmark in "$built"/tests/bench/micro/*_benchmark; do
-      [ -x "$benchmark" ] && "$benchmark" --benchmark_min_time=0.2
+    for benchmark in "$built"/tests/bench/micro/*_bench; do
+      "$benchmark" --benchmark_min_time=0.2
     done
     for bundle in models/zoo/repository/*/1; do
       echo "== $bundle"

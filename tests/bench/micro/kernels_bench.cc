@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel families whose speed decides: one thread, each set that runs here.
 //
-//   kernels_benchmark --benchmark_filter=avx2
+//   kernels_bench --benchmark_filter=avx2
 
 #include <benchmark/benchmark.h>
 #include <cstddef>
