@@ -198,7 +198,9 @@ absl::StatusOr<std::string> WriteStoredZip(const std::vector<NamedBytes>& member
   }
   std::string out;
   std::string directory;
-  for (const auto& [name, data] : members) {
+  for (const auto& member : members) {
+    const std::string& name = member.first;
+    const std::span<const std::byte> data = member.second;
     const std::size_t local = out.size();
     const std::size_t unpadded = local + kLocalSize + name.size() + kExtraHeaderSize;
     const std::size_t padding = (kAlignment - unpadded % kAlignment) % kAlignment;
