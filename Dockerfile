@@ -3,7 +3,8 @@
 #
 #   docker run -p 8001:8001 -p 8000:8000 -v /my/models:/models:ro octet-server
 #
-# Without a volume on /models it serves the bundled digits models.
+# Without a volume on /models it serves the bundled digits models. Arguments are the server's flags,
+# docs/configuration.md, in place of those of CMD below. It writes nothing: --read-only works.
 ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
@@ -21,6 +22,13 @@ RUN ldd build/release/bin/octet-server | sed -n 's|.*=> \(/[^ ]*\).*|\1|p' | xar
     | sort -u | xargs -n1 dpkg -S | sed 's/:.*//' | sort -u >/runtime-packages
 
 FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="octet-server" \
+      org.opencontainers.image.description="Quantized neural networks on CPUs, in the Open Inference Protocol" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 RUN --mount=type=bind,from=build,source=/runtime-packages,target=/runtime-packages \
     apt-get update -q \
     && xargs apt-get install -y -q --no-install-recommends </runtime-packages \
