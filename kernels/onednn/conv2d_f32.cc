@@ -6,7 +6,6 @@
 #include <cassert>
 #include <cstddef>
 #include <memory>
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <string_view>
@@ -14,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-// Of libgomp; its header comes with one compiler only.
+// Of libgomp. Its header is g++'s own: Clang has none.
 extern "C" void omp_set_num_threads(int);
 
 namespace octet::kernels::onednn {
