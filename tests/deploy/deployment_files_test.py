@@ -3,7 +3,10 @@
 
 Reads deploy/prometheus/octet.rules.yml and deploy/grafana/dashboards/*.json, starts the real server
 on models/zoo/repository and asks it. What needs promtool is skipped, with a word, where it is not
-installed (Debian: the package prometheus).
+installed (Debian: the package prometheus); with OCTET_REQUIRE_ALL=1 it fails.
+
+The Dockerfile, the plain manifests and the chart name one version, and the flags that the image and
+the compose file give are the server's.
 """
 
 import json
@@ -16,6 +19,8 @@ import sys
 import tempfile
 import unittest
 import urllib.request
+
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy/prometheus/octet.rules.yml"
@@ -120,8 +125,33 @@ class DeploymentFilesTest(unittest.TestCase):
                                 re.MULTILINE)
         self.assertEqual(set(documented), self.exposed)
 
+    def test_every_way_to_run_it_names_one_version(self):
+        version = re.search(r"project\(octet VERSION (\S+)",
+                            (ROOT / "CMakeLists.txt").read_text()).group(1)
+        for name, pattern in (("Dockerfile", r"^ARG VERSION=(\S+)$"),
+                              ("helm/octet/Chart.yaml", r'^appVersion: "(\S+)"$'),
+                              ("deploy/kubernetes/octet.yaml", r"image: octet-server:(\S+)$")):
+            found = re.findall(pattern, (ROOT / name).read_text(), re.MULTILINE)
+            self.assertEqual(found, [version], name)
+
+    def test_the_server_takes_the_images_flags(self):
+        dockerfile = (ROOT / "Dockerfile").read_text()
+        self.assertRegex(dockerfile, r'(?m)^ENTRYPOINT \["octet-server"\]$')
+        compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["octet"]
+        self.assertNotIn("entrypoint", compose)
+        program = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet-server"
+        zoo = str(ROOT / "models/zoo/repository")
+        for arguments in (json.loads(re.search(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)[1]),
+                          compose["command"]):
+            here = [zoo if word == "/models" else word for word in arguments]
+            self.assertIn(zoo, here)
+            result = subprocess.run([program, *here, "--check-config"], text=True,
+                                    capture_output=True, check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
     def run_promtool(self, *arguments, text=None):
         if PROMTOOL is None:
+            self.assertNotEqual(os.environ.get("OCTET_REQUIRE_ALL"), "1", "promtool is missing")
             self.skipTest("promtool is not installed (Debian: apt-get install prometheus)")
         result = subprocess.run([PROMTOOL, *map(str, arguments)], input=text, text=True,
                                 capture_output=True, check=False)

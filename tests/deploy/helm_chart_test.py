@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""helm accepts the chart, and what it renders fits Kubernetes' schemas.
+"""helm accepts the chart, and what it renders fits Kubernetes' schemas and what Octet needs.
 
-Skipped, with a word, where helm is not installed: `make check-all` builds it into build/tools/bin.
+Where helm is not installed only deploy/kubernetes is checked, and that is told as skipped, or as
+failed with OCTET_REQUIRE_ALL=1: `make check-all` builds helm into build/tools/bin.
 """
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -15,7 +17,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm/octet"
 HELM = shutil.which("helm", path=str(ROOT / "build/tools/bin")) or shutil.which("helm")
-KUBERNETES = "1.31"
+# The oldest that the chart allows, and the newest whose schemas are there.
+KUBERNETES = ("1.25", "1.37")
 # Settings, and the kinds that must come out beyond the ones that always do.
 ALWAYS = {"Deployment", "Service", "ServiceAccount"}
 CASES = [
@@ -26,44 +29,119 @@ CASES = [
       "extraArguments={--max-request-bytes,16MiB}", "service.headless=false",
       "image.tag=1", "imagePullSecrets[0].name=registry", "nodeSelector.disk=ssd",
       "tolerations[0].operator=Exists"], {"PodDisruptionBudget"}),
+    (["models.newClaim.create=true", "models.newClaim.storageClassName=fast",
+      "serviceAccount.create=false", "podDisruptionBudget.minAvailable=0", "drainDelaySeconds=60",
+      "terminationGracePeriodSeconds=90", "topologySpread=false", "podLabels.team=vision",
+      "podAnnotations.note=yes"], {"PersistentVolumeClaim"}),
+    # A kind that Kubernetes itself does not define: it only has to render.
+    (["serviceMonitor.enabled=true"], {"PodDisruptionBudget", "ServiceMonitor"}),
 ]
+# What the chart must refuse, and what its message must say.
+REFUSED = [
+    (["terminationGracePeriodSeconds=10"], "got 10, wants more than drainDelaySeconds, 10"),
+    (["models.newClaim.create=true", "models.persistentVolumeClaim=claim"], "wants one of them"),
+]
+HARDENED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]}}
+
+
+def run_helm(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
 
 
 def helm(*arguments: str) -> str:
-    done = subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
+    done = run_helm(*arguments)
     assert done.returncode == 0, f"helm {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def render(settings: list[str]) -> list[dict]:
+def template(settings: list[str]) -> list[str]:
     flags = [flag for setting in settings for flag in ("--set", setting)]
-    text = helm("template", "test", str(CHART), "--namespace", "serving", *flags)
-    return [document for document in yaml.safe_load_all(text) if document]
+    return ["template", "test", str(CHART), "--namespace", "serving", "--kube-version",
+            KUBERNETES[0], *flags]
+
+
+def validate(documents: list[dict]) -> None:
+    for document in documents:
+        for version in KUBERNETES:
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def only(documents: list[dict], kind: str) -> dict:
+    (found,) = (document for document in documents if document["kind"] == kind)
+    return found
+
+
+def check_flags(arguments: list[str]) -> None:
+    """The server takes these flags, with the zoo in place of the volume."""
+    assert arguments[arguments.index("--model-repository") + 1] == "/models"
+    program = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet-server"
+    zoo = str(ROOT / "models/zoo/repository")
+    done = subprocess.run(
+        [program, *(zoo if word == "/models" else word for word in arguments), "--check-config"],
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"octet-server {arguments}: {done.stderr}"
+
+
+def check_workload(documents: list[dict]) -> None:
+    deployment = only(documents, "Deployment")["spec"]
+    service = only(documents, "Service")["spec"]
+    pod = deployment["template"]["spec"]
+    (container,) = pod["containers"]
+
+    labels = deployment["template"]["metadata"]["labels"]
+    for selector in (deployment["selector"]["matchLabels"], service["selector"]):
+        assert selector.items() <= labels.items(), f"{selector} selects no pod with {labels}"
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 10001  # the Dockerfile's USER
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == HARDENED, container["securityContext"]
+
+    # The image's entry point stays, so that only flags are given here.
+    assert "command" not in container
+    check_flags(container["args"])
+    drain = container["args"][container["args"].index("--drain-delay") + 1]
+    assert pod["terminationGracePeriodSeconds"] > int(drain.removesuffix("s"))
+
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"grpc": 8001, "http": 8000, "metrics": 8002}, ports
+    assert {port["targetPort"] for port in service["ports"]} == set(ports)
+    for probe, path in (("startupProbe", "ready"), ("readinessProbe", "ready"),
+                        ("livenessProbe", "live")):
+        assert container[probe]["httpGet"] == {"path": f"/v2/health/{path}", "port": "http"}
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+
+    claimed = {volume["name"] for volume in pod.get("volumes", [])}
+    mounts = container.get("volumeMounts", [])
+    assert {mount["name"] for mount in mounts} == claimed
+    assert all(mount["readOnly"] and mount["mountPath"] == "/models" for mount in mounts)
 
 
 def main() -> int:
     manifests = ROOT / "deploy/kubernetes/octet.yaml"
-    for document in yaml.safe_load_all(manifests.read_text()):
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
-    print(f"{manifests.relative_to(ROOT)} fits Kubernetes {KUBERNETES}")
+    documents = list(yaml.safe_load_all(manifests.read_text()))
+    validate(documents)
+    check_workload(documents)
+    print(f"{manifests.relative_to(ROOT)}: fits Kubernetes {' and '.join(KUBERNETES)}")
     if HELM is None:
         print("helm is not installed: the chart is not checked")
-        return 77
-    helm("lint", "--strict", str(CHART))
+        return 1 if os.environ.get("OCTET_REQUIRE_ALL") == "1" else 77
+
+    helm("lint", "--strict", "--kube-version", KUBERNETES[0], str(CHART))
     for settings, more in CASES:
-        documents = render(settings)
+        documents = [document for document in yaml.safe_load_all(helm(*template(settings)))
+                     if document]
         kinds = {document["kind"] for document in documents}
-        assert kinds == ALWAYS | more, f"{settings}: got {sorted(kinds)}"
-        for document in documents:
-            kubernetes_validate.validate(document, KUBERNETES, strict=True)
-        deployment = next(d for d in documents if d["kind"] == "Deployment")
-        selected = deployment["spec"]["selector"]["matchLabels"]
-        service = next(d for d in documents if d["kind"] == "Service")
-        assert service["spec"]["selector"] == selected
+        wanted = ALWAYS - {"ServiceAccount"} if "serviceAccount.create=false" in settings else ALWAYS
+        assert kinds == wanted | more, f"{settings}: got {sorted(kinds)}"
+        validate([document for document in documents if document["kind"] != "ServiceMonitor"])
+        check_workload(documents)
         print(f"{settings or 'default values'}: {sorted(kinds)}")
-    # A kind that Kubernetes itself does not define: it only has to render.
-    assert "ServiceMonitor" in helm("template", "test", str(CHART), "--set",
-                                    "serviceMonitor.enabled=true")
+    for settings, message in REFUSED:
+        done = run_helm(*template(settings))
+        assert done.returncode != 0 and message in done.stderr, f"{settings}: {done.stderr}"
+        print(f"{settings}: refused")
     return 0
 
 

@@ -12,6 +12,8 @@ readonly octet=${1:-build/check/bin}/octet
 readonly folder=$PWD/build/image image=localhost/octet-server base=localhost/debian:trixie
 readonly most_bytes=100000000
 readonly buildah=(buildah --storage-driver vfs --root "$folder/storage" --runroot "$folder/run")
+# With sudo, the working tree is another user's.
+readonly git=(git -c "safe.directory=$PWD")
 # In a network of its own, the image's ports are free and its server is the only one.
 readonly network=octet-image-test-$$
 readonly in_network=(ip netns exec "$network")
@@ -21,7 +23,7 @@ fail() {
   exit 1
 }
 
-[ "$(id -u)" = 0 ] || exec sudo -n "$0" "$@" || fail "needs root or sudo"
+[ "$(id -u)" = 0 ] || exec sudo "$PWD/tests/deploy/image_test.sh" "$@" || fail "needs root or sudo"
 for program in buildah debootstrap ip; do
   command -v "$program" >/dev/null || fail "$program is missing: cmake/setup/setup.sh check installs it"
 done
@@ -47,9 +49,9 @@ make_base() {
 }
 
 build_image() {
-  git archive HEAD | tar -x -C "$folder/context"
+  "${git[@]}" archive HEAD | tar -x -C "$folder/context"
   "${buildah[@]}" bud --isolation chroot --format docker --pull-never --build-arg "BASE=$base" \
-    --build-arg "REVISION=$(git rev-parse HEAD)" -t "$image" "$folder/context" \
+    --build-arg "REVISION=$("${git[@]}" rev-parse HEAD)" -t "$image" "$folder/context" \
     >"$folder/build.log" 2>&1 || {
     tail -n 20 "$folder/build.log" >&2
     fail "the Dockerfile does not build ($folder/build.log)"
@@ -84,7 +86,7 @@ check_configuration() {
   expect version "octet-server $(setting "{{index .Docker.Config.Labels \"$label.version\"}}")" \
     "$(in_image octet-server --version)"
   expect revision "$(setting "{{index .Docker.Config.Labels \"$label.revision\"}}")" \
-    "$(git rev-parse HEAD)"
+    "$("${git[@]}" rev-parse HEAD)"
   expect licence "$(setting "{{index .Docker.Config.Labels \"$label.licenses\"}}")" Apache-2.0
   expect "user inside" "$(in_image id -u)" 10001
   expect "build tools" "$(in_image sh -c 'command -v g++ gcc cc ld make cmake ninja python3')" ""

@@ -39,6 +39,11 @@ for fuzzer in build/fuzz/bin/fuzz_*_libfuzzer; do
     -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/found/$name" "tests/fuzz/corpus/$name"
 done
 
+step "deployment: rules, manifests and chart; the image, built and run"
+cmake --build build/check -j "$jobs" --target octet octet-server
+OCTET_REQUIRE_ALL=1 ctest --preset check -R '^deploy/'
+tests/deploy/image_test.sh build/check/bin
+
 step "slow tests"
 ctest --preset check -L slow --no-tests=ignore
 

@@ -18,6 +18,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "octet.selectorLabels" . }}
 {{- end -}}
 
+{{/* The claim that holds the models; empty where those in the image are served. */}}
+{{- define "octet.modelsClaim" -}}
+{{- if .Values.models.newClaim.create -}}
+{{- if .Values.models.persistentVolumeClaim -}}
+{{- fail "models: got persistentVolumeClaim and newClaim.create, wants one of them" -}}
+{{- end -}}
+{{- printf "%s-models" (include "octet.fullname" .) -}}
+{{- else -}}
+{{- .Values.models.persistentVolumeClaim -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "octet.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "octet.fullname" .) .Values.serviceAccount.name -}}
