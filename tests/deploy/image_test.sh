@@ -14,6 +14,8 @@ readonly most_bytes=100000000
 readonly buildah=(buildah --storage-driver vfs --root "$folder/storage" --runroot "$folder/run")
 # With sudo, the working tree is another user's.
 readonly git=(git -c "safe.directory=$PWD")
+revision=$("${git[@]}" rev-parse HEAD)
+readonly revision
 # In a network of its own, the image's ports are free and its server is the only one.
 readonly network=octet-image-test-$$
 readonly in_network=(ip netns exec "$network")
@@ -49,9 +51,9 @@ make_base() {
 }
 
 build_image() {
-  "${git[@]}" archive HEAD | tar -x -C "$folder/context"
+  "${git[@]}" archive "$revision" | tar -x -C "$folder/context"
   "${buildah[@]}" bud --isolation chroot --format docker --pull-never --build-arg "BASE=$base" \
-    --build-arg "REVISION=$("${git[@]}" rev-parse HEAD)" -t "$image" "$folder/context" \
+    --build-arg "REVISION=$revision" -t "$image" "$folder/context" \
     >"$folder/build.log" 2>&1 || {
     tail -n 20 "$folder/build.log" >&2
     fail "the Dockerfile does not build ($folder/build.log)"
@@ -86,10 +88,10 @@ check_configuration() {
   expect version "octet-server $(setting "{{index .Docker.Config.Labels \"$label.version\"}}")" \
     "$(in_image octet-server --version)"
   expect revision "$(setting "{{index .Docker.Config.Labels \"$label.revision\"}}")" \
-    "$("${git[@]}" rev-parse HEAD)"
+    "$revision"
   expect licence "$(setting "{{index .Docker.Config.Labels \"$label.licenses\"}}")" Apache-2.0
   expect "user inside" "$(in_image id -u)" 10001
-  expect "build tools" "$(in_image sh -c 'command -v g++ gcc cc ld make cmake ninja python3')" ""
+  expect "build tools" "$(in_image bash -c 'type -P g++ gcc cc ld make cmake ninja python3; true')" ""
 }
 
 # Runs a command in the image, as its user, with the zoo read-only on /models.
