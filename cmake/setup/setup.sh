@@ -151,24 +151,30 @@ install_node_tools() {
   cat "${wanted[@]}" >"$node/.complete"
 }
 
-# promtool alone, out of the package of Prometheus: installed, that would start a server.
+# promtool alone, out of its package: installed, Prometheus would start a server.
 fetch_promtool() {
-  local tools=build/tools/bin
+  local tools=build/tools/bin folder=$logs/promtool
   { [ -x "$tools/promtool" ] || command -v promtool >/dev/null; } && return
   [ -n "${OCTET_SKIP_PACKAGES:-}" ] && return
   echo "octet set-up: fetching promtool"
-  mkdir -p "$tools" "$logs/prometheus"
-  { (cd "$logs/prometheus" && apt-get download -q prometheus) ||
-    { refresh_package_lists prometheus &&
-      (cd "$logs/prometheus" && apt-get download -q prometheus); }; } >"$logs/promtool.log" 2>&1 ||
-    fail "apt-get could not download prometheus: check the network ($logs/promtool.log), then run" \
-         "make again"
-  dpkg-deb --fsys-tarfile "$logs"/prometheus/prometheus_*.deb |
-    tar -xO ./usr/bin/promtool >"$tools/promtool.part"
+  rm -rf "$folder"
+  mkdir -p "$tools" "$folder"
+  { download_promtool "$folder" ||
+    { refresh_package_lists prometheus && download_promtool "$folder"; }; } >"$logs/promtool.log" 2>&1 ||
+    fail "apt-get could not download promtool: check the network ($logs/promtool.log), then run make" \
+         "again"
+  dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -xO ./usr/bin/promtool >"$tools/promtool.part" ||
+    fail "$(ls "$folder") holds no usr/bin/promtool"
   chmod +x "$tools/promtool.part"
   mv "$tools/promtool.part" "$tools/promtool"
-  rm -rf "$logs/prometheus"
+  rm -rf "$folder"
 }
+
+# A package of its own since Debian 13, before that in that of Prometheus.
+download_promtool() (
+  cd "$1"
+  apt-get download -q promtool || apt-get download -q prometheus
+)
 
 # helm, which no distribution packages, compiled by the Go that PyPI brings.
 fetch_helm() {
