@@ -159,10 +159,10 @@ fetch_promtool() {
   echo "octet set-up: fetching promtool"
   rm -rf "$folder"
   mkdir -p "$tools" "$folder"
-  { download_promtool "$folder" ||
-    { refresh_package_lists prometheus && download_promtool "$folder"; }; } >"$logs/promtool.log" 2>&1 ||
-    fail "apt-get could not download promtool: check the network ($logs/promtool.log), then run make" \
-         "again"
+  { download_promtool "$folder" || { refresh_package_lists prometheus &&
+    download_promtool "$folder"; }; } >"$logs/promtool.log" 2>&1 ||
+    fail "apt-get could not download promtool: check the network ($logs/promtool.log)," \
+         "then run make again"
   dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -xO ./usr/bin/promtool >"$tools/promtool.part" ||
     fail "$(ls "$folder") holds no usr/bin/promtool"
   chmod +x "$tools/promtool.part"
