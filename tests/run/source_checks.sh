@@ -25,7 +25,7 @@ check "format (make format mends it)" format
 check "spelling" spelling
 check "shell scripts" scripts
 check "YAML" yaml
-for test in layering completeness conventions; do
+for test in layering completeness conventions docs; do
   check "architecture: $test" "$tools/python" "tests/architecture/${test}_test.py"
 done
 if [ ${#failed[@]} -ne 0 ]; then
