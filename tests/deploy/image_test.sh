@@ -58,6 +58,8 @@ build_image() {
     tail -n 20 "$folder/build.log" >&2
     fail "the Dockerfile does not build ($folder/build.log)"
   }
+  # The image of the run before, now without a name.
+  "${buildah[@]}" rmi --prune >/dev/null
 }
 
 # What a registry would store: every layer, base included, in gzip.
@@ -157,6 +159,8 @@ run_image() {
   said "drained"
 }
 
+# What a run that was ended left.
+"${buildah[@]}" rm --all >/dev/null
 rm -rf "$folder/context"
 mkdir -p "$folder/context"
 make_base
