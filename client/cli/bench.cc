@@ -2,6 +2,7 @@
 // `octet bench`: endpoints of a running server, or a bundle in this process.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -30,10 +31,6 @@ struct BenchOptions {
 };
 
 absl::Status BenchServer(BenchOptions options) {
-  if (options.model.empty() == options.compare.empty()) {
-    return absl::InvalidArgumentError(
-        "wants a MODEL, or --compare MODEL_A MODEL_B, or --bundle BUNDLE");
-  }
   options.endpoint.models =
       options.model.empty() ? options.compare : std::vector<std::string>{options.model};
   options.endpoint.duration =
@@ -113,6 +110,11 @@ void AddBench(CLI::App& app, absl::Status& result) {
       ->envname("OCTET_KERNEL_SET");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] {
+    const std::array absent = {options->model.empty(), options->compare.empty(),
+                               options->engine.bundle.empty()};
+    if (std::count(absent.begin(), absent.end(), false) != 1) {
+      throw CLI::ValidationError("wants a MODEL, or --compare MODEL_A MODEL_B, or --bundle BUNDLE");
+    }
     result = options->engine.bundle.empty() ? BenchServer(*options) : BenchBundle(*options);
   });
 }

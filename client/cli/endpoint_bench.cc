@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<Tensor>> RandomInputs(const std::vector<InputSpecific
   for (const InputSpecification& input : inputs) {
     Dims dims = input.dims;
     dims[0] = kNumRandomRows;
-    if (std::count(dims.begin(), dims.end(), -1) > 0) {
+    if (!CheckedNumElements(dims).ok()) {
       return absl::InvalidArgumentError(absl::StrCat("input \"", input.name,
                                                      "\" has the open shape ", ToString(input.dims),
                                                      ": give its rows with --input"));
@@ -178,7 +178,8 @@ absl::Status Compare(const std::string& labels_path, std::vector<EndpointResult>
       result.accuracy = Top1Accuracy(result.outputs.as<float>(), labels);
     }
     if (&result == &results.front()) continue;
-    if (result.outputs.dims() != first.dims()) continue;  // models of another kind
+    // Models of another kind, or that answer nothing.
+    if (result.outputs.dims() != first.dims() || width == 0) continue;
     result.agreement = Top1Agreement(first.as<float>(), result.outputs.as<float>(), width);
     result.cosine = MeanCosineSimilarity(first.as<float>(), result.outputs.as<float>(), width);
   }

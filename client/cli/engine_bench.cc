@@ -2,14 +2,15 @@
 #include "client/cli/engine_bench.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "client/cli/input_files.h"
 #include "client/cli/local_model.h"
+#include "client/cli/step_times.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 
@@ -17,24 +18,6 @@ namespace octet::cli {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-
-// The first `batch` rows of `tensors`, which are repeated where there are fewer.
-std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t batch) {
-  std::vector<Tensor> result;
-  for (const Tensor& tensor : tensors) {
-    Dims dims = tensor.dims();
-    dims[0] = batch;
-    Tensor rows(tensor.data_type(), dims);
-    const std::size_t row_bytes = rows.bytes().size() / static_cast<std::size_t>(batch);
-    for (std::int64_t row = 0; row < batch; ++row) {
-      const auto source = static_cast<std::size_t>(row % tensor.dims()[0]) * row_bytes;
-      std::memcpy(rows.bytes().data() + static_cast<std::size_t>(row) * row_bytes,
-                  tensor.bytes().data() + source, row_bytes);
-    }
-    result.push_back(std::move(rows));
-  }
-  return result;
-}
 
 // One thread's Session and buffers.
 struct Runner {
@@ -63,30 +46,37 @@ void Measure(Runner& runner, const std::vector<TensorView>& inputs,
              SteadyClock::time_point stop_at) {
   kernels::PrepareThread();
   SteadyClock::time_point start = SteadyClock::now();
-  while (start < stop_at) {
+  do {  // once at least: the time may be over before the thread starts
     // MakeRunner has run the same batch, so that this cannot fail.
     runner.session->Run(inputs, runner.output_views).IgnoreError();
     const SteadyClock::time_point end = SteadyClock::now();
     runner.times_us.push_back(std::chrono::duration<double, std::micro>(end - start).count());
     start = end;
+  } while (start < stop_at);
+}
+
+absl::StatusOr<std::vector<Tensor>> InputRows(const LocalModel& model,
+                                              const EngineBenchOptions& options) {
+  if (!options.inputs.empty()) {
+    ASSIGN_OR_RETURN(const auto tensors, ReadInputFiles(options.inputs, model.inputs()));
+    return TakeRows(tensors, options.batch);
   }
+  if (model.bundle().self_test) return TakeRows(model.bundle().self_test->inputs, options.batch);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "bundle \"", options.bundle, "\" has no self-test rows: give rows with --input"));
 }
 
 }  // namespace
 
 absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options) {
-  ASSIGN_OR_RETURN(const auto model, LocalModel::Load(options.bundle, options.kernel_set,
-                                                      std::max<std::int64_t>(options.batch, 1)));
-  std::vector<Tensor> tensors;
-  if (!options.inputs.empty()) {
-    ASSIGN_OR_RETURN(tensors, ReadInputFiles(options.inputs, model->inputs()));
-    tensors = TakeRows(tensors, options.batch);
-  } else if (model->bundle().self_test) {
-    tensors = TakeRows(model->bundle().self_test->inputs, options.batch);
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "bundle \"", options.bundle, "\" has no self-test rows: give rows with --input"));
+  if (options.batch < 1 || options.num_threads < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("batch is ", options.batch, " and threads ",
+                                                   options.num_threads,
+                                                   ", both must be at least 1"));
   }
+  ASSIGN_OR_RETURN(const auto model,
+                   LocalModel::Load(options.bundle, options.kernel_set, options.batch));
+  ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, InputRows(*model, options));
   std::vector<TensorView> inputs;
   for (const Tensor& tensor : tensors) inputs.push_back(tensor.view());
   std::vector<std::unique_ptr<Runner>> runners;
@@ -106,12 +96,11 @@ absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options) {
   for (const auto& runner : runners) {
     times.insert(times.end(), runner->times_us.begin(), runner->times_us.end());
   }
-  std::sort(times.begin(), times.end());
   return EngineResult{.kernel_set = std::string(model->executable()->kernel_set().name),
                       .batch = options.batch,
                       .num_threads = options.num_threads,
-                      .best_us = times.front(),
-                      .median_us = times[times.size() / 2],
+                      .best_us = *std::min_element(times.begin(), times.end()),
+                      .median_us = Median(times),
                       .rows_per_second = static_cast<double>(times.size()) *
                                          static_cast<double>(options.batch) / seconds};
 }

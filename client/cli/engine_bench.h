@@ -31,7 +31,8 @@ struct EngineResult {
   double rows_per_second = 0;
 };
 
-// Returns the errors of reading, compiling and running the bundle.
+// Each thread runs a batch at least once, however short the duration. Returns INVALID_ARGUMENT for
+// a batch or a number of threads below 1, the errors of reading, compiling and running the bundle.
 absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options);
 
 nlohmann::ordered_json EngineResultJson(const EngineResult& result);

@@ -66,8 +66,8 @@ absl::StatusOr<client::InferRequest> MakeRequest(client::Client& client,
 
 void Print(const Tensor& tensor) {
   const std::int64_t num_rows = tensor.dims().empty() ? 1 : tensor.dims()[0];
-  if (tensor.data_type() != DataType::kFloat32 || num_rows == 0) return;
   const auto values = tensor.as<float>();
+  if (tensor.data_type() != DataType::kFloat32 || values.empty()) return;
   const auto width = static_cast<std::ptrdiff_t>(values.size()) / num_rows;
   for (std::int64_t row = 0; row < std::min(num_rows, kMaxRowsPrinted); ++row) {
     const auto begin = values.begin() + row * width;

@@ -2,9 +2,13 @@
 #include "client/cli/input_files.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <map>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +21,12 @@
 namespace octet::cli {
 namespace {
 
+template <typename From>
+absl::Status DoesNotFit(std::size_t index, From element, DataType type) {
+  return absl::InvalidArgumentError(absl::StrCat("element ", index, " is ", element,
+                                                 ", which does not fit ", DataTypeName(type)));
+}
+
 template <typename To, typename From>
 absl::Status ConvertElements(const Tensor& from, Tensor& to) {
   const auto source = from.as<From>();
@@ -25,9 +35,11 @@ absl::Status ConvertElements(const Tensor& from, Tensor& to) {
     const auto converted = static_cast<To>(source[i]);
     if constexpr (std::is_integral_v<To>) {
       if (static_cast<From>(converted) != source[i] || (converted < To{}) != (source[i] < From{})) {
-        return absl::InvalidArgumentError(absl::StrCat("element ", i, " is ", source[i],
-                                                       ", which does not fit ",
-                                                       DataTypeName(to.data_type())));
+        return DoesNotFit(i, source[i], to.data_type());
+      }
+    } else {
+      if (std::isinf(converted) && !std::isinf(static_cast<double>(source[i]))) {
+        return DoesNotFit(i, source[i], to.data_type());
       }
     }
     target[i] = converted;
@@ -84,6 +96,10 @@ absl::Status Convert(const Tensor& from, Tensor& to) {
 
 // The dimensions that the model sees for a file of `dims`.
 absl::StatusOr<Dims> FittingDims(const Dims& dims, const InputSpecification& input) {
+  if (input.dims.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got shape ", ToString(dims), ", but the model's input has no rows"));
+  }
   if (dims.empty() || dims[0] == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("got shape ", ToString(dims), ", wants rows of shape ", ToString(input.dims)));
@@ -94,8 +110,9 @@ absl::StatusOr<Dims> FittingDims(const Dims& dims, const InputSpecification& inp
   }
   Dims result = input.dims;
   result[0] = dims[0];
-  const bool is_open = std::count(result.begin(), result.end(), -1) > 0;
-  if (is_open || NumElements(result) != NumElements(dims)) {
+  // Fails for a shape that is still open, too.
+  const absl::StatusOr<std::int64_t> num_elements = CheckedNumElements(result);
+  if (!num_elements.ok() || *num_elements != NumElements(dims)) {
     return absl::InvalidArgumentError(
         absl::StrCat("got shape ", ToString(dims), ", wants ", ToString(input.dims)));
   }
@@ -119,6 +136,12 @@ std::string Names(const std::vector<InputSpecification>& inputs) {
   });
 }
 
+// Whether an argument for a model's one input means NAME=FILE, not a file with '=' in its name.
+bool IsUnknownName(const std::string& argument) {
+  std::error_code ignored;
+  return argument.find('=') != std::string::npos && !std::filesystem::exists(argument, ignored);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string>& arguments,
@@ -132,6 +155,10 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
     if (known == inputs.end() && inputs.size() != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--input ", argument, ": wants NAME=FILE.npy with a name among ", Names(inputs)));
+    }
+    if (known == inputs.end() && IsUnknownName(argument)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--input ", argument, ": no such file, and the model's input is ", Names(inputs)));
     }
     const InputSpecification& input = known == inputs.end() ? inputs.front() : *known;
     const std::string file =
@@ -165,6 +192,23 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
   return tensors;
 }
 
+std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t count) {
+  std::vector<Tensor> result;
+  for (const Tensor& tensor : tensors) {
+    Dims dims = tensor.dims();
+    dims[0] = count;
+    Tensor rows(tensor.data_type(), dims);
+    const std::size_t row_bytes = rows.bytes().size() / static_cast<std::size_t>(count);
+    for (std::int64_t row = 0; row < count; ++row) {
+      const auto source = static_cast<std::size_t>(row % tensor.dims()[0]) * row_bytes;
+      std::copy_n(tensor.bytes().begin() + static_cast<std::ptrdiff_t>(source), row_bytes,
+                  rows.bytes().begin() + row * static_cast<std::ptrdiff_t>(row_bytes));
+    }
+    result.push_back(std::move(rows));
+  }
+  return result;
+}
+
 absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
                                                      std::int64_t num_rows) {
   ASSIGN_OR_RETURN(const Tensor file, ReadNpy(path));
@@ -175,8 +219,8 @@ absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
   Tensor labels(DataType::kInt64, {num_rows});
   if (file.data_type() == DataType::kInt64) {
     std::memcpy(labels.bytes().data(), file.bytes().data(), file.bytes().size());
-  } else {
-    RETURN_IF_ERROR(Convert(file, labels));
+  } else if (const absl::Status status = Convert(file, labels); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\": ", status.message()));
   }
   const auto values = labels.as<std::int64_t>();
   return std::vector<std::int64_t>(values.begin(), values.end());

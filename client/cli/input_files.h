@@ -22,15 +22,20 @@ struct InputSpecification {
 
 // Reads `arguments`, each NAME=FILE.npy, or FILE.npy where the model has one input, into one tensor
 // for each of `inputs`, in their order. Numbers are converted where nothing but precision is lost
-// (FP64 or integers to FP32, between integers that hold the values); rows of another shape with the
-// same number of elements are taken as they lie.
+// (FP64 within its range or integers to FP32, between integers that hold the values); rows of
+// another shape with the same number of elements are taken as they lie.
 //
-// Returns INVALID_ARGUMENT naming the input, what was given and what the model wants; the errors of
-// ReadNpy.
+// Returns INVALID_ARGUMENT naming the input, what was given and what the model wants (also where
+// `inputs`, which a server may have sent, have no rows); the errors of ReadNpy.
 absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string>& arguments,
                                                    const std::vector<InputSpecification>& inputs);
 
-// Integer class labels, one a row. Returns INVALID_ARGUMENT unless there are `num_rows` of them.
+// The first `count` rows of each of `tensors`, from the start again where one has fewer.
+// Preconditions: each tensor has a row at least; `count` is at least 1.
+std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t count);
+
+// Integer class labels, one a row. Returns INVALID_ARGUMENT naming the file unless there are
+// `num_rows` of them; the errors of ReadNpy.
 absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
                                                      std::int64_t num_rows);
 

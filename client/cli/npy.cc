@@ -108,6 +108,10 @@ absl::StatusOr<Tensor> ReadFrom(std::ifstream& file, std::size_t file_size) {
   if (!file || absl::string_view(start.data(), 6) != kMagic) {
     return absl::InvalidArgumentError("it does not start as an .npy file does");
   }
+  if (const int version = static_cast<unsigned char>(start[6]); version < 1 || version > 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("it is of version ", version, ", wants 1, 2 or 3"));
+  }
   std::size_t header_size = static_cast<unsigned char>(start[8]) |
                             static_cast<std::size_t>(static_cast<unsigned char>(start[9])) << 8;
   if (start[6] >= 2) {  // versions 2 and 3 have a length of four bytes
@@ -120,6 +124,7 @@ absl::StatusOr<Tensor> ReadFrom(std::ifstream& file, std::size_t file_size) {
   }
   std::string text(header_size, '\0');
   file.read(text.data(), static_cast<std::streamsize>(header_size));
+  if (!file) return absl::InvalidArgumentError("its header ends beyond the file");
   ASSIGN_OR_RETURN(Header header, ParseHeader(text));
   const std::size_t wanted = ByteSize(header.type, header.dims);
   const std::size_t found = file_size - static_cast<std::size_t>(file.tellg());

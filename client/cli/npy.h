@@ -13,7 +13,7 @@
 namespace octet::cli {
 
 // Returns NOT_FOUND if the file cannot be opened, INVALID_ARGUMENT naming the file and what is
-// wrong with it otherwise.
+// wrong with it otherwise. Allocates no more than the file is long.
 absl::StatusOr<Tensor> ReadNpy(const std::string& path);
 
 // Writes `tensor` (of no packed type) as version 1.0. Returns INVALID_ARGUMENT for a type that

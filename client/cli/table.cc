@@ -19,7 +19,7 @@ std::string Table::ToString() const {
       text += rows_[r][i];
       if (i == 0) text += padding;
     }
-    while (text.back() == ' ') text.pop_back();
+    while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';
     if (r == 0) {
       for (std::size_t i = 0; i < widths.size(); ++i) {

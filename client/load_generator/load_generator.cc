@@ -18,6 +18,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr char kMethod[] = "/inference.GRPCInferenceService/ModelInfer";
 constexpr std::chrono::seconds kConnectTimeout{5};
+// The gaps between due times must not round to zero.
+constexpr double kMaxRequestsPerSecond = 1e6;
 
 // One request on its way.
 struct Call {
@@ -80,7 +82,9 @@ class Generator {
     } else {
       RunOpenLoop();
     }
-    const SteadyClock::time_point end = std::min(SteadyClock::now(), last_answer_);
+    // No answer measured: all requests were due before, and took longer than the whole time.
+    const bool is_any_measured = last_answer_ > measure_from_;
+    const SteadyClock::time_point end = is_any_measured ? last_answer_ : SteadyClock::now();
     report_.seconds = std::chrono::duration<double>(end - measure_from_).count();
     std::sort(report_.latencies_us.begin(), report_.latencies_us.end());
     return std::move(report_);
@@ -210,6 +214,11 @@ absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options) {
   if (options.requests.empty()) return absl::InvalidArgumentError("got no request to send");
   if (options.num_in_flight == 0 || options.num_connections == 0) {
     return absl::InvalidArgumentError("requests in flight and connections must be at least 1");
+  }
+  if (!(options.requests_per_second <= kMaxRequestsPerSecond)) {
+    return absl::InvalidArgumentError(absl::StrCat("got a rate of ", options.requests_per_second,
+                                                   " requests a second, at most ",
+                                                   kMaxRequestsPerSecond, " are possible"));
   }
   Generator generator(options);
   if (absl::Status status = generator.Connect(); !status.ok()) return status;

@@ -37,8 +37,8 @@ struct LoadOptions {
 struct LoadReport {
   std::uint64_t num_answered = 0;
   std::map<std::string, std::uint64_t> failures;  // by "CODE: message of the first"
-  double seconds = 0;
-  std::vector<double> latencies_us;  // of the good answers, ascending
+  double seconds = 0;                             // measured, up to the last answer
+  std::vector<double> latencies_us;               // of the good answers, ascending
 
   [[nodiscard]] std::uint64_t num_failed() const;
   [[nodiscard]] double throughput() const;  // good answers a second
@@ -46,7 +46,8 @@ struct LoadReport {
   [[nodiscard]] double Percentile(double fraction) const;
 };
 
-// Runs to the end in the calling thread. Returns INVALID_ARGUMENT for options that make no sense,
+// Runs to the end in the calling thread. Returns INVALID_ARGUMENT for options that make no sense
+// (also a rate above 1e6 a second),
 // UNAVAILABLE if no connection comes about in 5 s.
 absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options);
 
