@@ -23,7 +23,7 @@ namespace octet::cli {
 namespace {
 
 absl::Status Annotate(const absl::Status& status, const std::string& bundle) {
-  return absl::Status(status.code(), absl::StrCat("\"", bundle, "\": ", status.message()));
+  return {status.code(), absl::StrCat("\"", bundle, "\": ", status.message())};
 }
 
 // What is known of one bundle.

@@ -33,7 +33,7 @@ class Times {
   [[nodiscard]] std::vector<StepTime> Rest() const {
     std::vector<StepTime> rest;
     std::copy_if(steps_.begin(), steps_.end(), std::back_inserter(rest),
-                 [this](const StepTime& step) { return us_.count(step.node) > 0; });
+                 [this](const StepTime& step) { return us_.contains(step.node); });
     return rest;
   }
 
@@ -78,7 +78,7 @@ std::vector<LayerComparison> CompareLayers(const std::vector<ObservedValue>& fir
     rows.push_back(std::move(row));
   }
   for (const ObservedValue& value : other) {
-    if (compared.count(&value) > 0) continue;
+    if (compared.contains(&value)) continue;
     rows.push_back({value.node, value.name, value.op, std::nullopt, std::nullopt,
                     other_times.Take(value.node)});
   }

@@ -48,10 +48,10 @@ absl::Status CompareStep(const CompiledStep& chosen, const CompiledStep& referen
   for (std::size_t i = 0; i < got.size(); ++i) {
     const absl::Status status = CompareTensors(got[i].view(), run.outputs(index)[i], tolerance);
     if (status.ok()) continue;
-    return absl::Status(status.code(), absl::StrCat(reference.op, " \"", reference.node, "\" on ",
-                                                    chosen.step->kernel_name(), " differs from ",
-                                                    reference.step->kernel_name(), ": output ", i,
-                                                    " ", status.message()));
+    return {status.code(),
+            absl::StrCat(reference.op, " \"", reference.node, "\" on ", chosen.step->kernel_name(),
+                         " differs from ", reference.step->kernel_name(), ": output ", i, " ",
+                         status.message())};
   }
   return absl::OkStatus();
 }

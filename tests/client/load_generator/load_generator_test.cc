@@ -121,7 +121,7 @@ TEST(LoadGeneratorTest, AClosedLoopMeasuresForTheDuration) {
   server.delay = std::chrono::milliseconds(5);
   LoadOptions options = Counted(server, 0);
   options.warm_up = std::chrono::milliseconds(50);
-  options.duration = std::chrono::milliseconds(200);
+  options.duration = std::chrono::milliseconds(500);
   const auto report = GenerateLoad(options);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_GT(report->num_answered, 0U);
