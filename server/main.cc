@@ -5,11 +5,9 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <pthread.h>
 #include <span>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"

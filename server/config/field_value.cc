@@ -21,7 +21,6 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::Reflection;
 
 absl::Status Unfit(absl::string_view got, absl::string_view wants) {
   return absl::InvalidArgumentError(absl::StrCat("got \"", got, "\", wants ", wants));

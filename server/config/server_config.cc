@@ -70,7 +70,7 @@ class Origins {
   explicit Origins(std::string file) : file_(std::move(file)) {}
   void SetByFlag(const std::string& field) { by_flag_.insert(field); }
   [[nodiscard]] std::string Of(const std::string& field) const {
-    if (by_flag_.count(field) != 0 || file_.empty()) return FlagName(field);
+    if (by_flag_.contains(field) || file_.empty()) return FlagName(field);
     return absl::StrCat(file_, ": ", field);
   }
 
@@ -122,7 +122,7 @@ void ParseArgument(std::span<const char* const> arguments, std::size_t& index, P
   if (name == "--config") {
     const std::optional<std::string> value = TakeValue(attached, arguments, index);
     if (!value || value->empty()) {
-      errors.push_back("--config: wants the path of a YAML file");
+      errors.emplace_back("--config: wants the path of a YAML file");
     } else {
       parsed.config_file = *value;
     }
@@ -215,7 +215,7 @@ void CheckAddresses(const ServerConfig& config, const Origins& origins,
 void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
   std::error_code error;
   if (config.model_repository.empty()) {
-    errors.push_back("--model-repository: missing, wants the folder that holds the models");
+    errors.emplace_back("--model-repository: missing, wants the folder that holds the models");
   } else if (!std::filesystem::is_directory(config.model_repository, error)) {
     errors.push_back(absl::StrCat(origins.Of("model_repository"), ": got \"",
                                   config.model_repository, "\", wants a folder that is there"));
@@ -275,7 +275,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   for (const std::string& field : parsed.fields) {
     origins.SetByFlag(field);
     // Merging alone would add the parts of two durations.
-    message.GetReflection()->ClearField(&message, message.GetDescriptor()->FindFieldByName(field));
+    ConfigMessage::GetReflection()->ClearField(
+        &message, ConfigMessage::GetDescriptor()->FindFieldByName(field));
   }
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);

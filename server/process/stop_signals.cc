@@ -6,11 +6,6 @@
 #include <unistd.h>
 
 namespace octet {
-namespace {
-
-void EndAtOnce(int /*signal*/) { _exit(1); }
-
-}  // namespace
 
 StopSignals::StopSignals() {
   sigemptyset(&set_);
@@ -20,24 +15,24 @@ StopSignals::StopSignals() {
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, nullptr);  // a reader of the log that went away ends no server
+  thread_ = std::thread([this] { Take(); });
+  pthread_setname_np(thread_.native_handle(), "signals");
 }
 
-bool StopSignals::HasCome() const {
-  sigset_t pending;
-  sigemptyset(&pending);
-  sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+StopSignals::~StopSignals() {
+  ends_ = true;
+  pthread_kill(thread_.native_handle(), SIGTERM);
+  thread_.join();
 }
 
-void StopSignals::Wait() const {
-  int signal = 0;
-  sigwait(&set_, &signal);
-  // A handler of our own: the first process of a container is spared the default action.
-  struct sigaction end = {};
-  end.sa_handler = EndAtOnce;
-  sigaction(SIGTERM, &end, nullptr);
-  sigaction(SIGINT, &end, nullptr);
-  pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+void StopSignals::Take() {
+  while (true) {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    if (ends_) return;
+    if (has_come_.exchange(true)) _exit(1);
+    has_come_.notify_all();
+  }
 }
 
 }  // namespace octet

@@ -1,30 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGTERM and SIGINT, taken by one thread: no room has to know of them.
+// SIGTERM and SIGINT, taken by a thread of their own: no room has to know of them.
 
 #pragma once
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 namespace octet {
 
-// One of it in a process, made before any thread is started.
-// Thread safety: Wait by the thread that made it; HasCome by any.
+// One of it in a process, made before any other thread is started. The first signal is for others
+// to see; the second ends the process at once, with status 1, whatever they do.
+// Thread safety: any thread.
 class StopSignals {
  public:
   // Blocks both signals in this thread, and so in all that it starts; ignores SIGPIPE.
   StopSignals();
+  // Signals stay blocked.
+  ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // Whether one has come that Wait has not returned yet.
-  [[nodiscard]] bool HasCome() const;
+  // Whether the first has come.
+  [[nodiscard]] bool HasCome() const { return has_come_.load(); }
 
-  // Returns once the first has come. From then on the next one ends the process at once, with
-  // status 1.
-  void Wait() const;
+  // Returns once the first has come.
+  void Wait() const { has_come_.wait(false); }
 
  private:
+  void Take();
+
   sigset_t set_{};
+  std::atomic<bool> has_come_ = false;
+  std::atomic<bool> ends_ = false;
+  std::thread thread_;
 };
 
 }  // namespace octet

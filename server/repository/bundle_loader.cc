@@ -89,6 +89,10 @@ std::vector<EvaluationFigure> ReadFigures(const std::string& path, const std::st
                                       "\" was made with another bundle; evaluate this one"));
       continue;
     }
+    // A label that came twice would be refused by whoever reads the metrics: the last one counts.
+    std::erase_if(figures, [&evaluation](const EvaluationFigure& figure) {
+      return figure.dataset == evaluation.data_set;
+    });
     figures.push_back({evaluation.data_set, evaluation.samples, evaluation.top1_accuracy});
   }
   return figures;

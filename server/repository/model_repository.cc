@@ -50,6 +50,7 @@ absl::Status ModelRepository::LoadAll(const std::function<void(const LoadOutcome
     metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
     finish(version, outcome);
   };
+  AnnounceAll(stored);
   for (const StoredModel& model : stored) {
     if (!model.status.ok()) {
       refuse(model.name, 0, model.status);
@@ -65,6 +66,15 @@ absl::Status ModelRepository::LoadAll(const std::function<void(const LoadOutcome
     }
   }
   return absl::OkStatus();
+}
+
+void ModelRepository::AnnounceAll(const std::vector<StoredModel>& stored) {
+  MutexLock lock(mutex_);
+  for (const StoredModel& model : stored) {
+    for (const StoredVersion& version : model.versions) {
+      models_[model.name][version.version].reason = "it is not loaded yet; try again later";
+    }
+  }
 }
 
 void ModelRepository::Keep(std::int64_t version, const LoadOutcome& outcome) {

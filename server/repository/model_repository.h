@@ -23,6 +23,7 @@
 #include "server/metrics/metrics.h"
 #include "server/repository/bundle_loader.h"
 #include "server/repository/model_version.h"
+#include "server/repository/store_listing.h"
 
 namespace octet {
 
@@ -42,11 +43,11 @@ class ModelRepository {
   // `loader` is borrowed for as long as the repository lives.
   ModelRepository(std::string path, const BundleLoader& loader, Metrics& metrics);
 
-  // Loads every bundle: read, verify, compile, self-test, warm-up. A bundle that fails is
-  // quarantined: it stays in the index with its reason, and the others serve. `on_outcome`, where
-  // given, hears of each version as it comes; `keep_going` is asked before each. Called once.
-  // Returns NOT_FOUND or UNAVAILABLE if the folder cannot be listed, CANCELLED if `keep_going` said
-  // no; never an error for a bad bundle.
+  // Loads every bundle: read, verify, compile, self-test, warm-up. Until it is a version's turn,
+  // that one is UNAVAILABLE. A bundle that fails is quarantined: it stays in the index with its
+  // reason, and the others serve. `on_outcome`, where given, hears of each version as it comes;
+  // `keep_going` is asked before each. Called once. Returns NOT_FOUND or UNAVAILABLE if the folder
+  // cannot be listed, CANCELLED if `keep_going` said no; never an error for a bad bundle.
   absl::Status LoadAll(const std::function<void(const LoadOutcome&)>& on_outcome = nullptr,
                        const std::function<bool()>& keep_going = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -66,12 +67,13 @@ class ModelRepository {
 
  private:
   struct Slot {
-    ModelHandle handle;  // null: quarantined
+    ModelHandle handle;  // null: not loaded yet, or quarantined
     std::string reason;
   };
   // Ascending; version 0 stands for a folder without bundles.
   using Versions = std::map<std::int64_t, Slot>;
 
+  void AnnounceAll(const std::vector<StoredModel>& stored) ABSL_LOCKS_EXCLUDED(mutex_);
   void Keep(std::int64_t version, const LoadOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string path_;

@@ -62,12 +62,14 @@ Batch RequestQueue::TakeBatch(const BatchingPolicy& policy, TimePoint before) {
   batch.requests.push_back(Take(0));
   const InferenceRequest& first = *batch.requests.front();
   batch.rows = first.rows;
+  batch.bytes = DataBytes(first);
   if (!TakesBatches(*first.executable)) return batch;
   std::size_t index = 0;
   for (std::size_t seen = 0; seen < kLookAhead && index < waiting_.size(); ++seen) {
     const InferenceRequest& next = *waiting_[index];
     if (next.arrival < before && FitsBatch(policy, first, batch.rows, next)) {
       batch.rows += next.rows;
+      batch.bytes += DataBytes(next);
       batch.requests.push_back(Take(index));
     } else {
       ++index;

@@ -19,6 +19,7 @@ namespace octet {
 struct Batch {
   std::vector<std::unique_ptr<InferenceRequest>> requests;
   std::int64_t rows = 0;
+  std::size_t bytes = 0;  // of input data
 };
 
 // Ownership: a request in the queue belongs to the queue.

@@ -123,25 +123,23 @@ bool Scheduler::RunOneBatch(std::size_t index) {
     ++computing_;
     const Executable* const executable = batch.requests.front()->executable.get();
     while (place < known_.size() && known_[place].executable.get() != executable) ++place;
-    const std::chrono::nanoseconds per_row =
-        place < known_.size() ? known_[place].per_row : std::chrono::nanoseconds(0);
+    const std::chrono::nanoseconds expected = place < known_.size()
+                                                  ? known_[place].time.Expect(batch.bytes)
+                                                  : std::chrono::nanoseconds(0);
     const HandOverCase now = {
         .idle_workers = waiting_,
         .polled = polled_,
         .work_is_waiting = computing_ < options_.compute_threads && queue_.HasWork(before),
-        .expected = per_row * batch.rows};
+        .expected = expected};
     if (WakesAnother(options_.batching, now)) needed_.NotifyOne();
   }
-  const std::int64_t rows = batch.rows;
+  const std::size_t bytes = batch.bytes;
   const TimePoint start = steady_clock::now();
-  workers_[index]->Run(std::move(batch));
-  const std::chrono::nanoseconds per_row = (steady_clock::now() - start) / rows;
+  const bool all_ran = workers_[index]->Run(std::move(batch));
+  const std::chrono::nanoseconds time = steady_clock::now() - start;
   MutexLock lock(mutex_);
   --computing_;
-  if (place < known_.size()) {
-    std::chrono::nanoseconds& average = known_[place].per_row;
-    average = average.count() == 0 ? per_row : (7 * average + per_row) / 8;
-  }
+  if (all_ran && place < known_.size()) known_[place].time.Record(bytes, time);
   return true;
 }
 

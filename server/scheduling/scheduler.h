@@ -21,6 +21,7 @@
 #include "models/base/mutex.h"
 #include "models/runtime/executable.h"
 #include "server/metrics/metrics.h"
+#include "server/scheduling/batch_time.h"
 #include "server/scheduling/batching_policy.h"
 #include "server/scheduling/event_source.h"
 #include "server/scheduling/request.h"
@@ -77,7 +78,7 @@ class Scheduler {
   // What is known of an executable.
   struct Known {
     std::shared_ptr<const Executable> executable;
-    std::chrono::nanoseconds per_row{0};  // moving average over batches; 0: none yet
+    BatchTime time;
   };
 
   void Work(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);

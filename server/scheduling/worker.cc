@@ -114,10 +114,11 @@ absl::Status Worker::RunSession(const Batch& batch, Session& session, std::vecto
   return absl::OkStatus();
 }
 
-void Worker::Run(Batch batch) {
+bool Worker::Run(Batch batch) {
   const TimePoint start = steady_clock::now();
+  const std::size_t num_requests = batch.requests.size();
   DropDead(batch, start);
-  if (batch.requests.empty()) return;
+  if (batch.requests.empty()) return false;
   const std::shared_ptr<const Executable> executable = batch.requests.front()->executable;
   const std::shared_ptr<ModelMetrics> metrics = batch.requests.front()->metrics;
   BatchTimes times{.rows = batch.rows};
@@ -133,7 +134,7 @@ void Worker::Run(Batch batch) {
     for (std::unique_ptr<InferenceRequest>& request : batch.requests) {
       Refuse(std::move(request), index_, metrics_, status);
     }
-    return;
+    return false;
   }
   const TimePoint ran = steady_clock::now();
   std::int64_t first_row = 0;
@@ -164,6 +165,7 @@ void Worker::Run(Batch batch) {
   }
   times.scatter = steady_clock::now() - ran;
   metrics->RecordBatch(index_, times);
+  return batch.requests.size() == num_requests;
 }
 
 }  // namespace octet

@@ -29,8 +29,9 @@ class Worker {
   absl::Status Prepare(const std::shared_ptr<const Executable>& executable);
 
   // Answers every request of `batch`, which is not empty: expired ones with DEADLINE_EXCEEDED and
-  // cancelled ones with CANCELLED, before any work is spent on them.
-  void Run(Batch batch);
+  // cancelled ones with CANCELLED, before any work is spent on them. Returns whether all of them
+  // were computed.
+  bool Run(Batch batch);
 
  private:
   // Drops the requests that nobody waits for any more.

@@ -2,6 +2,7 @@
 
 #include "server/frontends/grpc/control_call.h"
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,9 @@ namespace {
 
 // Nothing here takes large messages; parsing one must not take the server's memory.
 constexpr std::size_t kMostMessageBytes = 1 << 20;
+
+// A call's message follows it at once; one that is slower than this may never come.
+constexpr std::chrono::milliseconds kLongestWaitForMessage{250};
 
 absl::Status Unimplemented(absl::string_view path) {
   constexpr std::size_t kMostPathBytes = 256;
@@ -64,6 +68,12 @@ class ControlFrontEnd::Call final {
 
   void End() { Finish(absl::UnavailableError("the server is shutting down; reconnect")); }
 
+  // Whether it is a stream, or its message is long in coming.
+  [[nodiscard]] bool MayNeverEnd() const {
+    return method_->kind != ControlMethod::Kind::kUnary ||
+           std::chrono::steady_clock::now() - accepted_at_ > kLongestWaitForMessage;
+  }
+
  private:
   // One operation's tag.
   class Event final : public QueueEvent {
@@ -81,7 +91,7 @@ class ControlFrontEnd::Call final {
     void (Call::*const handler_)(bool);
   };
 
-  ~Call() { front_end_.streams_.erase(this); }
+  ~Call() { front_end_.open_.erase(this); }
 
   void OnAccepted(bool ok) {
     if (!ok) return;  // the server shuts down; the done event never comes
@@ -90,10 +100,10 @@ class ControlFrontEnd::Call final {
     const auto found = front_end_.methods_.find(context_.method());
     if (found == front_end_.methods_.end()) return Finish(Unimplemented(context_.method()));
     method_ = &found->second;
-    if (method_->kind != ControlMethod::Kind::kUnary) {
-      if (front_end_.ends_streams_) return End();
-      front_end_.streams_.insert(this);
-    }
+    const bool is_stream = method_->kind != ControlMethod::Kind::kUnary;
+    if (is_stream && front_end_.ends_streams_) return End();
+    front_end_.open_.insert(this);
+    accepted_at_ = std::chrono::steady_clock::now();
     StartRead();
   }
 
@@ -168,6 +178,7 @@ class ControlFrontEnd::Call final {
   Event done_{*this, &Call::OnDone};
 
   const ControlMethod* method_ = nullptr;
+  std::chrono::steady_clock::time_point accepted_at_;
   grpc::ByteBuffer read_;
   std::optional<std::string> watched_;  // the message that asked to watch
   std::optional<std::string> last_answer_;
@@ -190,12 +201,14 @@ void ControlFrontEnd::Expect(std::size_t count) {
 }
 
 void ControlFrontEnd::UpdateWatchers() {
-  for (Call* const call : streams_) call->Update();
+  for (Call* const call : open_) call->Update();
 }
 
-void ControlFrontEnd::EndStreams() {
+void ControlFrontEnd::EndWaiting() {
   ends_streams_ = true;
-  for (Call* const call : streams_) call->End();
+  for (Call* const call : open_) {
+    if (call->MayNeverEnd()) call->End();
+  }
 }
 
 }  // namespace octet

@@ -70,8 +70,9 @@ class ControlFrontEnd {
   // The server's state may have changed.
   void UpdateWatchers();
 
-  // Ends every stream that is open, and from now on each that comes, with UNAVAILABLE.
-  void EndStreams();
+  // Ends with UNAVAILABLE every stream that is open and every call that has long waited for its
+  // message, and from now on each stream that comes: none of them ends by itself.
+  void EndWaiting();
 
  private:
   class Call;
@@ -79,7 +80,7 @@ class ControlFrontEnd {
   CallContext& context_;
   const ControlMethods methods_;
   grpc::AsyncGenericService grpc_service_;
-  std::unordered_set<Call*> streams_;  // that are open
+  std::unordered_set<Call*> open_;
   bool ends_streams_ = false;
 };
 

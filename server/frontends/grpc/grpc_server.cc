@@ -5,10 +5,14 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -45,6 +49,23 @@ gpr_timespec ToGpr(TimePoint until) {
 std::string WithPort(const std::string& address, int port) {
   if (address.rfind("unix:", 0) == 0) return address;
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+// Whether `address` is a Unix socket on which somebody listens: gRPC would take it from them.
+bool IsServed(absl::string_view address) {
+  sockaddr_un socket_address{};
+  if (!absl::ConsumePrefix(&address, "unix:") ||
+      address.size() >= sizeof(socket_address.sun_path)) {
+    return false;
+  }
+  socket_address.sun_family = AF_UNIX;
+  address.copy(socket_address.sun_path, address.size());
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const bool is_served = connect(probe, reinterpret_cast<const sockaddr*>(&socket_address),
+                                 sizeof(socket_address)) == 0;
+  close(probe);
+  return is_served;
 }
 
 // Calls a function on the worker that polls; deletes itself.
@@ -100,6 +121,7 @@ class GrpcServer::Impl {
   }
 
   absl::Status Start() {
+    if (IsServed(options_.address)) return CannotListen();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&inference_.grpc_service());
@@ -113,9 +135,7 @@ class GrpcServer::Impl {
       server_ = nullptr;
       queue_->Shutdown();
       Drain();
-      return absl::UnavailableError(absl::StrCat(
-          "cannot listen for gRPC on ", options_.address,
-          ": the address is taken or is not this machine's; wants host:port or unix:PATH"));
+      return CannotListen();
     }
     address_ = WithPort(options_.address, port_);
     inference_.Expect(kExpectedInferences);
@@ -148,7 +168,7 @@ class GrpcServer::Impl {
 
   void Shutdown(TimePoint deadline) {
     service_.scheduler().HoldArrivals(steady_clock::now() + kHoldBeforeGoAway + kHoldAfterGoAway);
-    Notice::Post(context_, [this] { control_.EndStreams(); });
+    Notice::Post(context_, [this] { control_.EndWaiting(); });
     std::this_thread::sleep_for(kHoldBeforeGoAway);
     server_->Shutdown(ToGpr(deadline));
     service_.gate().Close();
@@ -162,6 +182,12 @@ class GrpcServer::Impl {
   }
 
  private:
+  [[nodiscard]] absl::Status CannotListen() const {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen for gRPC on ", options_.address,
+        ": the address is taken or is not this machine's; wants host:port or unix:PATH"));
+  }
+
   void Configure(grpc::ServerBuilder& builder) const {
     builder.SetMaxReceiveMessageSize(static_cast<int>(options_.max_request_bytes));
     builder.SetMaxSendMessageSize(-1);

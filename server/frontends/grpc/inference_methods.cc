@@ -54,7 +54,7 @@ std::int64_t ToProto(const Dim& dim) { return dim.is_constant() ? dim.value() : 
 
 inference::ModelReadyResponse ModelReady(const ControlRooms& rooms, const ModelHandle& model) {
   inference::ModelReadyResponse response;
-  response.set_ready(model != nullptr && rooms.service.state() != ServerState::kStarting);
+  response.set_ready(model != nullptr && rooms.service.is_ready());
   return response;
 }
 

@@ -18,12 +18,13 @@ namespace octet {
 class HttpServer::Loop {
  public:
   Loop(Options options, HttpRooms rooms) : options_(std::move(options)), rooms_(std::move(rooms)) {
-    const auto fill = [this](HttpSurface surface, ConnectionOptions& connection) {
-      connection.timeout = options_.timeout;
-      connection.answer = [this, surface](absl::string_view method, absl::string_view target) {
+    const auto fill = [this](HttpSurface surface, Connections& connections) {
+      connections.options.timeout = options_.timeout;
+      connections.options.answer = [this, surface](absl::string_view method,
+                                                   absl::string_view target) {
         return Answer(method, target, surface, rooms_);
       };
-      connection.on_close = [this] { --num_connections_; };
+      connections.options.on_close = [&connections] { --connections.count; };
     };
     fill(HttpSurface::kAll, http_connections_);
     fill(HttpSurface::kMetricsOnly, metrics_connections_);
@@ -50,21 +51,26 @@ class HttpServer::Loop {
   [[nodiscard]] const std::string& metrics_address() const { return metrics_->address(); }
 
  private:
+  // Of one address.
+  struct Connections {
+    ConnectionOptions options;
+    std::size_t count = 0;  // on the thread only
+  };
+
   absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address,
-                                                   const ConnectionOptions& connections) {
+                                                   Connections& connections) {
     return Listener::Create(context_, address, [this, &connections](Listener::Socket socket) {
       // A refused socket is closed as it goes out of scope.
-      if (num_connections_ >= options_.max_connections) return;
-      ++num_connections_;
-      ServeConnection(std::move(socket), connections);
+      if (connections.count >= options_.max_connections) return;
+      ++connections.count;
+      ServeConnection(std::move(socket), connections.options);
     });
   }
 
   const Options options_;
   const HttpRooms rooms_;
-  ConnectionOptions http_connections_;
-  ConnectionOptions metrics_connections_;
-  std::size_t num_connections_ = 0;  // on the thread only
+  Connections http_connections_;
+  Connections metrics_connections_;
 
   // Destroyed in the opposite order: the listeners, then the context with what its connections
   // still had pending.

@@ -21,7 +21,9 @@ class HttpServer {
     // "host:port" (port 0: any free one) or "unix:PATH". The second answers /metrics only.
     std::string http_address = "0.0.0.0:8000";
     std::string metrics_address = "0.0.0.0:8002";
-    std::size_t max_connections = 256;          // of both together; more are closed at once
+    // Of each address, so that whoever holds all of the public one keeps no scrape away; more are
+    // closed at once.
+    std::size_t max_connections = 256;
     std::chrono::milliseconds timeout{10'000};  // for a request to come, and for its answer to go
   };
 

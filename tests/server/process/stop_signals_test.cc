@@ -17,13 +17,35 @@ TEST(StopSignalsDeathTest, FirstSignalIsWaitedForAndTheSecondEnds) {
         const StopSignals stop;
         if (stop.HasCome()) _exit(10);
         kill(getpid(), SIGTERM);
-        if (!stop.HasCome()) _exit(11);
         stop.Wait();
-        if (stop.HasCome()) _exit(12);
+        if (!stop.HasCome()) _exit(11);
         kill(getpid(), SIGINT);
-        _exit(13);
+        while (true) pause();
       },
       testing::ExitedWithCode(1), "");
+}
+
+TEST(StopSignalsDeathTest, SecondSignalEndsAThreadThatNeverWaits) {
+  EXPECT_EXIT(
+      {
+        const StopSignals stop;
+        kill(getpid(), SIGTERM);
+        while (!stop.HasCome()) {
+        }
+        kill(getpid(), SIGTERM);
+        while (true) {
+        }
+      },
+      testing::ExitedWithCode(1), "");
+}
+
+TEST(StopSignalsDeathTest, EndsWithoutASignal) {
+  EXPECT_EXIT(
+      {
+        { const StopSignals stop; }
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(StopSignalsDeathTest, ClosedPipeEndsNothing) {

@@ -158,6 +158,34 @@ TEST_F(ModelRepositoryTest, EvaluationCountsForItsOwnBundleOnly) {
   EXPECT_THAT(metrics_.Scrape(), HasSubstr("dataset=\"digits\"} 0.975\n"));
 }
 
+TEST_F(ModelRepositoryTest, AVersionThatWaitsForItsTurnIsUnavailable) {
+  Write(RightBundle(), "a/1");
+  Write(RightBundle(), "b/1");
+  std::vector<absl::StatusCode> codes;
+  const auto look = [&](const LoadOutcome&) {
+    codes.push_back(repository_.Find("b", "").status().code());
+    codes.push_back(repository_.Find("c", "").status().code());
+  };
+  ASSERT_TRUE(repository_.LoadAll(look).ok());
+  using Code = absl::StatusCode;
+  EXPECT_EQ(codes, (std::vector{Code::kUnavailable, Code::kNotFound, Code::kOk, Code::kNotFound}));
+}
+
+TEST_F(ModelRepositoryTest, OfTwoEvaluationsOnOneDataSetTheLastCounts) {
+  Write(RightBundle(), "m/1");
+  const std::string digest = ReadBundle(root_ / "m/1")->digest;
+  const auto evaluation = [&digest](const std::string& accuracy) {
+    return "{\"data_set\": \"digits\", \"samples\": \"360\", \"top1_accuracy\": " + accuracy +
+           ", \"bundle_digest\": \"" + digest + "\"}";
+  };
+  testing::WriteWhole(root_ / "m/1/evaluation.json",
+                      "{\"evaluations\": [" + evaluation("0.5") + ", " + evaluation("0.75") + "]}");
+  ASSERT_TRUE(repository_.LoadAll().ok());
+  const std::vector<EvaluationFigure> figures = (*repository_.Find("m", "1"))->evaluations;
+  ASSERT_EQ(figures.size(), 1U);
+  EXPECT_EQ(figures[0].accuracy, 0.75);
+}
+
 TEST_F(ModelRepositoryTest, LoadingStopsWhenAsked) {
   Write(RightBundle(), "m/1");
   EXPECT_EQ(repository_.LoadAll(nullptr, [] { return false; }).code(),

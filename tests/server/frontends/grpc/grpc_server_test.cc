@@ -8,7 +8,10 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -353,6 +356,43 @@ TEST_F(GrpcServerTest, OpenStreamsStartNoThread) {
   for (const auto& context : contexts) context->TryCancel();
 }
 
+TEST_F(GrpcServerTest, NoModelIsReadyOnceItDrains) {
+  inference::ModelReadyRequest request;
+  request.set_name("net");
+  inference::ModelReadyResponse response;
+  grpc::ClientContext before;
+  ASSERT_TRUE(stub_->ModelReady(&before, request, &response).ok());
+  EXPECT_TRUE(response.ready());
+  SetState(ServerState::kDraining);
+  grpc::ClientContext after;
+  ASSERT_TRUE(stub_->ModelReady(&after, request, &response).ok());
+  EXPECT_FALSE(response.ready());
+}
+
+TEST_F(GrpcServerTest, CallWithoutItsMessageDelaysNoShutdown) {
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  const auto call =
+      stub.PrepareCall(&context, "/inference.GRPCInferenceService/ServerLive", &queue);
+  call->StartCall(nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  // Longer than the server gives a message to follow its call.
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  const auto start = std::chrono::steady_clock::now();
+  Shutdown();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
 TEST_F(GrpcServerTest, ShutdownUnderLoadLosesNothing) {
   std::atomic<bool> draining = false;
   std::atomic<int> lost = 0;
@@ -403,6 +443,29 @@ TEST(GrpcServerAddressTest, AddressThatIsTakenIsAnError) {
   const auto second = GrpcServer::Create(options, models.service, models.repository);
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.address));
+}
+
+TEST(GrpcServerAddressTest, UnixSocketIsTakenFromNobodyAliveOnly) {
+  const testing::TemporaryDirectory folder;
+  testing::ServedModels models;
+  GrpcServer::Options options;
+  options.address = "unix:" + (folder / "octet.sock");
+  {
+    const auto first = GrpcServer::Create(options, models.service, models.repository);
+    ASSERT_TRUE(first.ok()) << first.status();
+    const auto second = GrpcServer::Create(options, models.service, models.repository);
+    EXPECT_TRUE(absl::IsUnavailable(second.status()));
+  }
+  // What a killed server leaves behind.
+  const int left = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  (folder / "octet.sock").copy(address.sun_path, sizeof(address.sun_path) - 1);
+  unlink(address.sun_path);
+  ASSERT_EQ(bind(left, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  close(left);
+  testing::ServedModels others;
+  const auto third = GrpcServer::Create(options, others.service, others.repository);
+  EXPECT_TRUE(third.ok()) << third.status();
 }
 
 }  // namespace
