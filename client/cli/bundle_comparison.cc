@@ -9,7 +9,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
-#include "client/cli/engine_bench.h"
 #include "client/cli/input_files.h"
 #include "client/cli/local_model.h"
 #include "client/cli/table.h"
@@ -26,54 +25,27 @@ absl::Status Annotate(const absl::Status& status, const std::string& bundle) {
   return {status.code(), absl::StrCat("\"", bundle, "\": ", status.message())};
 }
 
-// What is known of one bundle.
-struct Examined {
-  std::vector<InputSpecification> inputs;
-  std::string precision;
-  std::string kernel_set;
+// What a bundle answers.
+struct Answers {
   Dims output_dims = {};
-  std::vector<float> output = {};
+  std::vector<float> output = {};  // the first
   std::vector<ObservedValue> values = {};
-  std::vector<StepTime> steps = {};
-  double us_per_row = 0;
 };
 
-// Times are of one row, as EngineBench's: compiled for one.
-absl::StatusOr<std::vector<StepTime>> MeasureOneRow(const LocalModel& model,
-                                                    const OperatorRegistry& operators,
-                                                    const std::vector<Tensor>& inputs,
-                                                    std::chrono::milliseconds duration) {
-  ASSIGN_OR_RETURN(const auto executable,
-                   Executable::Compile(model.bundle().graph, operators,
-                                       model.executable()->kernel_set(), {.max_rows = 1}));
-  return MeasureSteps(*executable, TakeRows(inputs, 1), duration);
-}
-
-absl::StatusOr<Examined> Examine(LocalModel& model, const std::string& bundle,
-                                 const std::vector<Tensor>& inputs, std::int64_t num_layer_rows,
-                                 const CompareOptions& options) {
-  const OperatorRegistry operators = BuiltInOperators();
-  Examined examined{.inputs = model.inputs(),
-                    .precision = model.bundle().precision,
-                    .kernel_set = std::string(model.executable()->kernel_set().name)};
+absl::StatusOr<Answers> Answer(LocalModel& model, const std::vector<Tensor>& inputs,
+                               std::int64_t num_layer_rows) {
   ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, model.Run(inputs));
   const Tensor& output = outputs.front();
   if (output.data_type() != DataType::kFloat32) {
     return absl::UnimplementedError(
         absl::StrCat("the first output is ", DataTypeName(output.data_type()), ", wants FP32"));
   }
-  examined.output_dims = output.dims();
-  examined.output.assign(output.as<float>().begin(), output.as<float>().end());
-  ASSIGN_OR_RETURN(examined.values,
-                   ObserveValues(model.bundle().graph, operators, model.executable()->kernel_set(),
-                                 TakeRows(inputs, num_layer_rows)));
-  ASSIGN_OR_RETURN(examined.steps, MeasureOneRow(model, operators, inputs, options.duration));
-  ASSIGN_OR_RETURN(const EngineResult time, BenchEngine({.bundle = bundle,
-                                                         .kernel_set = options.kernel_set,
-                                                         .inputs = options.inputs,
-                                                         .duration = options.duration}));
-  examined.us_per_row = time.median_us;
-  return examined;
+  Answers answers{.output_dims = output.dims()};
+  answers.output.assign(output.as<float>().begin(), output.as<float>().end());
+  ASSIGN_OR_RETURN(answers.values, ObserveValues(model.bundle().graph, BuiltInOperators(),
+                                                 model.executable()->kernel_set(),
+                                                 TakeRows(inputs, num_layer_rows)));
+  return answers;
 }
 
 std::string Description(const std::vector<InputSpecification>& inputs) {
@@ -83,29 +55,42 @@ std::string Description(const std::vector<InputSpecification>& inputs) {
   });
 }
 
-absl::Status CheckSameInputs(const std::vector<InputSpecification>& first,
-                             const std::vector<InputSpecification>& other) {
-  const bool are_same = std::ranges::equal(
-      first, other, [](const InputSpecification& a, const InputSpecification& b) {
+absl::Status CheckSameInputs(const LocalModel& first, const LocalModel& other) {
+  const std::vector<InputSpecification> wants = first.inputs();
+  const std::vector<InputSpecification> got = other.inputs();
+  const bool are_same =
+      std::ranges::equal(wants, got, [](const InputSpecification& a, const InputSpecification& b) {
         return a.name == b.name && a.data_type == b.data_type && a.dims == b.dims;
       });
   if (are_same) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("takes ", Description(other),
-                   ", wants the inputs of the first bundle: ", Description(first)));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "takes ", Description(got), ", wants the inputs of the first bundle: ", Description(wants)));
 }
 
-absl::StatusOr<std::vector<Tensor>> InputRows(const LocalModel& model,
-                                              const CompareOptions& options) {
-  if (!options.inputs.empty()) return ReadInputFiles(options.inputs, model.inputs());
-  const auto& self_test = model.bundle().self_test;
-  if (!self_test) {
-    return absl::InvalidArgumentError("has no self-test rows: give rows with --input");
+// Compiled for one row at a time: that is what is measured.
+absl::StatusOr<std::vector<std::unique_ptr<LocalModel>>> LoadModels(const CompareOptions& options) {
+  std::vector<std::unique_ptr<LocalModel>> models;
+  for (const std::string& bundle : options.bundles) {
+    ASSIGN_OR_RETURN(auto model, LocalModel::Load(bundle, options.kernel_set, 1));
+    models.push_back(std::move(model));
+    const absl::Status status = CheckSameInputs(*models.front(), *models.back());
+    if (!status.ok()) return Annotate(status, bundle);
   }
-  return TakeRows(self_test->inputs, self_test->inputs.front().dims()[0]);
+  return models;
 }
 
-absl::StatusOr<BundleComparison> CompareWith(const Examined& first, const Examined& other) {
+absl::StatusOr<std::vector<ModelTimes>> Measure(
+    const std::vector<std::unique_ptr<LocalModel>>& models, const std::vector<Tensor>& inputs,
+    std::chrono::milliseconds duration) {
+  std::vector<std::shared_ptr<const Executable>> executables;
+  for (const auto& model : models) executables.push_back(model->executable());
+  return MeasureModels(executables, TakeRows(inputs, 1), duration);
+}
+
+// Fills in what is compared with the first bundle.
+absl::Status CompareAnswers(const Answers& first, const ModelTimes& first_times,
+                            const Answers& other, const ModelTimes& other_times,
+                            BundleComparison& comparison) {
   if (other.output_dims != first.output_dims) {
     return absl::InvalidArgumentError(absl::StrCat("answers ", ToString(other.output_dims),
                                                    ", the first bundle answers ",
@@ -113,10 +98,11 @@ absl::StatusOr<BundleComparison> CompareWith(const Examined& first, const Examin
   }
   const std::int64_t num_rows = first.output_dims[0];
   const std::size_t width = first.output.size() / static_cast<std::size_t>(num_rows);
-  return BundleComparison{
-      .difference = Compare(first.output, other.output, num_rows),
-      .agreement = width == 0 ? 1.0 : Top1Agreement(first.output, other.output, width),
-      .layers = CompareLayers(first.values, first.steps, other.values, other.steps)};
+  comparison.difference = Compare(first.output, other.output, num_rows);
+  comparison.agreement = width == 0 ? 1.0 : Top1Agreement(first.output, other.output, width);
+  comparison.layers =
+      CompareLayers(first.values, first_times.steps, other.values, other_times.steps);
+  return absl::OkStatus();
 }
 
 std::string TimeText(const std::optional<double>& us) {
@@ -182,35 +168,30 @@ absl::StatusOr<ComparisonResult> CompareBundles(const CompareOptions& options) {
   if (options.bundles.size() < 2 || options.num_layer_rows < 1) {
     return absl::InvalidArgumentError("wants two bundles or more, and 1 row of layers or more");
   }
+  ASSIGN_OR_RETURN(const auto models, LoadModels(options));
+  const absl::StatusOr<std::vector<Tensor>> inputs =
+      ReadInputFiles(options.inputs, models.front()->inputs());
+  if (!inputs.ok()) return Annotate(inputs.status(), options.bundles.front());
+  ASSIGN_OR_RETURN(const auto times, Measure(models, *inputs, options.duration));
   ComparisonResult result;
-  std::vector<Tensor> inputs;
-  std::optional<Examined> first;
-  for (const std::string& bundle : options.bundles) {
-    ASSIGN_OR_RETURN(const auto model, LocalModel::Load(bundle, options.kernel_set));
-    if (!first) {
-      absl::StatusOr<std::vector<Tensor>> rows = InputRows(*model, options);
-      if (!rows.ok()) return Annotate(rows.status(), bundle);
-      inputs = *std::move(rows);
-      result.num_rows = inputs.front().dims()[0];
-      result.num_layer_rows = std::min(result.num_rows, options.num_layer_rows);
-    } else if (absl::Status same = CheckSameInputs(first->inputs, model->inputs()); !same.ok()) {
-      return Annotate(same, bundle);
+  result.kernel_set = std::string(models.front()->executable()->kernel_set().name);
+  result.num_rows = inputs->front().dims()[0];
+  result.num_layer_rows = std::min(result.num_rows, options.num_layer_rows);
+  Answers first;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const std::string& bundle = options.bundles[i];
+    absl::StatusOr<Answers> answers = Answer(*models[i], *inputs, result.num_layer_rows);
+    if (!answers.ok()) return Annotate(answers.status(), bundle);
+    BundleComparison comparison{.bundle = bundle,
+                                .precision = models[i]->bundle().precision,
+                                .us_per_row = times[i].median_us};
+    if (i == 0) {
+      first = *std::move(answers);
+    } else {
+      const absl::Status status = CompareAnswers(first, times[0], *answers, times[i], comparison);
+      if (!status.ok()) return Annotate(status, bundle);
     }
-    absl::StatusOr<Examined> examined =
-        Examine(*model, bundle, inputs, result.num_layer_rows, options);
-    if (!examined.ok()) return Annotate(examined.status(), bundle);
-    BundleComparison comparison;
-    if (first) {
-      absl::StatusOr<BundleComparison> compared = CompareWith(*first, *examined);
-      if (!compared.ok()) return Annotate(compared.status(), bundle);
-      comparison = *std::move(compared);
-    }
-    comparison.bundle = bundle;
-    comparison.precision = examined->precision;
-    comparison.us_per_row = examined->us_per_row;
     result.bundles.push_back(std::move(comparison));
-    result.kernel_set = examined->kernel_set;
-    if (!first) first = *std::move(examined);
   }
   return result;
 }

@@ -18,7 +18,7 @@ namespace octet::cli {
 
 struct CompareOptions {
   std::vector<std::string> bundles = {};    // two or more; the first is the yardstick
-  std::vector<std::string> inputs = {};     // --input arguments; none: the first's self-test rows
+  std::vector<std::string> inputs = {};     // --input arguments: rows like those to serve
   std::string kernel_set = {};              // empty: the best
   std::int64_t num_layer_rows = 32;         // of the inputs, whose layers are kept in memory
   std::chrono::milliseconds duration{500};  // of each bundle's two measurements of time

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long each step of a model takes.
+// How long models take, as a whole and step by step.
 
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,20 @@ struct StepTime {
   double median_us = 0;
 };
 
-// Runs the steps of `executable` in their order on `inputs`, again and again for `duration`, at
-// least three times, in the calling thread. Each value has memory of its own, so that the sum can
-// be a little above the time of a run in an arena.
+struct ModelTimes {
+  double median_us = 0;  // of a whole run, in an arena, as a server runs it
+  std::vector<StepTime> steps;
+};
+
+// Runs each of `executables` on `inputs`, again and again, in the calling thread: whole for
+// `duration`, and for as long step by step. The models take turns, so that a slow moment hits them
+// all. Step by step each value has memory of its own, so that the sum can be a little above a whole
+// run.
 //
-// Returns the errors of StepRunner::Create.
-absl::StatusOr<std::vector<StepTime>> MeasureSteps(const Executable& executable,
-                                                   const std::vector<Tensor>& inputs,
-                                                   std::chrono::milliseconds duration);
+// Returns the errors of Session::Run and of StepRunner::Create.
+absl::StatusOr<std::vector<ModelTimes>> MeasureModels(
+    const std::vector<std::shared_ptr<const Executable>>& executables,
+    const std::vector<Tensor>& inputs, std::chrono::milliseconds duration);
 
 // The middle of `times`, of an even number of them the larger of the middle two; 0 without any.
 double Median(std::vector<double> times);

@@ -47,7 +47,8 @@ def test_no_command_and_unknown_ones_are_wrong_use() -> None:
 def test_compare_prints_layers_for_people_and_for_programs() -> None:
     text = expect(0, "layer by layer", "compare", FLOAT, INT8, "--input", IMAGES).stdout
     assert all(f"\n{layer} " in text for layer in ("conv1", "dense1", "probabilities")), text
-    result = json.loads(expect(0, "", "compare", FLOAT, INT8, "--json").stdout)
+    done = expect(0, "", "compare", FLOAT, INT8, "--input", IMAGES, "--json")
+    result = json.loads(done.stdout)
     first, other = result["bundles"]
     assert (first["precision"], first["layers"]) == ("fp32", [])
     layers = {layer["layer"]: layer for layer in other["layers"]}
@@ -56,10 +57,11 @@ def test_compare_prints_layers_for_people_and_for_programs() -> None:
 
 def test_compare_used_wrongly() -> None:
     expect(2, "bundles", "compare")
-    expect(2, "bundles", "compare", FLOAT)
-    expect(2, "--layer-rows", "compare", FLOAT, INT8, "--layer-rows", "0")
-    expect(1, "octet compare: ", "compare", FLOAT, "no/such/bundle")
-    expect(1, "wants the inputs of the first bundle", "compare", FLOAT, MLP)
+    expect(2, "bundles", "compare", FLOAT, "--input", IMAGES)
+    expect(2, "--input", "compare", FLOAT, INT8)
+    expect(2, "--layer-rows", "compare", FLOAT, INT8, "--input", IMAGES, "--layer-rows", "0")
+    expect(1, "octet compare: ", "compare", FLOAT, "no/such/bundle", "--input", IMAGES)
+    expect(1, "wants the inputs of the first bundle", "compare", FLOAT, MLP, "--input", IMAGES)
     expect(1, "is given twice", "compare", FLOAT, INT8, "--input", IMAGES, "--input", IMAGES)
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/step_times.h"
 
+#include <memory>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -22,29 +23,37 @@ TEST(MedianTest, IsTheMiddleOrTheLargerOfTwo) {
   EXPECT_EQ(Median({9, 1, 5, 7}), 7);
 }
 
-TEST(StepTimesTest, EachStepHasATimeHoweverShortTheDuration) {
-  const OperatorRegistry operators = BuiltInOperators();
-  const auto executable = Executable::Compile(SmallNetwork().graph, operators,
-                                              *kernels::BestKernelSet(), {.max_rows = 2})
-                              .value();
+class StepTimesTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<const Executable> Compile() {
+    return Executable::Compile(SmallNetwork().graph, operators_, *kernels::BestKernelSet(),
+                               {.max_rows = 2})
+        .value();
+  }
+  const OperatorRegistry operators_ = BuiltInOperators();
+};
+
+TEST_F(StepTimesTest, EachModelAndStepHasATimeHoweverShortTheDuration) {
   std::vector<Tensor> images;
   images.push_back(SmallImages(2));
-  const auto times = MeasureSteps(*executable, images, std::chrono::milliseconds(0));
+  const auto executable = Compile();
+  const auto times = MeasureModels({executable, Compile()}, images, std::chrono::milliseconds(0));
   ASSERT_TRUE(times.ok()) << times.status();
+  ASSERT_EQ(times->size(), 2U);
   const std::vector<StepDescription> steps = executable->steps();
-  ASSERT_EQ(times->size(), steps.size());
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    EXPECT_EQ((*times)[i].node, steps[i].node);
-    EXPECT_EQ((*times)[i].op, steps[i].op);
-    EXPECT_GT((*times)[i].median_us, 0);
+  for (const ModelTimes& model : *times) {
+    EXPECT_GT(model.median_us, 0);
+    ASSERT_EQ(model.steps.size(), steps.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      EXPECT_EQ(model.steps[i].node, steps[i].node);
+      EXPECT_EQ(model.steps[i].op, steps[i].op);
+      EXPECT_GT(model.steps[i].median_us, 0);
+    }
   }
 }
 
-TEST(StepTimesTest, InputsThatDoNotFitAreRefused) {
-  const OperatorRegistry operators = BuiltInOperators();
-  const auto executable =
-      Executable::Compile(SmallNetwork().graph, operators, *kernels::BestKernelSet()).value();
-  const auto times = MeasureSteps(*executable, {}, std::chrono::milliseconds(0));
+TEST_F(StepTimesTest, InputsThatDoNotFitAreRefused) {
+  const auto times = MeasureModels({Compile()}, {}, std::chrono::milliseconds(0));
   EXPECT_EQ(times.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
