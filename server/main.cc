@@ -97,6 +97,7 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> grpc,
                    GrpcServer::Create({.address = config.grpc_address,
                                        .max_request_bytes = config.max_request_bytes,
+                                       .max_buffered_bytes = config.max_buffered_bytes,
                                        .server_version = kVersion},
                                       service, repository));
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,

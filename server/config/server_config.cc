@@ -45,6 +45,8 @@ constexpr std::array kFlags = {
     Flag{"http_address", "ADDRESS", "health, metadata and the status page, default 0.0.0.0:8000"},
     Flag{"metrics_address", "ADDRESS", "Prometheus metrics, default 0.0.0.0:8002"},
     Flag{"max_request_bytes", "SIZE", "largest request taken, default 64MiB"},
+    Flag{"max_buffered_bytes", "SIZE",
+         "memory for requests that are coming in, default 1GiB or four of the largest"},
     Flag{"drain_delay", "DURATION",
          "keep serving this long after the first SIGTERM, unready, default 0s"},
     Flag{"workers", "N", "threads that compute at once, default 0: what CPUs and quota allow"},
@@ -57,6 +59,7 @@ constexpr std::array kFlags = {
 
 constexpr std::uint64_t kLeastRequestBytes = 1024;
 constexpr std::uint64_t kMostRequestBytes = (1ULL << 31) - 1;  // gRPC's own limit
+constexpr std::uint64_t kBufferedRequests = 4;  // of the largest size, that there is room for
 constexpr std::chrono::hours kLongestDelay{1};
 constexpr int kMostWorkers = 1024;
 
@@ -181,6 +184,10 @@ ServerConfig FromMessage(const ConfigMessage& message) {
   if (message.has_metrics_address()) config.metrics_address = message.metrics_address();
   config.repository_poll = ToChrono(message.repository_poll());
   if (message.has_max_request_bytes()) config.max_request_bytes = message.max_request_bytes();
+  config.max_buffered_bytes =
+      message.has_max_buffered_bytes()
+          ? message.max_buffered_bytes()
+          : std::max(config.max_buffered_bytes, kBufferedRequests * config.max_request_bytes);
   config.drain_delay = ToChrono(message.drain_delay());
   config.state_directory = message.state_directory();
   config.allow_management = message.allow_management();
@@ -226,6 +233,11 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
     errors.push_back(absl::StrCat(origins.Of("max_request_bytes"), ": got ",
                                   config.max_request_bytes, ", wants ", kLeastRequestBytes, " to ",
                                   kMostRequestBytes, " bytes"));
+  } else if (config.max_buffered_bytes / kBufferedRequests < config.max_request_bytes) {
+    errors.push_back(absl::StrCat(origins.Of("max_buffered_bytes"), ": got ",
+                                  config.max_buffered_bytes, ", wants at least ",
+                                  kBufferedRequests * config.max_request_bytes, " bytes, ",
+                                  kBufferedRequests, " requests of the largest size"));
   }
   if (config.drain_delay > kLongestDelay) {
     errors.push_back(

@@ -21,6 +21,7 @@ struct ServerConfig {
   std::string metrics_address = "0.0.0.0:8002";
   std::chrono::nanoseconds repository_poll{0};
   std::uint64_t max_request_bytes = 64ULL << 20;
+  std::uint64_t max_buffered_bytes = 1ULL << 30;
   std::chrono::nanoseconds drain_delay{0};
   std::string state_directory;
   bool allow_management = false;

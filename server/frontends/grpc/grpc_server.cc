@@ -2,6 +2,7 @@
 
 #include "server/frontends/grpc/grpc_server.h"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "grpc/grpc.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -35,6 +37,10 @@ constexpr std::size_t kExpectedControls = 16;
 // that waits for its answer then sends nothing into a connection that is about to close.
 constexpr std::chrono::milliseconds kHoldBeforeGoAway{25};
 constexpr std::chrono::milliseconds kHoldAfterGoAway{25};
+
+// A request that is still coming in so long after the drain, while none is computed, may never end.
+constexpr std::chrono::seconds kLongestUpload{5};
+constexpr std::chrono::milliseconds kLookInterval{10};
 
 gpr_timespec ToGpr(TimePoint until) {
   if (until == kNever) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
@@ -170,7 +176,11 @@ class GrpcServer::Impl {
     service_.scheduler().HoldArrivals(steady_clock::now() + kHoldBeforeGoAway + kHoldAfterGoAway);
     Notice::Post(context_, [this] { control_.EndWaiting(); });
     std::this_thread::sleep_for(kHoldBeforeGoAway);
+    std::atomic<bool> is_over = false;
+    std::thread impatience([this, &is_over] { CancelUploads(is_over); });
     server_->Shutdown(ToGpr(deadline));
+    is_over = true;
+    impatience.join();
     service_.gate().Close();
     // Calls that were cancelled at the deadline may still compute: their end is awaited, because
     // they answer through the queue.
@@ -188,7 +198,22 @@ class GrpcServer::Impl {
         ": the address is taken or is not this machine's; wants host:port or unix:PATH"));
   }
 
+  // Until `is_over`. gRPC hands a request over once it is whole: it knows those that are not, and
+  // we do not.
+  void CancelUploads(const std::atomic<bool>& is_over) {
+    const TimePoint patience = steady_clock::now() + kLongestUpload;
+    while (!is_over) {
+      std::this_thread::sleep_for(kLookInterval);
+      if (steady_clock::now() < patience || service_.requests_in_flight() != 0) continue;
+      grpc_server_cancel_all_calls(server_->c_server());
+      return;
+    }
+  }
+
   void Configure(grpc::ServerBuilder& builder) const {
+    grpc::ResourceQuota quota("octet");
+    quota.Resize(options_.max_buffered_bytes);
+    builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options_.max_request_bytes));
     builder.SetMaxSendMessageSize(-1);
     // Tensors do not compress well, and a small message may inflate to a huge one.

@@ -25,6 +25,9 @@ class GrpcServer final : public EventSource {
   struct Options {
     std::string address = "0.0.0.0:8001";  // "host:port" (port 0: any free one) or "unix:PATH"
     std::size_t max_request_bytes = std::size_t{64} << 20;
+    // The most that the transport holds, of all connections: near it, it reads no further, and
+    // beyond it closes connections.
+    std::size_t max_buffered_bytes = std::size_t{1} << 30;
     int max_streams_per_connection = 1024;
     int max_metadata_bytes = 16 << 10;  // of one call's headers
     std::string server_version;

@@ -64,6 +64,7 @@ TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
   EXPECT_EQ(line->config.http_address, "0.0.0.0:8000");
   EXPECT_EQ(line->config.metrics_address, "0.0.0.0:8002");
   EXPECT_EQ(line->config.max_request_bytes, 64U << 20);
+  EXPECT_EQ(line->config.max_buffered_bytes, 1U << 30);
   EXPECT_EQ(line->config.drain_delay, 0s);
   EXPECT_EQ(line->config.workers, 0);
   EXPECT_THAT(line->warnings, IsEmpty());
@@ -98,6 +99,11 @@ TEST_F(ServerConfigTest, ValuesOutOfRangeAreRefused) {
               HasSubstr("--max-request-bytes: got 1, wants 1024 to 2147483647 bytes"));
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--max-request-bytes", "4GiB"}),
               HasSubstr("--max-request-bytes"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--max-buffered-bytes", "255MiB"}),
+              HasSubstr("--max-buffered-bytes: got 267386880, wants at least 268435456 bytes"));
+  EXPECT_EQ(Parse({"--model-repository", models_, "--max-request-bytes", "1GiB"})
+                ->config.max_buffered_bytes,
+            4ULL << 30);
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--drain-delay", "2h"}),
               HasSubstr("--drain-delay: got 7200s, wants at most 3600s"));
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--workers", "4000000000"}),
