@@ -13,6 +13,7 @@ namespace {  // NOLINT: each translation unit wants its own copy
 // Calls loop(f) with f: float -> float the formula of `activation`. The choice
 // is made once, and the loop over f can be vectorized.
 template <typename Loop>
+// NOLINTNEXTLINE(readability-function-*): one case an activation
 inline void WithFormula(const Activation& activation, const Loop& loop) {
   const float alpha = activation.alpha;
   const float beta = activation.beta;

@@ -37,8 +37,9 @@ constexpr char kVersion[] = OCTET_VERSION;
 constexpr std::chrono::seconds kLongestFinish{30};
 
 absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
-  const kernels::KernelSetSelection selection =
-      kernels::SelectKernelSet(std::getenv("OCTET_KERNEL_SET"));
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets the environment
+  const char* const wanted = std::getenv("OCTET_KERNEL_SET");
+  const kernels::KernelSetSelection selection = kernels::SelectKernelSet(wanted);
   if (selection.set == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("OCTET_KERNEL_SET: ", selection.error));
   }

@@ -6,13 +6,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill() is not in <csignal>
 #include <spawn.h>
 #include <string>
 #include <sys/wait.h>
@@ -46,7 +45,7 @@ class ServerProcess {
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(const DemoOptions& options) {
     std::array<int, 2> pipe_ends{};
     if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
-      return absl::InternalError(absl::StrCat("no pipe: ", std::strerror(errno)));
+      return absl::ErrnoToStatus(errno, "no pipe");
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -69,8 +68,7 @@ class ServerProcess {
     process->output_ = pipe_ends[0];
     if (error != 0) {
       process->pid_ = -1;
-      return absl::NotFoundError(
-          absl::StrCat("\"", options.server, "\" does not start: ", std::strerror(error)));
+      return absl::ErrnoToStatus(error, absl::StrCat("\"", options.server, "\" does not start"));
     }
     return process;
   }
@@ -86,7 +84,7 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   // What the server says of itself once it is ready: "grpc=HOST:PORT http=... metrics=...".
-  absl::StatusOr<std::string> ReadyLine() {
+  absl::StatusOr<std::string> ReadyLine() const {
     std::string text;
     std::array<char, 512> chunk{};
     while (true) {

@@ -16,7 +16,8 @@ constexpr int kUsedWrongly = 2;
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// Only a lack of memory or a wrong declaration of an option would be thrown.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   CLI::App app(
       "Octet: quantized neural networks on CPUs.\n"
       "Example: octet import model.keras --output models/digits/1");

@@ -6,7 +6,6 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -139,13 +138,16 @@ absl::StatusOr<Tensor> ReadFrom(std::ifstream& file, std::size_t file_size) {
   return tensor;
 }
 
+// Why a stream failed: the last system call's reason. Never OK.
+absl::Status LastError(absl::string_view what) {
+  return absl::ErrnoToStatus(errno == 0 ? EIO : errno, what);
+}
+
 }  // namespace
 
 absl::StatusOr<Tensor> ReadNpy(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) {
-    return absl::NotFoundError(absl::StrCat("\"", path, "\": ", std::strerror(errno)));
-  }
+  if (!file) return LastError(absl::StrCat("\"", path, "\""));
   const std::streamoff size = file.tellg();
   file.seekg(0);
   absl::StatusOr<Tensor> tensor = size < 0 ? absl::InvalidArgumentError("it is no regular file")
@@ -177,10 +179,7 @@ absl::Status WriteNpy(const std::string& path, TensorView tensor) {
   file.write(tensor.as<char>(),
              static_cast<std::streamsize>(ByteSize(tensor.data_type, tensor.dims)));
   file.close();
-  if (!file) {
-    return absl::InternalError(
-        absl::StrCat("\"", path, "\" cannot be written: ", std::strerror(errno)));
-  }
+  if (!file) return LastError(absl::StrCat("\"", path, "\" cannot be written"));
   return absl::OkStatus();
 }
 

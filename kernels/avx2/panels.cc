@@ -27,7 +27,7 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
 
 // Two neighbouring inputs, in every lane.
 inline __m256i BroadcastPair(const std::int16_t* pair) {
-  std::int32_t bits;
+  std::int32_t bits = 0;
   __builtin_memcpy(&bits, pair, sizeof(bits));
   return _mm256_set1_epi32(bits);
 }

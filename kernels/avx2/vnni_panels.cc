@@ -34,7 +34,7 @@ void MultiplyRows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* pan
     const __m256i right = _mm256_load_si256(weights + 1);
 #pragma GCC unroll 6
     for (std::size_t r = 0; r < kRows; ++r) {
-      std::int32_t bits;
+      std::int32_t bits = 0;
       __builtin_memcpy(&bits, lhs + r * k + p, sizeof(bits));
       const __m256i x = _mm256_set1_epi32(bits);
       sum[r][0] = _mm256_dpbusd_avx_epi32(sum[r][0], x, left);

@@ -45,7 +45,7 @@ void MultiplyS8Rows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* p
       const __m512i right = _mm512_load_si512(weights + 64);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < kRows; ++r) {
-        std::int32_t bits;
+        std::int32_t bits = 0;
         __builtin_memcpy(&bits, lhs + r * k + p + 4 * u, sizeof(bits));
         const __m512i x = _mm512_set1_epi32(bits);
         sum[u][r][0] = _mm512_dpbusd_epi32(sum[u][r][0], x, left);

@@ -14,7 +14,7 @@
 #include <vector>
 
 // Of libgomp. Its header is g++'s own: Clang has none.
-extern "C" void omp_set_num_threads(int);
+extern "C" void omp_set_num_threads(int);  // NOLINT(readability-identifier-naming)
 
 namespace octet::kernels::onednn {
 namespace {
@@ -73,13 +73,13 @@ Dims FilterStrides(const Conv2dGeometry& g) {
 
 class OneDnnConv2dF32 final : public Conv2dF32 {
  public:
-  OneDnnConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate, const dnnl::engine& engine,
+  OneDnnConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate, dnnl::engine engine,
                   const dnnl::convolution_forward::primitive_desc& description)
       : geometry_(spec.geometry),
         activation_(spec.activation),
         activate_(activate),
         provider_(std::string("onednn ") + description.impl_info_str()),
-        engine_(engine),
+        engine_(std::move(engine)),
         primitive_(description),
         filter_(description.weights_desc(), engine_),
         bias_(description.bias_desc(), engine_),

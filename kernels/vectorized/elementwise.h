@@ -12,7 +12,7 @@
 #include "kernels/vectorized/activation.h"
 #include "kernels/vectorized/quantize.h"
 
-extern "C" float powf(float, float) noexcept;
+extern "C" float powf(float, float) noexcept;  // NOLINT(readability-identifier-naming)
 
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy

@@ -2,7 +2,6 @@
 #include "models/bundle/layout.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
@@ -40,10 +39,7 @@ absl::Status FromJson(absl::string_view file, std::span<const std::byte> json, s
 
 absl::Status WriteWholeFile(const std::string& path, absl::string_view bytes) {
   const auto failed = [&path](int error) {
-    const std::string message = absl::StrCat("\"", path, "\": ", std::strerror(error));
-    return error == EACCES || error == EPERM || error == EROFS
-               ? absl::PermissionDeniedError(message)
-               : absl::UnavailableError(message);
+    return absl::ErrnoToStatus(error, absl::StrCat("\"", path, "\""));
   };
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return failed(errno);

@@ -2,7 +2,6 @@
 #include "models/bundle/mapped_file.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,17 +15,7 @@ namespace octet {
 namespace {
 
 absl::Status ErrnoStatus(const std::string& path, int error) {
-  const std::string message = absl::StrCat("\"", path, "\": ", std::strerror(error));
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(message);
-    default:
-      return absl::InternalError(message);
-  }
+  return absl::ErrnoToStatus(error, absl::StrCat("\"", path, "\""));
 }
 
 // Closes a descriptor at the end of a scope.

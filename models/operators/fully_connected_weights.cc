@@ -138,6 +138,46 @@ std::vector<std::size_t> GroupOfRow(const FullyConnectedForm& form,
   return groups;
 }
 
+// The weights with their inputs in `order`, if there is one.
+std::vector<std::int8_t> InOrder(const FullyConnectedForm& form, std::vector<std::int8_t> weights,
+                                 std::span<const std::uint32_t> order) {
+  if (order.empty()) return weights;
+  std::vector<std::int8_t> ordered(weights.size());
+  const std::size_t input_stride = form.is_transposed ? 1 : form.n;
+  const std::size_t output_stride = form.is_transposed ? form.k : 1;
+  for (std::size_t p = 0; p < form.k; ++p) {
+    for (std::size_t j = 0; j < form.n; ++j) {
+      ordered[p * input_stride + j * output_stride] =
+          weights[order[p] * input_stride + j * output_stride];
+    }
+  }
+  return ordered;
+}
+
+// Values of groups are stored [n, groups] beside a transposed weight; kernels want [groups, n].
+template <typename T>
+std::vector<T> GroupMajor(const FullyConnectedForm& form, std::vector<T> values) {
+  if (!form.is_transposed || form.group_size == 0) return values;
+  std::vector<T> result;
+  result.reserve(values.size());
+  for (std::size_t g = 0; g < form.num_groups; ++g) {
+    for (std::size_t j = 0; j < form.n; ++j) result.push_back(values[j * form.num_groups + g]);
+  }
+  return result;
+}
+
+// Of an int8 or uint8 tensor.
+std::vector<std::int32_t> ByteElements(const ConstantTensor& tensor) {
+  std::vector<std::int32_t> values;
+  values.reserve(tensor.bytes().size());
+  for (const std::byte element : tensor.bytes()) {
+    const auto byte = std::to_integer<std::uint8_t>(element);
+    values.push_back(tensor.data_type() == DataType::kInt8 ? static_cast<std::int8_t>(byte)
+                                                           : std::int32_t{byte});
+  }
+  return values;
+}
+
 }  // namespace
 
 absl::StatusOr<FullyConnectedForm> CheckFullyConnected(const Node& node, const NodeInputs& inputs) {
@@ -191,55 +231,23 @@ absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyC
   result.bits = BitWidth(weight.data_type()) == 4 ? 4 : 8;
   result.layout =
       form.is_transposed ? kernels::WeightLayout::kOutputMajor : kernels::WeightLayout::kInputMajor;
-  std::vector<std::int8_t> values = UnpackWeights(weight);
-  if (order.empty()) {
-    result.values = std::move(values);
-  } else {
-    result.values.resize(values.size());
-    for (std::size_t p = 0; p < form.k; ++p) {
-      for (std::size_t j = 0; j < form.n; ++j) {
-        if (form.is_transposed) {
-          result.values[j * form.k + p] = values[j * form.k + order[p]];
-        } else {
-          result.values[p * form.n + j] = values[order[p] * form.n + j];
-        }
-      }
-    }
-  }
-  // Scales are stored [n, groups] beside a transposed weight; kernels want [groups, n].
-  const auto source_index = [&form](std::size_t group, std::size_t j) {
-    return form.is_transposed && form.group_size != 0 ? j * form.num_groups + group
-                                                      : group * form.n + j;
-  };
-  const std::vector<float> scale = FloatElements(*constants[Input::kScale]);
-  result.scale.resize(scale.size());
-  const std::size_t num_groups = form.group_size == 0 ? 1 : form.num_groups;
-  for (std::size_t g = 0; g < num_groups; ++g) {
-    for (std::size_t j = 0; j < form.n; ++j) {
-      result.scale[g * form.n + j] = scale[source_index(g, j)];
-    }
-  }
+  result.values = InOrder(form, UnpackWeights(weight), order);
+  result.scale = GroupMajor(form, FloatElements(*constants[Input::kScale]));
   const std::int32_t shift = WeightShift(weight.data_type());
   const ConstantTensor* zero_point =
       Input::kZeroPoint < constants.size() ? constants[Input::kZeroPoint] : nullptr;
   if (zero_point == nullptr) {
-    if (shift != 0) result.zero_point.assign(scale.size(), static_cast<std::int8_t>(-shift));
+    if (shift != 0) result.zero_point.assign(result.scale.size(), static_cast<std::int8_t>(-shift));
     return result;
   }
-  result.zero_point.resize(scale.size());
-  for (std::size_t g = 0; g < num_groups; ++g) {
-    for (std::size_t j = 0; j < form.n; ++j) {
-      const auto byte = std::to_integer<std::uint8_t>(zero_point->bytes()[source_index(g, j)]);
-      const std::int32_t value = zero_point->data_type() == DataType::kInt8
-                                     ? static_cast<std::int8_t>(byte)
-                                     : static_cast<std::int32_t>(byte);
-      if (value - shift < -128 || value - shift > 127) {
-        return InvalidNode(node, "\"weight_zero_point\" holds ", value, " for ",
-                           DataTypeName(weight.data_type()), " weights, wants ", shift - 128,
-                           " to ", shift + 127);
-      }
-      result.zero_point[g * form.n + j] = static_cast<std::int8_t>(value - shift);
+  result.zero_point.reserve(result.scale.size());
+  for (const std::int32_t value : GroupMajor(form, ByteElements(*zero_point))) {
+    if (value - shift < -128 || value - shift > 127) {
+      return InvalidNode(node, "\"weight_zero_point\" holds ", value, " for ",
+                         DataTypeName(weight.data_type()), " weights, wants ", shift - 128, " to ",
+                         shift + 127);
     }
+    result.zero_point.push_back(static_cast<std::int8_t>(value - shift));
   }
   return result;
 }

@@ -79,6 +79,15 @@ class RecurrentStep final : public Step {
     std::span<std::byte> cell_scratch;
   };
 
+  // Which steps of which rows leave the states as they are.
+  struct Mask {
+    const std::uint8_t* counts;  // [rows, steps], 0: masked; null: none is
+    std::size_t steps;
+    bool operator()(std::size_t row, std::size_t time) const {
+      return counts != nullptr && counts[row * steps + time] == 0;
+    }
+  };
+
   [[nodiscard]] std::size_t gate_width() const { return layout_.gates * units_; }
 
   Buffers TakeBuffers(const TensorView& x, ScratchLayout& layout) const {
@@ -128,48 +137,12 @@ class RecurrentStep final : public Step {
     if (layout_.has_cell_state) initialize(has_c0_, Inputs::kC0, buffers.c);
   }
 
-  const RecurrentInputs layout_;
-  const RecurrentAttributes attributes_;
-  const std::size_t inputs_;
-  const std::size_t units_;
-  const bool has_mask_;
-  const bool has_h0_;
-  const bool has_c0_;
-  const std::unique_ptr<const kernels::MatmulF32> projection_;
-  const std::unique_ptr<const RecurrentCell> cell_;
-};
-
-void RecurrentStep::Run(const StepArguments& arguments) const {
-  const TensorView& x = arguments.inputs[Inputs::kX];
-  ScratchLayout layout(arguments.scratch);
-  Buffers buffers = TakeBuffers(x, layout);
-  const std::size_t steps = buffers.steps;
-  const auto is_masked = [&](std::size_t row, std::size_t time) {
-    return has_mask_ && arguments.inputs[Inputs::kMask].as<std::uint8_t>()[row * steps + time] == 0;
-  };
-  float* out = arguments.outputs[0].as<float>();
-  const auto emit = [&](std::size_t row, std::size_t time, float* to) {
-    const std::span<const float> h = buffers.h.subspan(row * units_, units_);
-    if (attributes_.has_zero_output && is_masked(row, time)) {
-      std::fill_n(to, units_, 0.0F);
-    } else {
-      std::copy(h.begin(), h.end(), to);
-    }
-  };
-  InitializeStates(arguments, buffers);
-  std::size_t first = 0;
-  for (std::size_t step = 0; step < steps; ++step) {
-    const std::size_t time = attributes_.goes_backwards ? steps - 1 - step : step;
-    if (step % kChunk == 0) {
-      const std::size_t count = std::min(buffers.chunk, steps - step);
-      first = attributes_.goes_backwards ? time + 1 - count : time;
-      Project(x, first, count, buffers);
-    }
+  // The states after the inputs at `time`, whose projections begin at time `first`.
+  void Advance(std::size_t time, std::size_t first, const Mask& is_masked, Buffers& buffers) const {
     for (std::size_t row = 0; row < buffers.rows; ++row) {
-      std::copy_n(
-          buffers.projected.begin() +
-              static_cast<std::ptrdiff_t>((row * buffers.chunk + time - first) * gate_width()),
-          gate_width(), buffers.current.begin() + static_cast<std::ptrdiff_t>(row * gate_width()));
+      const std::size_t from = (row * buffers.chunk + time - first) * gate_width();
+      std::copy_n(buffers.projected.data() + from, gate_width(),
+                  buffers.current.data() + row * gate_width());
     }
     cell_->Advance({.rows = buffers.rows,
                     .projected = buffers.current,
@@ -188,6 +161,45 @@ void RecurrentStep::Run(const StepArguments& arguments) const {
     }
     std::swap(buffers.h, buffers.next_h);
     std::swap(buffers.c, buffers.next_c);
+  }
+
+  const RecurrentInputs layout_;
+  const RecurrentAttributes attributes_;
+  const std::size_t inputs_;
+  const std::size_t units_;
+  const bool has_mask_;
+  const bool has_h0_;
+  const bool has_c0_;
+  const std::unique_ptr<const kernels::MatmulF32> projection_;
+  const std::unique_ptr<const RecurrentCell> cell_;
+};
+
+void RecurrentStep::Run(const StepArguments& arguments) const {
+  const TensorView& x = arguments.inputs[Inputs::kX];
+  ScratchLayout layout(arguments.scratch);
+  Buffers buffers = TakeBuffers(x, layout);
+  const std::size_t steps = buffers.steps;
+  const Mask is_masked{has_mask_ ? arguments.inputs[Inputs::kMask].as<std::uint8_t>() : nullptr,
+                       steps};
+  float* out = arguments.outputs[0].as<float>();
+  const auto emit = [&](std::size_t row, std::size_t time, float* to) {
+    const std::span<const float> h = buffers.h.subspan(row * units_, units_);
+    if (attributes_.has_zero_output && is_masked(row, time)) {
+      std::fill_n(to, units_, 0.0F);
+    } else {
+      std::copy(h.begin(), h.end(), to);
+    }
+  };
+  InitializeStates(arguments, buffers);
+  std::size_t first = 0;
+  for (std::size_t step = 0; step < steps; ++step) {
+    const std::size_t time = attributes_.goes_backwards ? steps - 1 - step : step;
+    if (step % kChunk == 0) {
+      const std::size_t count = std::min(buffers.chunk, steps - step);
+      first = attributes_.goes_backwards ? time + 1 - count : time;
+      Project(x, first, count, buffers);
+    }
+    Advance(time, first, is_masked, buffers);
     for (std::size_t row = 0; attributes_.returns_sequences && row < buffers.rows; ++row) {
       emit(row, time, out + (row * steps + step) * units_);
     }

@@ -37,6 +37,19 @@ absl::StatusOr<Dim> Quotient(const Node& node, const Dim& remaining, std::int64_
   return *quotient;
 }
 
+// The product of the dimensions that are not copied.
+absl::StatusOr<Dim> ElementsOf(const Node& node, const Shape& from,
+                               const std::vector<bool>& is_copied) {
+  Dim elements(1);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (is_copied[i]) continue;
+    auto product = Dim::Product(elements, from[i]);
+    if (!product.ok()) return WithNode(node, product.status());
+    elements = *product;
+  }
+  return elements;
+}
+
 absl::StatusOr<Shape> Reshaped(const Node& node, const Shape& from,
                                const std::vector<std::int64_t>& to) {
   Shape result;
@@ -56,13 +69,7 @@ absl::StatusOr<Shape> Reshaped(const Node& node, const Shape& from,
     if (to[i] == 0) is_copied[i] = true;
     result.push_back(to[i] == 0 ? from[i] : Dim(to[i] == -1 ? 1 : to[i]));
   }
-  Dim remaining(1);
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if (is_copied[i]) continue;
-    auto product = Dim::Product(remaining, from[i]);
-    if (!product.ok()) return WithNode(node, product.status());
-    remaining = *product;
-  }
+  ASSIGN_OR_RETURN(const Dim remaining, ElementsOf(node, from, is_copied));
   if (open >= 0) {
     ASSIGN_OR_RETURN(result[static_cast<std::size_t>(open)], Quotient(node, remaining, known));
   } else if (remaining != Dim(known)) {

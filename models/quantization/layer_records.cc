@@ -55,7 +55,10 @@ ConstantTensor InShapeOf(const ConstantTensor& weight, const Layer& layer) {
 
 ConstantTensor GroupIndices(std::int64_t rows, std::int64_t group_size) {
   std::vector<float> indices;
-  for (std::int64_t i = 0; i < rows; ++i) indices.push_back(static_cast<float>(i / group_size));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t group = i / group_size;
+    indices.push_back(static_cast<float>(group));
+  }
   return ConstantTensor::Copy(DataType::kFloat32, {rows}, indices);
 }
 

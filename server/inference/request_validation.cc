@@ -7,23 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "models/tensor/shape.h"
 
 namespace octet {
 namespace {
-
-// A name from a request, fit for a message.
-std::string Quoted(absl::string_view name) {
-  constexpr std::size_t kMostBytes = 128;
-  return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kMostBytes)),
-                      name.size() > kMostBytes ? "..." : "", "\"");
-}
 
 std::string Names(const std::vector<TensorSignature>& tensors) {
   return absl::StrJoin(tensors, ", ", [](std::string* out, const TensorSignature& tensor) {

@@ -3,7 +3,7 @@
 #include "server/metrics/model_metrics.h"
 
 #include <algorithm>
-#include <time.h>
+#include <ctime>
 #include <utility>
 
 namespace octet {

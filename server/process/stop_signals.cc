@@ -21,6 +21,7 @@ StopSignals::StopSignals() {
 
 StopSignals::~StopSignals() {
   ends_ = true;
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): the thread waits for it
   pthread_kill(thread_.native_handle(), SIGTERM);
   thread_.join();
 }

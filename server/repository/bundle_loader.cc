@@ -38,8 +38,8 @@ absl::Status SelfTestOn(Session& session, const SelfTest& self_test, const Graph
                         const OperatorRegistry& operators) {
   RETURN_IF_ERROR(RunSelfTest(session, self_test.inputs, self_test.outputs, self_test.tolerance));
   if (!IsQuantized(graph)) return absl::OkStatus();
-  const absl::Status status = CompareStepsWithReference(session.executable(), graph, operators,
-                                                        self_test.inputs, self_test.tolerance);
+  absl::Status status = CompareStepsWithReference(session.executable(), graph, operators,
+                                                  self_test.inputs, self_test.tolerance);
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("self-test: ", status.message()));
 }

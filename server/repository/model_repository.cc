@@ -6,22 +6,15 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "server/repository/store_listing.h"
 
 namespace octet {
 namespace {
-
-// A name from a request, fit for a message.
-std::string Quoted(absl::string_view name) {
-  constexpr std::size_t kMostBytes = 128;
-  return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kMostBytes)),
-                      name.size() > kMostBytes ? "..." : "", "\"");
-}
 
 absl::Status NotReady(absl::string_view name, absl::string_view version, absl::string_view reason) {
   return absl::UnavailableError(absl::StrCat("model ", Quoted(name),
@@ -105,6 +98,7 @@ absl::StatusOr<ModelHandle> ModelRepository::Find(absl::string_view name,
   }
   const Versions& versions = model->second;
   if (version.empty()) {
+    // NOLINTNEXTLINE(modernize-loop-convert): Clang 14 lacks the views of libstdc++
     for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
       if (it->second.handle) return it->second.handle;
     }

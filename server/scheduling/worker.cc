@@ -114,6 +114,15 @@ absl::Status Worker::RunSession(const Batch& batch, Session& session, std::vecto
   return absl::OkStatus();
 }
 
+void Worker::RunOneByOne(Batch batch) {
+  for (std::unique_ptr<InferenceRequest>& request : batch.requests) {
+    Batch alone;
+    alone.rows = request->rows;
+    alone.requests.push_back(std::move(request));
+    Run(std::move(alone));
+  }
+}
+
 bool Worker::Run(Batch batch) {
   const TimePoint start = steady_clock::now();
   const std::size_t num_requests = batch.requests.size();
@@ -129,6 +138,11 @@ bool Worker::Run(Batch batch) {
     Session& session = *sessions_.at(executable.get());
     status = RunSession(batch, session, *outputs, times);
     quantize = std::chrono::nanoseconds(session.last_quantize_nanoseconds());
+  }
+  // What one of them asks for is not held against the others.
+  if (absl::IsResourceExhausted(status) && batch.requests.size() > 1) {
+    RunOneByOne(std::move(batch));
+    return false;
   }
   if (!status.ok()) {
     for (std::unique_ptr<InferenceRequest>& request : batch.requests) {

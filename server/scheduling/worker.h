@@ -29,13 +29,14 @@ class Worker {
   absl::Status Prepare(const std::shared_ptr<const Executable>& executable);
 
   // Answers every request of `batch`, which is not empty: expired ones with DEADLINE_EXCEEDED and
-  // cancelled ones with CANCELLED, before any work is spent on them. Returns whether all of them
-  // were computed.
+  // cancelled ones with CANCELLED, before any work is spent on them. Requests whose answers are too
+  // large together run one by one. Returns whether all of them were computed, in one go.
   bool Run(Batch batch);
 
  private:
   // Drops the requests that nobody waits for any more.
   void DropDead(Batch& batch, TimePoint now);
+  void RunOneByOne(Batch batch);
   // The batch's inputs as one tensor each, in `inputs_`.
   void Gather(const Batch& batch);
   absl::Status RunSession(const Batch& batch, Session& session, std::vector<Tensor>& outputs,

@@ -2,20 +2,18 @@
 """Clients that want to take the server's memory or its time, beside one that behaves."""
 
 import pathlib
-import socket
 import struct
 import threading
 import time
 import unittest
 
 import grpc
-import h2.config
-import h2.connection
 import h2.events
 import h2.exceptions
 import numpy as np
 
 from tests.support import inference_stubs
+from tests.support.http2_connection import Http2Connection
 from tests.support.server_process import ZOO, ServerProcess
 
 pb, services = inference_stubs.load()
@@ -25,57 +23,27 @@ INFER = "/inference.GRPCInferenceService/ModelInfer"
 MODEL = "digits-mlp-int8"
 
 
-class Peer:
-    """One HTTP/2 connection that begins large requests and never ends them."""
+class Peer(Http2Connection):
+    """Begins large requests and never ends them."""
 
     def __init__(self, address: str):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.settimeout(0.05)
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
-        self.h2.initiate_connection()
+        super().__init__(address)
         self.left: dict[int, int] = {}
         self.sent = 0
-        self.closed = False
-        self.flush()
-
-    def flush(self) -> None:
-        try:
-            data = self.h2.data_to_send()
-            if data:
-                self.socket.settimeout(2)
-                self.socket.sendall(data)
-                self.socket.settimeout(0.05)
-        except OSError:
-            self.closed = True
 
     def begin(self, method: str, message_bytes: int) -> None:
-        stream = self.h2.get_next_available_stream_id()
-        self.h2.send_headers(stream, [
-            (":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "x"),
-            ("content-type", "application/grpc"), ("te", "trailers")])
+        stream = self.open(method)
         self.h2.send_data(stream, b"\0" + struct.pack(">I", message_bytes))
         self.left[stream] = message_bytes - 1
         self.flush()
 
     def listen(self) -> bool:
         """Takes in what the server says; whether it said anything."""
-        try:
-            data = self.socket.recv(MIB)
-        except TimeoutError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            self.closed = True
-            return False
-        for event in self.h2.receive_data(data):
+        events = self.receive(timeout=0.05)
+        for event in events:
             if isinstance(event, (h2.events.StreamReset, h2.events.StreamEnded)):
                 self.left.pop(event.stream_id, None)
-            if isinstance(event, h2.events.ConnectionTerminated):
-                self.closed = True
-        self.flush()
-        return True
+        return bool(events)
 
     def push(self) -> None:
         """Sends all but each message's last byte, as far as the server's windows let it."""

@@ -20,13 +20,13 @@ namespace octet::testing {
 // loaded. Not started.
 class ServedModels {
  public:
-  explicit ServedModels(std::size_t compute_threads = 2)
+  explicit ServedModels(std::size_t compute_threads = 2, RequestQueue::Limits queue = {})
       : operators(BuiltInOperators()),
         metrics({.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = "test"}),
         loader({.kernel_set_name = "reference"}, operators, *kernels::FindKernelSet("reference"),
                metrics),
         repository(root / "", loader, metrics),
-        scheduler({.compute_threads = compute_threads}, metrics),
+        scheduler({.compute_threads = compute_threads, .queue = queue}, metrics),
         service(repository, scheduler, metrics) {
     EXPECT_TRUE(WriteBundle(SmallNetwork(), root / "net/1").ok());
     EXPECT_TRUE(WriteBundle(SmallNetwork(), root / "broken/1").ok());

@@ -10,6 +10,7 @@ namespace octet {
 void RemoveUnusedNodes(Graph& graph) {
   ValueUses uses(graph);
   // Backwards: whoever uses a node's outputs has been seen before it.
+  // NOLINTNEXTLINE(modernize-loop-convert): Clang 14 lacks the views of libstdc++
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
     const bool is_used = std::any_of(node->outputs.begin(), node->outputs.end(),
                                      [&](ValueId id) { return uses.NumUses(id) > 0; });

@@ -214,7 +214,7 @@ absl::StatusOr<H5File> H5File::Open(std::span<const std::byte> bytes, std::int64
   const SilenceErrors silence;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   // libhdf5 only reads the image, though its argument is not const: it makes a copy of it.
-  if (!access.ok() || H5Pset_fapl_core(access.id(), std::size_t{1} << 16, 0) < 0 ||
+  if (!access.ok() || H5Pset_fapl_core(access.id(), std::size_t{1} << 16, false) < 0 ||
       H5Pset_file_image(access.id(), const_cast<std::byte*>(bytes.data()), bytes.size()) < 0) {
     return absl::ResourceExhaustedError("weights: no memory for the HDF5 file");
   }

@@ -31,7 +31,7 @@ struct Operand {
 };
 
 // An argument of a layer's call: a tensor, a list, or a literal.
-struct Argument {
+struct Argument {  // NOLINT(bugprone-exception-escape): nlohmann::json moves without a throw
   std::optional<Operand> tensor;
   std::optional<std::vector<Argument>> list;
   Json literal;  // null for the other two, and for Python's None

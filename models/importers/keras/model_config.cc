@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/keras/model_config.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -192,10 +193,7 @@ bool HoldsCode(const Json& json) {
     if (module != json.end() && *module == "__lambda__") return true;
   }
   if (!json.is_structured()) return false;
-  for (const Json& element : json) {
-    if (HoldsCode(element)) return true;
-  }
-  return false;
+  return std::any_of(json.begin(), json.end(), HoldsCode);
 }
 
 }  // namespace

@@ -152,6 +152,19 @@ class FunctionalCall {
     return true;
   }
 
+  bool ParseLegacyKeyword(const Json& json, Argument& argument) const {
+    argument = {};
+    const std::optional<TensorReference> reference = ParseReference(json);
+    if (!reference.has_value()) {
+      argument.literal = json;
+      return true;
+    }
+    const Operand* const found = Find(*reference);
+    if (found == nullptr) return false;
+    argument.tensor = *found;
+    return true;
+  }
+
   // The form of Keras 2: a list of [layer, node index, tensor index, keywords].
   bool ParseLegacyNode(const Json& node, std::vector<Argument>& arguments,
                        std::map<std::string, Argument>& keywords) const {
@@ -167,16 +180,7 @@ class FunctionalCall {
       inputs.list->push_back({*found, std::nullopt, Json()});
       if (element.size() > 3 && element[3].is_object()) {
         for (const auto& [key, value] : element[3].items()) {
-          Argument argument;
-          const std::optional<TensorReference> tensor = ParseReference(value);
-          const Operand* const operand = tensor.has_value() ? Find(*tensor) : nullptr;
-          if (tensor.has_value() && operand == nullptr) return false;
-          if (operand != nullptr) {
-            argument.tensor = *operand;
-          } else {
-            argument.literal = value;
-          }
-          keywords[key] = std::move(argument);
+          if (!ParseLegacyKeyword(value, keywords[key])) return false;
         }
       }
     }

@@ -21,7 +21,7 @@ using Names = std::vector<std::string>;
 
 // The stored names of a mode, in order. `num_variables` tells grouped int4 from one scale a column.
 Names NamesOf(const std::string& mode, bool bias, std::size_t num_variables) {
-  const Names head = bias ? Names{"kernel", "bias"} : Names{"kernel"};
+  Names head = bias ? Names{"kernel", "bias"} : Names{"kernel"};
   const auto append = [](Names names, const Names& more) {
     names.insert(names.end(), more.begin(), more.end());
     return names;
@@ -128,7 +128,7 @@ class ProjectionLoader {
                               DataTypeName(wanted)));
   }
 
-  [[nodiscard]] bool InOrder(const std::vector<std::size_t>& permutation) const {
+  static bool InOrder(const std::vector<std::size_t>& permutation) {
     return std::is_sorted(permutation.begin(), permutation.end());
   }
 

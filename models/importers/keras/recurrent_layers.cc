@@ -2,6 +2,7 @@
 // Recurrent layers, and the wrappers Bidirectional and TimeDistributed.
 
 #include <set>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -127,7 +128,7 @@ absl::StatusOr<ValueId> Merge(const LayerCall& call, const std::string& mode, Va
 
 // One direction of a Bidirectional layer.
 absl::StatusOr<std::vector<Operand>> Direction(const LayerCall& call, const std::string& attribute,
-                                               std::vector<Operand> states) {
+                                               std::span<const Operand> states) {
   const auto child = call.layer().children.find(attribute);
   if (child == call.layer().children.end()) {
     return call.Invalid(absl::StrCat("wants a ", attribute));
@@ -150,11 +151,11 @@ absl::StatusOr<std::vector<Operand>> TranslateBidirectional(LayerCall& call) {
   if (const Argument* const given = call.Keyword("initial_state"); given != nullptr) {
     AppendTensors(*given, states);
   }
-  const auto half = static_cast<std::ptrdiff_t>(states.size() / 2);
+  const std::size_t half = states.size() / 2;
   ASSIGN_OR_RETURN(const std::vector<Operand> forward,
-                   Direction(call, "forward_layer", {states.begin(), states.begin() + half}));
+                   Direction(call, "forward_layer", std::span(states).first(half)));
   ASSIGN_OR_RETURN(std::vector<Operand> backward,
-                   Direction(call, "backward_layer", {states.begin() + half, states.end()}));
+                   Direction(call, "backward_layer", std::span(states).subspan(half)));
   if (forward.size() != backward.size()) return call.Invalid("wants two directions that are alike");
   GraphBuilder& graph = call.graph();
   const bool sequences = graph.Rank(forward[0].value) == 3;

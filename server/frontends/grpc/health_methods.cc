@@ -2,8 +2,10 @@
 
 #include <string>
 
-#include "absl/strings/escaping.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
+#include "models/base/quoted.h"
 #include "proto/grpc/health/v1/health.pb.h"
 #include "server/frontends/grpc/control_methods.h"
 
@@ -34,8 +36,8 @@ void AddHealthMethods(const ControlRooms& rooms, ControlMethods& methods) {
           [&service](const HealthCheckRequest& request) -> absl::StatusOr<HealthCheckResponse> {
             if (IsKnown(request.service())) return StateOf(service);
             return absl::NotFoundError(
-                absl::StrCat("service \"", absl::CHexEscape(request.service().substr(0, 128)),
-                             "\" is unknown; wants \"\" or \"inference.GRPCInferenceService\""));
+                absl::StrCat("service ", Quoted(request.service()),
+                             " is unknown; wants \"\" or \"inference.GRPCInferenceService\""));
           })};
   methods["/grpc.health.v1.Health/Watch"] = {
       ControlMethod::Kind::kWatch,

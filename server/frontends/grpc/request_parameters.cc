@@ -5,9 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+
+#include "models/base/quoted.h"
 
 namespace octet {
 namespace {
@@ -102,8 +103,8 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
   } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("parameter \"", absl::CHexEscape(name.substr(0, 128)),
-                     "\" is reserved and unknown; wants octet_timing, or another prefix"));
+        absl::StrCat("parameter ", Quoted(name),
+                     " is reserved and unknown; wants octet_timing, or another prefix"));
   }
   return absl::OkStatus();
 }

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
+#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "server/frontends/grpc/request_parameters.h"
@@ -141,18 +141,17 @@ class RequestDecoder {
         if (!raw_.empty()) input.data = raw_[i];
         continue;
       }
-      const std::string name = absl::CHexEscape(input.name.substr(0, 128));
       if (!raw_.empty()) {
         return absl::InvalidArgumentError(
-            absl::StrCat("input \"", name,
-                         "\" has contents, and the request has raw_input_contents; wants one "
+            absl::StrCat("input ", Quoted(input.name),
+                         " has contents, and the request has raw_input_contents; wants one "
                          "of them for all inputs"));
       }
       std::unique_ptr<std::byte[]> buffer;
       absl::StatusOr<Bytes> data = contents_[i].ToRaw(input.data_type, bytes_left_, buffer);
       if (!data.ok()) {
         return {data.status().code(),
-                absl::StrCat("input \"", name, "\": ", data.status().message())};
+                absl::StrCat("input ", Quoted(input.name), ": ", data.status().message())};
       }
       bytes_left_ -= std::min(bytes_left_, data->size());
       input.data = *data;

@@ -9,8 +9,9 @@
 #include <limits>
 #include <optional>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+
+#include "models/base/quoted.h"
 
 namespace octet {
 namespace {
@@ -112,8 +113,8 @@ absl::StatusOr<Bytes> TypedContents::ToRaw(absl::string_view data_type, std::siz
                    [&](const TypedForm& candidate) { return candidate.data_type == data_type; });
   if (form == kForms.end()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("datatype \"", absl::CHexEscape(data_type.substr(0, 32)), "\" comes with ",
-                     kFieldNames[field_], "; it has no typed contents, send raw_input_contents"));
+        absl::StrCat("datatype ", Quoted(data_type), " comes with ", kFieldNames[field_],
+                     "; it has no typed contents, send raw_input_contents"));
   }
   if (form->field != field_) {
     return absl::InvalidArgumentError(absl::StrCat("datatype ", data_type, " comes with ",

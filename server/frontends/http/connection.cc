@@ -21,7 +21,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 
 constexpr std::uint32_t kMostHeaderBytes = 8 * 1024;
-constexpr std::uint64_t kMostBodyBytes = 64 * 1024;
+constexpr std::uint64_t kMostBodyBytes = std::uint64_t{64} * 1024;
 
 absl::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 

@@ -185,7 +185,7 @@ TEST_F(NpyTest, TypesThatNumPyLacksAreNotWritten) {
 TEST_F(NpyTest, AFileThatCannotBeWrittenIsSaid) {
   const absl::Status status =
       WriteNpy(directory_ / "no/such/folder/x.npy", Tensor(DataType::kInt8, {2}).view());
-  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no/such/folder/x.npy"));
 }
 

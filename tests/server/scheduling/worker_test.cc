@@ -71,5 +71,20 @@ TEST_F(WorkerTest, AnswerThatIsTooLargeIsRefusedBeforeItIsAllocated) {
   EXPECT_TRUE(absl::IsResourceExhausted(outcome->status)) << outcome->status;
 }
 
+TEST_F(WorkerTest, RequestsWhoseAnswersAreTooLargeTogetherRunOneByOne) {
+  constexpr std::int64_t kRows = 50'000;  // of 12 bytes: two of these are more than a megabyte
+  Batch batch;
+  const auto a = Add(batch, {.rows = kRows});
+  const auto b = Add(batch, {.rows = kRows});
+  const auto alone_too_large = Add(batch, {.rows = 2 * kRows});
+  EXPECT_FALSE(worker_.Run(std::move(batch)));
+  EXPECT_TRUE(a->status.ok()) << a->status;
+  EXPECT_TRUE(b->status.ok()) << b->status;
+  EXPECT_TRUE(absl::IsResourceExhausted(alone_too_large->status)) << alone_too_large->status;
+  EXPECT_THAT(a->dims, ElementsAre(kRows, 3));
+  EXPECT_EQ(a->completions, 1);
+  EXPECT_EQ(model_metrics_->Statistics().num_batches, 2U);
+}
+
 }  // namespace
 }  // namespace octet

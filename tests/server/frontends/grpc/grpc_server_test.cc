@@ -61,7 +61,7 @@ inference::ModelInferRequest RequestOf(const Tensor& images) {
 
 class GrpcServerTest : public ::testing::Test {
  protected:
-  GrpcServerTest() {
+  explicit GrpcServerTest(RequestQueue::Limits queue = {}) : models_(2, queue) {
     GrpcServer::Options options;
     options.address = "127.0.0.1:0";
     options.max_request_bytes = 1 << 20;
@@ -354,6 +354,35 @@ TEST_F(GrpcServerTest, OpenStreamsStartNoThread) {
   // gRPC's own timer may start one or two on a busy machine; none of them belongs to a stream.
   EXPECT_LE(CountThreads(), threads + 4);
   for (const auto& context : contexts) context->TryCancel();
+}
+
+class SmallQueueTest : public GrpcServerTest {
+ protected:
+  static constexpr std::size_t kRoom = 2;
+  SmallQueueTest() : GrpcServerTest({.requests = kRoom}) {}
+};
+
+TEST_F(SmallQueueTest, RequestsBeyondItsRoomAreRefusedAtOnce) {
+  models_.scheduler.HoldArrivals(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  std::atomic<std::size_t> answered = 0;
+  std::atomic<std::size_t> refused = 0;
+  std::vector<std::thread> clients;
+  for (std::size_t i = 0; i < kRoom + 3; ++i) {
+    clients.emplace_back([&] {
+      inference::ModelInferResponse response;
+      const grpc::Status status = Infer(RequestOf(testing::SmallImages(1)), &response);
+      if (status.ok()) {
+        ++answered;
+      } else {
+        EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+        EXPECT_THAT(status.error_message(), HasSubstr("the queue is full"));
+        ++refused;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(answered, kRoom);
+  EXPECT_EQ(refused, 3U);
 }
 
 TEST_F(GrpcServerTest, NoModelIsReadyOnceItDrains) {

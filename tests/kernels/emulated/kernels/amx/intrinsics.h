@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+// NOLINTBEGIN: names that are the compiler's, a copy of the tiles for each translation unit
+
 namespace octet::kernels {
 namespace {
 
@@ -77,3 +79,5 @@ inline void EmulatedDotProduct(int sum, int lhs, int rhs) {
 #define _tile_loadd(tile, base, stride) EmulatedLoad(tile, base, stride)
 #define _tile_stored(tile, base, stride) EmulatedStore(tile, base, stride)
 #define _tile_dpbssd(sum, lhs, rhs) EmulatedDotProduct(sum, lhs, rhs)
+
+// NOLINTEND

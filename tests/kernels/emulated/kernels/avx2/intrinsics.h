@@ -8,4 +8,5 @@
 #include <simde/x86/avx512/dpbusd.h>
 
 #undef _mm256_dpbusd_avx_epi32
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name is the compiler's
 #define _mm256_dpbusd_avx_epi32(sum, a, b) simde_mm256_dpbusd_epi32(sum, a, b)
