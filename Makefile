@@ -27,7 +27,7 @@ check: ## the checks of the source alone, in seconds
 	@$(SETUP) test
 	@tests/run/source_checks.sh
 
-check-all: ## the long checks: clang, clang-tidy, headers, ThreadSanitizer, fuzzers
+check-all: ## the long checks: clang, clang-tidy, headers, ThreadSanitizer, fuzzers, chart, image
 	@$(SETUP) check
 	@tests/run/check_all.sh
 

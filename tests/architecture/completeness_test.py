@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fails when something that a list names lacks its documentation or its test, or the reverse.
+"""Fails when something that a list names lacks its documentation or its test, or the reverse, and
+when a test is in no list.
 
 Usage: completeness_test.py [REPOSITORY_ROOT]
 """
@@ -56,10 +57,30 @@ def readme_failures(root: pathlib.Path) -> list[str]:
     return failures
 
 
+def words(path: pathlib.Path) -> set[str]:
+    return set(re.split(r"[\s()]+", re.sub(r"#.*", "", path.read_text())))
+
+
+def test_failures(root: pathlib.Path) -> list[str]:
+    """The tests that no CMakeLists.txt runs."""
+    tests = root / "tests"
+    rooms = words(tests / "CMakeLists.txt")
+    failures = []
+    for test in sorted([*tests.rglob("*_test.cc"), *tests.rglob("*_test.py")]):
+        folder = next(parent for parent in test.parents if (parent / "CMakeLists.txt").exists())
+        name = test.relative_to(folder).with_suffix("").as_posix().removesuffix("_test")
+        if str(folder.relative_to(tests)) not in rooms:
+            failures.append(f"tests/CMakeLists.txt: does not list {folder.relative_to(tests)}")
+        listed = words(folder / "CMakeLists.txt")
+        if not {name, f"*_test{test.suffix}"} & listed:  # by name, or by a pattern for all
+            failures.append(f"{folder.relative_to(root)}/CMakeLists.txt: does not list {name}")
+    return failures
+
+
 def main() -> int:
     default = pathlib.Path(__file__).resolve().parents[2]
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    failures = operator_failures(root) + readme_failures(root)
+    failures = operator_failures(root) + readme_failures(root) + test_failures(root)
     print("\n".join(failures) or "every listed thing has its documentation and its test")
     return 1 if failures else 0
 
