@@ -38,6 +38,7 @@ struct AttentionAttributes {
   float scale = 1.0F;
   float soft_cap = 0.0F;
   bool is_causal = false;
+  bool has_zero_masked_rows = false;
 };
 
 absl::StatusOr<AttentionAttributes> Attributes(const Node& node) {
@@ -45,6 +46,7 @@ absl::StatusOr<AttentionAttributes> Attributes(const Node& node) {
   ASSIGN_OR_RETURN(attributes.scale, FloatAttribute(node, "scale", 1.0));
   ASSIGN_OR_RETURN(attributes.soft_cap, FloatAttribute(node, "soft_cap", 0.0));
   ASSIGN_OR_RETURN(attributes.is_causal, FlagAttribute(node, "causal", false));
+  ASSIGN_OR_RETURN(attributes.has_zero_masked_rows, FlagAttribute(node, "zero_masked_rows", false));
   if (attributes.soft_cap < 0.0F) {
     return InvalidNode(node, "attribute \"soft_cap\" is ", attributes.soft_cap,
                        ", wants 0 or more");
@@ -117,6 +119,24 @@ MaskView MakeMask(const TensorView& mask, std::size_t image, std::size_t head) {
           .key_stride = stride(3)};
 }
 
+// Puts `value` at each key that a query position, from `first` on, must not attend to.
+void SetExcluded(bool is_causal, const MaskView& mask, std::size_t first, std::size_t keys,
+                 float value, std::span<float> scores) {
+  for (std::size_t row = 0; row * keys < scores.size(); ++row) {
+    const std::span<float> line = scores.subspan(row * keys, keys);
+    if (mask.data != nullptr) {
+      const std::uint8_t* keep =
+          mask.data + static_cast<std::int64_t>(first + row) * mask.query_stride;
+      for (std::size_t s = 0; s < keys; ++s) {
+        if (keep[static_cast<std::int64_t>(s) * mask.key_stride] == 0) line[s] = value;
+      }
+    }
+    if (is_causal && first + row + 1 < keys) {
+      std::fill(line.begin() + static_cast<std::ptrdiff_t>(first + row + 1), line.end(), value);
+    }
+  }
+}
+
 // Scales, caps and masks the scores of query positions from `first` on.
 void FinishScores(const kernels::KernelSet& kernels, const AttentionAttributes& attributes,
                   const MaskView& mask, std::size_t first, std::size_t keys,
@@ -127,19 +147,7 @@ void FinishScores(const kernels::KernelSet& kernels, const AttentionAttributes& 
     kernels.activation_f32({.kind = kernels::ActivationKind::kTanh}, scores, scores);
     for (float& score : scores) score *= attributes.soft_cap;
   }
-  for (std::size_t row = 0; row * keys < scores.size(); ++row) {
-    const std::span<float> line = scores.subspan(row * keys, keys);
-    if (mask.data != nullptr) {
-      const std::uint8_t* keep =
-          mask.data + static_cast<std::int64_t>(first + row) * mask.query_stride;
-      for (std::size_t s = 0; s < keys; ++s) {
-        if (keep[static_cast<std::int64_t>(s) * mask.key_stride] == 0) line[s] = kExcluded;
-      }
-    }
-    if (attributes.is_causal && first + row + 1 < keys) {
-      std::fill(line.begin() + static_cast<std::ptrdiff_t>(first + row + 1), line.end(), kExcluded);
-    }
-  }
+  SetExcluded(attributes.is_causal, mask, first, keys, kExcluded, scores);
 }
 
 class Attention final : public Operator {
@@ -247,6 +255,9 @@ class Attention final : public Operator {
           FinishScores(kernels, attributes, mask, first, sizes.keys, scores);
           kernels.softmax_f32(kernels::SoftmaxKind::kSoftmax,
                               {.num_rows = rows, .row_size = sizes.keys}, scores, scores);
+          if (attributes.has_zero_masked_rows) {
+            SetExcluded(attributes.is_causal, mask, first, sizes.keys, 0.0F, scores);
+          }
           kernels.batched_matmul_f32(ContextShape(sizes, rows), scores, value.subspan(value_at),
                                      out.subspan(row_at * sizes.value_width), scratch);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention: MultiHeadAttention, GroupedQueryAttention and Attention.
 
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -182,8 +183,12 @@ absl::StatusOr<std::vector<Operand>> EmitHeads(const LayerCall& call, const Head
                                  {shape.key_value_heads, shape.value_dim}, inputs.value.value));
   const std::int64_t causal = IsTrue(call.Keyword("use_causal_mask")) ? 1 : 0;
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.key_dim));
+  Attributes attributes = {{"scale", scale}, {"causal", causal}};
+  // A layer that could drop scores computes its softmax another way, without training, too.
+  ASSIGN_OR_RETURN(const double dropout, call.config().Float("dropout", 0.0));
+  if (dropout > 0.0) attributes["zero_masked_rows"] = std::int64_t{1};
   ASSIGN_OR_RETURN(ValueId output, graph.Emit("Attention", call.Name(), {query, key, value, mask},
-                                              {{"scale", scale}, {"causal", causal}}));
+                                              std::move(attributes)));
   ASSIGN_OR_RETURN(const bool use_gate, call.config().Bool("use_gate", false));
   if (use_gate) {
     ASSIGN_OR_RETURN(const ValueId gate,
@@ -218,7 +223,16 @@ absl::StatusOr<std::vector<Operand>> TranslateMultiHeadAttention(LayerCall& call
   if (call.config().Has("output_shape")) {
     ASSIGN_OR_RETURN(output_dims, call.config().Ints("output_shape"));
   }
-  return EmitHeads(call, shape, std::move(output_dims));
+  ASSIGN_OR_RETURN(std::vector<Operand> outputs, EmitHeads(call, shape, std::move(output_dims)));
+  // Keras takes the masks off the tensors themselves: layers that run later see none.
+  constexpr std::array<const char*, 3> kNames = {"query", "value", "key"};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    const Argument* const given = call.Find(i, kNames[i]);
+    if (given != nullptr && given->tensor.has_value()) {
+      call.translation().unmasked.insert(given->tensor->value);
+    }
+  }
+  return outputs;
 }
 
 absl::StatusOr<std::vector<Operand>> TranslateGroupedQueryAttention(LayerCall& call) {

@@ -115,6 +115,21 @@ absl::StatusOr<ValueId> LayerCall::ToFloat(ValueId value) const {
   return graph().Cast(Name("cast"), value, DataType::kFloat32);
 }
 
+absl::StatusOr<std::vector<ValueId>> LayerCall::InputsOfOneType() const {
+  const auto type = [this](const Operand& input) { return graph().TypeOf(input.value).data_type; };
+  const bool is_one = std::all_of(inputs_.begin(), inputs_.end(), [&](const Operand& input) {
+    return type(input) == type(inputs_.front());
+  });
+  std::vector<ValueId> values;
+  for (const Operand& input : inputs_) {
+    values.push_back(input.value);
+    if (!is_one) {
+      ASSIGN_OR_RETURN(values.back(), ToFloat(input.value));
+    }
+  }
+  return values;
+}
+
 const Argument* LayerCall::Keyword(absl::string_view keyword) const {
   const auto found = keywords_.find(std::string(keyword));
   return found == keywords_.end() || found->second.IsNone() ? nullptr : &found->second;

@@ -76,7 +76,10 @@ struct Translation {
   bool legacy_weights = false;
   std::vector<octet::Layer> layers;  // with variables, in the order in which they were met
   std::set<std::string> recorded;    // paths of `layers`
-  std::size_t num_calls = 0;         // of all layers; nested models may multiply them
+  // Tensors whose mask a MultiHeadAttention took off. Whatever returns its input as it is (Dropout)
+  // returns the same tensor in Keras, and the same value here.
+  std::set<ValueId> unmasked;
+  std::size_t num_calls = 0;  // of all layers; nested models may multiply them
 };
 
 // One call of a layer: what a translator turns into nodes.
@@ -101,6 +104,8 @@ class LayerCall {
   // The only input, as float32.
   [[nodiscard]] absl::StatusOr<ValueId> FloatInput() const;
   [[nodiscard]] absl::StatusOr<ValueId> ToFloat(ValueId value) const;
+  // All inputs: as they are if their types are the same, else as float32.
+  [[nodiscard]] absl::StatusOr<std::vector<ValueId>> InputsOfOneType() const;
   // The argument at `position` or with that keyword; nullptr where it is None or absent.
   [[nodiscard]] const Argument* Find(std::size_t position, absl::string_view keyword) const;
   [[nodiscard]] const Argument* Keyword(absl::string_view keyword) const;

@@ -85,11 +85,10 @@ absl::StatusOr<std::vector<Operand>> TranslateAverage(LayerCall& call) {
 
 absl::StatusOr<std::vector<Operand>> TranslateConcatenate(LayerCall& call) {
   if (call.inputs().empty()) return call.Invalid("wants inputs");
-  std::vector<ValueId> values;
+  ASSIGN_OR_RETURN(const std::vector<ValueId> values, call.InputsOfOneType());
   bool all_masked = true;
   bool any_masked = false;
   for (const Operand& input : call.inputs()) {
-    ASSIGN_OR_RETURN(values.emplace_back(), call.ToFloat(input.value));
     all_masked = all_masked && input.mask != kNoValue;
     any_masked = any_masked || input.mask != kNoValue;
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/importers/keras/call_order.h"
 #include "models/importers/keras/layer_registry.h"
 #include "models/importers/keras/model_config.h"
 
@@ -49,6 +50,15 @@ absl::Status FlattenReferences(const Json& json, absl::string_view where,
   return absl::OkStatus();
 }
 
+// The references that the arguments of a call hold, in that order.
+void AppendReferences(const Json& node, std::vector<TensorReference>& references) {
+  if (std::optional<TensorReference> reference = ParseReference(node)) {
+    references.push_back(*std::move(reference));
+  }
+  if (!node.is_structured()) return;
+  for (const Json& element : node) AppendReferences(element, references);
+}
+
 // The calls inside of one Functional model.
 class FunctionalCall {
  public:
@@ -66,34 +76,33 @@ class FunctionalCall {
     results_[input_layer][0] = {operand};
   }
 
-  // Translates all calls whose inputs are there, until none is left.
-  absl::Status Run() {
-    std::vector<PendingCall> pending;
+  // Translates the calls that the outputs need, in the order in which Keras would run them.
+  absl::Status Run(const std::vector<TensorReference>& outputs) {
+    std::vector<Call> calls;
     for (const KerasLayer* const layer : model_.order) {
       const Json& nodes = layer->entry.Get("inbound_nodes");
       if (!nodes.is_array()) continue;
-      for (std::size_t i = 0; i < nodes.size(); ++i) pending.push_back({layer, &nodes[i], i});
+      for (std::size_t i = 0; i < nodes.size(); ++i) calls.push_back({layer, &nodes[i], i});
     }
-    while (!pending.empty()) {
-      std::vector<PendingCall> blocked;
-      for (const PendingCall& call : pending) {
-        ASSIGN_OR_RETURN(const bool done, TryCall(call));
-        if (!done) blocked.push_back(call);
-      }
-      if (blocked.size() == pending.size()) {
+    const auto order = OrderOf(calls, outputs);
+    if (!order.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(model_.config.where(), ": inbound_nodes: got a cycle of calls, wants none"));
+    }
+    for (const std::size_t i : *order) {
+      ASSIGN_OR_RETURN(const bool done, Translate(calls[i]));
+      if (!done) {
         return absl::InvalidArgumentError(
-            absl::StrCat(blocked.front().layer->entry.where(),
-                         ": inbound_nodes: wants inputs that are outputs "
-                         "of other layers, without a cycle"));
+            absl::StrCat(calls[i].layer->entry.where(),
+                         ": inbound_nodes: wants inputs that are outputs of other layers"));
       }
-      pending = std::move(blocked);
     }
     return absl::OkStatus();
   }
 
   absl::StatusOr<Operand> Result(const TensorReference& reference) const {
-    const Operand* const found = Find(reference);
-    if (found == nullptr) {
+    const std::optional<Operand> found = Find(reference);
+    if (!found.has_value()) {
       return absl::InvalidArgumentError(absl::StrCat(model_.config.where(), ": tensor [",
                                                      reference.layer, ", ", reference.node, ", ",
                                                      reference.tensor, "] is nowhere computed"));
@@ -102,25 +111,55 @@ class FunctionalCall {
   }
 
  private:
-  struct PendingCall {
+  struct Call {
     const KerasLayer* layer;
     const Json* node;
-    std::size_t index;
+    std::size_t index;  // among the layer's
   };
 
-  const Operand* Find(const TensorReference& reference) const {
-    const auto layer = results_.find(reference.layer);
-    if (layer == results_.end()) return nullptr;
-    const auto node = layer->second.find(reference.node);
-    if (node == layer->second.end()) return nullptr;
-    if (reference.tensor < 0 ||
-        reference.tensor >= static_cast<std::int64_t>(node->second.size())) {
-      return nullptr;
+  // Of indices of `calls`. A reference to something else is left to Translate.
+  std::optional<std::vector<std::size_t>> OrderOf(
+      const std::vector<Call>& calls, const std::vector<TensorReference>& outputs) const {
+    std::map<std::pair<std::string, std::int64_t>, std::size_t> places;
+    std::map<const KerasLayer*, std::size_t> layers;
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      places[{NameOf(*calls[i].layer), static_cast<std::int64_t>(calls[i].index)}] = i;
+      layers.try_emplace(calls[i].layer, i);
     }
-    return &node->second[static_cast<std::size_t>(reference.tensor)];
+    const auto find = [&places](const std::vector<TensorReference>& references) {
+      std::vector<std::size_t> found;
+      for (const TensorReference& reference : references) {
+        const auto place = places.find({reference.layer, reference.node});
+        if (place != places.end()) found.push_back(place->second);
+      }
+      return found;
+    };
+    std::vector<CallNode> nodes;
+    nodes.reserve(calls.size());
+    for (const Call& call : calls) {
+      std::vector<TensorReference> inputs;
+      AppendReferences(*call.node, inputs);
+      nodes.push_back({layers.at(call.layer), find(inputs)});
+    }
+    return CallOrder(nodes, find(outputs));
   }
 
-  // False where a tensor is not computed yet.
+  // A tensor that was computed, with the mask that it still has.
+  std::optional<Operand> Find(const TensorReference& reference) const {
+    const auto layer = results_.find(reference.layer);
+    if (layer == results_.end()) return std::nullopt;
+    const auto node = layer->second.find(reference.node);
+    if (node == layer->second.end()) return std::nullopt;
+    if (reference.tensor < 0 ||
+        reference.tensor >= static_cast<std::int64_t>(node->second.size())) {
+      return std::nullopt;
+    }
+    Operand operand = node->second[static_cast<std::size_t>(reference.tensor)];
+    if (translation_.unmasked.contains(operand.value)) operand.mask = kNoValue;
+    return operand;
+  }
+
+  // False where it is no tensor that was computed.
   bool ParseArgument(const Json& json, Argument& argument) const {
     if (json.is_object()) {
       const auto class_name = json.find("class_name");
@@ -128,10 +167,8 @@ class FunctionalCall {
         const ConfigView config = ConfigView(json, "").Object("config");
         const std::optional<TensorReference> reference =
             ParseReference(config.Get("keras_history"));
-        const Operand* const found = reference.has_value() ? Find(*reference) : nullptr;
-        if (found == nullptr) return false;
-        argument.tensor = *found;
-        return true;
+        argument.tensor = reference.has_value() ? Find(*reference) : std::nullopt;
+        return argument.tensor.has_value();
       }
       // A dictionary of tensors counts as the list of its values; other objects are literals.
       if (class_name == json.end()) {
@@ -159,10 +196,8 @@ class FunctionalCall {
       argument.literal = json;
       return true;
     }
-    const Operand* const found = Find(*reference);
-    if (found == nullptr) return false;
-    argument.tensor = *found;
-    return true;
+    argument.tensor = Find(*reference);
+    return argument.tensor.has_value();
   }
 
   // The form of Keras 2: a list of [layer, node index, tensor index, keywords].
@@ -175,8 +210,8 @@ class FunctionalCall {
     const Json wrapped = bare ? Json::array({node}) : node;
     for (const Json& element : wrapped) {
       const std::optional<TensorReference> reference = ParseReference(element);
-      const Operand* const found = reference.has_value() ? Find(*reference) : nullptr;
-      if (found == nullptr) return false;
+      const std::optional<Operand> found = reference.has_value() ? Find(*reference) : std::nullopt;
+      if (!found.has_value()) return false;
       inputs.list->push_back({*found, std::nullopt, Json()});
       if (element.size() > 3 && element[3].is_object()) {
         for (const auto& [key, value] : element[3].items()) {
@@ -193,7 +228,8 @@ class FunctionalCall {
     return true;
   }
 
-  absl::StatusOr<bool> TryCall(const PendingCall& call) {
+  // False where an input is no tensor that was computed.
+  absl::StatusOr<bool> Translate(const Call& call) {
     std::vector<Argument> arguments;
     std::map<std::string, Argument> keywords;
     if (call.node->is_array()) {
@@ -241,9 +277,9 @@ absl::StatusOr<std::vector<Operand>> CallFunctional(Translation& translation,
                                                    " input tensors, wants ", input_layers.size()));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) call.Bind(input_layers[i].layer, inputs[i]);
-  RETURN_IF_ERROR(call.Run());
   ASSIGN_OR_RETURN(const std::vector<TensorReference> output_layers,
                    call.References("output_layers"));
+  RETURN_IF_ERROR(call.Run(output_layers));
   std::vector<Operand> outputs;
   for (const TensorReference& reference : output_layers) {
     ASSIGN_OR_RETURN(outputs.emplace_back(), call.Result(reference));

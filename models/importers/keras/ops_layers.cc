@@ -182,10 +182,7 @@ absl::StatusOr<std::vector<Operand>> TranslateMatmul(LayerCall& call) {
 }
 
 absl::StatusOr<std::vector<Operand>> TranslateConcatenate(LayerCall& call) {
-  std::vector<ValueId> values;
-  for (const Operand& input : call.inputs()) {
-    ASSIGN_OR_RETURN(values.emplace_back(), call.ToFloat(input.value));
-  }
+  ASSIGN_OR_RETURN(const std::vector<ValueId> values, call.InputsOfOneType());
   if (values.empty()) return call.Invalid("wants tensors");
   ASSIGN_OR_RETURN(std::int64_t axis, call.config().Int("axis", 0));
   if (axis < 0) axis += call.graph().Rank(values[0]);
@@ -194,9 +191,8 @@ absl::StatusOr<std::vector<Operand>> TranslateConcatenate(LayerCall& call) {
   return Single(output);
 }
 
-absl::StatusOr<std::vector<Operand>> TranslateCast(LayerCall& call) {
-  ASSIGN_OR_RETURN(const ValueId input, OneTensor(call));
-  ASSIGN_OR_RETURN(const std::string dtype, call.config().String("dtype"));
+// The type that Octet computes in for the type called `dtype` in Keras.
+absl::StatusOr<DataType> ComputedType(const LayerCall& call, const std::string& dtype) {
   const std::map<std::string, DataType> types = {
       {"float32", DataType::kFloat32},  {"float16", DataType::kFloat32},
       {"bfloat16", DataType::kFloat32}, {"int32", DataType::kInt32},
@@ -204,14 +200,40 @@ absl::StatusOr<std::vector<Operand>> TranslateCast(LayerCall& call) {
       {"uint8", DataType::kUint8},      {"int8", DataType::kInt8}};
   const auto found = types.find(dtype);
   if (found == types.end()) return call.config().Unimplemented("dtype", "float32, int32 and bool");
+  return found->second;
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateCast(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ValueId input, OneTensor(call));
+  ASSIGN_OR_RETURN(const std::string dtype, call.config().String("dtype"));
+  ASSIGN_OR_RETURN(const DataType type, ComputedType(call, dtype));
   GraphBuilder& graph = call.graph();
-  if (found->second == DataType::kBool && graph.TypeOf(input).data_type != DataType::kBool) {
+  if (type == DataType::kBool && graph.TypeOf(input).data_type != DataType::kBool) {
     ASSIGN_OR_RETURN(const ValueId numbers, call.ToFloat(input));
     ASSIGN_OR_RETURN(const ValueId output,
                      graph.Emit("NotEqual", call.Name(), {numbers, graph.AddScalar(0.0F)}));
     return Single(output);
   }
-  ASSIGN_OR_RETURN(const ValueId output, graph.Cast(call.Name(), input, found->second));
+  ASSIGN_OR_RETURN(const ValueId output, graph.Cast(call.Name(), input, type));
+  return Single(output);
+}
+
+// Zeros or ones in the input's shape. Masks of Concatenate are made of them.
+absl::StatusOr<std::vector<Operand>> TranslateConstantLike(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ValueId input, OneTensor(call));
+  GraphBuilder& graph = call.graph();
+  DataType type = graph.TypeOf(input).data_type;
+  if (call.config().Has("dtype")) {
+    ASSIGN_OR_RETURN(const std::string dtype, call.config().String("dtype"));
+    ASSIGN_OR_RETURN(type, ComputedType(call, dtype));
+  }
+  ASSIGN_OR_RETURN(const ValueId numbers, call.ToFloat(input));
+  // Nothing is less than itself, not even a NaN.
+  ASSIGN_OR_RETURN(ValueId output, graph.Emit("Less", call.Name("never"), {numbers, numbers}));
+  if (Function(call) == "OnesLike") {
+    ASSIGN_OR_RETURN(output, graph.Emit("Not", call.Name("always"), {output}));
+  }
+  ASSIGN_OR_RETURN(output, graph.Cast(call.Name(), output, type));
   return Single(output);
 }
 
@@ -247,6 +269,7 @@ void AddOperations(LayerRegistry& registry) {
   add({"Matmul"}, TranslateMatmul);
   add({"Concatenate"}, TranslateConcatenate);
   add({"Cast"}, TranslateCast);
+  add({"ZerosLike", "OnesLike"}, TranslateConstantLike);
   add({"StopGradient"}, TranslateStopGradient);
 }
 

@@ -75,6 +75,49 @@ def open_length(build, x):
     return keras.Model(spec, build(spec)), (x,)
 
 
+def embedded(ids):
+    """As most models begin: padded tokens, whose mask goes with them."""
+    return L.Embedding(13, 8, mask_zero=True)(ids)
+
+
+def attention(*arguments, dropout=0.0, **keywords):
+    return L.MultiHeadAttention(2, 4, dropout=dropout)(*arguments, **keywords)
+
+
+def layer_add(x, y):
+    return L.Add()([x, y])
+
+
+def operator_add(x, y):
+    return x + y
+
+
+def encoder_block(x, add, dropout=0.0, first=False):
+    """A transformer encoder's block, normalized first or last; `add` as a layer or as ops.Add."""
+    y = L.LayerNormalization()(x) if first else x
+    x = add(x, attention(y, y, dropout=dropout))
+    x = x if first else L.LayerNormalization()(x)
+    y = L.LayerNormalization()(x) if first else x
+    y = L.Dropout(dropout)(L.Dense(8)(L.Dense(16, activation="gelu")(y)))
+    x = add(x, y)
+    return x if first else L.LayerNormalization()(x)
+
+
+def encoder(add, **options):
+    def build(ids):
+        x = embedded(ids)
+        for _ in range(2):
+            x = encoder_block(x, add, **options)
+        return L.Dense(3, activation="softmax")(L.GlobalAveragePooling1D()(x))
+    return open_length(build, tokens())
+
+
+def parallel_attention(x):
+    """Which of the two sees the mask depends on the order in which Keras runs them."""
+    one, other = attention(x, x), attention(x, x)
+    return L.Add()([other, one, L.Dropout(0.1)(x)])
+
+
 L = layers
 ACTIVATIONS = ["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid",
                "hard_sigmoid", "hard_silu", "tanh", "softplus", "softsign", "softmax",
@@ -192,6 +235,29 @@ FLOAT_MODELS = {
         np.tril(np.ones((4, 7, 7), bool))),
     "grouped_query_attention": lambda: functional(
         lambda x: L.GroupQueryAttention(4, 4, 2)(x, x), sequence()),
+    **{f"encoder_{name}_{add.__name__}": (lambda add, options: lambda: encoder(add, **options))(
+        add, options)
+       for add in (layer_add, operator_add)
+       for name, options in (("last", {}), ("first", {"first": True}), ("dropout", {"dropout": 0.1}),
+                             ("first_dropout", {"first": True, "dropout": 0.1}))},
+    "attention_parallel": lambda: functional(lambda x: parallel_attention(embedded(x)), tokens()),
+    "attention_takes_the_mask": lambda: functional(
+        lambda x: (lambda e: L.LSTM(4)(L.Add()([attention(e, e), e])))(L.Dropout(0.1)(embedded(x))),
+        tokens()),
+    "attention_dropout": lambda: functional(
+        lambda x: (lambda e: attention(e, e, dropout=0.1))(embedded(x)), tokens()),
+    "attention_dropout_causal": lambda: functional(
+        lambda x: (lambda e: attention(e, e, dropout=0.1, use_causal_mask=True))(embedded(x)),
+        tokens()),
+    "grouped_query_attention_dropout": lambda: functional(
+        lambda x: (lambda e: L.GroupQueryAttention(4, 4, 2, dropout=0.1)(e, e))(embedded(x)),
+        tokens()),
+    "grouped_query_attention_twice": lambda: functional(
+        lambda x: (lambda e: (lambda y: L.GroupQueryAttention(4, 4, 2)(y, y))(
+            L.Add()([L.GroupQueryAttention(4, 4, 2)(e, e), e])))(embedded(x)), tokens()),
+    "concatenate_masked": lambda: functional(
+        lambda x: L.GlobalAveragePooling1D()(L.Concatenate()([embedded(x), embedded(x)])),
+        tokens()),
     "luong_attention": lambda: one(L.Attention(), sequence(), sequence(6, 5)),
     "luong_attention_causal": lambda: functional(
         lambda x, y: L.Attention()([x, y], use_causal_mask=True), sequence(), sequence()),

@@ -22,6 +22,7 @@ struct Layer {
   double scale = 0.5;
   double soft_cap = 0.0;
   bool is_causal = false;
+  bool has_zero_masked_rows = false;
   std::vector<std::uint8_t> mask = {};  // [n, 1, t, s]
 
   [[nodiscard]] std::vector<float> Query() const { return Make(n * t * heads * d, 1); }
@@ -58,8 +59,8 @@ struct Layer {
           for (std::int64_t p = 0; p < e; ++p) {
             double y = 0;
             for (std::int64_t j = 0; j < s; ++j) {
-              const double share = is_any_kept ? weight[static_cast<std::size_t>(j)] / sum
-                                               : 1.0 / static_cast<double>(s);
+              const double alike = has_zero_masked_rows ? 0.0 : 1.0 / static_cast<double>(s);
+              const double share = is_any_kept ? weight[static_cast<std::size_t>(j)] / sum : alike;
               y += share * At(v, ((image * s + j) * groups + group) * e + p);
             }
             out.push_back(static_cast<float>(y));
@@ -76,7 +77,8 @@ struct Layer {
         .Input(Floats({n, s, groups, e}, Value()))
         .With("scale", scale)
         .With("soft_cap", soft_cap)
-        .With("causal", std::int64_t{is_causal ? 1 : 0});
+        .With("causal", std::int64_t{is_causal ? 1 : 0})
+        .With("zero_masked_rows", std::int64_t{has_zero_masked_rows ? 1 : 0});
     if (!mask.empty()) run.Input(Bools({n, 1, t, s}, mask));
     return run;
   }
@@ -97,8 +99,10 @@ TEST_P(AttentionTest, GroupedHeadsWithEveryOption) {
   }
   // The first query sees nothing: every key alike, as in Keras.
   std::fill(masked.mask.begin(), masked.mask.begin() + masked.s, std::uint8_t{0});
-  for (const Layer& layer :
-       {Layer{}, Layer{.soft_cap = 0.7}, Layer{.is_causal = true}, Layer{.groups = 4}, masked}) {
+  Layer zeroed = masked;
+  zeroed.has_zero_masked_rows = true;
+  for (const Layer& layer : {Layer{}, Layer{.soft_cap = 0.7}, Layer{.is_causal = true},
+                             Layer{.groups = 4}, masked, zeroed}) {
     ExpectNear(layer.Node().First(Kernels()), layer.Expected(), 2e-6F);
   }
 }

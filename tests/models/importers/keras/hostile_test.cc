@@ -153,15 +153,16 @@ TEST_F(HostileTest, DeepNestingIsRefused) {
 }
 
 TEST_F(HostileTest, ModelsThatMultiplyAreRefused) {
-  // 20 models, each of which calls the next one ten times.
+  // 20 models, each of which calls the next one ten times, on its own output.
   Json model = {{"class_name", "Dropout"}, {"name", "leaf"}, {"config", {{"name", "leaf"}}}};
   for (int i = 0; i < 20; ++i) {
     const std::string inner = model["name"];
     Json nodes = Json::array();
     for (int call = 0; call < 10; ++call) {
+      const Json history = call == 0 ? Json{"in", 0, 0} : Json{inner, call - 1, 0};
       nodes.push_back(
           {{"args",
-            {{{"class_name", "__keras_tensor__"}, {"config", {{"keras_history", {"in", 0, 0}}}}}}},
+            {{{"class_name", "__keras_tensor__"}, {"config", {{"keras_history", history}}}}}},
            {"kwargs", Json::object()}});
     }
     model["inbound_nodes"] = nodes;
@@ -177,9 +178,9 @@ TEST_F(HostileTest, ModelsThatMultiplyAreRefused) {
                   {"inbound_nodes", Json::array()}},
                  model}},
                {"input_layers", {{"in", 0, 0}}},
-               {"output_layers", {{inner, 0, 0}}}}}};
+               {"output_layers", {{inner, 9, 0}}}}}};
   }
-  EXPECT_FALSE(ImportConfig(model).ok());
+  EXPECT_EQ(ImportConfig(model).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(HostileTest, ACycleIsRefused) {
