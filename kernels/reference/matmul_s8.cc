@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -46,10 +47,11 @@ class ReferenceMatmulS8 final : public MatmulS8 {
           continue;
         }
         float sum = 0.0F;
-        for (std::size_t p = 0; p < k_; p += group_size_) {
-          const std::size_t end = p + group_size_ < k_ ? p + group_size_ : k_;
-          const float acc = static_cast<float>(Sum(row, j, p, end));
-          sum += acc * group_scale_[p / group_size_ * n_ + j];
+        std::size_t begin = 0;
+        for (std::size_t at = j; begin < k_; at += n_) {
+          const std::size_t end = std::min(begin + group_size_, k_);
+          sum += static_cast<float>(Sum(row, j, begin, end)) * group_scale_[at];
+          begin = end;
         }
         epilogue_.StoreScaled(sum, row_scale, j, i * n_ + j, a.out);
       }

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
-#include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/strided_copy.h"
 
@@ -75,10 +78,90 @@ absl::StatusOr<SliceAttributes> Attributes(const Node& node, std::size_t rank) {
   return result;
 }
 
-// Whether [::-1] is taken of axis `i`, whatever its size: no tensor has 2^48 elements.
+// No tensor has as many elements: an end from here on is the axis's own.
+constexpr std::int64_t kBeyond = std::int64_t{1} << 48;
+
+// Whether [::-1] is taken of axis `i`, whatever its size.
 bool IsWholeReversal(const SliceAttributes& attributes, std::size_t i) {
-  return attributes.steps[i] == -1 && attributes.starts[i] == -1 &&
-         attributes.ends[i] <= -(std::int64_t{1} << 48);
+  return attributes.steps[i] == -1 && attributes.starts[i] == -1 && attributes.ends[i] <= -kBeyond;
+}
+
+// What is taken of an open axis, and the fewest elements that it needs for that: NumPy takes less
+// of a shorter one, which no Dim can say.
+struct OpenRange {
+  Dim length;
+  std::int64_t min_size = 0;
+};
+
+absl::StatusOr<OpenRange> ResolveOpen(const Node& node, const Dim& dim,
+                                      const SliceAttributes& attributes, std::size_t i) {
+  const std::int64_t start = attributes.starts[i];
+  const std::int64_t end = attributes.ends[i];
+  if (IsWholeReversal(attributes, i)) return OpenRange{dim, 0};
+  if (attributes.steps[i] == 1 && start > -kBeyond && start < kBeyond && end > -kBeyond) {
+    const bool to_the_end = end >= kBeyond;
+    if (to_the_end && start < 0) return OpenRange{Dim(-start), -start};
+    if (to_the_end || (start >= 0 && end < 0)) {
+      const std::int64_t left_out = to_the_end ? start : start - end;
+      auto length = dim.Plus(-left_out);
+      if (!length.ok()) return WithNode(node, length.status());
+      return OpenRange{*length, left_out};
+    }
+    if ((start < 0) == (end < 0)) {
+      return OpenRange{Dim(std::max<std::int64_t>(end - start, 0)),
+                       start < 0 ? -start : std::max(start, end)};
+    }
+  }
+  return UnimplementedNode(node, "[", start, ":", end, ":", attributes.steps[i],
+                           "] of an open dimension");
+}
+
+class SliceStep final : public Step {
+ public:
+  // `min_sizes`: of each sliced axis.
+  SliceStep(SliceAttributes attributes, std::vector<std::int64_t> min_sizes)
+      : attributes_(std::move(attributes)), min_sizes_(std::move(min_sizes)) {}
+
+  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
+    for (std::size_t i = 0; i < min_sizes_.size(); ++i) {
+      const std::int64_t size = inputs[0].dims[attributes_.axes[i]];
+      if (size < min_sizes_[i]) {
+        return absl::InvalidArgumentError(absl::StrCat("axis ", attributes_.axes[i], " has size ",
+                                                       size, ", wants at least ", min_sizes_[i]));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void Run(const StepArguments& arguments) const override;
+  [[nodiscard]] std::string kernel_name() const override { return "portable:slice"; }
+
+ private:
+  const SliceAttributes attributes_;
+  const std::vector<std::int64_t> min_sizes_;
+};
+
+void SliceStep::Run(const StepArguments& arguments) const {
+  const TensorView& x = arguments.inputs[0];
+  const MutableTensorView& out = arguments.outputs[0];
+  if (NumElements(out.dims) == 0) return;
+  auto from_strides = DenseStrides(x.dims);
+  const auto to_strides = DenseStrides(out.dims);
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < attributes_.axes.size(); ++i) {
+    const std::size_t axis = attributes_.axes[i];
+    const AxisRange range =
+        Resolve(x.dims[axis], attributes_.starts[i], attributes_.ends[i], attributes_.steps[i]);
+    offset += range.start * from_strides[axis];
+    from_strides[axis] *= range.length > 1 ? range.step : 0;
+  }
+  StridedCopy copy;
+  for (std::size_t i = 0; i < out.dims.size(); ++i) {
+    copy.Append(out.dims[i], from_strides[i], to_strides[i]);
+  }
+  const std::size_t element_size = BitWidth(x.data_type) / 8;
+  CopyStrided(copy, element_size,
+              x.as<std::byte>() + offset * static_cast<std::int64_t>(element_size), out.data);
 }
 
 class Slice final : public Operator {
@@ -97,8 +180,9 @@ class Slice final : public Operator {
     for (std::size_t i = 0; i < attributes.axes.size(); ++i) {
       Dim& dim = output.shape[attributes.axes[i]];
       if (!dim.is_constant()) {
-        if (IsWholeReversal(attributes, i)) continue;
-        return UnimplementedNode(node, "a slice of an open dimension");
+        ASSIGN_OR_RETURN(const OpenRange range, ResolveOpen(node, dim, attributes, i));
+        dim = range.length;
+        continue;
       }
       dim = Dim(Resolve(dim.value(), attributes.starts[i], attributes.ends[i], attributes.steps[i])
                     .length);
@@ -108,36 +192,18 @@ class Slice final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    ASSIGN_OR_RETURN(SliceAttributes attributes,
-                     Attributes(context.node, context.inputs[0].shape.size()));
-    return MakeStep("portable:slice",
-                    [attributes = std::move(attributes)](const StepArguments& arguments) {
-                      Run(attributes, arguments);
-                    });
-  }
-
- private:
-  static void Run(const SliceAttributes& attributes, const StepArguments& arguments) {
-    const TensorView& x = arguments.inputs[0];
-    const MutableTensorView& out = arguments.outputs[0];
-    if (NumElements(out.dims) == 0) return;
-    auto from_strides = DenseStrides(x.dims);
-    const auto to_strides = DenseStrides(out.dims);
-    std::int64_t offset = 0;
+    const Shape& shape = context.inputs[0].shape;
+    ASSIGN_OR_RETURN(SliceAttributes attributes, Attributes(context.node, shape.size()));
+    std::vector<std::int64_t> min_sizes;
     for (std::size_t i = 0; i < attributes.axes.size(); ++i) {
-      const std::size_t axis = attributes.axes[i];
-      const AxisRange range =
-          Resolve(x.dims[axis], attributes.starts[i], attributes.ends[i], attributes.steps[i]);
-      offset += range.start * from_strides[axis];
-      from_strides[axis] *= range.length > 1 ? range.step : 0;
+      const Dim& dim = shape[attributes.axes[i]];
+      OpenRange range{dim, 0};
+      if (!dim.is_constant()) {
+        ASSIGN_OR_RETURN(range, ResolveOpen(context.node, dim, attributes, i));
+      }
+      min_sizes.push_back(range.min_size);
     }
-    StridedCopy copy;
-    for (std::size_t i = 0; i < out.dims.size(); ++i) {
-      copy.Append(out.dims[i], from_strides[i], to_strides[i]);
-    }
-    const std::size_t element_size = BitWidth(x.data_type) / 8;
-    CopyStrided(copy, element_size,
-                x.as<std::byte>() + offset * static_cast<std::int64_t>(element_size), out.data);
+    return std::make_unique<const SliceStep>(std::move(attributes), std::move(min_sizes));
   }
 };
 

@@ -79,7 +79,8 @@ struct Translation {
   // Tensors whose mask a MultiHeadAttention took off. Whatever returns its input as it is (Dropout)
   // returns the same tensor in Keras, and the same value here.
   std::set<ValueId> unmasked;
-  std::size_t num_calls = 0;  // of all layers; nested models may multiply them
+  std::size_t num_constants = 0;  // that calls were given as arguments
+  std::size_t num_calls = 0;      // of all layers; nested models may multiply them
 };
 
 // One call of a layer: what a translator turns into nodes.

@@ -13,6 +13,7 @@
 #include "models/importers/keras/call_order.h"
 #include "models/importers/keras/layer_registry.h"
 #include "models/importers/keras/model_config.h"
+#include "models/importers/keras/tensor_literal.h"
 
 namespace octet::keras {
 
@@ -169,6 +170,12 @@ class FunctionalCall {
             ParseReference(config.Get("keras_history"));
         argument.tensor = reference.has_value() ? Find(*reference) : std::nullopt;
         return argument.tensor.has_value();
+      }
+      if (std::optional<ConstantTensor> constant = ParseTensorLiteral(json)) {
+        const std::string name = absl::StrCat("constant_", translation_.num_constants++);
+        argument.tensor =
+            Operand{translation_.graph.AddConstant(name, *std::move(constant)), kNoValue};
+        return true;
       }
       // A dictionary of tensors counts as the list of its values; other objects are literals.
       if (class_name == json.end()) {

@@ -271,6 +271,15 @@ FLOAT_MODELS = {
         lambda x, y: ops.softmax(ops.concatenate(
             [ops.relu(x * 2.0 + 1.0) / 3.0, ops.transpose(y, (0, 1, 2))[:, ::-1]], axis=-1)),
         sequence(), sequence()),
+    "operations_on_constants": lambda: functional(
+        lambda x: (x + RNG.standard_normal((7, 6)).astype("float32")) * np.arange(1, 7), sequence()),
+    "positions_added": lambda: functional(
+        lambda x: embedded(x) + L.Embedding(7, 8)(np.arange(7)), tokens()),
+    "open_length_first": lambda: open_length(
+        lambda x: L.Dense(3)(L.LSTM(4, return_sequences=True)(x)[:, 0]), sequence()),
+    "open_length_last": lambda: open_length(lambda x: L.Dense(3)(x[:, -1]) + x[:, 2, :3], sequence()),
+    "open_length_middle": lambda: open_length(
+        lambda x: L.GlobalMaxPooling1D()(x[:, 1:-2]) + x[:, 3:][:, 0], sequence()),
     "operations_reduce": lambda: functional(
         lambda x: ops.mean(x, axis=1) - ops.max(x, axis=1) + ops.sum(x, axis=(1, 2),
                                                                      keepdims=True)[:, 0],

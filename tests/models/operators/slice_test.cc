@@ -3,8 +3,11 @@
 #include "models/operators/slice.h"
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/support/run_operator.h"
@@ -36,6 +39,39 @@ TEST_P(SliceTest, CountsAsNumPy) {
   EXPECT_EQ(Slice(Kernels(), INT64_MAX, INT64_MIN, -2), (std::vector<float>{4, 2, 0, 14, 12, 10}));
   EXPECT_EQ(Slice(Kernels(), -1, 2, -1), (std::vector<float>{4, 3, 14, 13}));
   EXPECT_EQ(Slice(Kernels(), 3, 3, 1), (std::vector<float>{}));
+}
+
+// Of 5 elements whose number is open.
+OperatorRun OpenSlice(std::int64_t start, std::int64_t end) {
+  OperatorRun run(MakeSlice());
+  run.Input(Floats({2, 5}, {0, 1, 2, 3, 4, 10, 11, 12, 13, 14}))
+      .Open(0, 1)
+      .With("axes", Ints{1})
+      .With("starts", Ints{start})
+      .With("ends", Ints{end})
+      .With("steps", Ints{1});
+  return run;
+}
+
+TEST_P(SliceTest, OpenDimensions) {
+  constexpr std::int64_t kEnd = INT64_MAX;
+  EXPECT_EQ(OpenSlice(0, 1).First(Kernels()), (std::vector<float>{0, 10}));
+  EXPECT_EQ(OpenSlice(4, 5).First(Kernels()), (std::vector<float>{4, 14}));
+  EXPECT_EQ(OpenSlice(-1, kEnd).First(Kernels()), (std::vector<float>{4, 14}));
+  EXPECT_EQ(OpenSlice(-3, -1).First(Kernels()), (std::vector<float>{2, 3, 12, 13}));
+  EXPECT_EQ(OpenSlice(3, kEnd).First(Kernels()), (std::vector<float>{3, 4, 13, 14}));
+  EXPECT_EQ(OpenSlice(1, -2).First(Kernels()), (std::vector<float>{1, 2, 11, 12}));
+  for (const auto& [start, end] :
+       {std::pair{4, std::int64_t{6}}, {-6, kEnd}, {-6, -2}, {6, kEnd}}) {
+    const absl::Status status = OpenSlice(start, end).Run(Kernels()).status();
+    EXPECT_EQ(status.code(), kInvalid) << start << ":" << end;
+    EXPECT_THAT(std::string(status.message()),
+                ::testing::HasSubstr("has size 5, wants at least 6"));
+  }
+}
+
+TEST(SliceRuleTest, AnOpenLengthThatTakesTwoBoundsIsNotKnown) {
+  EXPECT_EQ(OpenSlice(-2, 3).InferStatus().code(), absl::StatusCode::kUnimplemented);
 }
 
 TEST(SliceRuleTest, RefusesWhatDoesNotFit) {
