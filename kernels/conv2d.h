@@ -68,7 +68,7 @@ class Conv2dS8 : public PreparedKernel {
  public:
   struct Arguments {
     std::size_t num_images = 0;                // any number, 0 included
-    const Conv2dGeometry* geometry = nullptr;  // of an open spec; null: the spec's
+    const Conv2dGeometry* geometry = nullptr;  // null, or equal, if the spec is not open
     std::span<const std::int8_t> in = {};      // num_images * geometry.InSize()
     std::span<const float> row_scale = {};     // kDynamic: one an image; else empty
     EpilogueOutput out = {};                   // num_images * geometry.OutSize(); overlaps no input

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -36,6 +37,14 @@ struct StepArguments {
 class Step {
  public:
   virtual ~Step() = default;
+
+  // Whether inputs of these dimensions can be run, asked before the other two: an open dimension
+  // may turn out too small. INVALID_ARGUMENT with got and wanted, without the node; allocates
+  // nothing otherwise.
+  [[nodiscard]] virtual absl::Status CheckInputs(std::span<const TensorView> inputs) const {
+    static_cast<void>(inputs);
+    return absl::OkStatus();
+  }
 
   // Bytes of scratch that Run needs for inputs of these dimensions (by input index).
   [[nodiscard]] virtual std::size_t ScratchByteSize(std::span<const TensorView> inputs) const {

@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "absl/status/status.h"
 
 #include "models/graph/operator.h"
 #include "models/tensor/tensor.h"
@@ -58,5 +61,11 @@ struct CompiledGraph {
   std::vector<std::int32_t> inputs;   // values, by the signature's index
   std::vector<std::int32_t> outputs;  // values, by the signature's index
 };
+
+// What the step says of inputs of these dimensions (Step::CheckInputs), with its node's name.
+absl::Status CheckStepInputs(const CompiledStep& step, std::span<const TensorView> inputs);
+
+// For people, what the value `index` is: `the output of Conv2d "stem"`.
+std::string DescribeValue(const CompiledGraph& graph, std::size_t index);
 
 }  // namespace octet

@@ -107,9 +107,9 @@ absl::Status Session::Plan() {
     for (std::size_t d = 0; d < shape.size(); ++d) {
       dims_[i][d] = shape[d].Evaluate(symbols_);
       if (dims_[i][d] < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("an intermediate tensor would have the shape ", ToString(dims_[i]),
-                         ": an input is too short"));
+        return absl::InvalidArgumentError(absl::StrCat(DescribeValue(graph, i),
+                                                       " would have the shape ", ToString(dims_[i]),
+                                                       ": an input is too short"));
       }
     }
     RETURN_IF_ERROR(CheckedNumElements(dims_[i]).status());
@@ -131,8 +131,9 @@ absl::Status Session::Plan() {
   scratch_offset_ = end;
   scratch_byte_size_ = 0;
   for (std::size_t s = 0; s < steps_.size(); ++s) {
-    scratch_byte_size_ =
-        std::max(scratch_byte_size_, graph.steps[s].step->ScratchByteSize(steps_[s].inputs));
+    const CompiledStep& step = graph.steps[s];
+    RETURN_IF_ERROR(CheckStepInputs(step, steps_[s].inputs));
+    scratch_byte_size_ = std::max(scratch_byte_size_, step.step->ScratchByteSize(steps_[s].inputs));
   }
   RETURN_IF_ERROR(CheckArena(scratch_byte_size_));
   arena_byte_size_ = scratch_offset_ + AlignUp(scratch_byte_size_);

@@ -85,6 +85,7 @@ absl::Status StepRunner::BindSteps() {
       const auto value = static_cast<std::size_t>(id);
       bound.outputs.push_back({graph.values[value].data_type, dims_[value], data_[value]});
     }
+    RETURN_IF_ERROR(CheckStepInputs(step, bound.inputs));
     bound.scratch_byte_size = step.step->ScratchByteSize(bound.inputs);
     RETURN_IF_ERROR(CheckSize(bound.scratch_byte_size));
     scratch_byte_size = std::max(scratch_byte_size, bound.scratch_byte_size);

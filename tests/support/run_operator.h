@@ -134,6 +134,15 @@ class OperatorRun {
     return *this;
   }
 
+  // Makes axis `axis` of input `index` the open dimension "s<axis>".
+  OperatorRun& Open(std::size_t index, std::size_t axis) {
+    return OpenAs(index, axis, Symbol{static_cast<std::int32_t>(axis)});
+  }
+  OperatorRun& OpenAs(std::size_t index, std::size_t axis, Symbol symbol) {
+    types_[index].shape[axis] = Dim(symbol);
+    return *this;
+  }
+
   [[nodiscard]] absl::StatusOr<std::vector<TensorType>> Infer() const {
     return op_->InferOutputs(node_, types_, ConstantPointers());
   }
@@ -153,19 +162,21 @@ class OperatorRun {
                                                                            .max_rows = 16}));
     EXPECT_FALSE(step->kernel_name().empty());
     std::vector<TensorView> inputs;
-    std::int64_t rows = 1;
+    std::vector<std::int64_t> symbols(8, 1);  // rows, and those of Open
     for (std::size_t i = 0; i < types_.size(); ++i) {
       const bool is_constant = constants[i] != nullptr;
       if (!is_constant && node_.HasInput(i) && !activations_[i].dims().empty()) {
-        rows = activations_[i].dims()[0];
+        const Dims& dims = activations_[i].dims();
+        std::copy(dims.begin(), dims.end(), symbols.begin());
       }
       inputs.push_back(is_constant ? constants[i]->view() : activations_[i].view());
       if (!node_.HasInput(i)) inputs.back().data = nullptr;
     }
+    RETURN_IF_ERROR(step->CheckInputs(inputs));
     std::vector<Tensor> outputs;
     for (const TensorType& type : types) {
       Dims dims;
-      for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate({&rows, 1}));
+      for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
       outputs.emplace_back(type.data_type, dims);
       std::memset(outputs.back().bytes().data(), 0xA5, outputs.back().bytes().size());
     }
