@@ -262,6 +262,30 @@ TEST_P(Conv2dTest, AnOpenSizeIsTheFixedOneToTheBit) {
   }
 }
 
+TEST_P(Conv2dTest, AnOpenSizeIsExactInStaticInt8) {
+  for (Layer layer : Layers()) {
+    layer.h = 13;
+    const auto convolution = [&] {
+      auto run = layer.Node();
+      run.Input(Int8s({layer.n, layer.h, layer.w, layer.c}, Int8Noise(layer.InSize(), 1)),
+                Quantization(0.05F, 4))
+          .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(),
+                                         Int8Noise(layer.FilterSize(), 2)))
+          .Constant(FloatConstant({layer.o},
+                                  std::vector<float>(static_cast<std::size_t>(layer.o), 0.02F)))
+          .With("activation_quantization", "static")
+          .With("scale_convention", "multiply")
+          .With("output_scale", 0.5)
+          .With("output_zero_point", std::int64_t{7});
+      layer.SetAttributes(run, !layer.IsDepthwise());
+      return run;
+    };
+    auto open = convolution();
+    open.Open(0, 1).Open(0, 2);
+    EXPECT_EQ(open.First<std::int8_t>(Kernels()), convolution().First<std::int8_t>(Kernels()));
+  }
+}
+
 TEST_P(Conv2dTest, AnOpenSizeThatIsTooSmallIsRefusedWhenItComes) {
   for (const std::int64_t height : {1, 2, 4}) {
     OperatorRun run(MakeConv2d());
