@@ -48,6 +48,7 @@ struct Conv2dS8Spec {
   std::span<const std::int8_t> filter = {};
   ZeroPoint in_zero_point{0};
   Epilogue epilogue = {};  // the row of kDynamic is one image
+  bool is_open = false;    // a run says what size its images have
 };
 
 struct Conv2dF32Spec {
@@ -55,18 +56,26 @@ struct Conv2dF32Spec {
   std::span<const float> filter = {};
   std::span<const float> bias = {};  // out_channels, or empty
   Activation activation = {};
+  bool is_open = false;
 };
+
+// The images of a run have the size that the spec says, or, where the spec is
+// open, that of a geometry which a run brings along: the spec's but for
+// in_height, in_width and the four pads, and sane as said above. Then the
+// spec's own size stands only for what can be prepared.
 
 class Conv2dS8 : public PreparedKernel {
  public:
   struct Arguments {
-    std::size_t num_images = 0;             // any number, 0 included
-    std::span<const std::int8_t> in = {};   // num_images * geometry.InSize()
-    std::span<const float> row_scale = {};  // kDynamic: one an image; else empty
-    EpilogueOutput out = {};                // num_images * geometry.OutSize(); overlaps no input
+    std::size_t num_images = 0;                // any number, 0 included
+    const Conv2dGeometry* geometry = nullptr;  // null, or equal, if the spec is not open
+    std::span<const std::int8_t> in = {};      // num_images * geometry.InSize()
+    std::span<const float> row_scale = {};     // kDynamic: one an image; else empty
+    EpilogueOutput out = {};                   // num_images * geometry.OutSize(); overlaps no input
     std::span<std::byte> scratch = {};  // at least ScratchByteSize(), aligned to kScratchAlignment
   };
 
+  // Of images of any size.
   virtual std::size_t ScratchByteSize(std::size_t num_images) const = 0;
   virtual void Run(const Arguments& arguments) const = 0;
 };
@@ -75,6 +84,7 @@ class Conv2dF32 : public PreparedKernel {
  public:
   struct Arguments {
     std::size_t num_images = 0;
+    const Conv2dGeometry* geometry = nullptr;
     std::span<const float> in = {};
     std::span<float> out = {};
     std::span<std::byte> scratch = {};
@@ -83,6 +93,12 @@ class Conv2dF32 : public PreparedKernel {
   virtual std::size_t ScratchByteSize(std::size_t num_images) const = 0;
   virtual void Run(const Arguments& arguments) const = 0;
 };
+
+// `geometry` of a run, which is `prepared` where the run says nothing.
+inline const Conv2dGeometry& RunGeometry(const Conv2dGeometry* geometry,
+                                         const Conv2dGeometry& prepared) {
+  return geometry == nullptr ? prepared : *geometry;
+}
 
 // Ordinary, grouped and depthwise alike. Integer convolutions are exact on
 // every instruction set, and refuse at prepare what could overflow, as

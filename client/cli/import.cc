@@ -26,8 +26,10 @@ namespace octet::cli {
 namespace {
 
 constexpr std::int64_t kNumSelfTestRows = 4;
-// Stands for a dimension that only a request decides, such as a sequence's length.
-constexpr std::int64_t kOpenDimension = 8;
+// Stand for a dimension that only a request decides, such as a sequence's length: the first that is
+// long enough for the model's windows.
+constexpr std::int64_t kSmallestOpenDimension = 8;
+constexpr std::int64_t kLargestOpenDimension = 1024;
 
 struct ImportArguments {
   std::string model;
@@ -36,11 +38,11 @@ struct ImportArguments {
 };
 
 // Random rows for the self-test: a real model's inputs are of the order of 1, an index is small.
-std::vector<Tensor> SelfTestInputs(const Graph& graph) {
+std::vector<Tensor> SelfTestInputs(const Graph& graph, std::int64_t open_dimension) {
   std::mt19937 random(20250101);
   std::normal_distribution<float> normal;
   std::uniform_int_distribution<int> index(0, 9);
-  std::vector<std::int64_t> symbols(graph.symbol_names.size(), kOpenDimension);
+  std::vector<std::int64_t> symbols(graph.symbol_names.size(), open_dimension);
   symbols[static_cast<std::size_t>(kRows.index)] = kNumSelfTestRows;
   std::vector<Tensor> inputs;
   for (const ValueId id : graph.inputs) {
@@ -66,6 +68,17 @@ std::vector<Tensor> SelfTestInputs(const Graph& graph) {
   return inputs;
 }
 
+absl::StatusOr<SelfTest> SelfTestOf(const Graph& graph, const OperatorRegistry& operators) {
+  std::int64_t size = kSmallestOpenDimension;
+  for (;;) {
+    absl::StatusOr<SelfTest> test = MakeSelfTest(graph, operators, SelfTestInputs(graph, size));
+    const bool may_be_too_short =
+        absl::IsInvalidArgument(test.status()) && graph.symbol_names.size() > 1;
+    if (!may_be_too_short || size >= kLargestOpenDimension) return test;
+    size *= 2;
+  }
+}
+
 void Print(const Bundle& bundle, const std::string& path) {
   std::map<std::string, int> modes;
   std::size_t byte_size = 0;
@@ -86,8 +99,7 @@ absl::Status RunImport(const ImportArguments& arguments) {
   ASSIGN_OR_RETURN(Bundle bundle,
                    ImportModel(arguments.model, ImportOptions{.operators = &operators}));
   RETURN_IF_ERROR(VerifyGraph(bundle.graph, operators));
-  ASSIGN_OR_RETURN(bundle.self_test,
-                   MakeSelfTest(bundle.graph, operators, SelfTestInputs(bundle.graph)));
+  ASSIGN_OR_RETURN(bundle.self_test, SelfTestOf(bundle.graph, operators));
   RETURN_IF_ERROR(WriteBundle(bundle, arguments.output,
                               {.if_exists = arguments.replace ? WriteOptions::IfExists::kReplace
                                                               : WriteOptions::IfExists::kRefuse}));

@@ -58,7 +58,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
   PackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
       : geometry_(spec.geometry),
         row_size_(RowSize(geometry_)),
-        pixels_(geometry_.OutHeight() * geometry_.OutWidth()),
+        may_need_rows_(spec.is_open || !IsPointwise(geometry_)),
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         kind_(spec.epilogue.kind),
         provider_(std::string(micro.s8->name) + " rows") {
@@ -87,18 +87,19 @@ class PackedConv2dS8 final : public Conv2dS8 {
   }
 
   void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = geometry_;
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    const std::size_t pixels = g.OutHeight() * g.OutWidth();
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const std::int8_t* in = a.in.data() + image * g.InSize();
-      for (std::size_t first = 0; first < pixels_; first += kPixelsAtATime) {
-        const std::size_t count = std::min(kPixelsAtATime, pixels_ - first);
+      for (std::size_t first = 0; first < pixels; first += kPixelsAtATime) {
+        const std::size_t count = std::min(kPixelsAtATime, pixels - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
           const std::size_t index =
               image * g.OutSize() + first * g.out_channels + group * (g.out_channels / g.groups);
-          RunPixels(in, group, first, count, a, image,
+          RunPixels(g, in, group, first, count, a, image,
                     {out.data + index * out.element_size, out.element_size});
         }
       }
@@ -107,12 +108,12 @@ class PackedConv2dS8 final : public Conv2dS8 {
 
  private:
   std::size_t RowsByteSize() const {
-    return IsPointwise(geometry_) ? 0 : RoundUp(kPixelsAtATime * row_size_, kScratchAlignment);
+    return may_need_rows_ ? RoundUp(kPixelsAtATime * row_size_, kScratchAlignment) : 0;
   }
 
-  void RunPixels(const std::int8_t* in, std::size_t group, std::size_t first, std::size_t count,
-                 const Arguments& a, std::size_t image, const OutputBytes& out) const {
-    const Conv2dGeometry& g = geometry_;
+  void RunPixels(const Conv2dGeometry& g, const std::int8_t* in, std::size_t group,
+                 std::size_t first, std::size_t count, const Arguments& a, std::size_t image,
+                 const OutputBytes& out) const {
     const S8Product& product = *products_[group];
     const S8Panels& panels = product.PanelsFor(count);
     std::byte* packed = a.scratch.data() + RowsByteSize();
@@ -138,7 +139,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
 
   const Conv2dGeometry geometry_;
   const std::size_t row_size_;
-  const std::size_t pixels_;
+  const bool may_need_rows_;  // the pads of a run decide
   const std::int8_t padding_;
   const EpilogueKind kind_;
   const std::string provider_;
@@ -150,7 +151,7 @@ class PackedConv2dF32 final : public Conv2dF32 {
   PackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec)
       : geometry_(spec.geometry),
         row_size_(RowSize(geometry_)),
-        pixels_(geometry_.OutHeight() * geometry_.OutWidth()),
+        may_need_rows_(spec.is_open || !IsPointwise(geometry_)),
         provider_(std::string(micro.f32->name) + " rows") {
     const Conv2dGeometry& g = geometry_;
     for (std::size_t group = 0; group < g.groups; ++group) {
@@ -173,19 +174,20 @@ class PackedConv2dF32 final : public Conv2dF32 {
     return size;
   }
   std::size_t ScratchByteSize(std::size_t) const override {
-    return IsPointwise(geometry_) ? 0 : kPixelsAtATime * row_size_ * sizeof(float);
+    return may_need_rows_ ? kPixelsAtATime * row_size_ * sizeof(float) : 0;
   }
 
   void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = geometry_;
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    const std::size_t pixels = g.OutHeight() * g.OutWidth();
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     auto* rows = reinterpret_cast<float*>(a.scratch.data());
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const float* in = a.in.data() + image * g.InSize();
       float* out = a.out.data() + image * g.OutSize();
-      for (std::size_t first = 0; first < pixels_; first += kPixelsAtATime) {
-        const std::size_t count = std::min(kPixelsAtATime, pixels_ - first);
+      for (std::size_t first = 0; first < pixels; first += kPixelsAtATime) {
+        const std::size_t count = std::min(kPixelsAtATime, pixels - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
           const bool is_pointwise = IsPointwise(g);
           if (!is_pointwise) ImageToRows(g, in, group, 0.0F, first, count, rows);
@@ -204,7 +206,7 @@ class PackedConv2dF32 final : public Conv2dF32 {
  private:
   const Conv2dGeometry geometry_;
   const std::size_t row_size_;
-  const std::size_t pixels_;
+  const bool may_need_rows_;  // the pads of a run decide
   const std::string provider_;
   std::vector<std::unique_ptr<const F32Product>> products_;  // one a group
 };
@@ -219,7 +221,7 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {
   if (std::string error = CheckConv2dF32(spec); !error.empty()) return {nullptr, std::move(error)};
-  if (onednn::IsWorthwhile(spec.geometry)) {
+  if (!spec.is_open && onednn::IsWorthwhile(spec.geometry)) {
     auto kernel = onednn::MakeConv2dF32(spec, micro.activation_f32);
     if (kernel != nullptr) return {std::move(kernel), ""};
   }

@@ -75,12 +75,13 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
   void Run(const Arguments& a) const override {
-    assert(a.in.size() == a.num_images * geometry_.InSize());
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    assert(a.in.size() == a.num_images * g.InSize());
     const OutputBytes out = OutputOf(kind_, a.out);
     alignas(64) std::int32_t sums[kTileRows * kMaxColumns];
     for (std::size_t image = 0; image < a.num_images; ++image) {
-      const std::int8_t* in = a.in.data() + image * geometry_.InSize();
-      ForEachTile(geometry_, micro_.s8->columns, padded_channels_,
+      const std::int8_t* in = a.in.data() + image * g.InSize();
+      ForEachTile(g, micro_.s8->columns, padded_channels_,
                   [&](const DepthwiseTile& tile, std::size_t index) {
                     micro_.depthwise_s8(tile, in, zero_point_, filter_.data(), sums);
                     micro_.store_s8(
@@ -91,8 +92,8 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
                          .first_row = 0,
                          .rows_per_scale = std::numeric_limits<std::size_t>::max(),
                          .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-                         .out = out.data + (image * geometry_.OutSize() + index) * out.element_size,
-                         .out_stride = geometry_.out_channels},
+                         .out = out.data + (image * g.OutSize() + index) * out.element_size,
+                         .out_stride = g.out_channels},
                         sums);
                   });
     }
@@ -127,16 +128,17 @@ class DepthwiseConv2dF32 final : public Conv2dF32 {
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
   void Run(const Arguments& a) const override {
-    assert(a.in.size() == a.num_images * geometry_.InSize());
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    assert(a.in.size() == a.num_images * g.InSize());
     const F32EpilogueTable table = {.scaling = F32EpilogueTable::Scaling::kNone,
                                     .scale = nullptr,
                                     .bias = bias_.data(),
                                     .activation = activation_};
     alignas(64) float sums[kTileRows * kMaxColumns];
     for (std::size_t image = 0; image < a.num_images; ++image) {
-      const float* in = a.in.data() + image * geometry_.InSize();
-      float* out = a.out.data() + image * geometry_.OutSize();
-      ForEachTile(geometry_, micro_.f32->columns, padded_channels_,
+      const float* in = a.in.data() + image * g.InSize();
+      float* out = a.out.data() + image * g.OutSize();
+      ForEachTile(g, micro_.f32->columns, padded_channels_,
                   [&](const DepthwiseTile& tile, std::size_t index) {
                     micro_.depthwise_f32(tile, in, filter_.data(), sums);
                     micro_.store_f32(table,
@@ -147,7 +149,7 @@ class DepthwiseConv2dF32 final : public Conv2dF32 {
                                       .rows_per_scale = 1,
                                       .row_scale = nullptr,
                                       .out = out + index,
-                                      .out_stride = geometry_.out_channels},
+                                      .out_stride = g.out_channels},
                                      sums);
                   });
     }

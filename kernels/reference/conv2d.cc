@@ -51,7 +51,7 @@ class ReferenceConv2dS8 final : public Conv2dS8 {
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
   void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = geometry_;
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
     assert(a.in.size() == a.num_images * g.InSize());
     std::size_t index = 0;
     for (std::size_t image = 0; image < a.num_images; ++image) {
@@ -91,7 +91,7 @@ class ReferenceConv2dF32 final : public Conv2dF32 {
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
   void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = geometry_;
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
     assert(a.in.size() == a.num_images * g.InSize());
     std::size_t index = 0;
     for (std::size_t image = 0; image < a.num_images; ++image) {

@@ -28,9 +28,8 @@ enum class ConvolutionKind { kOrdinary, kDepthwise };
 
 // What the attributes and types say.
 struct ConvolutionForm {
-  kernels::Conv2dGeometry geometry;
-  std::int64_t out_height = 0;
-  std::int64_t out_width = 0;
+  SpatialWindow window;
+  kernels::Conv2dGeometry geometry;  // of the window's smallest images, where they are open
   ActivationQuantization quantization = ActivationQuantization::kNone;
 };
 
@@ -108,36 +107,62 @@ absl::StatusOr<ConvolutionForm> CheckConvolution(ConvolutionKind kind, const Nod
   form.geometry.in_channels = static_cast<std::size_t>(channels);
   form.geometry.out_channels = static_cast<std::size_t>(out_channels);
   form.geometry.groups = static_cast<std::size_t>(groups);
-  form.out_height = window.height.out;
-  form.out_width = window.width.out;
+  form.window = window;
   RETURN_IF_ERROR(CheckConstants(node, inputs, form));
   return form;
 }
 
 std::size_t NumImages(const TensorView& x) { return static_cast<std::size_t>(x.dims[0]); }
 
+// The geometry of a batch's images.
+class ImageGeometry {
+ public:
+  explicit ImageGeometry(const ConvolutionForm& form)
+      : window_(form.window), geometry_(form.geometry) {}
+
+  [[nodiscard]] absl::Status Check(const TensorView& x) const {
+    return window_.is_open ? window_.CheckSize(x.dims[1], x.dims[2]) : absl::OkStatus();
+  }
+  [[nodiscard]] kernels::Conv2dGeometry Of(const TensorView& x) const {
+    kernels::Conv2dGeometry geometry = geometry_;
+    if (window_.is_open) SetWindow(window_.For(x.dims[1], x.dims[2]), geometry);
+    return geometry;
+  }
+
+ private:
+  const SpatialWindow window_;
+  const kernels::Conv2dGeometry geometry_;
+};
+
 class FloatStep final : public Step {
  public:
-  FloatStep(kernels::Conv2dGeometry geometry, FusedActivation activation,
+  FloatStep(const ConvolutionForm& form, FusedActivation activation,
             std::unique_ptr<const kernels::Conv2dF32> convolution,
             const kernels::KernelSet& kernels)
-      : geometry_(geometry),
+      : geometry_(form),
         activation_(activation),
         convolution_(std::move(convolution)),
         kernels_(kernels) {}
+
+  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
+    return geometry_.Check(inputs[kX]);
+  }
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     return convolution_->ScratchByteSize(NumImages(inputs[kX]));
   }
 
   void Run(const StepArguments& arguments) const override {
-    const std::size_t images = NumImages(arguments.inputs[kX]);
-    const std::span<float> out(arguments.outputs[0].as<float>(), images * geometry_.OutSize());
+    const TensorView& x = arguments.inputs[kX];
+    const std::size_t images = NumImages(x);
+    const kernels::Conv2dGeometry geometry = geometry_.Of(x);
+    const std::span<float> out(arguments.outputs[0].as<float>(), images * geometry.OutSize());
     convolution_->Run({.num_images = images,
-                       .in = {arguments.inputs[kX].as<float>(), images * geometry_.InSize()},
+                       .geometry = &geometry,
+                       .in = {x.as<float>(), images * geometry.InSize()},
                        .out = out,
                        .scratch = arguments.scratch});
-    ApplyOverRows(kernels_, activation_, geometry_.out_channels, out);
+    ApplyOverRows(kernels_, activation_, geometry.out_channels, out);
   }
 
   [[nodiscard]] std::string kernel_name() const override {
@@ -148,7 +173,7 @@ class FloatStep final : public Step {
   }
 
  private:
-  const kernels::Conv2dGeometry geometry_;
+  const ImageGeometry geometry_;
   const FusedActivation activation_;
   const std::unique_ptr<const kernels::Conv2dF32> convolution_;
   const kernels::KernelSet& kernels_;
@@ -157,21 +182,25 @@ class FloatStep final : public Step {
 // Int8 arithmetic. With `rows`, PTDQ: float32 images that are quantized here, each for itself.
 class IntegerStep final : public Step {
  public:
-  IntegerStep(kernels::Conv2dGeometry geometry, FusedActivation activation,
+  IntegerStep(const ConvolutionForm& form, FusedActivation activation,
               std::optional<kernels::RowQuantizeSpec> rows,
               std::unique_ptr<const kernels::Conv2dS8> convolution,
               const kernels::KernelSet& kernels)
-      : geometry_(geometry),
+      : geometry_(form),
         activation_(activation),
         rows_(rows),
         convolution_(std::move(convolution)),
         kernels_(kernels) {}
 
+  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
+    return geometry_.Check(inputs[kX]);
+  }
+
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     const std::size_t images = NumImages(inputs[kX]);
     ScratchLayout layout;
     if (rows_.has_value()) {
-      layout.Take<std::int8_t>(images * geometry_.InSize());
+      layout.Take<std::int8_t>(images * geometry_.Of(inputs[kX]).InSize());
       layout.Take<float>(images);
     }
     layout.Take<std::byte>(convolution_->ScratchByteSize(images));
@@ -182,17 +211,19 @@ class IntegerStep final : public Step {
     const TensorView& x = arguments.inputs[kX];
     const MutableTensorView& out = arguments.outputs[0];
     const std::size_t images = NumImages(x);
-    const std::size_t in_size = images * geometry_.InSize();
-    const std::size_t out_size = images * geometry_.OutSize();
+    const kernels::Conv2dGeometry geometry = geometry_.Of(x);
+    const std::size_t in_size = images * geometry.InSize();
+    const std::size_t out_size = images * geometry.OutSize();
     ScratchLayout layout(arguments.scratch);
     kernels::Conv2dS8::Arguments run;
     run.num_images = images;
+    run.geometry = &geometry;
     if (rows_.has_value()) {
       const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(in_size);
       const std::span<float> row_scale = layout.Take<float>(images);
       kernels::RowQuantizeSpec rows = *rows_;
       rows.num_rows = images;
-      rows.row_size = geometry_.InSize();
+      rows.row_size = geometry.InSize();
       kernels_.quantize_rows_s8(rows, {x.as<float>(), in_size}, quantized, row_scale);
       run.in = quantized;
       run.row_scale = row_scale;
@@ -206,7 +237,7 @@ class IntegerStep final : public Step {
     }
     run.scratch = layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     convolution_->Run(run);
-    ApplyOverRows(kernels_, activation_, geometry_.out_channels, run.out.f32);
+    ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
   }
 
   [[nodiscard]] std::string kernel_name() const override {
@@ -217,7 +248,7 @@ class IntegerStep final : public Step {
   }
 
  private:
-  const kernels::Conv2dGeometry geometry_;
+  const ImageGeometry geometry_;
   const FusedActivation activation_;
   const std::optional<kernels::RowQuantizeSpec> rows_;
   const std::unique_ptr<const kernels::Conv2dS8> convolution_;
@@ -258,7 +289,7 @@ class Convolution final : public Operator {
     ASSIGN_OR_RETURN(const ConvolutionForm form,
                      CheckConvolution(kind_, node, NodeInputs(node, types, constants)));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
-    const Shape shape = {types[kX].shape[0], Dim(form.out_height), Dim(form.out_width),
+    const Shape shape = {types[kX].shape[0], form.window.out_height, form.window.out_width,
                          Dim(static_cast<std::int64_t>(form.geometry.out_channels))};
     TensorType output{DataType::kFloat32, shape, std::nullopt};
     if (form.quantization == ActivationQuantization::kStatic) {
@@ -295,9 +326,10 @@ class Convolution final : public Operator {
     spec.filter = filter;
     spec.bias = bias;
     spec.activation = activation.elementwise;
+    spec.is_open = form.window.is_open;
     auto prepared = context.kernels.prepare_conv2d_f32(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
-    return std::make_unique<const FloatStep>(form.geometry, activation, std::move(prepared.kernel),
+    return std::make_unique<const FloatStep>(form, activation, std::move(prepared.kernel),
                                              context.kernels);
   }
 
@@ -322,10 +354,11 @@ class Convolution final : public Operator {
     spec.geometry = form.geometry;
     spec.filter = filter;
     spec.epilogue = epilogue->View();
+    spec.is_open = form.window.is_open;
     auto prepared = context.kernels.prepare_conv2d_s8(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
-    return std::make_unique<const IntegerStep>(form.geometry, activation, rows,
-                                               std::move(prepared.kernel), context.kernels);
+    return std::make_unique<const IntegerStep>(form, activation, rows, std::move(prepared.kernel),
+                                               context.kernels);
   }
 
   const ConvolutionKind kind_;

@@ -3,6 +3,7 @@
 #include "models/operators/pool2d.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,6 @@
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
-#include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/spatial_window.h"
 
@@ -49,6 +49,45 @@ kernels::Pool2dGeometry MakeGeometry(const SpatialWindow& window, std::int64_t c
   return geometry;
 }
 
+class PoolStep final : public Step {
+ public:
+  PoolStep(const SpatialWindow& window, kernels::PoolKind kind, const kernels::KernelSet& kernels,
+           bool is_int8)
+      : window_(window), kind_(kind), kernels_(kernels), is_int8_(is_int8) {}
+
+  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
+    const TensorView& x = inputs[0];
+    return window_.is_open ? window_.CheckSize(x.dims[1], x.dims[2]) : absl::OkStatus();
+  }
+
+  void Run(const StepArguments& arguments) const override {
+    const TensorView& x = arguments.inputs[0];
+    const MutableTensorView& out = arguments.outputs[0];
+    const kernels::Pool2dGeometry geometry =
+        MakeGeometry(window_.is_open ? window_.For(x.dims[1], x.dims[2]) : window_, x.dims[3]);
+    const auto images = static_cast<std::size_t>(x.dims[0]);
+    const std::size_t in_size = images * geometry.InSize();
+    const std::size_t out_size = images * geometry.OutSize();
+    if (is_int8_) {
+      kernels_.pool2d_s8(geometry, kind_, images, {x.as<std::int8_t>(), in_size},
+                         {out.as<std::int8_t>(), out_size});
+    } else {
+      kernels_.pool2d_f32(geometry, kind_, images, {x.as<float>(), in_size},
+                          {out.as<float>(), out_size});
+    }
+  }
+
+  [[nodiscard]] std::string kernel_name() const override {
+    return absl::StrCat(std::string(kernels_.name), is_int8_ ? ":pool2d_s8" : ":pool2d_f32");
+  }
+
+ private:
+  const SpatialWindow window_;
+  const kernels::PoolKind kind_;
+  const kernels::KernelSet& kernels_;
+  const bool is_int8_;
+};
+
 class Pool2d final : public Operator {
  public:
   explicit Pool2d(kernels::PoolKind kind) : kind_(kind) {}
@@ -67,33 +106,16 @@ class Pool2d final : public Operator {
     RETURN_IF_ERROR(KnownSize(node, types[0].shape[3]).status());
     ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(node, types[0].shape));
     TensorType output = types[0];
-    output.shape[1] = Dim(window.height.out);
-    output.shape[2] = Dim(window.width.out);
+    output.shape[1] = window.out_height;
+    output.shape[2] = window.out_width;
     return OneOutput(node, std::move(output));
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    const Shape& shape = context.inputs[0].shape;
-    ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(context.node, shape));
-    const kernels::Pool2dGeometry geometry = MakeGeometry(window, shape[3].value());
-    const kernels::KernelSet& kernels = context.kernels;
-    const bool is_int8 = context.inputs[0].data_type == DataType::kInt8;
-    return MakeStep(absl::StrCat(std::string(kernels.name), is_int8 ? ":pool2d_s8" : ":pool2d_f32"),
-                    [kind = kind_, geometry, is_int8, &kernels](const StepArguments& arguments) {
-                      const TensorView& x = arguments.inputs[0];
-                      const MutableTensorView& out = arguments.outputs[0];
-                      const auto images = static_cast<std::size_t>(x.dims[0]);
-                      const std::size_t in_size = images * geometry.InSize();
-                      const std::size_t out_size = images * geometry.OutSize();
-                      if (is_int8) {
-                        kernels.pool2d_s8(geometry, kind, images, {x.as<std::int8_t>(), in_size},
-                                          {out.as<std::int8_t>(), out_size});
-                      } else {
-                        kernels.pool2d_f32(geometry, kind, images, {x.as<float>(), in_size},
-                                           {out.as<float>(), out_size});
-                      }
-                    });
+    ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(context.node, context.inputs[0].shape));
+    return std::make_unique<const PoolStep>(window, kind_, context.kernels,
+                                            context.inputs[0].data_type == DataType::kInt8);
   }
 
  private:

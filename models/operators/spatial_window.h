@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "models/graph/graph.h"
@@ -12,7 +13,8 @@
 
 namespace octet {
 
-// One axis. All sizes at least 1, pads at least 0, the window inside the padded input.
+// One axis of images of one size. All sizes at least 1, pads at least 0, the window inside the
+// padded input.
 struct AxisWindow {
   std::int64_t in = 1;
   std::int64_t kernel = 1;
@@ -24,14 +26,25 @@ struct AxisWindow {
 };
 
 struct SpatialWindow {
+  bool is_same = false;  // the pads follow from the size
+  // H or W is open: known when a batch runs. Then `height` and `width` are, where open, those of
+  // the smallest image that a window without pads of "same" fits into.
+  bool is_open = false;
   AxisWindow height;
   AxisWindow width;
+  Dim out_height{1};
+  Dim out_width{1};
+
+  // INVALID_ARGUMENT for images that are too small for the kernel, or have no pixel at all.
+  [[nodiscard]] absl::Status CheckSize(std::int64_t in_height, std::int64_t in_width) const;
+  // The window over images of this size. Precondition: CheckSize says OK.
+  [[nodiscard]] SpatialWindow For(std::int64_t in_height, std::int64_t in_width) const;
 };
 
 enum class Dilations { kAllowed, kNone };
 
 // Reads `strides`, `dilations` (where allowed), `padding` and `pads` for an image of `shape`
-// [N, H, W, C] and a kernel of these sizes. UNIMPLEMENTED where H or W is open.
+// [N, H, W, C] and a kernel of these sizes.
 absl::StatusOr<SpatialWindow> SpatialWindowAttributes(const Node& node, const Shape& shape,
                                                       std::int64_t kernel_height,
                                                       std::int64_t kernel_width,

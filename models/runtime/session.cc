@@ -104,13 +104,11 @@ absl::Status Session::Plan() {
   const CompiledGraph& graph = executable_->compiled();
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Shape& shape = graph.values[i].shape;
-    for (std::size_t d = 0; d < shape.size(); ++d) {
-      dims_[i][d] = shape[d].Evaluate(symbols_);
-      if (dims_[i][d] < 0) {
-        return absl::InvalidArgumentError(absl::StrCat(DescribeValue(graph, i),
-                                                       " would have the shape ", ToString(dims_[i]),
-                                                       ": an input is too short"));
-      }
+    for (std::size_t d = 0; d < shape.size(); ++d) dims_[i][d] = shape[d].Evaluate(symbols_);
+    if (std::ranges::any_of(dims_[i], [](std::int64_t dim) { return dim < 0; })) {
+      return absl::InvalidArgumentError(absl::StrCat(DescribeValue(graph, i),
+                                                     " would have the shape ", ToString(dims_[i]),
+                                                     ": an input is too short"));
     }
     RETURN_IF_ERROR(CheckedNumElements(dims_[i]).status());
   }

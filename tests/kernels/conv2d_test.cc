@@ -227,6 +227,79 @@ TEST_P(Conv2dTest, FloatIsCloseToTheReference) {
   }
 }
 
+// `g` for images of another size and with other pads.
+Conv2dGeometry Grown(Conv2dGeometry g, std::size_t by) {
+  g.in_height += by;
+  g.in_width += 2 * by;
+  g.pad_top += by % 2;
+  g.pad_right += by;
+  return g;
+}
+
+TEST_P(Conv2dTest, OpenInt8IsThatOfTheRunsSize) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& prepared_for = Geometries()[i];
+    const auto filter = Bytes(FilterSize(prepared_for));
+    const auto scale = Floats(prepared_for.out_channels, 0.0001F, 0.01F);
+    const Conv2dS8Spec open = {
+        .geometry = prepared_for,
+        .filter = filter,
+        .in_zero_point = ZeroPoint{17},
+        .epilogue = {.kind = EpilogueKind::kStaticFloat, .multiplier = scale},
+        .is_open = true};
+    const auto prepared = set().prepare_conv2d_s8(open);
+    ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+    const Scratch scratch(prepared.kernel->ScratchByteSize(2));
+    for (const std::size_t by : {0UL, 1UL, 2UL, 31UL}) {
+      const Conv2dGeometry g = Grown(prepared_for, by);
+      const auto in = Bytes(2 * g.InSize());
+      std::vector<float> out(2 * g.OutSize());
+      std::vector<float> wanted(2 * g.OutSize());
+      prepared.kernel->Run({.num_images = 2,
+                            .geometry = &g,
+                            .in = in,
+                            .out = {.f32 = out},
+                            .scratch = scratch.span()});
+      Conv2dS8Spec fixed = open;
+      fixed.geometry = g;
+      fixed.is_open = false;
+      Reference().prepare_conv2d_s8(fixed).kernel->Run(
+          {.num_images = 2, .in = in, .out = {.f32 = wanted}});
+      EXPECT_TRUE(SameBits(out, wanted)) << "grown by " << by;
+    }
+  }
+}
+
+TEST_P(Conv2dTest, OpenFloatIsThatOfTheRunsSize) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& prepared_for = Geometries()[i];
+    const auto filter = Floats(FilterSize(prepared_for), -1.0F, 1.0F);
+    const auto bias = Floats(prepared_for.out_channels, -1.0F, 1.0F);
+    const Conv2dF32Spec open = {
+        .geometry = prepared_for, .filter = filter, .bias = bias, .is_open = true};
+    const auto prepared = set().prepare_conv2d_f32(open);
+    ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+    EXPECT_THAT(std::string(prepared.kernel->Provider()), testing::Not(HasSubstr("onednn")));
+    const Scratch scratch(prepared.kernel->ScratchByteSize(2));
+    for (const std::size_t by : {0UL, 1UL, 2UL, 31UL}) {
+      const Conv2dGeometry g = Grown(prepared_for, by);
+      const auto in = Floats(2 * g.InSize(), -1.0F, 1.0F);
+      std::vector<float> out(2 * g.OutSize());
+      std::vector<float> wanted(2 * g.OutSize());
+      prepared.kernel->Run(
+          {.num_images = 2, .geometry = &g, .in = in, .out = out, .scratch = scratch.span()});
+      Conv2dF32Spec fixed = open;
+      fixed.geometry = g;
+      fixed.is_open = false;
+      Reference().prepare_conv2d_f32(fixed).kernel->Run(
+          {.num_images = 2, .in = in, .out = wanted, .scratch = {}});
+      EXPECT_LT(RelativeDifference(out, wanted), 2e-6F) << "grown by " << by;
+    }
+  }
+}
+
 // Large enough for oneDNN, where the set uses it: dense, grouped and depthwise.
 const std::vector<Conv2dGeometry>& LargeGeometries() {
   static const std::vector<Conv2dGeometry> geometries = {{.in_height = 16,
@@ -299,6 +372,15 @@ TEST_P(Conv2dTest, LargeFloatIsCloseToTheReferenceFromAnyThread) {
       EXPECT_LT(RelativeDifference(result, wanted), 2e-6F);
     }
   }
+}
+
+TEST_P(Conv2dTest, AnOpenConvolutionLeavesOneDnnOut) {
+  const Conv2dGeometry& g = LargeGeometries().front();
+  const auto filter = Floats(FilterSize(g), -1.0F, 1.0F);
+  const auto prepared =
+      set().prepare_conv2d_f32({.geometry = g, .filter = filter, .is_open = true});
+  ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+  EXPECT_THAT(std::string(prepared.kernel->Provider()), testing::Not(HasSubstr("onednn")));
 }
 
 TEST_P(Conv2dTest, RefusesWrongGeometries) {

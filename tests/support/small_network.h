@@ -121,6 +121,36 @@ inline Bundle SmallNetwork() {
   return bundle;
 }
 
+// A sequence [rows, length, 1, 4] of any length from 5 to [rows, 1, 6]: two convolutions, a pool
+// and the largest values.
+inline Graph OpenSequenceNetwork() {
+  NetworkBuilder net(12);
+  net.graph.symbol_names = {"rows", "length"};
+  const Dim rows(kRows);
+  const Dim length(Symbol{1});
+  const Dim shorter = length.Plus(-4).value();
+  const Dim halved = length.Plus(-3).value().FloorDividedBy(2).value();
+  using Ints = std::vector<std::int64_t>;
+  const ValueId sequence = net.Activation("sequence", {rows, length, 1, 4});
+  const ValueId kernel = net.Weight("conv/kernel", {3, 1, 4, 6}, 0.5F);
+  const ValueId conv = net.Activation("conv/out", {rows, shorter, 1, 6});
+  net.AddNode("conv", "Conv2d", {sequence, kernel}, conv, {{"dilations", Ints{2, 1}}});
+  const ValueId depth_kernel = net.Weight("depth/kernel", {3, 1, 6, 1}, 0.3F);
+  const ValueId depth = net.Activation("depth/out", {rows, shorter, 1, 6});
+  net.AddNode("depth", "DepthwiseConv2d", {conv, depth_kernel}, depth,
+              {{"padding", std::string("same")}});
+  const ValueId pooled = net.Activation("pool/out", {rows, halved, 1, 6});
+  net.AddNode(
+      "pool", "MaxPool2d", {depth}, pooled,
+      {{"pool_size", Ints{2, 1}}, {"strides", Ints{2, 1}}, {"padding", std::string("same")}});
+  const ValueId largest = net.Activation("largest", {rows, 1, 6});
+  net.AddNode("global", "Reduce", {pooled}, largest,
+              {{"kind", std::string("max")}, {"axes", Ints{1}}});
+  net.graph.inputs = {sequence};
+  net.graph.outputs = {largest};
+  return std::move(net.graph);
+}
+
 // Images for SmallNetwork, values from 0 to 1.
 inline Tensor SmallImages(std::int64_t rows, std::uint32_t seed = 3) {
   std::mt19937 random(seed);

@@ -118,6 +118,31 @@ def parallel_attention(x):
     return L.Add()([other, one, L.Dropout(0.1)(x)])
 
 
+def open_image(build, x):
+    spec = keras.Input((None, None) + x.shape[3:], dtype=x.dtype.name)
+    return keras.Model(spec, build(spec)), (x,)
+
+
+def text_classifier(x, hidden):
+    """Embedding, convolution, pooling, `hidden` and a head, for texts of any length."""
+    y = L.Embedding(13, 6)(x)
+    y = L.Conv1D(8, 3, activation="relu")(y)
+    y = L.MaxPooling1D(2)(y)
+    return L.Dense(3, activation="softmax")(hidden(y))
+
+
+def fully_convolutional(x):
+    y = L.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
+    y = L.ReLU(6.0)(L.BatchNormalization()(y))
+    shortcut = y
+    y = L.DepthwiseConv2D(3, padding="same", activation="relu")(y)
+    y = L.Conv2D(8, 1)(y)
+    y = L.Add()([y, shortcut])
+    y = L.MaxPooling2D(3, strides=2, padding="same")(y)
+    y = L.SeparableConv2D(7, (3, 2), dilation_rate=2, padding="same", activation="elu")(y)
+    return L.AveragePooling2D(2)(y)
+
+
 L = layers
 ACTIVATIONS = ["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid",
                "hard_sigmoid", "hard_silu", "tanh", "softplus", "softsign", "softmax",
@@ -221,6 +246,43 @@ FLOAT_MODELS = {
         lambda x: L.Bidirectional(L.GRU(4, return_sequences=True))(L.Masking()(x)), padded()),
     "bidirectional_last": lambda: one(L.Bidirectional(L.GRU(4)), sequence()),
     "time_distributed_dense": lambda: one(L.TimeDistributed(L.Dense(3)), sequence()),
+    "open_conv1d_same": lambda: open_length(
+        L.Conv1D(5, 3, padding="same", activation="relu"), sequence(6, 11)),
+    "open_conv1d_valid": lambda: open_length(L.Conv1D(5, 4, dilation_rate=2), sequence(6, 11)),
+    "open_conv1d_strided": lambda: open_length(
+        L.Conv1D(5, 3, strides=2, padding="same"), sequence(6, 12)),
+    "open_conv1d_causal": lambda: open_length(
+        L.Conv1D(5, 3, padding="causal", dilation_rate=2), sequence(6, 3)),
+    "open_conv1d_causal_strided": lambda: open_length(
+        L.Conv1D(5, 3, padding="causal", strides=2), sequence(6, 10)),
+    "open_depthwise_conv1d": lambda: open_length(
+        L.DepthwiseConv1D(3, depth_multiplier=2, padding="same"), sequence(6, 9)),
+    "open_separable_conv1d": lambda: open_length(
+        L.SeparableConv1D(5, 3, strides=2, activation="elu"), sequence(6, 10)),
+    "open_max_pooling1d": lambda: open_length(
+        L.MaxPooling1D(3, strides=2, padding="same"), sequence(6, 10)),
+    "open_average_pooling1d": lambda: open_length(L.AveragePooling1D(2), sequence(6, 11)),
+    "open_conv1d_global_pools": lambda: open_length(
+        lambda x: L.Concatenate()([L.GlobalMaxPooling1D()(L.Conv1D(5, 3)(x)),
+                                   L.GlobalAveragePooling1D()(L.Conv1D(4, 2)(x))]),
+        sequence(6, 13)),
+    "open_text_gru": lambda: open_length(lambda x: text_classifier(x, L.GRU(5)), tokens(17)),
+    "open_text_max": lambda: open_length(
+        lambda x: text_classifier(x, L.GlobalMaxPooling1D()), tokens(40)),
+    "open_text_dilated": lambda: open_length(
+        lambda x: L.Conv1D(4, 2, dilation_rate=4, padding="causal")(
+            L.Conv1D(4, 2, dilation_rate=2, padding="causal")(
+                L.Embedding(13, 6, mask_zero=True)(x))), tokens(5)),
+    "open_text_deep": lambda: open_length(
+        lambda x: L.GlobalMaxPooling1D()(L.Conv1D(4, 5)(L.MaxPooling1D(4)(
+            L.Conv1D(4, 7)(L.Embedding(13, 6)(x))))), tokens(70)),
+    "open_image": lambda: open_image(fully_convolutional, image(3, 21)),
+    "open_image_global": lambda: open_image(
+        lambda x: L.Dense(4)(L.GlobalAveragePooling2D()(fully_convolutional(x))), image(3, 32)),
+    "open_image_groups": lambda: open_image(
+        L.Conv2D(6, 3, groups=3, dilation_rate=2), image(3, 14)),
+    "open_image_large": lambda: open_image(
+        lambda x: L.Conv2D(32, 3, strides=2, padding="same")(L.Conv2D(32, 5)(x)), image(3, 65)),
     "time_distributed_conv": lambda: one(
         L.TimeDistributed(L.Conv2D(2, 3)), RNG.standard_normal((4, 3, 6, 6, 2)).astype("float32")),
     "attention_heads": lambda: functional(

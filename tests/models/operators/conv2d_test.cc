@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 #include "tests/support/run_operator.h"
@@ -216,6 +217,115 @@ TEST_P(Conv2dTest, WeightOnlyInt8IsTheDequantizedFilter) {
       .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), filter))
       .Constant(FloatConstant({layer.o}, scale));
   ExpectNear(run.First(Kernels()), want, 2e-6F);
+}
+
+// Which axes of an image are open: the height, the width, both.
+const std::vector<std::vector<std::size_t>>& OpenAxes() {
+  static const std::vector<std::vector<std::size_t>> axes = {{1}, {2}, {1, 2}};
+  return axes;
+}
+
+TEST_P(Conv2dTest, AnOpenSizeIsTheFixedOneToTheBit) {
+  for (Layer layer : Layers()) {
+    for (const std::int64_t size : {5, 6, 11, 40}) {
+      layer.h = size;
+      layer.w = size + 2;
+      const auto filter = Noise(layer.FilterSize(), 2);
+      const auto integers = Int8Noise(layer.FilterSize(), 3);
+      const auto convolution = [&](bool is_dynamic) {
+        auto run = layer.Node();
+        run.Input(Floats({layer.n, layer.h, layer.w, layer.c}, Noise(layer.InSize(), 1)));
+        layer.SetAttributes(run, !layer.IsDepthwise());
+        if (!is_dynamic) {
+          run.Constant(FloatConstant(layer.FilterDims(), filter));
+          return run;
+        }
+        const std::vector<float> scale(static_cast<std::size_t>(layer.o), 64.0F);
+        run.Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), integers))
+            .Constant(FloatConstant({layer.o}, scale))
+            .With("activation_quantization", "dynamic");
+        return run;
+      };
+      for (const bool is_dynamic : {false, true}) {
+        const auto want = convolution(is_dynamic).Run(Kernels());
+        ASSERT_TRUE(want.ok()) << want.status();
+        for (const auto& axes : OpenAxes()) {
+          auto open = convolution(is_dynamic);
+          for (const std::size_t axis : axes) open.Open(0, axis);
+          const auto got = open.Run(Kernels());
+          ASSERT_TRUE(got.ok()) << got.status();
+          EXPECT_EQ((*got)[0].dims(), (*want)[0].dims());
+          EXPECT_EQ(Elements<float>((*got)[0]), Elements<float>((*want)[0]));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Conv2dTest, AnOpenSizeIsExactInStaticInt8) {
+  for (Layer layer : Layers()) {
+    layer.h = 13;
+    const auto convolution = [&] {
+      auto run = layer.Node();
+      run.Input(Int8s({layer.n, layer.h, layer.w, layer.c}, Int8Noise(layer.InSize(), 1)),
+                Quantization(0.05F, 4))
+          .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(),
+                                         Int8Noise(layer.FilterSize(), 2)))
+          .Constant(FloatConstant({layer.o},
+                                  std::vector<float>(static_cast<std::size_t>(layer.o), 0.02F)))
+          .With("activation_quantization", "static")
+          .With("scale_convention", "multiply")
+          .With("output_scale", 0.5)
+          .With("output_zero_point", std::int64_t{7});
+      layer.SetAttributes(run, !layer.IsDepthwise());
+      return run;
+    };
+    auto open = convolution();
+    open.Open(0, 1).Open(0, 2);
+    EXPECT_EQ(open.First<std::int8_t>(Kernels()), convolution().First<std::int8_t>(Kernels()));
+  }
+}
+
+TEST_P(Conv2dTest, AnOpenSizeThatIsTooSmallIsRefusedWhenItComes) {
+  for (const std::int64_t height : {1, 2, 4}) {
+    OperatorRun run(MakeConv2d());
+    run.Input(Floats({1, height, 4, 2}, Noise(static_cast<std::size_t>(height) * 8, 1)))
+        .Constant(FloatConstant({3, 3, 2, 2}, Noise(36, 2)))
+        .With("strides", Ints{4, 1})
+        .With("dilations", Ints{2, 1})
+        .Open(0, 1);
+    EXPECT_EQ(run.InferStatus(), absl::OkStatus());
+    const auto outputs = run.Run(Kernels());
+    EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(
+        outputs.status().message(),
+        absl::StrCat("a kernel of 3 with dilation 2 spans 5, which does not fit into ", height));
+  }
+}
+
+TEST(Conv2dRuleTest, AnOpenSizeIsAFunctionOfTheInputs) {
+  const auto out_height = [](const std::string& padding, std::int64_t stride) {
+    OperatorRun run(MakeConv2d());
+    run.Input(Floats({1, 8, 8, 2}, Noise(128, 1)))
+        .Constant(FloatConstant({3, 3, 2, 2}, Noise(36, 2)))
+        .With("strides", Ints{stride, 1})
+        .With("padding", padding)
+        .Open(0, 1);
+    return run.Infer().value()[0].shape[1];
+  };
+  const Dim height(Symbol{1});
+  EXPECT_EQ(out_height("same", 1), height);
+  EXPECT_EQ(out_height("same", 2), height.Plus(1).value().FloorDividedBy(2).value());
+  EXPECT_EQ(out_height("valid", 1), height.Plus(-2).value());
+  EXPECT_EQ(out_height("valid", 2), height.Plus(-1).value().FloorDividedBy(2).value());
+}
+
+TEST(Conv2dRuleTest, RefusesRowsAsASize) {
+  OperatorRun run(MakeConv2d());
+  run.Input(Floats({4, 4, 4, 2}, Noise(128, 1)))
+      .Constant(FloatConstant({3, 3, 2, 2}, Noise(36, 2)))
+      .OpenAs(0, 1, kRows);
+  EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(Conv2dRuleTest, RefusesWhatDoesNotFit) {

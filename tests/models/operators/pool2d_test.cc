@@ -47,6 +47,33 @@ TEST_P(Pool2dTest, Int8AverageRoundsHalfAwayFromZero) {
             (std::vector<std::int8_t>{4, -5}));
 }
 
+TEST_P(Pool2dTest, AnOpenSizeIsTheFixedOneToTheBit) {
+  for (const bool is_max : {true, false}) {
+    for (const char* const padding : {"valid", "same"}) {
+      for (const std::int64_t size : {2, 3, 8, 33}) {
+        const auto pool = [&] {
+          const auto count = static_cast<std::size_t>(2 * size * (size + 1) * 3);
+          auto run = Pool(is_max ? MakeMaxPool2d() : MakeAveragePool2d(), padding);
+          run.With("pool_size", Ints{2, 3}).Input(Floats({2, size, size + 1, 3}, Noise(count, 1)));
+          return run;
+        };
+        const auto want = pool().Run(Kernels());
+        ASSERT_TRUE(want.ok()) << want.status();
+        const auto got = pool().Open(0, 1).Open(0, 2).Run(Kernels());
+        ASSERT_TRUE(got.ok()) << got.status();
+        EXPECT_EQ((*got)[0].dims(), (*want)[0].dims());
+        EXPECT_EQ(Elements<float>((*got)[0]), Elements<float>((*want)[0]));
+      }
+    }
+  }
+}
+
+TEST_P(Pool2dTest, AnOpenSizeThatIsTooSmallIsRefusedWhenItComes) {
+  const auto outputs =
+      Pool(MakeMaxPool2d(), "valid").Input(Floats({1, 1, 2, 1}, {1, 2})).Open(0, 1).Run(Kernels());
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(Pool2dRuleTest, RefusesWhatDoesNotFit) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   const auto input = [] { return Floats({1, 2, 2, 1}, {1, 2, 3, 4}); };

@@ -86,6 +86,38 @@ TEST_P(BuiltInOperatorsTest, PassesLeaveFewerStepsAndTheSameAnswers) {
   ExpectNear(Run(executable, images), Elements<float>(outputs[0]), 2e-6F);
 }
 
+TEST_P(BuiltInOperatorsTest, EveryStepOfAnOpenLengthAgreesWithTheReference) {
+  const Graph graph = testing::OpenSequenceNetwork();
+  const auto executable = Compile(graph, operators_, Kernels());
+  for (const std::int64_t length : {5, 6, 7, 64, 301}) {
+    std::vector<Tensor> inputs;
+    const auto size = static_cast<std::size_t>(3 * length * 4);
+    inputs.push_back(Floats({3, length, 1, 4}, Noise(size, 1)));
+    const absl::Status status =
+        CompareStepsWithReference(*executable, graph, operators_, inputs, 1e-5);
+    EXPECT_TRUE(status.ok()) << "length " << length << ": " << status;
+  }
+}
+
+TEST_P(BuiltInOperatorsTest, ASequenceTooShortForAKernelIsRefused) {
+  Arena arena;
+  const auto executable = Compile(testing::OpenSequenceNetwork(), operators_, Kernels());
+  const auto session = Session::Create(executable, arena).value();
+  Tensor output(DataType::kFloat32, {2, 1, 6});
+  const MutableTensorView view = output.mutable_view();
+  for (const std::int64_t length : {1, 2, 3, 4}) {
+    const auto size = static_cast<std::size_t>(2 * length * 4);
+    const Tensor sequence = Floats({2, length, 1, 4}, Noise(size, 1));
+    const TensorView input = sequence.view();
+    const absl::Status status = session->Run({&input, 1}, {&view, 1});
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_NE(status.message().find("Conv2d \"conv\""), absl::string_view::npos) << status;
+  }
+  const Tensor sequence = Floats({2, 5, 1, 4}, Noise(40, 1));
+  const TensorView input = sequence.view();
+  EXPECT_EQ(session->Run({&input, 1}, {&view, 1}), absl::OkStatus());
+}
+
 TEST_P(BuiltInOperatorsTest, SplitRowsGiveTheSameBits) {
   const Graph graph = SmallNetwork().graph;
   const Tensor images = SmallImages(11);

@@ -144,5 +144,29 @@ TEST(SessionAllocationOfKernelsTest, RealOperatorsAllocateNothingEither) {
   }
 }
 
+TEST(SessionAllocationOfKernelsTest, ConvolutionsOfAnOpenLengthAllocateNothingEither) {
+  const OperatorRegistry operators = BuiltInOperators();
+  for (const kernels::KernelSet* set : kernels::AllKernelSets()) {
+    if (!set->runs_here()) continue;
+    kernels::PrepareThread();
+    const auto executable =
+        Executable::Compile(testing::OpenSequenceNetwork(), operators, *set, {.max_rows = 4})
+            .value();
+    Arena arena;
+    const auto session = Session::Create(executable, arena).value();
+    long wanted = 1;  // the arena, for the longest of all
+    for (const std::int64_t length : {90, 90, 5, 33}) {
+      const Tensor sequence = Counting({6, length, 1, 4});
+      const TensorView input = sequence.view();
+      Tensor output(DataType::kFloat32, {6, 1, 6});
+      const MutableTensorView view = output.mutable_view();
+      const long before = allocations;
+      ASSERT_TRUE(session->Run({&input, 1}, {&view, 1}).ok());
+      EXPECT_EQ(allocations - before, wanted) << set->name << ", length " << length;
+      wanted = 0;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace octet
