@@ -21,6 +21,9 @@
 extern "C" const char* __asan_default_options() {  // NOLINT: the sanitizer's name for it
   return "allocator_may_return_null=1";
 }
+extern "C" const char* __tsan_default_options() {  // NOLINT: as above
+  return "allocator_may_return_null=1";
+}
 // What it had allocated before it found the damage it sometimes forgets.
 extern "C" const char* __lsan_default_suppressions() {  // NOLINT: as above
   return "leak:libhdf5";
