@@ -32,19 +32,29 @@ struct RowPreparation {
   std::vector<std::uint32_t> order;  // element p is x[order[p]]; empty: as it is
   std::vector<float> divisor;        // by position after the reordering; empty: 1
 
-  [[nodiscard]] bool is_needed() const { return !order.empty() || !divisor.empty(); }
-
-  void Apply(std::size_t num_rows, std::size_t k, std::span<const float> x,
-             std::span<float> out) const {
-    for (std::size_t i = 0; i < num_rows; ++i) {
-      const float* from = x.data() + i * k;
-      float* to = out.data() + i * k;
+  // The prepared rows of x, [m, k]: x itself, or a copy in `layout`.
+  [[nodiscard]] std::span<const float> Apply(const TensorView& x, std::size_t m, std::size_t k,
+                                             ScratchLayout& layout) const {
+    const std::span<const float> rows(x.as<float>(), m * k);
+    if (!is_needed()) return rows;
+    const std::span<float> prepared = layout.Take<float>(m * k);
+    for (std::size_t i = 0; i < m; ++i) {
+      const float* from = rows.data() + i * k;
+      float* to = prepared.data() + i * k;
       for (std::size_t p = 0; p < k; ++p) {
         const float value = order.empty() ? from[p] : from[order[p]];
         to[p] = divisor.empty() ? value : value / divisor[p];
       }
     }
+    return prepared;
   }
+
+  // Reserves in `layout` what Apply takes from it.
+  void Reserve(std::size_t m, std::size_t k, ScratchLayout& layout) const {
+    if (is_needed()) layout.Take<float>(m * k);
+  }
+
+  [[nodiscard]] bool is_needed() const { return !order.empty() || !divisor.empty(); }
 };
 
 // Float32 activations; weights of any precision.
@@ -61,7 +71,7 @@ class FloatStep final : public Step {
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     const std::size_t m = NumRows(inputs[Input::kX]);
     ScratchLayout layout;
-    if (preparation_.is_needed()) layout.Take<float>(m * form_.k);
+    preparation_.Reserve(m, form_.k, layout);
     layout.Take<std::byte>(matmul_->ScratchByteSize(m));
     return layout.byte_size();
   }
@@ -69,12 +79,8 @@ class FloatStep final : public Step {
   void Run(const StepArguments& arguments) const override {
     const std::size_t m = NumRows(arguments.inputs[Input::kX]);
     ScratchLayout layout(arguments.scratch);
-    std::span<const float> x(arguments.inputs[Input::kX].as<float>(), m * form_.k);
-    if (preparation_.is_needed()) {
-      const std::span<float> prepared = layout.Take<float>(m * form_.k);
-      preparation_.Apply(m, form_.k, x, prepared);
-      x = prepared;
-    }
+    const std::span<const float> x =
+        preparation_.Apply(arguments.inputs[Input::kX], m, form_.k, layout);
     const std::span<float> out(arguments.outputs[0].as<float>(), m * form_.n);
     matmul_->Run({.m = m,
                   .lhs = x,
@@ -112,7 +118,7 @@ class DynamicStep final : public Step {
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     const std::size_t m = NumRows(inputs[Input::kX]);
     ScratchLayout layout;
-    if (preparation_.is_needed()) layout.Take<float>(m * form_.k);
+    preparation_.Reserve(m, form_.k, layout);
     layout.Take<std::int8_t>(m * form_.k);
     layout.Take<float>(m);
     layout.Take<std::byte>(matmul_->ScratchByteSize(m));
@@ -122,12 +128,8 @@ class DynamicStep final : public Step {
   void Run(const StepArguments& arguments) const override {
     const std::size_t m = NumRows(arguments.inputs[Input::kX]);
     ScratchLayout layout(arguments.scratch);
-    std::span<const float> x(arguments.inputs[Input::kX].as<float>(), m * form_.k);
-    if (preparation_.is_needed()) {
-      const std::span<float> prepared = layout.Take<float>(m * form_.k);
-      preparation_.Apply(m, form_.k, x, prepared);
-      x = prepared;
-    }
+    const std::span<const float> x =
+        preparation_.Apply(arguments.inputs[Input::kX], m, form_.k, layout);
     const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(m * form_.k);
     const std::span<float> row_scale = layout.Take<float>(m);
     kernels::RowQuantizeSpec rows = rows_;

@@ -6,7 +6,7 @@
 namespace octet {
 
 absl::Status CheckStepInputs(const CompiledStep& step, std::span<const TensorView> inputs) {
-  const absl::Status status = step.step->CheckInputs(inputs);
+  absl::Status status = step.step->CheckInputs(inputs);
   if (status.ok()) return status;
   return {status.code(), absl::StrCat(step.op, " \"", step.node, "\": ", status.message())};
 }

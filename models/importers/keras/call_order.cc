@@ -76,12 +76,14 @@ std::optional<std::vector<std::size_t>> CallOrder(std::span<const CallNode> node
     }
     depths[node] = std::max(depths[node], depth);
   };
-  for (auto it = search.finished().rbegin(); it != search.finished().rend(); ++it) {
-    deepen(*it, 0);
-    std::size_t& layer_depth = layer_depths[nodes[*it].layer];
-    layer_depth = std::max(layer_depth, depths[*it]);
-    depths[*it] = layer_depth;
-    for (const std::size_t parent : nodes[*it].parents) deepen(parent, layer_depth + 1);
+  const std::vector<std::size_t> last_finished_first(search.finished().rbegin(),
+                                                     search.finished().rend());
+  for (const std::size_t node : last_finished_first) {
+    deepen(node, 0);
+    std::size_t& layer_depth = layer_depths[nodes[node].layer];
+    layer_depth = std::max(layer_depth, depths[node]);
+    depths[node] = layer_depth;
+    for (const std::size_t parent : nodes[node].parents) deepen(parent, layer_depth + 1);
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return depths[a] > depths[b]; });
