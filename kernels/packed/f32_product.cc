@@ -100,13 +100,16 @@ std::size_t F32Product::PackedByteSize() const {
 }
 
 void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, float* out) const {
-  const std::int8_t* values = bytes_.data() + panel * panel_values_ + begin * columns_;
+  const std::size_t first = panel * panel_values_ + begin * columns_;
+  const std::int8_t* values = nullptr;
   alignas(64) std::int8_t unpacked[kExpandRows * kMaxColumns];
-  if (nibbles_.size() != 0) {
+  if (nibbles_.size() == 0) {
+    values = bytes_.data() + first;
+  } else {
     alignas(32) std::int8_t zero[32];
     std::fill(std::begin(zero), std::end(zero), nibble_bias_);
-    micro_.unpack_nibbles(nibbles_.data() + (panel * panel_values_ + begin * columns_) / 2,
-                          RoundUp((end - begin) * columns_, 32), zero, sizeof(zero), unpacked);
+    micro_.unpack_nibbles(nibbles_.data() + first / 2, RoundUp((end - begin) * columns_, 32), zero,
+                          sizeof(zero), unpacked);
     values = unpacked;
   }
   for (std::size_t p = begin; p < end;) {

@@ -125,7 +125,9 @@ inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, st
 template <std::size_t kColumns>
 inline void StoreF32Tile(const F32EpilogueTable& table, const TileTarget& target, float* tile) {
   const float* bias = table.bias + target.first_channel;
-  const float* scale = table.scale + target.first_channel;
+  const float* scale = table.scaling == F32EpilogueTable::Scaling::kNone
+                           ? nullptr
+                           : table.scale + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
     float* row = tile + r * kColumns;
     switch (table.scaling) {
