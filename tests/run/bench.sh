@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Benchmarks: `engine` (kernels, then the zoo's bundles, in process) or `server` (over loopback).
+# Benchmarks: `engine` (kernels, the zoo's bundles, then the engine beside its peers; in process)
+# or `server` (over loopback).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-readonly built=build/bench
-cmake/setup/configure.sh bench
-cmake --build $built -j "${OCTET_JOBS:-$(nproc)}" --target octet octet-server tests_bench
+readonly built=build/bench peers=build/peers
+
+build() { cmake --build $built -j "${OCTET_JOBS:-$(nproc)}" --target octet octet-server tests_bench; }
+
+# Configures with the peers, once.
+configure_with_peers() {
+  grep -qs '^OCTET_BENCHMARK_PEERS:BOOL=ON' $built/CMakeCache.txt ||
+    cmake/setup/configure.sh bench -DOCTET_BENCHMARK_PEERS=ON
+}
 
 case "${1:-}" in
   engine)
+    tests/bench/engine/peers/setup.sh
+    configure_with_peers
+    build
     for benchmark in "$built"/tests/bench/micro/*_bench; do
       "$benchmark" --benchmark_min_time=0.2
     done
@@ -16,7 +26,12 @@ case "${1:-}" in
       echo "== $bundle"
       $built/bin/octet bench --bundle "$bundle"
     done
+    $peers/venv/bin/python tests/bench/engine/run.py $built
     ;;
-  server) tests/bench/server/run.sh $built ;;
+  server)
+    cmake/setup/configure.sh bench
+    build
+    tests/bench/server/run.sh $built
+    ;;
   *) echo "usage: $0 engine|server" >&2; exit 2 ;;
 esac

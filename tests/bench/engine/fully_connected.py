@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fully connected layers: y = x w + b, and with GELU behind it, in int8 and 4 bits."""
+import logging
+import math
+import pathlib
+import subprocess
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnxruntime.quantization import (CalibrationDataReader, QuantFormat, QuantType,
+                                      quantize_dynamic, quantize_static)
+import openvino
+import openvino.opset13 as ops
+
+import cases
+
+logging.disable(logging.WARNING)  # onnxruntime.quantization advises against what is meant here
+
+SHAPES = [(768, 768), (768, 3072), (3072, 768)]
+ROWS = [1, 2, 4, 8, 16, 128]
+GROUP = 128
+CALIBRATION_ROWS = 32
+# Rounding of 8 and of 4 bits; bfloat16's is less than that of 8 bits.
+INT8_TOLERANCE = 0.02
+INT4_TOLERANCE = 0.14
+FLOAT_TOLERANCE = 0.005
+
+
+def inputs(rows: int, k: int) -> np.ndarray:
+    return np.sin(np.arange(rows * k, dtype=np.float32) * 0.37).reshape(rows, k)
+
+
+class _Calibration(CalibrationDataReader):
+
+    def __init__(self, k: int):
+        self._batches = iter([{"x": inputs(CALIBRATION_ROWS, k)}])
+
+    def get_next(self):
+        return next(self._batches, None)
+
+
+def _save_onnx(path: pathlib.Path, nodes, constants, k: int, n: int, domain: str = "") -> None:
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["rows", k])
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["rows", n])
+    graph = helper.make_graph(nodes, "network", [x], [y],
+                              [numpy_helper.from_array(v, name) for name, v in constants.items()])
+    opsets = [helper.make_opsetid("", 20)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    model = helper.make_model(graph, opset_imports=opsets)
+    model.ir_version = 9
+    onnx.save(model, str(path))
+
+
+def _gelu_nodes():
+    """As exporters write it: x * (1 + erf(x / sqrt(2))) * 0.5."""
+    nodes = [
+        helper.make_node("Div", ["sum", "sqrt2"], ["scaled"]),
+        helper.make_node("Erf", ["scaled"], ["erf"]),
+        helper.make_node("Add", ["erf", "one"], ["erf1"]),
+        helper.make_node("Mul", ["sum", "erf1"], ["product"]),
+        helper.make_node("Mul", ["product", "half"], ["y"]),
+    ]
+    constants = {"sqrt2": np.float32(math.sqrt(2)), "one": np.float32(1), "half": np.float32(0.5)}
+    return nodes, {name: np.asarray(value) for name, value in constants.items()}
+
+
+def _write_onnxruntime(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
+    k, n = w.shape
+    layer = [helper.make_node("MatMul", ["x", "w"], ["product0"])]
+    weights = {"w": w, "b": b}
+    plain = folder / "fp32.onnx"
+    _save_onnx(plain, layer + [helper.make_node("Add", ["product0", "b"], ["y"])], weights, k, n)
+    gelu_nodes, gelu_constants = _gelu_nodes()
+    gelu = folder / "fp32-gelu.onnx"
+    _save_onnx(gelu, layer + [helper.make_node("Add", ["product0", "b"], ["sum"])] + gelu_nodes,
+               weights | gelu_constants, k, n)
+    for source, suffix in ((plain, ""), (gelu, "-gelu")):
+        for per_channel in (False, True):
+            name = f"dynamic{'-per-channel' if per_channel else ''}{suffix}.onnx"
+            quantize_dynamic(source, folder / name, weight_type=QuantType.QInt8,
+                             per_channel=per_channel)
+    quantize_static(plain, folder / "qdq.onnx", _Calibration(k), quant_format=QuantFormat.QDQ,
+                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                    per_channel=True)
+    grouped = w.T.reshape(n, k // GROUP, GROUP)
+    scale = (np.abs(grouped).max(2) / 7).astype(np.float32)
+    q = (np.clip(np.rint(grouped / scale[..., None]), -8, 7) + 8).astype(np.uint8)
+    node = helper.make_node("MatMulNBits", ["x", "w", "scale", "", "", "b"], ["y"],
+                            domain="com.microsoft", K=k, N=n, bits=4, block_size=GROUP,
+                            accuracy_level=4)
+    _save_onnx(folder / "int4.onnx", [node],
+               {"w": q[..., 0::2] | (q[..., 1::2] << 4), "scale": scale.reshape(-1), "b": b}, k, n,
+               "com.microsoft")
+
+
+def _write_openvino(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
+    k, n = w.shape
+
+    def save(name: str, weight) -> None:
+        x = ops.parameter([-1, k], np.float32, name="x")
+        y = ops.add(ops.matmul(x, weight, False, True), ops.constant(b.reshape(1, n)))
+        openvino.save_model(openvino.Model([ops.result(y)], [x], name), folder / f"{name}.xml",
+                            compress_to_fp16=False)
+
+    rows = np.ascontiguousarray(w.T)
+    scale = (np.abs(rows).max(1, keepdims=True) / 127).astype(np.float32)
+    q = np.clip(np.rint(rows / scale), -127, 127).astype(np.int8)
+    save("int8-weights", ops.multiply(ops.convert(ops.constant(q), np.float32),
+                                      ops.constant(scale)))
+    grouped = rows.reshape(n, k // GROUP, GROUP)
+    scale4 = (np.abs(grouped).max(2, keepdims=True) / 7).astype(np.float32)
+    q4 = (np.clip(np.rint(grouped / scale4), -8, 7) + 8).astype(np.uint8).reshape(-1)
+    packed = ops.constant(openvino.Tensor(np.ascontiguousarray(q4[0::2] | (q4[1::2] << 4)),
+                                          openvino.Shape([n, k // GROUP, GROUP]),
+                                          openvino.Type.u4))
+    zero = ops.convert(ops.constant(np.full((1, 1, 1), 8, np.uint8)), np.float32)
+    weight = ops.multiply(ops.subtract(ops.convert(packed, np.float32), zero),
+                          ops.constant(scale4))
+    save("uint4-weights", ops.reshape(weight, ops.constant(np.array([n, k], np.int64)), False))
+
+
+def _write_octet(folder: pathlib.Path, make_bundle: pathlib.Path, k: int) -> None:
+    np.save(folder / "calibration.npy", inputs(CALIBRATION_ROWS, k))
+    for network, precision, bundle in [
+        ("fully-connected", "fp32", "fp32"),
+        ("fully-connected", "int8-dynamic", "int8-dynamic"),
+        ("fully-connected", "int8-static", "int8-static"),
+        ("fully-connected", "int4-group-dynamic", "int4"),
+        ("fully-connected-gelu", "int8-dynamic", "int8-dynamic-gelu"),
+    ]:
+        subprocess.run([make_bundle, network, folder / "weights", folder / "calibration.npy",
+                        folder / bundle, precision], check=True)
+
+
+def _folder(k: int, n: int, make_bundle: pathlib.Path) -> pathlib.Path:
+    """The folder of all models with weights [k, n], written where it is not there."""
+    folder = cases.MODELS / f"fully-connected-{k}x{n}"
+    if not cases.ready(folder):
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        random = np.random.default_rng(k * 10000 + n)
+        w = random.normal(0, 0.05, (k, n)).astype(np.float32)
+        b = random.normal(0, 0.1, n).astype(np.float32)
+        np.save(folder / "weights/w.npy", w)
+        np.save(folder / "weights/b.npy", b)
+        _write_onnxruntime(folder, w, b)
+        _write_openvino(folder, w, b)
+        cases.complete(folder)
+    # Ours again: the format may have changed.
+    _write_octet(folder, make_bundle, k)
+    return folder
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    erf = np.vectorize(math.erf, otypes=[np.float64])
+    return (x * 0.5 * (1 + erf(x / math.sqrt(2)))).astype(np.float32)
+
+
+def make_cases(make_bundle: pathlib.Path):
+    """All cases, shape by shape."""
+    for k, n in SHAPES:
+        folder = _folder(k, n, make_bundle)
+        w = np.load(folder / "weights/w.npy")
+        b = np.load(folder / "weights/b.npy")
+
+        def case(kind, rows, bits, contenders, expected=None, x=None, w=w, k=k, n=n):
+            x = inputs(rows, k) if x is None else x
+            expected = x @ w + b if expected is None else expected
+            return cases.Case(f"fully connected {kind}, {rows} x {k} x {n}", x, expected,
+                              contenders, 2 * rows * k * n, k * n * bits // 8)
+
+        def octet(form, tolerance, folder=folder):
+            return cases.Contender("octet", form, folder / form, tolerance)
+
+        def onnxruntime(form, tolerance, folder=folder):
+            return cases.Contender("onnxruntime", form, folder / f"{form}.onnx", tolerance)
+
+        def openvino_(form, file, variant, tolerance, folder=folder):
+            return cases.Contender("openvino", form, folder / file, tolerance, variant)
+
+        for rows in ROWS:
+            yield case("int8", rows, 8, [
+                octet("int8-dynamic", INT8_TOLERANCE),
+                octet("int8-static", INT8_TOLERANCE),
+                octet("fp32", FLOAT_TOLERANCE),
+                onnxruntime("dynamic", INT8_TOLERANCE),
+                onnxruntime("dynamic-per-channel", INT8_TOLERANCE),
+                onnxruntime("qdq", INT8_TOLERANCE),
+                onnxruntime("fp32", FLOAT_TOLERANCE),
+                openvino_("qdq", "qdq.onnx", "default", INT8_TOLERANCE),
+                openvino_("qdq", "qdq.onnx", "f32", INT8_TOLERANCE),
+                openvino_("int8-weights", "int8-weights.xml", "f32-dq128", INT8_TOLERANCE),
+                openvino_("fp32", "fp32.onnx", "default", FLOAT_TOLERANCE),
+            ])
+            yield case("4 bits in groups of 128", rows, 4, [
+                octet("int4", INT4_TOLERANCE),
+                onnxruntime("int4", INT4_TOLERANCE),
+                openvino_("uint4-weights", "uint4-weights.xml", "f32-dq128", INT4_TOLERANCE),
+            ])
+        x = inputs(128, k)
+        yield case("int8 + GELU", 128, 8, [
+            octet("int8-dynamic-gelu", INT8_TOLERANCE),
+            onnxruntime("dynamic-gelu", INT8_TOLERANCE),
+            onnxruntime("dynamic-per-channel-gelu", INT8_TOLERANCE),
+        ], expected=_gelu(x @ w + b), x=x)

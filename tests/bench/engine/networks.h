@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The networks of the benchmark as graphs, from weights that write_cases.py made: the nodes that an
+// exporter writes, nothing fused.
+
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "models/graph/graph.h"
+#include "models/tensor/tensor.h"
+
+namespace octet::bench {
+
+// Weights by name: each a .npy file of one folder.
+class Weights {
+ public:
+  explicit Weights(std::string folder) : folder_(std::move(folder)) {}
+
+  // Ends the process with a message if there is no such file.
+  [[nodiscard]] ConstantTensor Get(const std::string& name) const;
+
+ private:
+  const std::string folder_;
+};
+
+// The network called `name`; ends the process with a message if there is none.
+//   fully-connected        y = x w + b: `w` [k, n], `b` [n]
+//   fully-connected-gelu   the same, then GELU (erf)
+Graph MakeNetwork(const std::string& name, const Weights& weights);
+
+}  // namespace octet::bench
