@@ -109,9 +109,8 @@ class HostileClientTest(unittest.TestCase):
                 self.assertGreater(sum(peer.sent for peer in peers), 32 * MIB)
                 self.assertGreater(answered, refused)
                 grown = resident_bytes(server.process.pid) - idle
-                # Usually 80 MiB. More on a busy machine: gRPC takes memory back after it was used,
-                # and the allocator keeps some of it. Without the bound it would be all 512.
-                self.assertLess(grown, 256 * MIB, f"grew by {grown / MIB:.0f} MiB")
+                # Twice: the allocator keeps some of what was given back.
+                self.assertLess(grown, 2 * 64 * MIB, f"grew by {grown / MIB:.0f} MiB")
                 for peer in peers:
                     peer.socket.close()
                 self.infer(stub)
