@@ -14,7 +14,8 @@
 namespace octet::kernels {
 namespace {
 
-constexpr std::array<const KernelSet*, 2> kSets = {&avx2::kSet, &reference::kSet};
+constexpr std::array<const KernelSet*, 4> kSets = {&amx::kSet, &avx512vnni::kSet, &avx2::kSet,
+                                                   &reference::kSet};
 
 }  // namespace
 

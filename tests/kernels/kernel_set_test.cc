@@ -3,12 +3,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <set>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "kernels/cpu_features.h"
 
 namespace octet::kernels {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(KernelSetTest, ReferenceIsLastAndRunsEverywhere) {
@@ -17,13 +21,21 @@ TEST(KernelSetTest, ReferenceIsLastAndRunsEverywhere) {
   EXPECT_TRUE(AllKernelSets().back()->runs_here());
 }
 
-TEST(KernelSetTest, NamesAreDifferentAndFound) {
-  std::set<std::string_view> names;
+TEST(KernelSetTest, AllSetsAreThereBestFirst) {
+  std::vector<std::string_view> names;
   for (const KernelSet* set : AllKernelSets()) {
-    EXPECT_TRUE(names.insert(set->name).second) << set->name;
+    names.push_back(set->name);
     EXPECT_EQ(FindKernelSet(set->name), set);
   }
+  EXPECT_THAT(names, ElementsAre("amx", "avx512vnni", "avx2", "reference"));
   EXPECT_EQ(FindKernelSet("sse9"), nullptr);
+}
+
+TEST(KernelSetTest, ASetRunsWhereTheCpuHasItsInstructions) {
+  const CpuFeatures cpu = DetectCpuFeatures();
+  EXPECT_EQ(FindKernelSet("avx2")->runs_here(), cpu.avx2);
+  EXPECT_EQ(FindKernelSet("avx512vnni")->runs_here(), cpu.avx512_vnni);
+  EXPECT_LE(FindKernelSet("amx")->runs_here(), cpu.amx_int8);  // the system may not permit it
 }
 
 TEST(KernelSetTest, BestIsTheFirstThatRunsHere) {
@@ -38,6 +50,18 @@ TEST(KernelSetTest, SelectsWhatIsForced) {
   EXPECT_EQ(SelectKernelSet("reference").set, FindKernelSet("reference"));
   EXPECT_EQ(SelectKernelSet(nullptr).set, BestKernelSet());
   EXPECT_EQ(SelectKernelSet("").set, BestKernelSet());
+}
+
+TEST(KernelSetTest, ForcingWhatDoesNotRunHereSaysSo) {
+  for (const KernelSet* set : AllKernelSets()) {
+    const KernelSetSelection selection = SelectKernelSet(std::string(set->name).c_str());
+    if (set->runs_here()) {
+      EXPECT_EQ(selection.set, set);
+    } else {
+      EXPECT_EQ(selection.set, nullptr);
+      EXPECT_THAT(selection.error, HasSubstr("\" does not run on this CPU; those that run here: "));
+    }
+  }
 }
 
 TEST(KernelSetTest, ForcingWhatIsNotThereNamesWhatThereIs) {

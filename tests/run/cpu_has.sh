@@ -5,8 +5,8 @@ set -euo pipefail
 case "${1:-}" in
   reference) needed=() ;;
   avx2) needed=(avx2 fma f16c) ;;
-  avx512vnni) needed=(avx512f avx512bw avx512vl avx512_vnni) ;;
-  amx) needed=(avx512f avx512_vnni amx_tile amx_int8) ;;
+  avx512vnni) needed=(avx2 fma f16c avx512f avx512dq avx512bw avx512vl avx512_vnni) ;;
+  amx) needed=(avx2 fma f16c avx512f avx512dq avx512bw avx512vl avx512_vnni amx_tile amx_int8) ;;
   *) echo "usage: $0 reference|avx2|avx512vnni|amx" >&2; exit 2 ;;
 esac
 flags=" $(sed -n 's/^flags[^:]*: //p;T;q' /proc/cpuinfo) "
