@@ -25,8 +25,15 @@ using Type = dnnl::memory::data_type;
 
 dnnl::memory::dim Dim(std::size_t size) { return static_cast<dnnl::memory::dim>(size); }
 
+// Names have parts: "jit:avx2", "ref:any", "x64:gemm:jit". The two that are slow may stand
+// anywhere.
 bool IsWantedImplementation(std::string_view name) {
-  return !name.starts_with("ref") && !name.starts_with("gemm");
+  while (!name.empty()) {
+    const std::string_view part = name.substr(0, name.find(':'));
+    if (part == "ref" || part == "gemm") return false;
+    name.remove_prefix(std::min(name.size(), part.size() + 1));
+  }
+  return true;
 }
 
 dnnl::convolution_forward::primitive_desc Describe(const Conv2dF32Spec& spec,
@@ -173,15 +180,17 @@ bool IsWorthwhile(const Conv2dGeometry& g) {
   return g.OutSize() * taps >= 2000000;
 }
 
-std::unique_ptr<const Conv2dF32> MakeConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate) {
+Conv2dF32Offer OfferConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate) {
   UseOneThread();
   try {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     const auto description = Describe(spec, engine, FilterDims(spec.geometry));
-    if (!IsWantedImplementation(description.impl_info_str())) return nullptr;
-    return std::make_unique<OneDnnConv2dF32>(spec, activate, engine, description);
+    if (!IsWantedImplementation(description.impl_info_str())) {
+      return {nullptr, description.impl_info_str()};
+    }
+    return {std::make_unique<OneDnnConv2dF32>(spec, activate, engine, description), ""};
   } catch (const dnnl::error&) {
-    return nullptr;
+    return {};
   }
 }
 

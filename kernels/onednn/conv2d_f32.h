@@ -14,13 +14,19 @@ namespace octet::kernels::onednn {
 // more than it gains.
 bool IsWorthwhile(const Conv2dGeometry& geometry);
 
+// What oneDNN has for a convolution.
+struct Conv2dF32Offer {
+  std::unique_ptr<const Conv2dF32> kernel;  // null where it has nothing that the caller should take
+  std::string refused;  // then: the slow implementation it would have used, if it had one
+};
+
 // A convolution of one image at a time; `spec` has been checked. The primitive is created here and
-// never on the request path. Null where oneDNN refuses, or would use an implementation whose name
-// begins with "ref" or "gemm": the caller's own is better. `activate` runs where the activation is
-// not linear.
+// never on the request path. There is none where oneDNN refuses, or would use an implementation
+// called "ref" or "gemm" in a part of its name: the caller's own is better. `activate` runs where
+// the activation is not linear.
 //
 // A run allocates nothing itself, but oneDNN's execute() makes a small map of its arguments.
-std::unique_ptr<const Conv2dF32> MakeConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate);
+Conv2dF32Offer OfferConv2dF32(const Conv2dF32Spec& spec, ActivationF32 activate);
 
 // oneDNN's version, "3.7.2".
 std::string Version();

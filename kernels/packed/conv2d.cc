@@ -148,11 +148,12 @@ class PackedConv2dS8 final : public Conv2dS8 {
 
 class PackedConv2dF32 final : public Conv2dF32 {
  public:
-  PackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec)
+  // `note` is added to the provider's name.
+  PackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec, const std::string& note)
       : geometry_(spec.geometry),
         row_size_(RowSize(geometry_)),
         may_need_rows_(spec.is_open || !IsPointwise(geometry_)),
-        provider_(std::string(micro.f32->name) + " rows") {
+        provider_(std::string(micro.f32->name) + " rows" + note) {
     const Conv2dGeometry& g = geometry_;
     for (std::size_t group = 0; group < g.groups; ++group) {
       products_.push_back(std::make_unique<F32Product>(
@@ -221,12 +222,14 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {
   if (std::string error = CheckConv2dF32(spec); !error.empty()) return {nullptr, std::move(error)};
+  std::string note;
   if (!spec.is_open && onednn::IsWorthwhile(spec.geometry)) {
-    auto kernel = onednn::MakeConv2dF32(spec, micro.activation_f32);
-    if (kernel != nullptr) return {std::move(kernel), ""};
+    onednn::Conv2dF32Offer offer = onednn::OfferConv2dF32(spec, micro.activation_f32);
+    if (offer.kernel != nullptr) return {std::move(offer.kernel), ""};
+    if (!offer.refused.empty()) note = ", instead of onednn " + offer.refused;
   }
-  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dF32(micro, spec), ""};
-  return {std::make_unique<PackedConv2dF32>(micro, spec), ""};
+  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dF32(micro, spec, note), ""};
+  return {std::make_unique<PackedConv2dF32>(micro, spec, note), ""};
 }
 
 }  // namespace octet::kernels

@@ -112,14 +112,14 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
 
 class DepthwiseConv2dF32 final : public Conv2dF32 {
  public:
-  DepthwiseConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec)
+  DepthwiseConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec, const std::string& note)
       : micro_(micro),
         geometry_(spec.geometry),
         padded_channels_(RoundUp(geometry_.out_channels, micro.f32->columns)),
         filter_(PadFilter(geometry_, spec.filter, padded_channels_)),
         bias_(padded_channels_, -0.0F),
         activation_(spec.activation),
-        provider_(std::string(micro.f32->name) + " depthwise") {
+        provider_(std::string(micro.f32->name) + " depthwise" + note) {
     std::copy(spec.bias.begin(), spec.bias.end(), bias_.data());
   }
 
@@ -173,8 +173,9 @@ std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
 }
 
 std::unique_ptr<const Conv2dF32> MakeDepthwiseConv2dF32(const MicroKernels& micro,
-                                                        const Conv2dF32Spec& spec) {
-  return std::make_unique<DepthwiseConv2dF32>(micro, spec);
+                                                        const Conv2dF32Spec& spec,
+                                                        const std::string& note) {
+  return std::make_unique<DepthwiseConv2dF32>(micro, spec, note);
 }
 
 }  // namespace octet::kernels

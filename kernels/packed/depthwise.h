@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "kernels/conv2d.h"
 #include "kernels/packed/micro_kernels.h"
@@ -19,7 +20,9 @@ inline bool IsDepthwise(const Conv2dGeometry& g) {
 // The spec has been checked.
 std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
                                                       const Conv2dS8Spec& spec);
+// `note` is added to the provider's name.
 std::unique_ptr<const Conv2dF32> MakeDepthwiseConv2dF32(const MicroKernels& micro,
-                                                        const Conv2dF32Spec& spec);
+                                                        const Conv2dF32Spec& spec,
+                                                        const std::string& note);
 
 }  // namespace octet::kernels

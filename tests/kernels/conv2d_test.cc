@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/kernels/kernel_set_test_base.h"
@@ -300,6 +302,11 @@ TEST_P(Conv2dTest, OpenFloatIsThatOfTheRunsSize) {
   }
 }
 
+// Whether a provider's name has oneDNN's slow implementations in it.
+bool IsSlow(const std::string& provider) {
+  return provider.find("ref:") != std::string::npos || provider.find("gemm") != std::string::npos;
+}
+
 // Large enough for oneDNN, where the set uses it: dense, grouped and depthwise.
 const std::vector<Conv2dGeometry>& LargeGeometries() {
   static const std::vector<Conv2dGeometry> geometries = {{.in_height = 16,
@@ -340,6 +347,7 @@ const std::vector<Conv2dGeometry>& LargeGeometries() {
 }
 
 TEST_P(Conv2dTest, LargeFloatIsCloseToTheReferenceFromAnyThread) {
+  int num_on_onednn = 0;
   for (const Conv2dGeometry& g : LargeGeometries()) {
     const auto filter = Floats(FilterSize(g), -1.0F, 1.0F);
     const auto bias = Floats(g.out_channels, -1.0F, 1.0F);
@@ -353,8 +361,9 @@ TEST_P(Conv2dTest, LargeFloatIsCloseToTheReferenceFromAnyThread) {
         {.num_images = 2, .in = in, .out = wanted, .scratch = {}});
     const auto prepared = set().prepare_conv2d_f32(spec);
     ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
-    EXPECT_THAT(std::string(prepared.kernel->Provider()),
-                testing::Not(testing::AnyOf(HasSubstr("onednn ref"), HasSubstr("onednn gemm"))));
+    const std::string provider(prepared.kernel->Provider());
+    EXPECT_FALSE(IsSlow(provider)) << provider;
+    num_on_onednn += provider.starts_with("onednn ") ? 1 : 0;
     std::vector<std::vector<float>> out(4, std::vector<float>(wanted.size()));
     std::vector<std::thread> threads;
     for (std::vector<float>& result : out) {
@@ -370,6 +379,37 @@ TEST_P(Conv2dTest, LargeFloatIsCloseToTheReferenceFromAnyThread) {
     for (std::thread& thread : threads) thread.join();
     for (const std::vector<float>& result : out) {
       EXPECT_LT(RelativeDifference(result, wanted), 2e-6F);
+    }
+  }
+  // It is a provider of every set that is compiled for an instruction set.
+  EXPECT_EQ(num_on_onednn > 0, set().name != "reference");
+}
+
+// oneDNN 3.2 has "x64:gemm:jit" and "ref:any" for these on AVX2; what it has on other CPUs may be
+// fast.
+TEST_P(Conv2dTest, ASlowOneDnnKernelIsRefusedAndNamed) {
+  for (const auto& [channels, dilation] : {std::pair(1UL, 1UL), std::pair(3UL, 2UL)}) {
+    const Conv2dGeometry g = {.in_height = 60,
+                              .in_width = 60,
+                              .in_channels = channels,
+                              .kernel_height = 11,
+                              .kernel_width = 11,
+                              .out_channels = channels == 1 ? 8UL : 3UL,
+                              .dilation_height = dilation,
+                              .dilation_width = dilation,
+                              .pad_top = 8,
+                              .pad_left = 8,
+                              .pad_bottom = 8,
+                              .pad_right = 8};
+    const auto filter = Floats(FilterSize(g), -1.0F, 1.0F);
+    const auto prepared = set().prepare_conv2d_f32({.geometry = g, .filter = filter});
+    ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+    const std::string provider(prepared.kernel->Provider());
+    if (provider.starts_with("onednn ")) {
+      EXPECT_FALSE(IsSlow(provider)) << provider;
+    } else if (set().name != "reference") {
+      EXPECT_THAT(provider, HasSubstr(", instead of onednn "));
+      EXPECT_TRUE(IsSlow(provider)) << provider;
     }
   }
 }
