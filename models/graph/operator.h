@@ -55,6 +55,10 @@ class Step {
   // Computes the outputs. Allocates nothing, takes no lock, cannot fail.
   virtual void Run(const StepArguments& arguments) const = 0;
 
+  // Whether its results are equal to the bit on every kernel set, floats included: those of integer
+  // products and their epilogue are, sums of floats are not.
+  [[nodiscard]] virtual bool is_exact() const { return false; }
+
   // Which kernel runs, for people: "avx2:fully_connected_s8s8", "onednn:jit:avx2".
   [[nodiscard]] virtual std::string kernel_name() const = 0;
 

@@ -240,6 +240,7 @@ class IntegerStep final : public Step {
     ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
   }
 
+  [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
   }

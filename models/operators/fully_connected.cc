@@ -145,6 +145,7 @@ class DynamicStep final : public Step {
     ApplyOverRows(kernels_, activation_, form_.n, out);
   }
 
+  [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
   }
@@ -186,6 +187,7 @@ class StaticStep final : public Step {
     if (!out.f32.empty()) ApplyOverRows(kernels_, activation_, form_.n, out.f32);
   }
 
+  [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
   }

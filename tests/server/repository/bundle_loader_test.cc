@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/repository/bundle_loader.h"
 
+#include <cmath>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "gmock/gmock.h"
@@ -18,9 +21,11 @@
 namespace octet {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr char kStaticBundle[] = "models/zoo/repository/digits-mlp-int8-static/1";
+constexpr char kDynamicBundle[] = "models/zoo/repository/digits-mlp-int8/1";
 
 class BundleLoaderTest : public ::testing::Test {
  protected:
@@ -30,9 +35,9 @@ class BundleLoaderTest : public ::testing::Test {
         .Load("m", 1, path);
   }
 
-  // A copy of the zoo's bundle that hardly minds what it answers.
-  std::string WriteTolerantBundle() {
-    absl::StatusOr<Bundle> bundle = ReadBundle(kStaticBundle);
+  // A copy of one of the zoo's bundles that hardly minds what it answers.
+  std::string WriteTolerantBundle(const char* path) {
+    absl::StatusOr<Bundle> bundle = ReadBundle(path);
     EXPECT_TRUE(bundle.ok()) << bundle.status();
     bundle->self_test->tolerance = 0.5;
     const absl::Status status = WriteBundle(*bundle, root_ / "1");
@@ -68,7 +73,7 @@ TEST_F(BundleLoaderTest, AnIntegerThatDiffersInsideRefusesTheVersion) {
   kernels::KernelSet wrong = reference_;
   wrong.name = "wrong";
   wrong.quantize_s8 = QuantizeWrongly;
-  const LoadOutcome outcome = Load(WriteTolerantBundle(), wrong);
+  const LoadOutcome outcome = Load(WriteTolerantBundle(kStaticBundle), wrong);
   EXPECT_EQ(outcome.handle, nullptr);
   EXPECT_EQ(outcome.step, LoadStep::kSelfTest);
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kFailedPrecondition);
@@ -78,6 +83,41 @@ TEST_F(BundleLoaderTest, AnIntegerThatDiffersInsideRefusesTheVersion) {
   EXPECT_THAT(DescribeFailure(outcome), HasSubstr("OCTET_KERNEL_SET=reference"));
   EXPECT_THAT(metrics_.Scrape(),
               HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 1\n"));
+}
+
+// A product whose results are those of another, but for the last bit of one.
+class MatmulWithAWrongBit final : public kernels::MatmulS8 {
+ public:
+  explicit MatmulWithAWrongBit(std::unique_ptr<const kernels::MatmulS8> right)
+      : right_(std::move(right)) {}
+  std::string_view Provider() const override { return "wrong bit"; }
+  std::size_t PackedByteSize() const override { return right_->PackedByteSize(); }
+  std::size_t ScratchByteSize(std::size_t m) const override { return right_->ScratchByteSize(m); }
+  void Run(const Arguments& arguments) const override {
+    right_->Run(arguments);
+    float& value = arguments.out.f32[5];
+    value = std::nextafter(value, value + 1.0F);
+  }
+
+ private:
+  const std::unique_ptr<const kernels::MatmulS8> right_;
+};
+
+kernels::Prepared<kernels::MatmulS8> PrepareWithAWrongBit(const kernels::MatmulS8Spec& spec) {
+  auto right = kernels::FindKernelSet("reference")->prepare_matmul_s8(spec);
+  return {std::make_unique<const MatmulWithAWrongBit>(std::move(right.kernel)), right.error};
+}
+
+TEST_F(BundleLoaderTest, TheFloatsOfAnIntegerProductAreExactToo) {
+  kernels::KernelSet wrong = reference_;
+  wrong.name = "wrong";
+  wrong.prepare_matmul_s8 = PrepareWithAWrongBit;
+  const LoadOutcome outcome = Load(WriteTolerantBundle(kDynamicBundle), wrong);
+  EXPECT_EQ(outcome.handle, nullptr);
+  EXPECT_EQ(outcome.step, LoadStep::kSelfTest);
+  EXPECT_THAT(std::string(outcome.status.message()),
+              AllOf(HasSubstr("self-test: FullyConnected \""), HasSubstr("on wrong bit differs"),
+                    HasSubstr("element 5: got ")));
 }
 
 // Floats may differ by rounding: those of other kernels do.
