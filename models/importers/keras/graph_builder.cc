@@ -2,6 +2,8 @@
 #include "models/importers/keras/graph_builder.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -47,7 +49,10 @@ ValueId GraphBuilder::AddConstant(const std::string& name, ConstantTensor tensor
 }
 
 ValueId GraphBuilder::AddScalar(float value) {
-  return AddConstant(absl::StrCat("scalar/", value),
+  // The fewest digits that are this number and no other: absl's six would make one constant of two.
+  std::array<char, 32> digits;
+  char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  return AddConstant(absl::StrCat("scalar/", std::string(digits.data(), end)),
                      ConstantTensor::Copy(DataType::kFloat32, {1}, std::vector<float>{value}));
 }
 
