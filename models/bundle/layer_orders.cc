@@ -23,6 +23,7 @@ VariableSpec Optional(std::string name, VariableKind kind, std::string shape = "
 constexpr VariableKind kFloat = VariableKind::kFloat;
 constexpr VariableKind kInt8 = VariableKind::kInt8;
 constexpr VariableKind kPacked = VariableKind::kPacked;
+constexpr VariableKind kPackedRows = VariableKind::kPackedRows;
 constexpr VariableKind kReciprocal = VariableKind::kReciprocal;
 constexpr VariableKind kMultiply = VariableKind::kMultiply;
 constexpr VariableKind kZeroPoint = VariableKind::kZeroPoint;
@@ -93,6 +94,11 @@ void AddEinsumDense(LayerOrders& orders) {
   orders.Add({name, "float", {Required("kernel", kFloat), bias}});
   orders.Add(
       {name, "int8", {Required("kernel", kInt8), bias, Required("kernel_scale", kReciprocal)}});
+  // Octet's own. A bias that is no vector over the columns is added behind the product, in float.
+  orders.Add({name,
+              "int8_static",
+              {Required("kernel", kInt8), Optional("bias", VariableKind::kAny),
+               Required("kernel_scale", kMultiply)}});
   orders.Add(
       {name, "int4", {Required("kernel", kPacked), bias, Required("kernel_scale", kReciprocal)}});
   orders.Add(
@@ -125,29 +131,58 @@ void AddEmbedding(LayerOrders& orders) {
                Required("g_idx", kIndex, "dim")}});
 }
 
-// As Embedding; the second table is there if it is not tied to the first.
+// As Embedding; the second table is there if it is not tied to the first. Both are packed along
+// `dim`, which is the first axis of the second.
 void AddReversibleEmbedding(LayerOrders& orders) {
   const std::string name = "ReversibleEmbedding";
+  const std::string rows = "vocabulary,dim";
+  const std::string columns = "dim,vocabulary";
+  orders.Add(
+      {name,
+       "float",
+       {Required("embeddings", kFloat, rows), Optional("reverse_embeddings", kFloat, columns)}});
   orders.Add({name,
-              "float",
-              {Required("embeddings", kFloat, "vocabulary,dim"),
-               Optional("reverse_embeddings", kFloat, "dim,vocabulary")}});
-  for (const auto& [mode, kind] : {std::pair{"int8", kInt8}, std::pair{"int4", kPacked}}) {
-    orders.Add(
-        {name,
-         mode,
-         {Required("embeddings", kind), Required("embeddings_scale", kReciprocal, "vocabulary"),
-          Optional("reverse_embeddings", kInt8),
-          Optional("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
+              "int8",
+              {Required("embeddings", kInt8, rows),
+               Required("embeddings_scale", kReciprocal, "vocabulary"),
+               Optional("reverse_embeddings", kInt8, columns),
+               Optional("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
+  orders.Add({name,
+              "int4",
+              {Required("embeddings", kPacked, rows),
+               Required("embeddings_scale", kReciprocal, "vocabulary"),
+               Optional("reverse_embeddings", kPackedRows, columns),
+               Optional("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
+  orders.Add(
+      {name,
+       "int4",
+       {Required("embeddings", kPacked, rows),
+        Required("embeddings_scale", kMultiply, "vocabulary,groups"),
+        Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
+        Required("g_idx", kIndex, "dim"), Optional("reverse_embeddings", kPackedRows, columns),
+        Optional("reverse_embeddings_scale", kMultiply, "groups,vocabulary"),
+        Optional("reverse_embeddings_zero", kZeroPoint, "groups,vocabulary")}});
+  // Octet's own, where Keras has no such mode; a table that the model does not use is left out.
+  for (const auto& [mode, kind] : {std::pair{"int8", kInt8}, std::pair{"int4", kPackedRows}}) {
+    orders.Add({name,
+                mode,
+                {Required("reverse_embeddings", kind, columns),
+                 Required("reverse_embeddings_scale", kReciprocal, "vocabulary")}});
   }
   orders.Add({name,
               "int4",
-              {Required("embeddings", kPacked, "vocabulary,dim"),
-               Required("embeddings_scale", kMultiply, "vocabulary,groups"),
-               Required("embeddings_zero", kZeroPoint, "vocabulary,groups"),
-               Required("g_idx", kIndex, "dim"), Optional("reverse_embeddings", kInt8),
-               Optional("reverse_embeddings_scale", kMultiply),
-               Optional("reverse_embeddings_zero", kZeroPoint)}});
+              {Optional("embeddings", kPacked, rows),
+               Optional("embeddings_scale", kReciprocal, "vocabulary"),
+               Required("reverse_embeddings", kPackedRows, columns),
+               Required("reverse_embeddings_scale", kMultiply, "groups,vocabulary"),
+               Required("reverse_embeddings_zero", kZeroPoint, "groups,vocabulary"),
+               Required("g_idx", kIndex, "dim")}});
+  orders.Add({name,
+              "int8_static",
+              {Optional("embeddings", kInt8, rows),
+               Optional("embeddings_scale", kReciprocal, "vocabulary"),
+               Required("reverse_embeddings", kInt8, columns),
+               Required("reverse_embeddings_scale", kMultiply, "vocabulary")}});
 }
 
 // The two quantized modes are Octet's own: Keras leaves convolutions float.
@@ -163,6 +198,26 @@ void AddConvolution(LayerOrders& orders, const std::string& name, const std::str
        "int8_static",
        {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
         Required("kernel_scale", kMultiply, "out")}});
+}
+
+// As above: the two quantized modes are Octet's own, with a scale for each of the two kernels.
+void AddSeparableConvolution(LayerOrders& orders, const std::string& name) {
+  orders.Add({name,
+              "float",
+              {Required("depthwise_kernel", kFloat), Required("pointwise_kernel", kFloat),
+               Optional("bias", kFloat, "out")}});
+  orders.Add({name,
+              "int8",
+              {Required("depthwise_kernel", kInt8), Required("pointwise_kernel", kInt8),
+               Optional("bias", kFloat, "out"),
+               Required("depthwise_kernel_scale", kReciprocal, "channels"),
+               Required("pointwise_kernel_scale", kReciprocal, "out")}});
+  orders.Add({name,
+              "int8_static",
+              {Required("depthwise_kernel", kInt8), Required("pointwise_kernel", kInt8),
+               Optional("bias", VariableKind::kInt32, "out"),
+               Required("depthwise_kernel_scale", kMultiply, "channels"),
+               Required("pointwise_kernel_scale", kMultiply, "out")}});
 }
 
 // Recurrent layers keep their variables in a cell; Octet lists them under the layer.
@@ -220,10 +275,7 @@ LayerOrders BuiltInLayerOrders() {
   AddReversibleEmbedding(orders);
   orders.Add({"SeedGenerator", "float", {Optional("seed_generator_state", VariableKind::kAny)}});
   for (const char* const name : {"SeparableConv1D", "SeparableConv2D"}) {
-    orders.Add({name,
-                "float",
-                {Required("depthwise_kernel", kFloat), Required("pointwise_kernel", kFloat),
-                 Optional("bias", kFloat, "out")}});
+    AddSeparableConvolution(orders, name);
   }
   AddRecurrent(orders, "SimpleRNN");
   return orders;

@@ -32,6 +32,7 @@ absl::string_view KindName(VariableKind kind) {
     case VariableKind::kInt32:
       return "int32";
     case VariableKind::kPacked:
+    case VariableKind::kPackedRows:
       return "packed bytes (int8 or uint8)";
     case VariableKind::kReciprocal:
     case VariableKind::kMultiply:
@@ -57,6 +58,7 @@ bool HasKind(DataType type, VariableKind kind) {
     case VariableKind::kInt32:
       return type == DataType::kInt32;
     case VariableKind::kPacked:
+    case VariableKind::kPackedRows:
       return type == DataType::kInt8 || type == DataType::kUint8;
     case VariableKind::kZeroPoint:
       return type == DataType::kInt8 || type == DataType::kUint8 || IsFloat(type);
@@ -66,6 +68,10 @@ bool HasKind(DataType type, VariableKind kind) {
       break;
   }
   return true;
+}
+
+bool IsPacked(VariableKind kind) {
+  return kind == VariableKind::kPacked || kind == VariableKind::kPackedRows;
 }
 
 absl::string_view Convention(VariableKind kind) {
@@ -137,9 +143,8 @@ class LayerChecker {
       return Mismatch(index, absl::StrCat("\"", layer_.variables[index].name, "\""),
                       absl::StrCat("no further variable (the order is ", OrderText(), ")"));
     }
-    const bool wants_packing =
-        std::any_of(order_.variables.begin(), order_.variables.end(),
-                    [](const VariableSpec& s) { return s.kind == VariableKind::kPacked; });
+    const bool wants_packing = std::any_of(order_.variables.begin(), order_.variables.end(),
+                                           [](const VariableSpec& s) { return IsPacked(s.kind); });
     if (layer_.packing.has_value() && !wants_packing) {
       return Error("has a packing, but no variable of this mode is packed");
     }
@@ -161,7 +166,7 @@ class LayerChecker {
                       absl::StrCat("\"", Convention(spec.kind), "\""));
     }
     Dims dims = tensor.dims();
-    if (spec.kind == VariableKind::kPacked) RETURN_IF_ERROR(UnpackDims(index, dims));
+    if (IsPacked(spec.kind)) RETURN_IF_ERROR(UnpackDims(index, spec.kind, dims));
     RETURN_IF_ERROR(CheckShape(index, spec, dims));
     if (!Convention(spec.kind).empty()) return CheckScale(index);
     if (spec.kind == VariableKind::kIndex) return CheckIndices(index);
@@ -169,7 +174,7 @@ class LayerChecker {
   }
 
   // Turns the packed `dims` into the logical ones.
-  absl::Status UnpackDims(std::size_t index, Dims& dims) {
+  absl::Status UnpackDims(std::size_t index, VariableKind kind, Dims& dims) {
     if (!layer_.packing.has_value()) {
       return Mismatch(index, "no packing", "bits, axis and original length of the packed variable");
     }
@@ -178,7 +183,8 @@ class LayerChecker {
     if (packing.bits != 2 && packing.bits != 4 && packing.bits != 8) {
       return Mismatch(index, absl::StrCat("packing of ", packing.bits, " bits"), "2, 4 or 8");
     }
-    const int axis = packing.axis < 0 ? packing.axis + rank : packing.axis;
+    const int named_axis = packing.axis < 0 ? packing.axis + rank : packing.axis;
+    const int axis = kind == VariableKind::kPackedRows ? 0 : named_axis;
     if (axis < 0 || axis >= rank) {
       return Mismatch(index, absl::StrCat("packing axis ", packing.axis),
                       absl::StrCat("an axis of ", ToString(dims)));
@@ -188,7 +194,7 @@ class LayerChecker {
     std::int64_t& packed = dims[static_cast<std::size_t>(axis)];
     if (length < 0 || length / per_byte + (length % per_byte != 0 ? 1 : 0) != packed) {
       return Mismatch(index, absl::StrCat("original length ", length, " in ", packed, " bytes"),
-                      absl::StrCat(per_byte, " elements a byte along axis ", packing.axis));
+                      absl::StrCat(per_byte, " elements a byte along axis ", axis));
     }
     packed = length;
     return absl::OkStatus();

@@ -24,6 +24,7 @@ enum class VariableKind {
   kInt8,        // a quantized kernel
   kInt32,       // a bias in units of input scale * weight scale
   kPacked,      // int8 or uint8 bytes, as Layer::packing says
+  kPackedRows,  // the same, but along the first axis whatever Layer::packing says
   kReciprocal,  // float scale, finite and above 0: real = q / scale
   kMultiply,    // float scale, finite and above 0: real = (q - zero point) * scale
   kZeroPoint,   // int8, uint8 or float
