@@ -36,6 +36,7 @@ LayerRegistry BuiltInLayerClasses() {
   AddConvolutionLayers(registry);
   AddCustomLayers(registry);
   AddDenseLayers(registry);
+  AddEmbeddingLayers(registry);
   AddMergeLayers(registry);
   AddModelLayers(registry);
   AddNormalizationLayers(registry);

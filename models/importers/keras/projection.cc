@@ -2,6 +2,7 @@
 #include "models/importers/keras/projection.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -18,6 +19,12 @@ namespace octet::keras {
 namespace {
 
 using Names = std::vector<std::string>;
+
+bool IsKnown(const std::string& mode) {
+  constexpr std::array<absl::string_view, 6> kModes = {"float",  "int8", "int4",
+                                                       "float8", "gptq", "awq"};
+  return std::find(kModes.begin(), kModes.end(), mode) != kModes.end();
+}
 
 // The stored names of a mode, in order. `num_variables` tells grouped int4 from one scale a column.
 Names NamesOf(const std::string& mode, bool bias, std::size_t num_variables) {
@@ -66,6 +73,12 @@ class ProjectionLoader {
   }
 
   absl::StatusOr<Projection> Load() {
+    // What another mode stores is not known, so that a count of it would say nothing.
+    if (!IsKnown(source_.policy.mode)) {
+      return absl::UnimplementedError(absl::StrCat("layer \"", source_.path, "\" (",
+                                                   source_.layer_class, "): the mode \"",
+                                                   source_.policy.mode, "\" cannot be imported"));
+    }
     ASSIGN_OR_RETURN(const std::vector<ConstantTensor> stored, call_.StoredVariables(source_.sub));
     mode_ = source_.infer_mode ? InferMode(stored) : source_.policy.mode;
     const Names names = NamesOf(mode_, source_.use_bias, stored.size());
@@ -88,10 +101,8 @@ class ProjectionLoader {
       RETURN_IF_ERROR(LoadInt8(projection));
     } else if (mode_ == "int4") {
       RETURN_IF_ERROR(LoadInt4(projection));
-    } else if (mode_ == "gptq" || mode_ == "awq") {
-      RETURN_IF_ERROR(LoadTransposed(projection));
     } else {
-      return call_.Unimplemented(absl::StrCat("the mode \"", mode_, "\" cannot be imported"));
+      RETURN_IF_ERROR(LoadTransposed(projection));
     }
     Record(names, stored);
     return projection;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 #include "models/bundle/zip_archive.h"
 #include "models/importers/keras/archive.h"
 #include "models/importers/keras/config_view.h"
@@ -129,7 +131,38 @@ TEST_F(HostileTest, APolicyThatDoesNotFitTheVariablesIsRefused) {
 TEST_F(HostileTest, TernaryIsUnimplementedNotFloat) {
   Json config = config_;
   LayerEntry(config, 1)["config"]["dtype"] = "ternary_from_float32";
-  EXPECT_FALSE(ImportConfig(config).ok());
+  const absl::Status status = ImportConfig(config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("layer \"hidden\" (Dense): the mode \"ternary\" cannot be imported"));
+}
+
+TEST_F(HostileTest, AModeThatEmbeddingsLackIsUnimplemented) {
+  const std::vector<std::byte> file = ReadFile("tests/golden/keras/3.15.1/encoder_int8.keras");
+  const KerasArchive archive = *ReadKerasArchive(file, kLimit);
+  for (const char* const mode : {"ternary", "gptq/4/-1", "awq/4/-1"}) {
+    Json config = *ParseJson(archive.config_json, "config.json");
+    std::string name;
+    for (Json& layer : config["config"]["layers"]) {
+      if (layer["class_name"] != "Embedding") continue;
+      name = layer["config"]["name"];
+      layer["config"]["dtype"] = absl::StrCat(mode, "_from_float32");
+    }
+    ASSERT_NE(name, "");
+    const std::string text = config.dump();
+    const auto bytes_of = [](const std::string& part) {
+      return std::as_bytes(std::span(part.data(), part.size()));
+    };
+    const auto zip = WriteStoredZip({{"metadata.json", bytes_of(archive.metadata_json)},
+                                     {"config.json", bytes_of(text)},
+                                     {"model.weights.h5", archive.weights}});
+    const absl::Status status = Import(bytes_of(*zip));
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("layer \"", name, "\" (Embedding): the mode \"",
+                                       std::string(mode).substr(0, std::string(mode).find('/')),
+                                       "\" cannot be imported")));
+  }
 }
 
 TEST_F(HostileTest, WrongSizesAreRefused) {
