@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,22 +20,52 @@ namespace {
 
 using Inputs = WeightedInputs;
 
-// The classes that have integer modes, with the name of their weight.
+// A weight of a layer with the node that computes with it: the layer's path and `node` behind it.
+struct ClassWeight {
+  absl::string_view name;
+  absl::string_view node;
+};
+
+// The classes that have integer modes, with their weights in serialized order.
 struct QuantizedClass {
   absl::string_view layer_class;
-  absl::string_view weight;
+  ClassWeight weight;
+  ClassWeight second = {"", ""};
 };
+constexpr ClassWeight kKernel = {"kernel", ""};
+constexpr ClassWeight kEmbeddings = {"embeddings", ""};
+constexpr ClassWeight kReverseEmbeddings = {"reverse_embeddings", "/reverse"};
+constexpr ClassWeight kDepthwise = {"depthwise_kernel", "/depthwise"};
+constexpr ClassWeight kPointwise = {"pointwise_kernel", ""};
 constexpr std::array kClasses = {
-    QuantizedClass{"Conv1D", "kernel"},          QuantizedClass{"Conv2D", "kernel"},
-    QuantizedClass{"Dense", "kernel"},           QuantizedClass{"DepthwiseConv1D", "kernel"},
-    QuantizedClass{"DepthwiseConv2D", "kernel"}, QuantizedClass{"EinsumDense", "kernel"},
-    QuantizedClass{"Embedding", "embeddings"},
+    QuantizedClass{"Conv1D", kKernel},
+    QuantizedClass{"Conv2D", kKernel},
+    QuantizedClass{"Dense", kKernel},
+    QuantizedClass{"DepthwiseConv1D", kKernel},
+    QuantizedClass{"DepthwiseConv2D", kKernel},
+    QuantizedClass{"EinsumDense", kKernel},
+    QuantizedClass{"Embedding", kEmbeddings},
+    QuantizedClass{"ReversibleEmbedding", kEmbeddings, kReverseEmbeddings},
+    QuantizedClass{"SeparableConv1D", kDepthwise, kPointwise},
+    QuantizedClass{"SeparableConv2D", kDepthwise, kPointwise},
 };
 
 const ConstantTensor* ConstantAt(const Graph& graph, const Node& node, std::size_t index) {
   if (!node.HasInput(index)) return nullptr;
   const std::optional<ConstantTensor>& constant = ValueAt(graph, node.inputs[index]).constant;
   return constant.has_value() ? &*constant : nullptr;
+}
+
+bool HasIntegerWeight(const Graph& graph, const Node& node) {
+  if (node.op != "FullyConnected" && node.op != "Gather" && !IsConvolution(node)) return false;
+  const ConstantTensor* const weight = ConstantAt(graph, node, Inputs::kWeight);
+  return weight != nullptr && ConstantAt(graph, node, Inputs::kScale) != nullptr &&
+         (weight->data_type() == DataType::kInt8 || weight->data_type() == DataType::kInt4);
+}
+
+bool IsStoredByOutputs(const Node& node) {
+  const auto transposed = node.Int("transpose_weight", 0);
+  return transposed.ok() && *transposed != 0;
 }
 
 // The bytes of an int4 weight as int8, as safetensors and Keras store them.
@@ -44,11 +75,32 @@ ConstantTensor AsPackedBytes(const ConstantTensor& weight) {
   return ConstantTensor::Copy(DataType::kInt8, dims, weight.bytes());
 }
 
+// The same with two elements of a column in a byte, where `weight`, a matrix, has two of a row.
+ConstantTensor AsBytesPackedByColumns(const ConstantTensor& weight) {
+  const auto rows = static_cast<std::size_t>(weight.dims()[0]);
+  const auto columns = static_cast<std::size_t>(weight.dims()[1]);
+  const std::size_t row_bytes = (columns + 1) / 2;
+  std::vector<std::byte> bytes((rows + 1) / 2 * columns);
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
+      const std::byte pair = weight.bytes()[row * row_bytes + column / 2];
+      const std::byte element = column % 2 == 0 ? pair & std::byte{0xf} : pair >> 4;
+      bytes[row / 2 * columns + column] |= row % 2 == 0 ? element : element << 4;
+    }
+  }
+  return ConstantTensor::Copy(DataType::kInt8,
+                              {static_cast<std::int64_t>((rows + 1) / 2), weight.dims()[1]}, bytes);
+}
+
 // The weight in the shape in which the source stored it, where it has just as many elements: a
 // Conv1D is a Conv2d in the graph.
-ConstantTensor InShapeOf(const ConstantTensor& weight, const Layer& layer) {
-  if (layer.variables.empty() || layer.layer_class == "EinsumDense") return weight;
-  const Dims& dims = layer.variables[0].tensor.dims();
+ConstantTensor InShapeOf(const ConstantTensor& weight, const std::string& name,
+                         const Layer& layer) {
+  const auto stored =
+      std::find_if(layer.variables.begin(), layer.variables.end(),
+                   [&name](const LayerVariable& variable) { return variable.name == name; });
+  if (stored == layer.variables.end() || layer.layer_class == "EinsumDense") return weight;
+  const Dims& dims = stored->tensor.dims();
   if (NumElements(dims) != NumElements(weight.dims())) return weight;
   return ConstantTensor::Copy(weight.data_type(), dims, weight.bytes());
 }
@@ -62,53 +114,121 @@ ConstantTensor GroupIndices(std::int64_t rows, std::int64_t group_size) {
   return ConstantTensor::Copy(DataType::kFloat32, {rows}, indices);
 }
 
-// What `layer` becomes with the weight of `node`.
-Layer QuantizedLayer(const Layer& layer, const Graph& graph, const Node& node,
-                     absl::string_view weight_class_name) {
-  const std::string weight_name(weight_class_name);
-  const ConstantTensor& weight = *ConstantAt(graph, node, Inputs::kWeight);
-  const bool is_int4 = weight.data_type() == DataType::kInt4;
-  const bool is_static = StringOr(node, "activation_quantization", "none") == "static";
-  const std::string convention = StringOr(node, "scale_convention", "reciprocal");
-  const auto group_size = node.Int("group_size", 0).value_or(0);
+// A weight that has become integers.
+struct IntegerWeight {
+  std::string name;
+  const Node* node;
 
-  Layer result = layer;
-  result.variables.clear();
-  result.packing.reset();
-  result.mode = is_static ? "int8_static" : is_int4 ? "int4" : "int8";
-  const std::string policy = layer.dtype_policy.empty() ? "float32" : layer.dtype_policy;
-  result.dtype_policy = group_size > 0
-                            ? absl::StrCat(result.mode, "/", group_size, "_from_", policy)
-                            : absl::StrCat(result.mode, "_from_", policy);
-  result.config["activation_quantization"] = StringOr(node, "activation_quantization", "none");
-  if (is_int4) {
-    result.packing = Packing{.bits = 4,
-                             .axis = -1,
-                             .original_length = weight.dims().back(),
-                             .low_nibble_first = true,
-                             .is_signed = true};
-    result.variables.push_back({weight_name, AsPackedBytes(weight), ""});
-  } else {
-    result.variables.push_back({weight_name, InShapeOf(weight, layer), ""});
+  [[nodiscard]] std::int64_t group_size() const { return node->Int("group_size", 0).value_or(0); }
+};
+
+// Those of `layer`. A table that two nodes share is listed once, under its first name.
+std::vector<IntegerWeight> IntegerWeightsOf(const Layer& layer, const QuantizedClass& layer_class,
+                                            const Graph& graph) {
+  std::vector<IntegerWeight> weights;
+  for (const ClassWeight& weight : {layer_class.weight, layer_class.second}) {
+    if (weight.name.empty()) continue;
+    const std::string name = absl::StrCat(layer.path, weight.node);
+    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                   [&name](const Node& n) { return n.name == name; });
+    if (node == graph.nodes.end() || !HasIntegerWeight(graph, *node)) continue;
+    if (IsStoredByOutputs(*node)) {
+      // A tied ReversibleEmbedding: the same table as the first weight's, if that one is there.
+      weights.assign({{std::string(layer_class.weight.name), &*node}});
+    } else {
+      weights.push_back({std::string(weight.name), &*node});
+    }
   }
-  const bool is_gather = node.op == "Gather";
-  const ConstantTensor* const bias = is_gather ? nullptr : ConstantAt(graph, node, BiasIndex(node));
-  if (bias != nullptr) result.variables.push_back({"bias", *bias, ""});
-  result.variables.push_back(
-      {absl::StrCat(weight_name, "_scale"), *ConstantAt(graph, node, Inputs::kScale), convention});
-  if (group_size > 0) {
-    result.variables.push_back(
-        {absl::StrCat(weight_name, "_zero"), *ConstantAt(graph, node, Inputs::kZeroPoint), ""});
-    result.variables.push_back({"g_idx", GroupIndices(weight.dims()[0], group_size), ""});
-  }
-  return result;
+  return weights;
 }
 
-bool HasIntegerWeight(const Graph& graph, const Node& node) {
-  if (node.op != "FullyConnected" && node.op != "Gather" && !IsConvolution(node)) return false;
-  const ConstantTensor* const weight = ConstantAt(graph, node, Inputs::kWeight);
-  return weight != nullptr && ConstantAt(graph, node, Inputs::kScale) != nullptr &&
-         (weight->data_type() == DataType::kInt8 || weight->data_type() == DataType::kInt4);
+// Writes down what a layer becomes.
+class LayerWriter {
+ public:
+  LayerWriter(const Layer& layer, const Graph& graph) : layer_(layer), graph_(graph) {
+    result_ = layer;
+    result_.variables.clear();
+    result_.packing.reset();
+    result_.mode = "int8";
+    result_.config["activation_quantization"] = "none";
+  }
+
+  void AddWeight(const IntegerWeight& weight) {
+    const ConstantTensor& tensor = *ConstantAt(graph_, *weight.node, Inputs::kWeight);
+    const std::string quantization = StringOr(*weight.node, "activation_quantization", "none");
+    if (quantization != "none") result_.config["activation_quantization"] = quantization;
+    if (quantization == "static") result_.mode = "int8_static";
+    group_size_ = std::max(group_size_, weight.group_size());
+    if (tensor.data_type() != DataType::kInt4) {
+      result_.variables.push_back({weight.name, InShapeOf(tensor, weight.name, layer_), ""});
+      return;
+    }
+    result_.mode = "int4";
+    const bool by_columns = weight.name == kReverseEmbeddings.name;
+    if (!result_.packing.has_value()) {
+      result_.packing =
+          Packing{.bits = 4,
+                  .axis = by_columns ? 0 : -1,
+                  .original_length = by_columns ? tensor.dims()[0] : tensor.dims().back(),
+                  .low_nibble_first = true,
+                  .is_signed = true};
+    }
+    result_.variables.push_back(
+        {weight.name, by_columns ? AsBytesPackedByColumns(tensor) : AsPackedBytes(tensor), ""});
+  }
+
+  // The node's, or the layer's own where that is added by another node.
+  void AddBias(const Node& node) {
+    if (node.op == "Gather") return;
+    if (const ConstantTensor* const bias = ConstantAt(graph_, node, BiasIndex(node))) {
+      result_.variables.push_back({"bias", *bias, ""});
+      return;
+    }
+    for (const LayerVariable& variable : layer_.variables) {
+      if (variable.name == "bias") result_.variables.push_back(variable);
+    }
+  }
+
+  void AddScale(const IntegerWeight& weight) {
+    result_.variables.push_back({absl::StrCat(weight.name, "_scale"),
+                                 *ConstantAt(graph_, *weight.node, Inputs::kScale),
+                                 StringOr(*weight.node, "scale_convention", "reciprocal")});
+    if (weight.group_size() == 0) return;
+    result_.variables.push_back({absl::StrCat(weight.name, "_zero"),
+                                 *ConstantAt(graph_, *weight.node, Inputs::kZeroPoint), ""});
+    const std::int64_t rows = ConstantAt(graph_, *weight.node, Inputs::kWeight)->dims()[0];
+    result_.variables.push_back({"g_idx", GroupIndices(rows, weight.group_size()), ""});
+  }
+
+  Layer Finish() {
+    const std::string policy = layer_.dtype_policy.empty() ? "float32" : layer_.dtype_policy;
+    const std::string group = group_size_ > 0 ? absl::StrCat("/", group_size_) : "";
+    result_.dtype_policy = absl::StrCat(result_.mode, group, "_from_", policy);
+    return std::move(result_);
+  }
+
+ private:
+  const Layer& layer_;
+  const Graph& graph_;
+  std::int64_t group_size_ = 0;
+  Layer result_;
+};
+
+Layer QuantizedLayer(const Layer& layer, const Graph& graph,
+                     const std::vector<IntegerWeight>& weights) {
+  LayerWriter writer(layer, graph);
+  // A ReversibleEmbedding has each table's scale behind it, the others have all kernels first.
+  if (layer.layer_class == "ReversibleEmbedding") {
+    for (const IntegerWeight& weight : weights) {
+      writer.AddWeight(weight);
+      writer.AddScale(weight);
+    }
+    return writer.Finish();
+  }
+  for (const IntegerWeight& weight : weights) writer.AddWeight(weight);
+  writer.AddBias(*weights.back().node);
+  for (const IntegerWeight& weight : weights) writer.AddScale(weight);
+  return writer.Finish();
 }
 
 }  // namespace
@@ -116,19 +236,17 @@ bool HasIntegerWeight(const Graph& graph, const Node& node) {
 std::vector<Layer> QuantizedLayers(const std::vector<Layer>& layers, const Graph& graph) {
   std::vector<Layer> result;
   for (const Layer& layer : layers) {
-    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
-                                   [&](const Node& n) { return n.name == layer.path; });
-    const bool has_node = node != graph.nodes.end();
+    const bool has_node = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                      [&](const Node& n) { return n.name == layer.path; });
     if (layer.layer_class == "BatchNormalization" && !has_node) continue;
     const auto* const entry =
         std::find_if(kClasses.begin(), kClasses.end(), [&](const QuantizedClass& c) {
           return c.layer_class == layer.layer_class && layer.registered_name.empty();
         });
-    if (!has_node || entry == kClasses.end() || !HasIntegerWeight(graph, *node)) {
-      result.push_back(layer);
-      continue;
-    }
-    result.push_back(QuantizedLayer(layer, graph, *node, entry->weight));
+    const std::vector<IntegerWeight> weights = entry == kClasses.end()
+                                                   ? std::vector<IntegerWeight>()
+                                                   : IntegerWeightsOf(layer, *entry, graph);
+    result.push_back(weights.empty() ? layer : QuantizedLayer(layer, graph, weights));
   }
   return result;
 }

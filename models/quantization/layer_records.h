@@ -11,8 +11,9 @@
 namespace octet {
 
 // `layers`, brought up to date with `graph`, which was made from a graph of float layers: each
-// layer whose node has an integer weight now has that weight's mode, policy and variables in
-// serialized order; a batch normalization that was folded away is gone.
+// layer whose nodes have integer weights now has their mode, policy and variables in serialized
+// order; a table that no node uses is left out of it, and a batch normalization that was folded
+// away is gone.
 std::vector<Layer> QuantizedLayers(const std::vector<Layer>& layers, const Graph& graph);
 
 }  // namespace octet

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -92,13 +93,59 @@ bool IsDynamic(QuantizationMode mode) {
   return mode == QuantizationMode::kInt8Dynamic || mode == QuantizationMode::kInt4Dynamic;
 }
 
-absl::Status QuantizeNode(Graph& graph, Node& node, QuantizationMode mode) {
+// Tables of rows: what a Gather looks up in, and a weight that is stored by outputs, which may be
+// the very same table (a tied embedding). Each gets one scale a row.
+class TableQuantizer {
+ public:
+  TableQuantizer(Graph& graph, int bits) : graph_(graph), bits_(bits) {}
+
+  // Nodes that share a table share what becomes of it.
+  absl::Status Quantize(Node& node) {
+    const ConstantTensor* const table = FloatConstant(graph_, node, Inputs::kWeight);
+    if (table == nullptr || table->dims().size() != 2 || table->bytes().empty() ||
+        node.HasInput(Inputs::kScale)) {
+      return absl::OkStatus();
+    }
+    const ValueId source = node.inputs[Inputs::kWeight];
+    const auto known = quantized_.find(source);
+    if (known != quantized_.end()) {
+      SetInput(node, Inputs::kWeight, known->second.first);
+      SetInput(node, Inputs::kScale, known->second.second);
+    } else {
+      const std::vector<float> elements = ElementsOf(*table);
+      RETURN_IF_ERROR(CheckFinite(node, elements));
+      const Dims dims = table->dims();
+      const ChannelWeights weights = QuantizeByRow(elements, static_cast<std::size_t>(dims[1]),
+                                                   bits_ == 4 ? kInt4Limit : kInt8Limit);
+      AddWeight(graph_, node,
+                bits_ == 4 ? Int4Tensor(dims, weights.values)
+                           : ConstantTensor::Copy(DataType::kInt8, dims, weights.values),
+                weights.scale, {dims[0]});
+      quantized_[source] = {node.inputs[Inputs::kWeight], node.inputs[Inputs::kScale]};
+    }
+    node.attributes["scale_convention"] = std::string("reciprocal");
+    return absl::OkStatus();
+  }
+
+ private:
+  Graph& graph_;
+  const int bits_;
+  std::map<ValueId, std::pair<ValueId, ValueId>> quantized_;  // table to integers and scale
+};
+
+bool IsStoredByOutputs(const Node& node) {
+  const auto transposed = node.Int("transpose_weight", 0);
+  return node.op == "FullyConnected" && transposed.ok() && *transposed != 0;
+}
+
+absl::Status QuantizeNode(Graph& graph, Node& node, QuantizationMode mode, TableQuantizer& tables) {
   const WeightMatrix matrix = WeightOf(graph, node);
   if (matrix.columns == 0 || matrix.elements.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(CheckFinite(node, matrix.elements));
-  node.attributes.erase("transpose_weight");
   const bool int4 = IsInt4(mode) && !IsConvolution(node);
-  if (int4 && mode == QuantizationMode::kInt4) {
+  if (IsStoredByOutputs(node)) {
+    RETURN_IF_ERROR(tables.Quantize(node));
+  } else if (int4 && mode == QuantizationMode::kInt4) {
     QuantizeByGroups(graph, node, matrix);
   } else {
     QuantizeByColumns(graph, node, matrix, int4 ? 4 : 8);
@@ -107,40 +154,27 @@ absl::Status QuantizeNode(Graph& graph, Node& node, QuantizationMode mode) {
   return absl::OkStatus();
 }
 
-absl::Status QuantizeGather(Graph& graph, Node& node, int bits) {
-  const ConstantTensor* const table = FloatConstant(graph, node, Inputs::kWeight);
-  if (table == nullptr || table->dims().size() != 2 || table->bytes().empty() ||
-      node.HasInput(Inputs::kScale)) {
-    return absl::OkStatus();
+absl::Status QuantizeGathers(Graph& graph, TableQuantizer& tables) {
+  for (Node& node : graph.nodes) {
+    if (node.op == "Gather") RETURN_IF_ERROR(tables.Quantize(node));
   }
-  const std::vector<float> elements = ElementsOf(*table);
-  RETURN_IF_ERROR(CheckFinite(node, elements));
-  const Dims dims = table->dims();
-  const ChannelWeights weights = QuantizeByRow(elements, static_cast<std::size_t>(dims[1]),
-                                               bits == 4 ? kInt4Limit : kInt8Limit);
-  AddWeight(graph, node,
-            bits == 4 ? Int4Tensor(dims, weights.values)
-                      : ConstantTensor::Copy(DataType::kInt8, dims, weights.values),
-            weights.scale, {dims[0]});
-  node.attributes["scale_convention"] = std::string("reciprocal");
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status QuantizeWeights(Graph& graph, QuantizationMode mode) {
+  TableQuantizer tables(graph, IsInt4(mode) ? 4 : 8);
   for (Node& node : graph.nodes) {
     if (!HasFloatWeight(graph, node)) continue;
-    RETURN_IF_ERROR(QuantizeNode(graph, node, mode));
+    RETURN_IF_ERROR(QuantizeNode(graph, node, mode, tables));
   }
-  return QuantizeEmbeddings(graph, IsInt4(mode) ? 4 : 8);
+  return QuantizeGathers(graph, tables);
 }
 
 absl::Status QuantizeEmbeddings(Graph& graph, int bits) {
-  for (Node& node : graph.nodes) {
-    if (node.op == "Gather") RETURN_IF_ERROR(QuantizeGather(graph, node, bits));
-  }
-  return absl::OkStatus();
+  TableQuantizer tables(graph, bits);
+  return QuantizeGathers(graph, tables);
 }
 
 }  // namespace octet

@@ -31,7 +31,7 @@ TEST(WeightPassTest, EveryModeGivesAGraphThatVerifies) {
   }
 }
 
-TEST(WeightPassTest, ATransposedWeightIsTurned) {
+TEST(WeightPassTest, AWeightStoredByOutputsKeepsItsRows) {
   testing::NetworkBuilder net(1);
   const ValueId x = net.Activation("x", {Dim(kRows), 3});
   const ValueId w = net.Weight("w", {2, 3}, 1.0F);
@@ -39,9 +39,32 @@ TEST(WeightPassTest, ATransposedWeightIsTurned) {
   net.AddNode("dense", "FullyConnected", {x, w}, y, {{"transpose_weight", std::int64_t{1}}});
   ASSERT_TRUE(QuantizeWeights(net.graph, QuantizationMode::kInt8Dynamic).ok());
   const Node& node = net.graph.nodes[0];
-  EXPECT_FALSE(node.attributes.contains("transpose_weight"));
-  EXPECT_EQ(testing::ConstantOf(net.graph, node.inputs[1]).dims(), Dims({3, 2}));
+  EXPECT_TRUE(node.attributes.contains("transpose_weight"));
+  EXPECT_EQ(testing::ConstantOf(net.graph, node.inputs[1]).dims(), Dims({2, 3}));
   EXPECT_EQ(testing::ConstantOf(net.graph, node.inputs[2]).dims(), Dims({2}));
+}
+
+TEST(WeightPassTest, ATiedTableIsQuantizedOnce) {
+  for (const QuantizationModeEntry& entry : QuantizationModes()) {
+    if (entry.mode == QuantizationMode::kInt8Static) continue;
+    testing::NetworkBuilder net(3);
+    const ValueId tokens = net.Activation("tokens", {Dim(kRows), 4});
+    net.graph.values[0].type.data_type = DataType::kInt32;
+    const ValueId table = net.Weight("table", {9, 5}, 1.0F);
+    const ValueId vectors = net.Activation("vectors", {Dim(kRows), 4, 5});
+    const ValueId logits = net.Activation("logits", {Dim(kRows), 4, 9});
+    net.AddNode("embedding", "Gather", {tokens, table}, vectors);
+    net.AddNode("head", "FullyConnected", {vectors, table}, logits,
+                {{"transpose_weight", std::int64_t{1}}});
+    net.graph.inputs = {tokens};
+    net.graph.outputs = {logits};
+    ASSERT_TRUE(QuantizeWeights(net.graph, entry.mode).ok());
+    EXPECT_EQ(net.graph.nodes[0].inputs[1], net.graph.nodes[1].inputs[1]);
+    EXPECT_EQ(net.graph.nodes[0].inputs[2], net.graph.nodes[1].inputs[2]);
+    RemoveUnusedValues(net.graph);
+    const absl::Status status = VerifyGraph(net.graph, BuiltInOperators());
+    EXPECT_TRUE(status.ok()) << std::string(entry.name) << ": " << status;
+  }
 }
 
 TEST(WeightPassTest, WeightsThatAreNotFiniteNameTheNode) {
