@@ -60,9 +60,22 @@ bool IsCompute(const Graph& graph, const Node& node) {
   return HasFloatWeight(graph, node) && IsFloatActivation(graph, node.inputs[0]);
 }
 
+// Whether `node` reduces a dimension that only a request decides: there is no integer form of that.
+bool ReducesOpenDimension(const Graph& graph, const Node& node) {
+  if (node.op != "Reduce" || node.inputs.empty()) return false;
+  const Shape& shape = ValueAt(graph, node.inputs[0]).type.shape;
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  const auto axes = node.Ints("axes", {});
+  return axes.ok() && std::any_of(axes->begin(), axes->end(), [&](std::int64_t axis) {
+           if (axis < 0) axis += rank;
+           return axis >= 0 && axis < rank && !shape[static_cast<std::size_t>(axis)].is_constant();
+         });
+}
+
 // Has an integer form that is worth it between others.
 bool IsLight(const Graph& graph, const Node& node) {
   if (!KeepsQuantization(node) && !Requantizes(node)) return false;
+  if (ReducesOpenDimension(graph, node)) return false;
   return node.outputs.size() == 1 && !node.inputs.empty() &&
          std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&graph](ValueId id) { return IsFloatActivation(graph, id); });

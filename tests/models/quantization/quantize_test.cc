@@ -92,6 +92,26 @@ TEST(QuantizeRulesTest, TheSameBundleIsQuantizedTheSameWay) {
   EXPECT_EQ(ReadBundle(directory / "1").value().digest, ReadBundle(directory / "2").value().digest);
 }
 
+TEST(QuantizeRulesTest, WhatReducesAnOpenSizeStaysFloat) {
+  Bundle bundle;
+  bundle.graph = testing::OpenSequenceNetwork();
+  std::vector<Tensor> samples;
+  samples.emplace_back(DataType::kFloat32, Dims{8, 9, 1, 4});
+  for (std::size_t i = 0; i < samples[0].as<float>().size(); ++i) {
+    samples[0].as<float>()[i] = static_cast<float>(i % 23) / 10.0F - 1.0F;
+  }
+  for (const QuantizationModeEntry& entry : QuantizationModes()) {
+    const auto quantized =
+        Quantize(bundle, BuiltInOperators(), {.mode = entry.mode, .calibration = samples});
+    ASSERT_TRUE(quantized.ok()) << std::string(entry.name) << ": " << quantized.status();
+    for (const Node& node : quantized->graph.nodes) {
+      if (node.name != "global") continue;
+      const Value& input = quantized->graph.values[static_cast<std::size_t>(node.inputs[0])];
+      EXPECT_EQ(input.type.data_type, DataType::kFloat32);
+    }
+  }
+}
+
 TEST(QuantizeRulesTest, WhatIsMissingIsAFailedPrecondition) {
   const Bundle bundle = testing::SmallNetwork();
   const OperatorRegistry operators = BuiltInOperators();
