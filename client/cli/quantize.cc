@@ -28,6 +28,7 @@ struct QuantizeArguments {
   std::string output;
   std::vector<std::string> calibration;
   std::string calibrator = "min-max";
+  std::string kernel_set;
   bool replace = false;
 };
 
@@ -41,6 +42,7 @@ std::string ModeList() {
 
 absl::Status RunQuantize(const QuantizeArguments& arguments) {
   ASSIGN_OR_RETURN(const QuantizationMode mode, ParseQuantizationMode(arguments.mode));
+  ASSIGN_OR_RETURN(const kernels::KernelSet* const kernels, ChooseKernelSet(arguments.kernel_set));
   ASSIGN_OR_RETURN(const Bundle source, ReadBundle(arguments.bundle));
   std::vector<Tensor> calibration;
   if (!arguments.calibration.empty()) {
@@ -50,10 +52,11 @@ absl::Status RunQuantize(const QuantizeArguments& arguments) {
     return absl::InvalidArgumentError(
         "--mode int8-static wants --calibration FILE.npy: rows like those it will serve");
   }
-  ASSIGN_OR_RETURN(
-      const Bundle quantized,
-      Quantize(source, BuiltInOperators(),
-               {.mode = mode, .calibration = calibration, .calibrator = arguments.calibrator}));
+  ASSIGN_OR_RETURN(const Bundle quantized, Quantize(source, BuiltInOperators(),
+                                                    {.mode = mode,
+                                                     .calibration = calibration,
+                                                     .calibrator = arguments.calibrator,
+                                                     .kernels = kernels}));
   RETURN_IF_ERROR(WriteBundle(quantized, arguments.output,
                               {.if_exists = arguments.replace ? WriteOptions::IfExists::kReplace
                                                               : WriteOptions::IfExists::kRefuse}));
@@ -78,6 +81,10 @@ void AddQuantize(CLI::App& app, absl::Status& result) {
                       "FILE.npy, or NAME=FILE.npy: rows to find the ranges of activations with");
   command->add_option("--calibrator", arguments->calibrator, "How a range is chosen: min-max")
       ->capture_default_str();
+  command
+      ->add_option("--kernel-set", arguments->kernel_set,
+                   "What int8-static calibrates on: reference, avx2, avx512vnni or amx")
+      ->envname("OCTET_KERNEL_SET");
   command->add_flag("--replace", arguments->replace, "Replace a bundle that is there");
   command->callback([arguments, &result] { result = RunQuantize(*arguments); });
 }

@@ -99,8 +99,10 @@ absl::StatusOr<Graph> Static(Graph graph, const OperatorRegistry& operators,
   }
   FuseActivation(graph);
   SplitOtherActivations(graph);
+  const kernels::KernelSet& kernels =
+      options.kernels == nullptr ? *kernels::BestKernelSet() : *options.kernels;
   ASSIGN_OR_RETURN(const CalibrationTable ranges,
-                   Calibrate(graph, operators, *kernels::BestKernelSet(), ValuesToCalibrate(graph),
+                   Calibrate(graph, operators, kernels, ValuesToCalibrate(graph),
                              options.calibration, options.calibrator));
   ASSIGN_OR_RETURN(Graph quantized, MakeStaticGraph(graph, ranges));
   RETURN_IF_ERROR(QuantizeEmbeddings(quantized, 8));

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "kernels/kernel_set.h"
 #include "models/bundle/bundle.h"
 #include "models/graph/operator_registry.h"
 #include "models/tensor/tensor.h"
@@ -39,6 +40,8 @@ struct QuantizeOptions {
   // Other modes take the rows of the self-test from it, if it is there.
   std::span<const Tensor> calibration;
   std::string calibrator = "min-max";
+  // What kInt8Static runs the float graph on; null: the best for this CPU. Borrowed.
+  const kernels::KernelSet* kernels = nullptr;
 };
 
 // Quantizes the weights of FullyConnected, Conv2d, DepthwiseConv2d and Gather (convolutions have no

@@ -112,6 +112,33 @@ TEST(QuantizeRulesTest, WhatReducesAnOpenSizeStaysFloat) {
   }
 }
 
+// Pools twice as large as they are.
+void PoolTwice(const kernels::Pool2dGeometry& geometry, kernels::PoolKind kind,
+               std::size_t num_images, std::span<const float> in, std::span<float> out) {
+  kernels::FindKernelSet("reference")->pool2d_f32(geometry, kind, num_images, in, out);
+  for (float& value : out) value *= 2.0F;
+}
+
+TEST(QuantizeRulesTest, RangesAreThoseOfTheKernelSetGiven) {
+  const std::vector<Tensor> samples = Images(16);
+  kernels::KernelSet twice = *kernels::FindKernelSet("reference");
+  twice.pool2d_f32 = PoolTwice;
+  std::vector<double> scales;
+  for (const kernels::KernelSet& set : {*kernels::FindKernelSet("reference"), twice}) {
+    const auto quantized = Quantize(testing::SmallNetwork(), BuiltInOperators(),
+                                    {.mode = QuantizationMode::kInt8Static,
+                                     .calibration = samples,
+                                     .calibrator = "min-max",
+                                     .kernels = &set});
+    ASSERT_TRUE(quantized.ok()) << quantized.status();
+    for (const Node& node : quantized->graph.nodes) {
+      if (node.name == "add") scales.push_back(node.Float("output_scale", 0.0).value());
+    }
+  }
+  ASSERT_EQ(scales.size(), 2U);
+  EXPECT_GT(scales[1], 1.3 * scales[0]);
+}
+
 TEST(QuantizeRulesTest, WhatIsMissingIsAFailedPrecondition) {
   const Bundle bundle = testing::SmallNetwork();
   const OperatorRegistry operators = BuiltInOperators();

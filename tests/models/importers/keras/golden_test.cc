@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -85,7 +86,10 @@ double Difference(const Tensor& got, const Tensor& wanted) {
 absl::StatusOr<std::vector<Tensor>> RunModel(const Graph& graph,
                                              const std::vector<Tensor>& inputs) {
   const OperatorRegistry operators = BuiltInOperators();
-  auto executable = Executable::Compile(graph, operators, *kernels::BestKernelSet());
+  const kernels::KernelSetSelection selection =
+      kernels::SelectKernelSet(std::getenv("OCTET_KERNEL_SET"));
+  if (selection.set == nullptr) return absl::FailedPreconditionError(selection.error);
+  auto executable = Executable::Compile(graph, operators, *selection.set);
   if (!executable.ok()) return executable.status();
   Arena arena;
   auto session = Session::Create(*executable, arena);
