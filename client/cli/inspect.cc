@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -72,7 +73,16 @@ Json ToJson(const Layer& layer) {
   return json;
 }
 
-Json ToJson(const LocalModel& model) {
+// "passed", "failed" or "absent", and why.
+Json SelfTestJson(const LocalModel& model, const absl::Status& outcome) {
+  const std::optional<SelfTest>& test = model.bundle().self_test;
+  Json json;
+  json["outcome"] = !test.has_value() ? "absent" : outcome.ok() ? "passed" : "failed";
+  if (!outcome.ok()) json["message"] = std::string(outcome.message());
+  return json;
+}
+
+Json ToJson(const LocalModel& model, const absl::Status& self_test) {
   const Bundle& bundle = model.bundle();
   const Executable& executable = *model.executable();
   Json layers = Json::array();
@@ -89,12 +99,13 @@ Json ToJson(const LocalModel& model) {
           {"source", {{"framework", bundle.source.framework}, {"version", bundle.source.version}}},
           {"inputs", ToJson(executable.inputs())},
           {"outputs", ToJson(executable.outputs())},
+          {"self_test", SelfTestJson(model, self_test)},
           {"layers", std::move(layers)},
           {"kernel_set", std::string(executable.kernel_set().name)},
           {"steps", std::move(steps)}};
 }
 
-void Print(const LocalModel& model) {
+void Print(const LocalModel& model, const absl::Status& self_test) {
   const Bundle& bundle = model.bundle();
   const Executable& executable = *model.executable();
   std::cout << "precision " << bundle.precision << ", from " << bundle.source.framework << " "
@@ -123,16 +134,25 @@ void Print(const LocalModel& model) {
     steps.AddRow({step.node, step.op, step.kernel, absl::StrCat(step.packed_byte_size)});
   }
   std::cout << "kernel set " << executable.kernel_set().name << "\n" << steps.ToString();
+  if (!self_test.ok()) {
+    std::cout << "\nself-test FAILED on these kernels, a server refuses the bundle: "
+              << self_test.message() << "\n";
+  } else {
+    std::cout << "\nself-test "
+              << (bundle.self_test.has_value() ? "passed on these kernels" : "absent") << "\n";
+  }
 }
 
 absl::Status Inspect(const InspectOptions& options) {
-  ASSIGN_OR_RETURN(const auto model, LocalModel::Load(options.bundle, options.kernel_set));
+  ASSIGN_OR_RETURN(const auto model, LocalModel::LoadUntested(options.bundle, options.kernel_set));
+  // A bundle that fails is shown as well: what is wrong with it may be seen.
+  const absl::Status self_test = model->RunSelfTest();
   if (options.json) {
-    std::cout << ToJson(*model).dump(2) << "\n";
+    std::cout << ToJson(*model, self_test).dump(2) << "\n";
   } else {
-    Print(*model);
+    Print(*model, self_test);
   }
-  return absl::OkStatus();
+  return self_test;
 }
 
 }  // namespace
@@ -140,7 +160,8 @@ absl::Status Inspect(const InspectOptions& options) {
 void AddInspect(CLI::App& app, absl::Status& result) {
   auto* const command = app.add_subcommand(
       "inspect",
-      "Show a bundle's layers, their variable order, and the kernels chosen for this CPU.\n"
+      "Show a bundle's layers, their variable order, the kernels chosen for this CPU, and whether\n"
+      "its self-test passes on them (status 1 if not).\n"
       "Example: octet inspect models/digits/1");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("bundle", options->bundle, "A bundle: a folder or an .octet file")

@@ -9,6 +9,7 @@
 #include "models/base/status_macros.h"
 #include "models/bundle/reader.h"
 #include "models/operators/operators.h"
+#include "models/runtime/self_test.h"
 
 namespace octet::cli {
 
@@ -32,6 +33,16 @@ std::vector<InputSpecification> InputSpecifications(const Graph& graph) {
 absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::Load(const std::string& path,
                                                              const std::string& kernel_set,
                                                              std::int64_t max_rows) {
+  ASSIGN_OR_RETURN(auto model, LoadUntested(path, kernel_set, max_rows));
+  if (const absl::Status status = model->RunSelfTest(); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat("\"", path, "\": ", status.message()));
+  }
+  return model;
+}
+
+absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::LoadUntested(const std::string& path,
+                                                                     const std::string& kernel_set,
+                                                                     std::int64_t max_rows) {
   ASSIGN_OR_RETURN(const kernels::KernelSet* const kernels, ChooseKernelSet(kernel_set));
   kernels::PrepareThread();
   std::unique_ptr<LocalModel> model(new LocalModel());
@@ -41,6 +52,13 @@ absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::Load(const std::string& 
                                                            *kernels, {.max_rows = max_rows}));
   ASSIGN_OR_RETURN(model->session_, Session::Create(model->executable_, model->arena_));
   return model;
+}
+
+absl::Status LocalModel::RunSelfTest() {
+  if (!bundle_.self_test.has_value()) return absl::OkStatus();
+  const SelfTest& test = *bundle_.self_test;
+  return RunWholeSelfTest(*session_, bundle_.graph, operators_, test.inputs, test.outputs,
+                          test.tolerance);
 }
 
 absl::StatusOr<std::vector<Tensor>> LocalModel::Run(const std::vector<Tensor>& inputs) {

@@ -28,10 +28,19 @@ std::vector<InputSpecification> InputSpecifications(const Graph& graph);
 // Thread safety: one thread at a time.
 class LocalModel {
  public:
-  // Reads the bundle, compiles it for a kernel set and makes a Session.
+  // Reads the bundle, compiles it for a kernel set, makes a Session and runs the self-test.
+  // Returns the errors of each, those of the self-test as RunSelfTest does, behind the path.
   static absl::StatusOr<std::unique_ptr<LocalModel>> Load(const std::string& path,
                                                           const std::string& kernel_set,
                                                           std::int64_t max_rows = 64);
+  // The same without the self-test: for looking at a bundle, not for its answers.
+  static absl::StatusOr<std::unique_ptr<LocalModel>> LoadUntested(const std::string& path,
+                                                                  const std::string& kernel_set,
+                                                                  std::int64_t max_rows = 64);
+
+  // What the server does before it serves a bundle: FAILED_PRECONDITION where the kernels chosen do
+  // not compute what the bundle says. OK for a bundle without a self-test.
+  absl::Status RunSelfTest();
 
   [[nodiscard]] const Bundle& bundle() const { return bundle_; }
   [[nodiscard]] const std::shared_ptr<const Executable>& executable() const { return executable_; }

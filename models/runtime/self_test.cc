@@ -1,17 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/runtime/self_test.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/runtime/step_comparison.h"
 #include "models/runtime/tensor_comparison.h"
 #include "models/tensor/data_type.h"
 #include "models/tensor/shape.h"
 
 namespace octet {
+namespace {
+
+// Whether a step of `graph` computes with integers.
+bool IsQuantized(const Graph& graph) {
+  return std::ranges::any_of(graph.values, [](const Value& value) {
+    return value.type.quantization.has_value() ||
+           (value.constant && BitWidth(value.type.data_type) <= 8 &&
+            value.type.data_type != DataType::kBool);
+  });
+}
+
+}  // namespace
 
 absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
                          std::span<const Tensor> expected, double tolerance) {
@@ -51,6 +65,17 @@ absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status RunWholeSelfTest(Session& session, const Graph& graph,
+                              const OperatorRegistry& operators, std::span<const Tensor> inputs,
+                              std::span<const Tensor> expected, double tolerance) {
+  RETURN_IF_ERROR(RunSelfTest(session, inputs, expected, tolerance));
+  if (!IsQuantized(graph)) return absl::OkStatus();
+  const absl::Status status =
+      CompareStepsWithReference(session.executable(), graph, operators, inputs, tolerance);
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("self-test: ", status.message()));
 }
 
 }  // namespace octet

@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 
+#include "models/graph/graph.h"
+#include "models/graph/operator_registry.h"
 #include "models/runtime/session.h"
 #include "models/tensor/tensor.h"
 
@@ -21,5 +23,15 @@ namespace octet {
 // 4-bit outputs.
 absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
                          std::span<const Tensor> expected, double tolerance);
+
+// What a bundle is tested with before it may answer: RunSelfTest, and if `graph`, from which the
+// session's executable was compiled, computes with integers, CompareStepsWithReference on the same
+// inputs. Behind a softmax or a rounding, an integer that differs is not always seen in the
+// outputs.
+//
+// Returns the errors of both, with a message that begins with "self-test: ".
+absl::Status RunWholeSelfTest(Session& session, const Graph& graph,
+                              const OperatorRegistry& operators, std::span<const Tensor> inputs,
+                              std::span<const Tensor> expected, double tolerance);
 
 }  // namespace octet

@@ -15,34 +15,12 @@
 #include "models/bundle/reader.h"
 #include "models/runtime/self_test.h"
 #include "models/runtime/session.h"
-#include "models/runtime/step_comparison.h"
 #include "models/tensor/shape.h"
 
 namespace octet {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Whether a step of `graph` computes with integers.
-bool IsQuantized(const Graph& graph) {
-  return std::ranges::any_of(graph.values, [](const Value& value) {
-    return value.type.quantization.has_value() ||
-           (value.constant && BitWidth(value.type.data_type) <= 8 &&
-            value.type.data_type != DataType::kBool);
-  });
-}
-
-// Runs the whole model, then, if it is quantized, each of its steps beside the reference kernels:
-// behind a softmax or a rounding, an integer that differs is not always seen in the outputs.
-absl::Status SelfTestOn(Session& session, const SelfTest& self_test, const Graph& graph,
-                        const OperatorRegistry& operators) {
-  RETURN_IF_ERROR(RunSelfTest(session, self_test.inputs, self_test.outputs, self_test.tolerance));
-  if (!IsQuantized(graph)) return absl::OkStatus();
-  absl::Status status = CompareStepsWithReference(session.executable(), graph, operators,
-                                                  self_test.inputs, self_test.tolerance);
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat("self-test: ", status.message()));
-}
 
 // Runs one row of zeros, so that the first request finds weights in memory and code in the caches.
 // Models with further open dimensions are warmed up by their self-test alone: no length is known to
@@ -175,7 +153,9 @@ absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& versi
 
   outcome.step = LoadStep::kSelfTest;
   if (bundle.self_test) {
-    RETURN_IF_ERROR(SelfTestOn(*session, *bundle.self_test, bundle.graph, operators_));
+    const SelfTest& test = *bundle.self_test;
+    RETURN_IF_ERROR(RunWholeSelfTest(*session, bundle.graph, operators_, test.inputs, test.outputs,
+                                     test.tolerance));
   } else {
     outcome.warnings.push_back(absl::StrCat(path, ": has no self-test"));
   }

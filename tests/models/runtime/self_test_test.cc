@@ -63,6 +63,32 @@ TEST_F(SelfTestTest, AnIntegerThatDiffersFailsWhateverTheTolerance) {
   EXPECT_EQ(status.message(), "self-test: output \"rounded\" element 3: got 7, wants 6");
 }
 
+TEST_F(SelfTestTest, AnIntegerThatDiffersInsideOfAQuantizedModelFails) {
+  Graph graph;
+  const ValueId x = graph.AddValue("x", FloatType({Dim(kRows), 2}));
+  const ValueId twice = Append(graph, "Twice", {x}, "twice");
+  Append(graph, "Round", {twice}, "rounded");
+  graph.inputs = {x};
+  graph.outputs = {twice};
+  expected_.pop_back();
+  const auto run = [&](const kernels::KernelSet& kernels) {
+    Arena arena;
+    const auto session =
+        Session::Create(Executable::Compile(graph, operators_, kernels).value(), arena).value();
+    return RunWholeSelfTest(*session, graph, operators_, inputs_, expected_, 0.5);
+  };
+  // The steps of a float model are not compared.
+  EXPECT_TRUE(run(testing::FaultyKernels()).ok()) << run(testing::FaultyKernels());
+  graph.AddConstant("weight",
+                    ConstantTensor::Copy(DataType::kInt8, {1}, std::vector<std::int8_t>{1}));
+  EXPECT_TRUE(run(testing::TinyKernels()).ok()) << run(testing::TinyKernels());
+  const absl::Status status = run(testing::FaultyKernels());
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "self-test: Round \"rounded\" on faulty:Round differs from reference:Round: output 0 "
+            "element 3: got 7, wants 6");
+}
+
 TEST_F(SelfTestTest, VectorsMustFitTheSignature) {
   expected_.pop_back();
   EXPECT_EQ(Run(testing::TinyKernels(), 0).code(), absl::StatusCode::kInvalidArgument);
