@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `octet import`: a model file of another framework to a bundle.
 
-#include <algorithm>
 #include <cstdint>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +13,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/local_model.h"
+#include "client/cli/self_test_inputs.h"
 #include "models/base/status_macros.h"
 #include "models/bundle/writer.h"
 #include "models/graph/verify.h"
@@ -25,7 +24,6 @@
 namespace octet::cli {
 namespace {
 
-constexpr std::int64_t kNumSelfTestRows = 4;
 // Stand for a dimension that only a request decides, such as a sequence's length: the first that is
 // long enough for the model's windows.
 constexpr std::int64_t kSmallestOpenDimension = 8;
@@ -34,44 +32,16 @@ constexpr std::int64_t kLargestOpenDimension = 1024;
 struct ImportArguments {
   std::string model;
   std::string output;
+  std::vector<std::string> inputs;
   bool replace = false;
 };
 
-// Random rows for the self-test: a real model's inputs are of the order of 1, an index is small.
-std::vector<Tensor> SelfTestInputs(const Graph& graph, std::int64_t open_dimension) {
-  std::mt19937 random(20250101);
-  std::normal_distribution<float> normal;
-  std::uniform_int_distribution<int> index(0, 9);
-  std::vector<std::int64_t> symbols(graph.symbol_names.size(), open_dimension);
-  symbols[static_cast<std::size_t>(kRows.index)] = kNumSelfTestRows;
-  std::vector<Tensor> inputs;
-  for (const ValueId id : graph.inputs) {
-    const TensorType& type = graph.values[static_cast<std::size_t>(id)].type;
-    Dims dims;
-    for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
-    Tensor tensor(type.data_type, dims);
-    switch (type.data_type) {
-      case DataType::kFloat32:
-        for (float& value : tensor.as<float>()) value = normal(random);
-        break;
-      case DataType::kInt32:
-        for (auto& value : tensor.as<std::int32_t>()) value = index(random);
-        break;
-      case DataType::kInt64:
-        for (auto& value : tensor.as<std::int64_t>()) value = index(random);
-        break;
-      default:
-        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(index(random) % 2);
-    }
-    inputs.push_back(std::move(tensor));
-  }
-  return inputs;
-}
-
-absl::StatusOr<SelfTest> SelfTestOf(const Graph& graph, const OperatorRegistry& operators) {
+// A self-test on random rows.
+absl::StatusOr<SelfTest> RandomSelfTest(const Graph& graph, const OperatorRegistry& operators) {
   std::int64_t size = kSmallestOpenDimension;
   for (;;) {
-    absl::StatusOr<SelfTest> test = MakeSelfTest(graph, operators, SelfTestInputs(graph, size));
+    absl::StatusOr<SelfTest> test =
+        MakeSelfTest(graph, operators, RandomSelfTestInputs(graph, size));
     const bool may_be_too_short =
         absl::IsInvalidArgument(test.status()) && graph.symbol_names.size() > 1;
     if (!may_be_too_short || size >= kLargestOpenDimension) return test;
@@ -99,7 +69,13 @@ absl::Status RunImport(const ImportArguments& arguments) {
   ASSIGN_OR_RETURN(Bundle bundle,
                    ImportModel(arguments.model, ImportOptions{.operators = &operators}));
   RETURN_IF_ERROR(VerifyGraph(bundle.graph, operators));
-  ASSIGN_OR_RETURN(bundle.self_test, SelfTestOf(bundle.graph, operators));
+  if (arguments.inputs.empty()) {
+    ASSIGN_OR_RETURN(bundle.self_test, RandomSelfTest(bundle.graph, operators));
+  } else {
+    ASSIGN_OR_RETURN(auto rows,
+                     ReadSelfTestInputs(arguments.inputs, InputSpecifications(bundle.graph)));
+    ASSIGN_OR_RETURN(bundle.self_test, MakeSelfTest(bundle.graph, operators, std::move(rows)));
+  }
   RETURN_IF_ERROR(WriteBundle(bundle, arguments.output,
                               {.if_exists = arguments.replace ? WriteOptions::IfExists::kReplace
                                                               : WriteOptions::IfExists::kRefuse}));
@@ -110,16 +86,19 @@ absl::Status RunImport(const ImportArguments& arguments) {
 }  // namespace
 
 void AddImport(CLI::App& app, absl::Status& result) {
-  auto* const command =
-      app.add_subcommand("import",
-                         "Make a bundle from a model file.\n"
-                         "Example: octet import model.keras --output models/digits/1");
+  auto* const command = app.add_subcommand(
+      "import",
+      "Make a bundle from a model file.\n"
+      "Example: octet import model.keras --output models/digits/1 --input x.npy");
   const auto arguments = std::make_shared<ImportArguments>();
   command->add_option("model", arguments->model, "A .keras file")->required();
   command
       ->add_option("--output", arguments->output,
                    "The bundle: REPOSITORY/NAME/VERSION, or a name ending in .octet")
       ->required();
+  command->add_option("--input", arguments->inputs,
+                      "NAME=FILE.npy, or FILE.npy for a single input: rows like those it will "
+                      "serve, 4 at least, for the self-test; default: random rows");
   command->add_flag("--replace", arguments->replace, "Replace a bundle that is there");
   command->callback([arguments, &result] { result = RunImport(*arguments); });
 }

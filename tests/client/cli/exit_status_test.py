@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `octet` says and returns: 0, 1 where a command failed, 2 where it was used wrongly."""
 
+import hashlib
 import json
 import math
 import os
 import pathlib
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 
 OCTET = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet"
 ZOO = "models/zoo/repository"
 FLOAT, INT8, MLP = f"{ZOO}/digits-fp32/1", f"{ZOO}/digits-int8/1", f"{ZOO}/digits-mlp-fp32/1"
 IMAGES = "models/zoo/data/digits_test_images.npy"
+LABELS = "models/zoo/data/digits_test_labels.npy"
+KERAS = "models/zoo/keras/digits_mlp.keras"
 
 
-def octet(*arguments: str) -> subprocess.CompletedProcess:
+def octet(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """`octet` with `arguments`."""
     return subprocess.run([OCTET, *arguments], capture_output=True, text=True, timeout=120,
-                          check=False)
+                          check=False, env={**os.environ, **environment})
 
 
-def expect(status: int, wanted: str, *arguments: str) -> subprocess.CompletedProcess:
+def expect(status: int, wanted: str, *arguments: str,
+           **environment: str) -> subprocess.CompletedProcess:
     """Runs `octet`, which must return `status` and say `wanted` on its stream for that."""
-    done = octet(*arguments)
+    done = octet(*arguments, **environment)
     said = done.stderr if status else done.stdout
     assert done.returncode == status, (arguments, done)
     assert wanted in said, (arguments, done)
@@ -63,6 +70,72 @@ def test_compare_used_wrongly() -> None:
     expect(1, "octet compare: ", "compare", FLOAT, "no/such/bundle", "--input", IMAGES)
     expect(1, "wants the inputs of the first bundle", "compare", FLOAT, MLP, "--input", IMAGES)
     expect(1, "is given twice", "compare", FLOAT, INT8, "--input", IMAGES, "--input", IMAGES)
+
+
+def test_import_takes_the_rows_of_the_self_test() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = f"{folder}/1"
+        expect(0, bundle, "import", KERAS, "--output", bundle, "--input", IMAGES)
+        # The rows lie in the file as they lay in the array.
+        rows = pathlib.Path(IMAGES).read_bytes()
+        first = rows[-360 * 64 * 4:][:8 * 64 * 4]
+        assert first in pathlib.Path(bundle, "tests.safetensors").read_bytes()
+        wrong = expect(1, f"from \"{LABELS}\": got ", "import", KERAS, "--output", f"{folder}/2",
+                       "--input", LABELS).stderr
+        assert "wants" in wrong, wrong
+        assert not pathlib.Path(folder, "2").exists()
+        expect(1, "no/such.npy", "import", KERAS, "--output", f"{folder}/2", "--input",
+               "no/such.npy")
+
+
+def test_quantize_runs_on_the_kernel_set_that_is_forced() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ("quantize", FLOAT, "--mode", "int8-static", "--calibration", IMAGES,
+                     "--output", f"{folder}/1")
+        expect(1, "mmx", *arguments, OCTET_KERNEL_SET="mmx")
+        expect(1, "mmx", *arguments, "--kernel-set", "mmx")
+        expect(0, "int8-static", *arguments, OCTET_KERNEL_SET="reference")
+
+
+def test_a_bundle_whose_self_test_fails_is_shown_but_not_run() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = f"{folder}/1"
+        shutil.copytree(INT8, bundle)
+        break_self_test(pathlib.Path(bundle))
+        message = "self-test: output \"probabilities\" element 0: got "
+        run = ("--input", IMAGES)
+        expect(1, message, "run", bundle, *run, "--output", f"{folder}/out")
+        expect(1, message, "evaluate", bundle, *run, "--labels", LABELS)
+        expect(1, message, "bench", "--bundle", bundle, "--seconds", "0.0001")
+        expect(1, message, "compare", FLOAT, bundle, *run)
+        shown = expect(1, message, "inspect", bundle)
+        assert "self-test FAILED" in shown.stdout and "kernel set" in shown.stdout, shown
+        result = json.loads(expect(1, message, "inspect", bundle, "--json").stdout)
+        assert result["self_test"]["outcome"] == "failed", result
+        assert result["self_test"]["message"].startswith(message), result
+        assert result["steps"], result
+
+
+def test_inspect_says_that_the_self_test_passed() -> None:
+    expect(0, "self-test passed", "inspect", INT8)
+    result = json.loads(expect(0, "", "inspect", INT8, "--json").stdout)
+    assert result["self_test"] == {"outcome": "passed"}, result
+
+
+def break_self_test(bundle: pathlib.Path) -> None:
+    """Makes the first wanted answer another one, and the checksums right again."""
+    tests = bundle / "tests.safetensors"
+    data = bytearray(tests.read_bytes())
+    header_size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + header_size])
+    begin = 8 + header_size + header["output.0"]["data_offsets"][0]
+    data[begin:begin + 4] = struct.pack("<f", 7.0)
+    tests.write_bytes(data)
+    manifest = bundle / "manifest.json"
+    old = hashlib.sha256(pathlib.Path(INT8, "tests.safetensors").read_bytes()).hexdigest()
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, hashlib.sha256(data).hexdigest()))
 
 
 def test_bench_wants_one_thing_to_measure() -> None:

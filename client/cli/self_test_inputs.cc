@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/self_test_inputs.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "models/base/status_macros.h"
+
+namespace octet::cli {
+namespace {
+
+constexpr std::int64_t kMinRows = 4;
+constexpr std::int64_t kMaxRows = 8;
+constexpr std::int64_t kMaxIndex = 9;
+
+// The result holds elements of the first input and no others, perhaps as another type.
+bool KeepsElements(const Node& node) {
+  constexpr std::array<absl::string_view, 7> kOperators = {"Cast",  "Expand", "Identity", "Reshape",
+                                                           "Slice", "Tile",   "Transpose"};
+  return std::find(kOperators.begin(), kOperators.end(), node.op) != kOperators.end();
+}
+
+// How many rows the smallest table has that elements of an input are looked up in, by input.
+std::map<ValueId, std::int64_t> TableRows(const Graph& graph) {
+  std::map<ValueId, ValueId> origin;
+  for (const ValueId input : graph.inputs) origin[input] = input;
+  std::map<ValueId, std::int64_t> rows;
+  for (const Node& node : graph.nodes) {
+    const auto known = node.HasInput(0) ? origin.find(node.inputs[0]) : origin.end();
+    if (known == origin.end()) continue;
+    const ValueId input = known->second;
+    if (KeepsElements(node)) origin[node.outputs[0]] = input;
+    if (node.op != "Gather" || !node.HasInput(1)) continue;
+    const Shape& table = graph.values[static_cast<std::size_t>(node.inputs[1])].type.shape;
+    if (table.empty() || !table[0].is_constant()) continue;
+    const auto added = rows.emplace(input, table[0].value());
+    added.first->second = std::min(added.first->second, table[0].value());
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<Tensor> RandomSelfTestInputs(const Graph& graph, std::int64_t open_dimension) {
+  std::mt19937 random(20250101);
+  std::normal_distribution<float> normal;
+  const std::map<ValueId, std::int64_t> table_rows = TableRows(graph);
+  std::vector<std::int64_t> symbols(graph.symbol_names.size(), open_dimension);
+  symbols[static_cast<std::size_t>(kRows.index)] = kMinRows;
+  std::vector<Tensor> inputs;
+  for (const ValueId id : graph.inputs) {
+    const TensorType& type = graph.values[static_cast<std::size_t>(id)].type;
+    const auto rows = table_rows.find(id);
+    const bool is_index = rows != table_rows.end();
+    const std::int64_t last = is_index ? std::max(rows->second - 1, std::int64_t{0}) : kMaxIndex;
+    std::uniform_int_distribution<int> index(0, static_cast<int>(std::min(last, kMaxIndex)));
+    Dims dims;
+    for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
+    Tensor tensor(type.data_type, dims);
+    switch (type.data_type) {
+      case DataType::kFloat32:
+        for (float& value : tensor.as<float>()) {
+          value = is_index ? static_cast<float>(index(random)) : normal(random);
+        }
+        break;
+      case DataType::kInt32:
+        for (auto& value : tensor.as<std::int32_t>()) value = index(random);
+        break;
+      case DataType::kInt64:
+        for (auto& value : tensor.as<std::int64_t>()) value = index(random);
+        break;
+      default:
+        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(index(random) % 2);
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+absl::StatusOr<std::vector<Tensor>> ReadSelfTestInputs(
+    const std::vector<std::string>& arguments, const std::vector<InputSpecification>& inputs) {
+  ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, ReadInputFiles(arguments, inputs));
+  const std::int64_t num_rows = tensors.front().dims()[0];
+  if (num_rows < kMinRows) {
+    return absl::InvalidArgumentError(absl::StrCat("--input ", arguments.front(), ": got ",
+                                                   num_rows, " rows, wants at least ", kMinRows,
+                                                   " for the self-test"));
+  }
+  return TakeRows(tensors, std::min(num_rows, kMaxRows));
+}
+
+}  // namespace octet::cli
