@@ -67,6 +67,17 @@ absl::StatusOr<ModelFile> ReadHdf5Model(std::span<const std::byte> bytes,
   return ModelFile{std::move(version), config->front(), std::move(file), true};
 }
 
+// Whether two inputs have dimensions of their own that only a request decides.
+bool HasSeveralOpenInputs(const Graph& graph) {
+  const auto is_open = [&graph](ValueId id) {
+    const Shape& shape = graph.values[static_cast<std::size_t>(id)].type.shape;
+    return std::any_of(shape.begin(), shape.end(), [](const Dim& dim) {
+      return !dim.is_constant() && !(dim.symbol() == kRows);
+    });
+  };
+  return std::count_if(graph.inputs.begin(), graph.inputs.end(), is_open) > 1;
+}
+
 std::string Precision(const Bundle& bundle) {
   const auto has_mode = [&bundle](absl::string_view mode) {
     return std::any_of(bundle.layers.begin(), bundle.layers.end(),
@@ -107,11 +118,20 @@ absl::StatusOr<Bundle> KerasImporter::ImportBytes(std::span<const std::byte> byt
                    IsHdf5(bytes) ? ReadHdf5Model(bytes, options) : ReadArchive(bytes, options));
   ASSIGN_OR_RETURN(const Json config, ParseJson(file.config_json, "config.json"));
   ASSIGN_OR_RETURN(const std::unique_ptr<KerasLayer> model, BuildModel(config, layers_));
-  Translation translation(*options.operators, layers_, file.weights);
-  translation.legacy_weights = file.legacy;
   Bundle bundle;
-  ASSIGN_OR_RETURN(bundle.graph, TranslateModel(translation, *model));
-  bundle.layers = std::move(translation.layers);
+  // Where the operators do not take dimensions of two inputs together (their sum, or a join), the
+  // inputs get the same ones.
+  for (const bool shared : {false, true}) {
+    Translation translation(*options.operators, layers_, file.weights);
+    translation.legacy_weights = file.legacy;
+    translation.inputs_share_dimensions = shared;
+    absl::StatusOr<Graph> graph = TranslateModel(translation, *model);
+    if (!graph.ok() && !shared && HasSeveralOpenInputs(translation.graph.graph())) continue;
+    RETURN_IF_ERROR(graph.status());
+    bundle.graph = *std::move(graph);
+    bundle.layers = std::move(translation.layers);
+    break;
+  }
   const LayerOrders orders = BuiltInLayerOrders();
   for (const octet::Layer& layer : bundle.layers) RETURN_IF_ERROR(CheckLayer(layer, orders));
   bundle.source = {"keras", file.version, Sha256Hex(bytes)};

@@ -81,6 +81,9 @@ struct Translation {
   std::set<ValueId> unmasked;
   std::size_t num_constants = 0;  // that calls were given as arguments
   std::size_t num_calls = 0;      // of all layers; nested models may multiply them
+  // The open dimensions of all inputs are the same symbols: one "length". Else those of each input
+  // are its own, so that a request may bring a long and a short sequence.
+  bool inputs_share_dimensions = false;
 };
 
 // One call of a layer: what a translator turns into nodes.

@@ -327,17 +327,19 @@ absl::StatusOr<DataType> InputType(const ConfigView& config) {
   return found->second;
 }
 
-// The name of an open dimension: sequences share one, and so do images, because what a model
-// combines must have one size.
-std::string DimensionName(std::size_t rank, std::size_t axis) {
-  if (rank <= 3 && axis == 1) return "length";
-  if (rank == 4 && axis == 1) return "height";
-  if (rank == 4 && axis == 2) return "width";
-  return absl::StrCat("dim_", axis);
+// The name of an open dimension: "length", or "question/length" where each input has its own.
+std::string DimensionName(const std::string& input, std::size_t rank, std::size_t axis) {
+  const std::string prefix = input.empty() ? "" : absl::StrCat(input, "/");
+  if (rank <= 3 && axis == 1) return absl::StrCat(prefix, "length");
+  if (rank == 4 && axis == 1) return absl::StrCat(prefix, "height");
+  if (rank == 4 && axis == 2) return absl::StrCat(prefix, "width");
+  return absl::StrCat(prefix, "dim_", axis);
 }
 
+// `symbols`: what names of open dimensions begin with, empty where all inputs share them.
 absl::StatusOr<Operand> AddGraphInput(Translation& translation, const ConfigView& config,
-                                      const std::string& name, const Json& batch_shape) {
+                                      const std::string& name, const std::string& symbols,
+                                      const Json& batch_shape) {
   if (!batch_shape.is_array() || batch_shape.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(config.where(), ": batch_shape: got ",
                                                    Excerpt(batch_shape),
@@ -351,7 +353,7 @@ absl::StatusOr<Operand> AddGraphInput(Translation& translation, const ConfigView
       type.shape.emplace_back(kRows);
     } else if (size.is_null()) {
       type.shape.push_back(
-          translation.graph.OpenDimension(DimensionName(batch_shape.size(), axis)));
+          translation.graph.OpenDimension(DimensionName(symbols, batch_shape.size(), axis)));
     } else {
       constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;
       if (!size.is_number_integer() || size.get<std::int64_t>() < 0 ||
@@ -365,10 +367,11 @@ absl::StatusOr<Operand> AddGraphInput(Translation& translation, const ConfigView
   return Operand{translation.graph.AddInput(name, std::move(type)), kNoValue};
 }
 
-absl::StatusOr<Operand> AddGraphInput(Translation& translation, const KerasLayer& layer) {
+absl::StatusOr<Operand> AddGraphInput(Translation& translation, const KerasLayer& layer,
+                                      const std::string& symbols) {
   for (const char* const key : {"batch_shape", "batch_input_shape"}) {
     if (layer.config.Has(key)) {
-      return AddGraphInput(translation, layer.config, layer.path, layer.config.Get(key));
+      return AddGraphInput(translation, layer.config, layer.path, symbols, layer.config.Get(key));
     }
   }
   return layer.config.Error("batch_shape", "the input's shape");
@@ -381,20 +384,23 @@ absl::StatusOr<std::vector<Operand>> AddGraphInputs(Translation& translation,
     std::vector<TensorReference> references;
     RETURN_IF_ERROR(FlattenReferences(root.config.Get("input_layers"), "config.json: input_layers",
                                       references));
+    const bool own_symbols = references.size() > 1 && !translation.inputs_share_dimensions;
     for (const TensorReference& reference : references) {
       const auto layer = root.children.find(reference.layer);
       if (layer == root.children.end() || layer->second->key != "InputLayer") {
         return absl::InvalidArgumentError(absl::StrCat(
             "config.json: input_layers: \"", reference.layer, "\" is no InputLayer of the model"));
       }
-      ASSIGN_OR_RETURN(inputs.emplace_back(), AddGraphInput(translation, *layer->second));
+      ASSIGN_OR_RETURN(
+          inputs.emplace_back(),
+          AddGraphInput(translation, *layer->second, own_symbols ? layer->second->path : ""));
     }
     return inputs;
   }
   if (root.order.empty()) return absl::InvalidArgumentError("config.json: the model is empty");
   const KerasLayer& first = *root.order.front();
   if (first.key == "InputLayer" || first.config.Has("batch_input_shape")) {
-    ASSIGN_OR_RETURN(inputs.emplace_back(), AddGraphInput(translation, first));
+    ASSIGN_OR_RETURN(inputs.emplace_back(), AddGraphInput(translation, first, ""));
     return inputs;
   }
   for (const ConfigView& view : {root.config, root.entry.Object("build_config")}) {
@@ -402,7 +408,7 @@ absl::StatusOr<std::vector<Operand>> AddGraphInputs(Translation& translation,
       if (!view.Has(key)) continue;
       const ConfigView no_options(root.config.Get("no_such_key"), "config.json: input");
       ASSIGN_OR_RETURN(inputs.emplace_back(),
-                       AddGraphInput(translation, no_options, "input", view.Get(key)));
+                       AddGraphInput(translation, no_options, "input", "", view.Get(key)));
       return inputs;
     }
   }
