@@ -7,6 +7,7 @@ OCTET is the path of the program `octet`, OCTET_BIN_DIR/octet if not given. Only
 name contains FILTER are tried.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -28,6 +29,10 @@ except ImportError as error:
 FLOAT_BOUND = 1e-5
 # One layer on identical inputs: the integers are the same, the rest is float32 rounding.
 INT8_BOUND = 2e-6
+# Keras computes in bfloat16, whose steps are 2^-8.
+BFLOAT16_BOUND = 2e-2
+# The same, and an input of a later layer may be rounded to the next of 127 integers.
+INT8_FROM_BFLOAT16_BOUND = 3e-2
 
 RNG = np.random.default_rng(2025)
 
@@ -73,6 +78,46 @@ def functional(build, *inputs):
 def open_length(build, x):
     spec = keras.Input((None,) + x.shape[2:], dtype=x.dtype.name)
     return keras.Model(spec, build(spec)), (x,)
+
+
+def open_lengths(build, *inputs):
+    """A Functional model whose inputs are sequences of any lengths."""
+    specs = [keras.Input((None,) + x.shape[2:], dtype=x.dtype.name) for x in inputs]
+    return keras.Model(specs, build(*specs)), inputs
+
+
+def reversible(**options):
+    """Looked up, and multiplied back to the vocabulary."""
+    layer = L.ReversibleEmbedding(13, 6, **options)
+    return functional(lambda x: layer(layer(x), reverse=True), tokens())
+
+
+def reversible_vectors(**options):
+    """The reversed call alone."""
+    layer = L.ReversibleEmbedding(13, 6, **options)
+    layer.build()
+    return functional(lambda x: layer(x, reverse=True), sequence())
+
+
+def reversible_by_policy(config, **options):
+    """With grouped int4 from the start, which then has Keras's own activation quantizer."""
+    source = L.ReversibleEmbedding(13, 6, **options)
+    source.build()
+    source.quantize("int4", config=config)
+    policy = f"int4/{config.block_size}_from_float32"
+    layer = L.ReversibleEmbedding(13, 6, dtype=policy, **options)
+    result = functional(lambda x: layer(layer(x), reverse=True), tokens())
+    for variable, value in zip(layer.variables, source.variables, strict=True):
+        assert variable.name == value.name
+        variable.assign(value)
+    return result
+
+
+def with_policy(policy):
+    """Two layers that Keras keeps and computes in another float type."""
+    return functional(
+        lambda x: L.Dense(5, dtype=policy)(L.Dense(9, activation="relu", dtype=policy)(x)),
+        rows(33))
 
 
 def embedded(ids):
@@ -162,9 +207,12 @@ FLOAT_MODELS = {
         L.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y", activation="tanh"),
         sequence()),
     "embedding": lambda: one(L.Embedding(13, 6), tokens()),
-    "reversible_embedding": lambda: functional(
-        (lambda layer: lambda x: layer(layer(x), reverse=True))(L.ReversibleEmbedding(13, 6)),
-        tokens()),
+    "reversible_embedding": reversible,
+    "reversible_embedding_untied": lambda: reversible(tie_weights=False, logit_soft_cap=2.0),
+    "reversible_embedding_untied_forward": lambda: one(
+        L.ReversibleEmbedding(13, 6, tie_weights=False), tokens()),
+    "reversible_embedding_reverse": reversible_vectors,
+    "reversible_embedding_untied_reverse": lambda: reversible_vectors(tie_weights=False),
     "conv1d": lambda: one(L.Conv1D(5, 3, padding="same", activation="relu"), sequence()),
     "conv1d_causal": lambda: one(L.Conv1D(5, 3, padding="causal", dilation_rate=2), sequence()),
     "conv1d_strided": lambda: one(L.Conv1D(5, 3, strides=2), sequence()),
@@ -239,6 +287,21 @@ FLOAT_MODELS = {
     "open_length_gru": lambda: open_length(lambda x: L.GRU(5)(x), sequence()),
     "open_length_attention": lambda: open_length(
         lambda x: L.MultiHeadAttention(2, 4)(x, x), sequence()),
+    "open_lengths_apart": lambda: open_lengths(
+        lambda x, y: L.Concatenate()([L.GRU(5)(x), L.GlobalMaxPooling1D()(y)]),
+        sequence(6, 7), sequence(6, 11)),
+    "open_lengths_attention": lambda: open_lengths(
+        lambda x, y: L.MultiHeadAttention(2, 4)(x, y), sequence(6, 7), sequence(5, 4)),
+    "open_lengths_masked_attention": lambda: open_lengths(
+        lambda x, y: L.GlobalAveragePooling1D()(
+            L.MultiHeadAttention(2, 4)(embedded(x), embedded(y))), tokens(7), tokens(9)),
+    "open_lengths_dot": lambda: open_lengths(
+        lambda x, y: L.GlobalMaxPooling1D()(L.Dot(axes=2)([x, y])),
+        sequence(6, 7), sequence(6, 7)),
+    "open_lengths_added": lambda: open_lengths(
+        lambda x, y: L.GRU(5)(L.Add()([x, y])), sequence(6, 9), sequence(6, 9)),
+    "open_lengths_joined": lambda: open_lengths(
+        lambda x, y: L.GRU(5)(L.Concatenate(axis=1)([x, y])), sequence(6, 9), sequence(6, 9)),
     **{f"bidirectional_{mode}": (lambda mode: lambda: one(
         L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode=mode), sequence()))(mode)
        for mode in ("concat", "sum", "ave", "mul")},
@@ -366,6 +429,12 @@ QUANTIZED_MODELS = {
         L.EinsumDense("abcd,cde->abe", output_shape=(None, 10), bias_axes="e"),
         RNG.standard_normal((4, 5, 3, 4)).astype("float32")),
     "embedding": lambda: one(L.Embedding(13, 6), tokens()),
+    "reversible_embedding": reversible,
+    "reversible_embedding_untied": lambda: reversible(tie_weights=False),
+    "reversible_embedding_untied_forward": lambda: one(
+        L.ReversibleEmbedding(13, 6, tie_weights=False), tokens()),
+    "reversible_embedding_reverse": reversible_vectors,
+    "reversible_embedding_untied_reverse": lambda: reversible_vectors(tie_weights=False),
 }
 # Layers that are made of quantized ones: inputs of the later ones differ by rounding.
 QUANTIZED_BLOCKS = {
@@ -382,22 +451,34 @@ def shake(model):
     for variable in model.variables:
         if variable.name == "moving_variance":
             variable.assign(RNG.uniform(0.5, 1.5, variable.shape))
-        elif len(variable.shape) > 0 and "seed" not in variable.path:
+        elif len(variable.shape) > 0 and not any(
+                word in variable.path for word in ("seed", "_scale", "_zero", "g_idx")):
             variable.assign(variable + 0.1 * RNG.standard_normal(variable.shape))
 
 
-def run_octet(octet, model, inputs, folder):
+def run_program(*arguments):
+    subprocess.run([str(argument) for argument in arguments], check=True, capture_output=True,
+                   text=True)
+
+
+def import_model(octet, model, inputs, folder):
+    """The bundle, and each input as NAME=FILE.npy."""
     path = folder / "model.keras"
     model.save(path)
     bundle = folder / "model" / "1"
-    subprocess.run([octet, "import", str(path), "--output", str(bundle), "--replace"], check=True,
-                   capture_output=True, text=True)
-    command = [octet, "run", str(bundle), "--output", str(folder / "out")]
+    run_program(octet, "import", path, "--output", bundle, "--replace")
+    files = []
     for spec, x in zip(model.inputs, inputs):
         name = spec._keras_history.operation.name  # of the input layer
         np.save(folder / f"{name}.npy", x)
-        command += ["--input", f"{name}={folder / name}.npy"]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+        files.append(f"{name}={folder / name}.npy")
+    return bundle, files
+
+
+def run_octet(octet, model, inputs, folder):
+    bundle, files = import_model(octet, model, inputs, folder)
+    run_program(octet, "run", bundle, "--output", folder / "out",
+                *(part for file in files for part in ("--input", file)))
     return {file.stem: np.load(file) for file in (folder / "out").glob("*.npy")}
 
 
@@ -429,18 +510,79 @@ def compare(name, octet, build, bound, quantize=None):
     return worst
 
 
+MODES = ("int8-dynamic", "int8-static", "int8-weight-only", "int4", "int4-dynamic")
+# Every class whose weights `octet quantize` turns to integers, and layers made of them.
+RECORDED = ("dense", "einsum_heads", "embedding", "reversible_embedding",
+            "reversible_embedding_untied", "reversible_embedding_untied_forward",
+            "reversible_embedding_reverse", "reversible_embedding_untied_reverse", "conv1d",
+            "conv2d", "depthwise_conv1d", "depthwise_conv2d", "separable_conv1d",
+            "separable_conv2d", "time_distributed_dense", "time_distributed_conv",
+            "attention_heads", "grouped_query_attention", "open_image_global", "nested", "shared",
+            "open_text_gru", "encoder_last_layer_add")
+
+
+def float_records_of_integers(bundle):
+    """The nodes of a bundle with integer weights whose layer's record says that it is float."""
+    graph = json.loads((bundle / "graph.json").read_text())
+    layers = json.loads((bundle / "layers.json").read_text())["layers"]
+    types = {value["name"]: value["data_type"] for value in graph["values"]
+             if "constant" in value}
+    wrong = []
+    found = 0
+    for node in graph["nodes"]:
+        inputs = node.get("inputs", [])
+        if len(inputs) < 3 or types.get(inputs[1]) not in ("INT8", "INT4") or inputs[2] not in types:
+            continue
+        found += 1
+        # A layer that is called again has nodes with numbers behind its path.
+        owners = [layer for layer in layers
+                  if node["name"].startswith(layer["path"])]
+        owner = max(owners, key=lambda layer: len(layer["path"]), default={"mode": "none"})
+        if owner.get("mode", "float") in ("none", "float"):
+            wrong.append(node["name"])
+    assert found, "no node has an integer weight"
+    return wrong
+
+
+def check_records(octet, build):
+    keras.backend.clear_session()
+    model, inputs = build()
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        bundle, files = import_model(octet, model, inputs, root)
+        rows_given = [part for file in files for part in ("--calibration", file)]
+        for mode in MODES:
+            quantized = root / mode / "1"
+            run_program(octet, "quantize", bundle, "--mode", mode, "--output", quantized,
+                        *rows_given)
+            wrong = float_records_of_integers(quantized)
+            if wrong:
+                raise AssertionError(f"{mode}: layers.json says float of {wrong}")
+    return 0.0
+
+
 def cases():
     for name, build in FLOAT_MODELS.items():
         yield f"float/{name}", build, FLOAT_BOUND, None
     weight_only = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
     per_channel = keras.quantizers.Int4QuantizationConfig(block_size=-1)
     groups = keras.quantizers.Int4QuantizationConfig(block_size=4)
+    inputs = keras.quantizers.AbsMaxQuantizer(axis=-1)
+    quantizer = keras.quantizers.Int4QuantizationConfig(block_size=-1, activation_quantizer=inputs)
     for name, build in QUANTIZED_MODELS.items():
         yield f"int8/{name}", build, INT8_BOUND, (("int8",), {})
         yield f"int8_weight_only/{name}", build, FLOAT_BOUND, ((), {"config": weight_only})
         yield f"int4/{name}", build, FLOAT_BOUND, (("int4",), {})
         yield f"int4_per_channel/{name}", build, FLOAT_BOUND, ((), {"config": per_channel})
         yield f"int4_grouped/{name}", build, FLOAT_BOUND, ((), {"config": groups})
+        yield f"int4_quantizer/{name}", build, INT8_BOUND, ((), {"config": quantizer})
+    for tied in (True, False):
+        build = (lambda tied: lambda: reversible_by_policy(groups, tie_weights=tied))(tied)
+        yield f"int4_policy/reversible_embedding_{tied}", build, INT8_BOUND, None
+    for policy in ("bfloat16", "mixed_bfloat16"):
+        build = (lambda policy: lambda: with_policy(policy))(policy)
+        yield f"{policy}/dense", build, BFLOAT16_BOUND, None
+        yield f"int8_from_{policy}/dense", build, INT8_FROM_BFLOAT16_BOUND, (("int8",), {})
     for name, build in QUANTIZED_BLOCKS.items():
         yield f"int8/{name}", build, BLOCK_BOUND, (("int8",), {})
         yield f"int4/{name}", build, FLOAT_BOUND, (("int4",), {})
@@ -457,12 +599,16 @@ def main():
     count = 0
     failures = []
     largest = {}
-    for name, build, bound, quantize in cases():
+    checks = [(name, lambda case=case: compare(*case))
+              for name, *rest in cases() for case in [(name, octet, *rest)]]
+    checks += [(f"records/{name}", lambda build=FLOAT_MODELS[name]: check_records(octet, build))
+               for name in RECORDED]
+    for name, check in checks:
         if wanted not in name:
             continue
         count += 1
         try:
-            difference = compare(name, octet, build, bound, quantize)
+            difference = check()
             kind = name.split("/")[0]
             largest[kind] = max(largest.get(kind, 0.0), difference)
         except subprocess.CalledProcessError as error:
