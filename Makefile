@@ -27,7 +27,7 @@ check: ## the checks of the source alone, in seconds
 	@$(SETUP) test
 	@tests/run/source_checks.sh
 
-check-all: ## the long checks: clang, clang-tidy, headers, ThreadSanitizer, fuzzers, chart, image
+check-all: ## the long checks: clang, clang-tidy, headers, ThreadSanitizer, fuzzers, image, soak
 	@$(SETUP) check
 	@tests/run/check_all.sh
 
@@ -46,4 +46,5 @@ format: ## formats every C++ file in place
 	@git ls-files -z '*.h' '*.cc' | xargs -0 build/venv/bin/clang-format --style=file -i
 
 clean: ## removes what was built; keeps what was fetched
-	@find build -mindepth 1 -maxdepth 1 ! -name onednn ! -name venv -exec rm -rf {} +
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 \
+	  ! -name onednn ! -name venv ! -name tools ! -name peers ! -name keras -exec rm -rf {} +

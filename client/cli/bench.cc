@@ -47,7 +47,7 @@ absl::Status BenchServer(BenchOptions options) {
                 << "\n";
     }
   }
-  return absl::OkStatus();
+  return CheckSomeAnswered(results);
 }
 
 absl::Status BenchBundle(BenchOptions options) {

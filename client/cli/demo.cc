@@ -100,11 +100,8 @@ class ServerProcess {
     }
   }
 
-  // Until the server ends: a Ctrl-C reaches it as well as this program.
+  // Until the server ends.
   void Wait() {
-    struct sigaction ignore = {};
-    ignore.sa_handler = SIG_IGN;
-    sigaction(SIGINT, &ignore, nullptr);
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
@@ -115,6 +112,13 @@ class ServerProcess {
   pid_t pid_ = -1;
   int output_ = -1;
 };
+
+// A Ctrl-C reaches the server as well as this program, which ends with it.
+void LeaveInterruptsToTheServer() {
+  struct sigaction ignore = {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &ignore, nullptr);
+}
 
 std::string AddressOf(absl::string_view ready_line, absl::string_view name) {
   for (const absl::string_view word : absl::StrSplit(ready_line, ' ')) {
@@ -142,8 +146,10 @@ absl::Status Demo(const DemoOptions& options) {
     bench.duration = std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
     ASSIGN_OR_RETURN(const auto results, BenchEndpoints(bench));
     std::cout << "\n" << ResultTable(results);
+    RETURN_IF_ERROR(CheckAllAnswered(results));
   }
   if (options.once) return absl::OkStatus();
+  LeaveInterruptsToTheServer();
   std::cout << "\nThe server runs on: page http://" << AddressOf(ready, "http") << "/, gRPC "
             << grpc << ", metrics http://" << AddressOf(ready, "metrics")
             << "/metrics. Ctrl-C ends it." << std::endl;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 #include "client/cli/input_files.h"
 #include "client/cli/table.h"
@@ -169,21 +170,36 @@ void Append(const client::LoadReport& from, client::LoadReport& to) {
   to.latencies_us.insert(to.latencies_us.end(), from.latencies_us.begin(), from.latencies_us.end());
 }
 
-absl::Status Compare(const std::string& labels_path, std::vector<EndpointResult>& results) {
+absl::StatusOr<double> Accuracy(const Tensor& outputs, const std::string& labels_path) {
+  ASSIGN_OR_RETURN(const auto labels, ReadLabels(labels_path, outputs.dims()[0]));
+  RETURN_IF_ERROR(CheckLabels(labels_path, labels, outputs.dims()[1]));
+  return Top1Accuracy(outputs.as<float>(), labels);
+}
+
+void CompareWithFirst(std::vector<EndpointResult>& results) {
   const Tensor& first = results.front().outputs;
   const auto width = static_cast<std::size_t>(first.dims()[1]);
   for (EndpointResult& result : results) {
-    if (!labels_path.empty()) {
-      ASSIGN_OR_RETURN(const auto labels, ReadLabels(labels_path, result.outputs.dims()[0]));
-      result.accuracy = Top1Accuracy(result.outputs.as<float>(), labels);
-    }
     if (&result == &results.front()) continue;
     // Models of another kind, or that answer nothing.
     if (result.outputs.dims() != first.dims() || width == 0) continue;
     result.agreement = Top1Agreement(first.as<float>(), result.outputs.as<float>(), width);
     result.cosine = MeanCosineSimilarity(first.as<float>(), result.outputs.as<float>(), width);
   }
-  return absl::OkStatus();
+}
+
+std::string DescribeFailures(const EndpointResult& result) {
+  const client::LoadReport& load = result.load;
+  const std::uint64_t num_measured = load.num_failed() + load.num_answered;
+  if (num_measured == 0) {
+    return absl::StrCat("model \"", result.model, "\": no request fell into the time measured");
+  }
+  return absl::StrCat("model \"", result.model, "\": ", load.num_failed(), " of ", num_measured,
+                      " measured requests failed, the first with ",
+                      absl::StrJoin(load.failures, ", the first of others with ",
+                                    [](std::string* out, const auto& failure) {
+                                      absl::StrAppend(out, failure.first);
+                                    }));
 }
 
 }  // namespace
@@ -204,6 +220,9 @@ absl::StatusOr<std::vector<EndpointResult>> BenchEndpoints(const EndpointBenchOp
     EndpointResult result{.model = model};
     if (!endpoint->metadata.versions.empty()) result.version = endpoint->metadata.versions.back();
     ASSIGN_OR_RETURN(result.outputs, CollectOutputs(*endpoint, options));
+    if (!options.labels.empty()) {
+      ASSIGN_OR_RETURN(result.accuracy, Accuracy(result.outputs, options.labels));
+    }
     endpoints.push_back(*std::move(endpoint));
     results.push_back(std::move(result));
   }
@@ -217,8 +236,22 @@ absl::StatusOr<std::vector<EndpointResult>> BenchEndpoints(const EndpointBenchOp
   for (EndpointResult& result : results) {
     std::sort(result.load.latencies_us.begin(), result.load.latencies_us.end());
   }
-  RETURN_IF_ERROR(Compare(options.labels, results));
+  CompareWithFirst(results);
   return results;
+}
+
+absl::Status CheckAllAnswered(const std::vector<EndpointResult>& results) {
+  for (const EndpointResult& result : results) {
+    if (result.load.num_failed() > 0) return absl::UnavailableError(DescribeFailures(result));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSomeAnswered(const std::vector<EndpointResult>& results) {
+  for (const EndpointResult& result : results) {
+    if (result.load.num_answered == 0) return absl::UnavailableError(DescribeFailures(result));
+  }
+  return absl::OkStatus();
 }
 
 std::string ResultTable(const std::vector<EndpointResult>& results) {

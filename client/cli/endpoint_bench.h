@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
 
@@ -46,6 +47,12 @@ struct EndpointResult {
 
 // Returns the errors of the files and of the server, naming the model.
 absl::StatusOr<std::vector<EndpointResult>> BenchEndpoints(const EndpointBenchOptions& options);
+
+// Returns UNAVAILABLE for the first model of which a measured request failed: how many, of how
+// many, and the first error of each code.
+absl::Status CheckAllAnswered(const std::vector<EndpointResult>& results);
+// The same for the first model of which no measured request was answered.
+absl::Status CheckSomeAnswered(const std::vector<EndpointResult>& results);
 
 // For people, and for programs.
 std::string ResultTable(const std::vector<EndpointResult>& results);

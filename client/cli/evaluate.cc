@@ -44,13 +44,7 @@ absl::Status Evaluate(const EvaluateOptions& options) {
   }
   const auto num_rows = static_cast<std::int64_t>(labels.size());
   const std::int64_t num_classes = NumElements(scores.dims()) / num_rows;
-  for (const std::int64_t label : labels) {
-    if (label < 0 || label >= num_classes) {
-      return absl::InvalidArgumentError(absl::StrCat("\"", options.labels, "\" has the label ",
-                                                     label, ", wants one of ", num_classes,
-                                                     " classes"));
-    }
-  }
+  RETURN_IF_ERROR(CheckLabels(options.labels, labels, num_classes));
   const double accuracy = Top1Accuracy(scores.as<float>(), labels);
   const Interval interval = WilsonInterval(accuracy, num_rows);
   if (options.record) {

@@ -226,6 +226,17 @@ absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
   return std::vector<std::int64_t>(values.begin(), values.end());
 }
 
+absl::Status CheckLabels(const std::string& path, const std::vector<std::int64_t>& labels,
+                         std::int64_t num_classes) {
+  for (const std::int64_t label : labels) {
+    if (label < 0 || label >= num_classes) {
+      return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" has the label ", label,
+                                                     ", wants one of ", num_classes, " classes"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 TensorView Rows(const Tensor& tensor, std::int64_t first, Dims& dims) {
   const std::size_t bytes_per_row =
       tensor.bytes().size() / static_cast<std::size_t>(tensor.dims()[0]);

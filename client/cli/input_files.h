@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "models/tensor/tensor.h"
@@ -38,6 +39,10 @@ std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t co
 // `num_rows` of them; the errors of ReadNpy.
 absl::StatusOr<std::vector<std::int64_t>> ReadLabels(const std::string& path,
                                                      std::int64_t num_rows);
+
+// Returns INVALID_ARGUMENT, naming `path`, for a label that is no class of `num_classes`.
+absl::Status CheckLabels(const std::string& path, const std::vector<std::int64_t>& labels,
+                         std::int64_t num_classes);
 
 // The rows [first, first + count) of `tensor`, in place.
 TensorView Rows(const Tensor& tensor, std::int64_t first, Dims& dims);

@@ -4,7 +4,8 @@
 #
 #   cmake/setup/setup.sh build    the distribution's packages, and oneDNN
 #   cmake/setup/setup.sh test     the same, and the test tools (Python's and Node in build/venv)
-#   cmake/setup/setup.sh check    the same, and what builds with Clang, helm and images need
+#   cmake/setup/setup.sh check    the same, and what builds with Clang, helm, images and the slow
+#                                 tests need
 #
 # OCTET_SKIP_PACKAGES=1 leaves the distribution's packages to you.
 set -euo pipefail
@@ -87,7 +88,7 @@ create_virtual_environment() {
 
 # oneDNN 3.1 or newer: the distribution's, else from PyPI into build/onednn.
 install_onednn() {
-  [ -e "$onednn/.complete" ] && [ "$onednn/.complete" -nt "$setup/onednn-requirements.txt" ] && return
+  cmp -s "$setup/onednn-requirements.txt" "$onednn/.complete" && return
   is_new_enough "$(dpkg-query -W -f='${Version}' libdnnl-dev 2>/dev/null || true)" && return
   if [ -z "${OCTET_SKIP_PACKAGES:-}" ] && is_new_enough "$(onednn_candidate)"; then
     install_packages libdnnl-dev
@@ -100,9 +101,21 @@ install_onednn() {
     --disable-pip-version-check -r "$setup/onednn-requirements.txt" -d "$onednn/wheels" \
     >"$logs/onednn.log" 2>&1 ||
     fail "could not fetch oneDNN from PyPI: check the network ($logs/onednn.log), then run make again"
-  "$venv/bin/python" "$setup/unpack_onednn.py" "$onednn"
+  unpack_onednn >>"$logs/onednn.log" 2>&1 || fail "could not unpack oneDNN ($logs/onednn.log)"
+  cp "$setup/onednn-requirements.txt" "$onednn/.complete"
+}
+
+# The lib/ and include/ of oneDNN's wheels, into $onednn.
+unpack_onednn() {
+  local wheel
+  for wheel in "$onednn"/wheels/*.whl; do
+    "$venv/bin/python" -m zipfile -e "$wheel" "$onednn/wheels/unpacked" || return
+  done
+  cp -a "$onednn"/wheels/unpacked/*.data/data/. "$onednn" || return
+  # A wheel holds no links: one library, three times.
+  ln -sf libdnnl.so.3.2 "$onednn/lib/libdnnl.so.3" || return
+  ln -sf libdnnl.so.3 "$onednn/lib/libdnnl.so" || return
   rm -rf "$onednn/wheels"
-  touch "$onednn/.complete"
 }
 
 # The version of libdnnl-dev that apt-get would install.
@@ -188,6 +201,24 @@ fetch_helm() {
     fail "go could not install helm: check the network ($logs/helm.log), then run make again"
 }
 
+# The versions of Keras whose files tests/golden/keras holds and that the test tools lack. Each is
+# alone in its folder; what Keras needs is among the tools.
+fetch_old_keras() {
+  local version folder
+  for version in tests/golden/keras/*/; do
+    version=$(basename "$version")
+    folder=build/keras/$version
+    { [ -d "$folder" ] || grep -qx "keras==$version" tests/requirements.txt; } && continue
+    echo "octet set-up: fetching Keras $version"
+    rm -rf "$folder.part"
+    "$venv/bin/pip" install -q --disable-pip-version-check --only-binary=:all: --no-deps \
+      --target "$folder.part" "keras==$version" >"$logs/keras.log" 2>&1 ||
+      fail "pip could not install Keras $version: check the network ($logs/keras.log)," \
+           "then run make again"
+    mv "$folder.part" "$folder"
+  done
+}
+
 level=${1:-}
 case "$level" in
   build) lists=("$setup/packages-build.txt") ;;
@@ -204,4 +235,7 @@ if [ "$level" != build ]; then
   install_node_tools
   fetch_promtool
 fi
-[ "$level" != check ] || fetch_helm
+if [ "$level" = check ]; then
+  fetch_helm
+  fetch_old_keras
+fi

@@ -5,14 +5,15 @@ Reads deploy/prometheus/octet.rules.yml and deploy/grafana/dashboards/*.json, st
 on models/zoo/repository and asks it. What needs promtool is skipped, with a word, where it is not
 installed (Debian: the package prometheus); with OCTET_REQUIRE_ALL=1 it fails.
 
-The Dockerfile, the plain manifests and the chart name one version, and the flags that the image and
-the compose file give are the server's.
+The Dockerfile, the plain manifests and the chart name one version, and the flags that the image, the
+compose file, the plain manifests and the systemd unit give are the server's.
 """
 
 import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -139,15 +140,35 @@ class DeploymentFilesTest(unittest.TestCase):
         self.assertRegex(dockerfile, r'(?m)^ENTRYPOINT \["octet-server"\]$')
         compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["octet"]
         self.assertNotIn("entrypoint", compose)
+        self.assert_taken(json.loads(re.search(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)[1]))
+        self.assert_taken(compose["command"])
+
+    def test_the_server_takes_the_manifests_flags(self):
+        manifests = yaml.safe_load_all((ROOT / "deploy/kubernetes/octet.yaml").read_text())
+        containers = [container for manifest in manifests if manifest["kind"] == "Deployment"
+                      for container in manifest["spec"]["template"]["spec"]["containers"]]
+        self.assertTrue(containers)
+        for container in containers:
+            self.assertNotIn("command", container)
+            self.assert_taken(container["args"])
+
+    def test_the_server_takes_the_systemd_units_flags(self):
+        unit = (ROOT / "deploy/systemd/octet-server.service").read_text()
+        started = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+        self.assertEqual(len(started), 1)
+        program, *arguments = shlex.split(started[0])
+        self.assertEqual(program, "/usr/local/bin/octet-server")
+        self.assert_taken(arguments)
+
+    def assert_taken(self, arguments):
+        """What is said of the flags by the server itself, with the zoo where the models are to be."""
         program = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet-server"
         zoo = str(ROOT / "models/zoo/repository")
-        for arguments in (json.loads(re.search(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)[1]),
-                          compose["command"]):
-            here = [zoo if word == "/models" else word for word in arguments]
-            self.assertIn(zoo, here)
-            result = subprocess.run([program, *here, "--check-config"], text=True,
-                                    capture_output=True, check=False)
-            self.assertEqual(result.returncode, 0, result.stderr)
+        here = [zoo if word in ("/models", "/srv/octet") else word for word in arguments]
+        self.assertIn(zoo, here)
+        result = subprocess.run([program, *here, "--check-config"], text=True,
+                                capture_output=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def run_promtool(self, *arguments, text=None):
         if PROMTOOL is None:

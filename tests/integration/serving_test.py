@@ -164,6 +164,30 @@ class ServingTest(unittest.TestCase):
         # The server is as well as before.
         self.stub.ModelInfer(request(model, x, name))
 
+    def test_what_grpc_refuses_itself_is_counted_nowhere(self):
+        def failures():
+            with urllib.request.urlopen(f"http://{self.server.metrics}/metrics") as answer:
+                return [line for line in answer.read().decode().splitlines()
+                        if line.startswith("octet_request_failures_total{")
+                        and not line.endswith(" 0")
+                        and ("RESOURCE_EXHAUSTED" in line or "UNIMPLEMENTED" in line)]
+
+        model = "digits-mlp-fp32"
+        message = request(model, rows(model, 1), self.input_name(model))
+        large = pb.ModelInferRequest()
+        large.CopyFrom(message)
+        large.raw_input_contents[0] = bytes(65 << 20)
+        unknown = self.channel.unary_unary("/no.such/Method", request_serializer=lambda x: x)
+        for wanted, call in (
+                (grpc.StatusCode.RESOURCE_EXHAUSTED, lambda: self.stub.ModelInfer(large)),
+                (grpc.StatusCode.UNIMPLEMENTED, lambda: self.stub.ModelInfer(
+                    message, compression=grpc.Compression.Gzip)),
+                (grpc.StatusCode.UNIMPLEMENTED, lambda: unknown(b"", timeout=10))):
+            with self.assertRaises(grpc.RpcError) as caught:
+                call()
+            self.assertEqual(caught.exception.code(), wanted, caught.exception.details())
+        self.assertFalse(failures())
+
     def test_unknown_names_make_no_label(self):
         self.refuses(request("no-such-model-x", rows("digits", 1), "x"),
                      grpc.StatusCode.NOT_FOUND)

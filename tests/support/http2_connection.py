@@ -2,10 +2,13 @@
 """HTTP/2 by hand, for what no gRPC client would send."""
 
 import socket
+import time
+from collections.abc import Iterator
 
 import h2.config
 import h2.connection
 import h2.events
+import hyperframe.frame
 
 MOST_BYTES_AT_ONCE = 1 << 20
 
@@ -43,6 +46,30 @@ class Http2Connection:
                 self.socket.sendall(data)
         except OSError:
             self.closed = True
+
+    def frames(self, seconds: float) -> Iterator[hyperframe.frame.Frame]:
+        """What comes from now on until the server ends the connection, `seconds` at most; pings are
+        answered. For what h2 takes for the end, as a first GOAWAY that more follows."""
+        stop_at = time.monotonic() + seconds
+        data = b""
+        while not self.closed and (left := stop_at - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                more = self.socket.recv(MOST_BYTES_AT_ONCE)
+            except OSError:
+                more = b""
+            self.closed = not more
+            data += more
+            while len(data) >= 9:
+                frame, size = hyperframe.frame.Frame.parse_frame_header(memoryview(data[:9]))
+                if len(data) < 9 + size:
+                    break
+                frame.parse_body(memoryview(data[9:9 + size]))
+                data = data[9 + size:]
+                if isinstance(frame, hyperframe.frame.PingFrame) and "ACK" not in frame.flags:
+                    answer = hyperframe.frame.PingFrame(0, frame.opaque_data, flags=["ACK"])
+                    self.socket.sendall(answer.serialize())
+                yield frame
 
     def receive(self, timeout: float) -> list[h2.events.Event]:
         """What the server has said; waits up to `timeout` seconds for the first byte."""

@@ -18,8 +18,9 @@ def program(name: str) -> str:
 class ServerProcess:
     """Ready when constructed; `grpc`, `http` and `metrics` are its addresses, HOST:PORT."""
 
-    def __init__(self, repository=ZOO / "repository", *arguments: str):
-        command = [program("octet-server"), "--model-repository", str(repository)]
+    def __init__(self, repository=ZOO / "repository", *arguments: str, under: tuple = ()):
+        """`under`: a command that runs the server's, such as taskset."""
+        command = [*under, program("octet-server"), "--model-repository", str(repository)]
         for flag in ("--grpc-address", "--http-address", "--metrics-address"):
             command += [flag, "127.0.0.1:0"]
         self.process = subprocess.Popen(

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <thread>
@@ -38,8 +39,8 @@ constexpr std::size_t kExpectedControls = 16;
 constexpr std::chrono::milliseconds kHoldBeforeGoAway{25};
 constexpr std::chrono::milliseconds kHoldAfterGoAway{25};
 
-// A request that is still coming in so long after the drain, while none is computed, may never end.
-constexpr std::chrono::seconds kLongestUpload{5};
+// Between the last answer's leaving and the end of its connection, which could overtake it.
+constexpr std::chrono::milliseconds kLastAnswerArrives{100};
 constexpr std::chrono::milliseconds kLookInterval{10};
 
 gpr_timespec ToGpr(TimePoint until) {
@@ -177,10 +178,11 @@ class GrpcServer::Impl {
     Notice::Post(context_, [this] { control_.EndWaiting(); });
     std::this_thread::sleep_for(kHoldBeforeGoAway);
     std::atomic<bool> is_over = false;
-    std::thread impatience([this, &is_over] { CancelUploads(is_over); });
+    std::thread uploads([this, &is_over] { CancelUploads(is_over); });
+    pthread_setname_np(uploads.native_handle(), "uploads");
     server_->Shutdown(ToGpr(deadline));
     is_over = true;
-    impatience.join();
+    uploads.join();
     service_.gate().Close();
     // Calls that were cancelled at the deadline may still compute: their end is awaited, because
     // they answer through the queue.
@@ -198,13 +200,16 @@ class GrpcServer::Impl {
         ": the address is taken or is not this machine's; wants host:port or unix:PATH"));
   }
 
-  // Until `is_over`. gRPC hands a request over once it is whole: it knows those that are not, and
-  // we do not.
+  // Runs beside the server's Shutdown, until `is_over`, which waits for every call that has begun.
+  // gRPC hands over no request that becomes whole from then on: what is still coming in once the
+  // last answer has left would be waited for in vain.
   void CancelUploads(const std::atomic<bool>& is_over) {
-    const TimePoint patience = steady_clock::now() + kLongestUpload;
+    TimePoint when = kNever;
     while (!is_over) {
       std::this_thread::sleep_for(kLookInterval);
-      if (steady_clock::now() < patience || service_.requests_in_flight() != 0) continue;
+      const TimePoint now = steady_clock::now();
+      if (when == kNever && inference_.num_calls() == 0) when = now + kLastAnswerArrives;
+      if (now < when) continue;
       grpc_server_cancel_all_calls(server_->c_server());
       return;
     }

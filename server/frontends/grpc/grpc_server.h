@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gRPC front end: one asynchronous server on one completion queue, which the workers poll.
 //
-// It starts no thread: ModelInfer is read from its raw bytes by the worker that polls, every other
-// method, health and reflection with their streams included, is served from the same queue.
+// No thread of its own serves a call: ModelInfer is read from its raw bytes by the worker that
+// polls, every other method, health and reflection with their streams included, is served from the
+// same queue. Only Shutdown has a thread beside it, `uploads`, for as long as it runs.
 
 #pragma once
 
@@ -51,7 +52,8 @@ class GrpcServer final : public EventSource {
   void NotifyStateChanged();
 
   // Ends every stream, tells the connections to go away, lets what is inside finish until
-  // `deadline`, cancels the rest, and shuts the event source down. Workers poll meanwhile.
+  // `deadline`, cancels the rest, and shuts the event source down. Workers poll meanwhile. A
+  // request that had wholly arrived is inside; one that had not ends as CANCELLED or UNAVAILABLE.
   void Shutdown(TimePoint deadline);
 
   Polled Poll(std::size_t worker, TimePoint until) override;

@@ -94,6 +94,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
  public:
   Call(InferenceFrontEnd& front_end, DrainGate::Pass alive)
       : front_end_(front_end), alive_(std::move(alive)), responder_(&context_), done_(*this) {
+    ++front_end_.num_calls_;
     context_.AsyncNotifyWhenDone(&done_);
     front_end_.grpc_service_->RequestModelInfer(&context_, &bytes_, &responder_,
                                                 front_end_.context_.queue,
@@ -136,7 +137,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
     Call& call_;
   };
 
-  ~Call() = default;
+  ~Call() { --front_end_.num_calls_; }
 
   void* Tag() { return static_cast<QueueEvent*>(this); }
 

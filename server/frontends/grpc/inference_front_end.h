@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -29,6 +30,11 @@ class InferenceFrontEnd {
   // Makes ready for `count` calls; each that comes makes ready for another.
   void Expect(std::size_t count);
 
+  // Calls that are made ready for, or whose answers have not left yet. None is made ready for once
+  // the server shuts down: at 0, every request that was whole by then has its answer on the wire.
+  // Thread safety: any thread.
+  [[nodiscard]] std::size_t num_calls() const { return num_calls_; }
+
  private:
   class Call;
 
@@ -36,6 +42,7 @@ class InferenceFrontEnd {
   InferenceService& service_;
   const std::size_t max_tensor_bytes_;
   const std::unique_ptr<InferenceGrpcService> grpc_service_;
+  std::atomic<std::size_t> num_calls_ = 0;
 };
 
 }  // namespace octet

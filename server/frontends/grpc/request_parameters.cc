@@ -85,7 +85,7 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
     request.wants_timing = parameter.value != 0;
   } else if (name == "timeout") {
-    if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value >> 62 != 0) {
+    if (parameter.choice != Choice::kInt64 || IsNegative(parameter)) {
       return WrongType(parameter, "microseconds as an int64 of at least 0");
     }
     if (parameter.value > 0) {

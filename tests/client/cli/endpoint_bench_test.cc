@@ -120,6 +120,35 @@ TEST_F(EndpointBenchTest, ModelsThatAnswerNothingAreNotCompared) {
   EXPECT_FALSE((*results)[1].agreement.has_value());
 }
 
+TEST_F(EndpointBenchTest, ALabelThatIsNoClassIsRefusedBeforeAnythingIsMeasured) {
+  EndpointBenchOptions options = Options();
+  options.labels = directory_ / "labels.npy";
+  Tensor labels(DataType::kInt64, {3});
+  labels.as<std::int64_t>()[2] = 3;
+  ASSERT_TRUE(WriteNpy(options.labels, labels.view()).ok());
+  const absl::Status status = BenchEndpoints(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "\"" + options.labels + "\" has the label 3, wants one of 3 classes");
+  EXPECT_EQ(server_.num_infer_calls(), 2);  // only those that collect the rows
+}
+
+TEST_F(EndpointBenchTest, FailuresWhileMeasuringAreCounted) {
+  server_.edit = [](int call, inference::ModelInferResponse&) {
+    if (call < 2) return grpc::Status::OK;
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
+  };
+  const auto results = BenchEndpoints(Options());
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0].load.num_answered, 0U);
+  EXPECT_GT((*results)[0].load.num_failed(), 0U);
+  for (const absl::Status& status : {CheckAllAnswered(*results), CheckSomeAnswered(*results)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("model \"twice\": "),
+                      HasSubstr(" measured requests failed, the first with UNAVAILABLE: gone")));
+  }
+}
+
 TEST_F(EndpointBenchTest, CountsBelowOneAreRefused) {
   EndpointBenchOptions options = Options();
   options.batch = 0;
@@ -149,6 +178,27 @@ TEST(EndpointResultTest, TheTableShowsWhatIsKnown) {
             "-----  --------  ---------  --------  ------  ------  ------  ----------  ------\n"
             "a             -          -         -     200     400     400           2       0\n"
             "b       50.00 %    75.00 %  0.999000       0       0       0           0       3\n");
+}
+
+TEST(EndpointResultTest, ChecksNameTheFirstModelThatFailsThem) {
+  std::vector<EndpointResult> results = TwoResults();
+  EXPECT_EQ(CheckAllAnswered(results).message(),
+            "model \"b\": 3 of 3 measured requests failed, the first with UNAVAILABLE: gone");
+  EXPECT_EQ(CheckSomeAnswered(results).message(), CheckAllAnswered(results).message());
+  results[1].load.num_answered = 7;
+  EXPECT_EQ(CheckAllAnswered(results).message(),
+            "model \"b\": 3 of 10 measured requests failed, the first with UNAVAILABLE: gone");
+  EXPECT_TRUE(CheckSomeAnswered(results).ok());
+  results[1].load.failures["ABORTED: x"] = 1;
+  EXPECT_EQ(
+      CheckAllAnswered(results).message(),
+      "model \"b\": 4 of 11 measured requests failed, the first with ABORTED: x, the first of "
+      "others with UNAVAILABLE: gone");
+  results[1].load.failures.clear();
+  EXPECT_TRUE(CheckAllAnswered(results).ok());
+  results[1].load.num_answered = 0;
+  EXPECT_EQ(CheckSomeAnswered(results).message(),
+            "model \"b\": no request fell into the time measured");
 }
 
 TEST(EndpointResultTest, JsonHasNullForWhatIsNotKnown) {

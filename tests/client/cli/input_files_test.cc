@@ -206,6 +206,16 @@ TEST_F(InputFilesTest, LabelsThatDoNotFitAreRefusedWithTheirFile) {
   EXPECT_THAT(std::string(type.message()), AllOf(HasSubstr(path), HasSubstr("got FP32")));
 }
 
+TEST(CheckLabelsTest, ALabelThatIsNoClassIsNamedWithItsFile) {
+  EXPECT_TRUE(CheckLabels("y.npy", {0, 9}, 10).ok());
+  for (const std::int64_t label : {-1, 10}) {
+    const absl::Status status = CheckLabels("y.npy", {3, label}, 10);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(status.message(),
+              "\"y.npy\" has the label " + std::to_string(label) + ", wants one of 10 classes");
+  }
+}
+
 TEST(TakeRowsTest, TakesTheFirstAndStartsAgainWhereThereAreFewer) {
   std::vector<Tensor> tensors;
   tensors.push_back(FloatTensor({3, 2}, {1, 2, 3, 4, 5, 6}));

@@ -10,6 +10,8 @@ Before Keras 3.14 take the backend jax: masks get lost on the backend numpy ther
 
 It writes NAME.keras, NAME.x0.npy ... and NAME.y.npy into a folder called after the version. The
 newest version makes all of them, older ones those whose format differs.
+
+make_fixtures_test.py makes all of them again and compares.
 """
 
 import os

@@ -422,6 +422,75 @@ TEST_F(GrpcServerTest, CallWithoutItsMessageDelaysNoShutdown) {
   }
 }
 
+TEST_F(GrpcServerTest, UploadThatIsNotWholeIsRefusedAtOnce) {
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  const auto call =
+      stub.PrepareCall(&context, "/inference.GRPCInferenceService/ModelInfer", &queue);
+  call->StartCall(nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  // A call on the same connection that is answered: the server has seen the one before it, too.
+  inference::ModelInferResponse response;
+  ASSERT_TRUE(Infer(RequestOf(testing::SmallImages(1)), &response).ok());
+  const auto start = std::chrono::steady_clock::now();
+  Shutdown();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE) << status.error_message();
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
+TEST_F(GrpcServerTest, AnswerThatTheCallerReadsLateIsNotCutOff) {
+  grpc::ChannelArguments arguments;  // take in little before it is asked for
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 << 10);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  grpc::GenericStub stub(
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments));
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  const std::string bytes = RequestOf(testing::SmallImages(3000)).SerializeAsString();
+  const grpc::Slice slice(bytes);
+  const auto call =
+      stub.PrepareCall(&context, "/inference.GRPCInferenceService/ModelInfer", &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  call->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  // An upload beside it, which alone would end at once.
+  grpc::ClientContext upload_context;
+  const auto upload =
+      stub.PrepareCall(&upload_context, "/inference.GRPCInferenceService/ModelInfer", &queue);
+  upload->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  inference::ModelStatisticsResponse statistics;
+  do {
+    grpc::ClientContext statistics_context;
+    ASSERT_TRUE(stub_->ModelStatistics(&statistics_context, {}, &statistics).ok());
+  } while (statistics.model_stats(0).inference_stats().success().count() == 0);
+  std::thread shutdown([this] { Shutdown(); });
+  // Most of the answer still waits in the server. An upload alone would be over by the end of this.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  grpc::ByteBuffer answer;
+  call->Read(&answer, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_TRUE(ok);
+  EXPECT_GT(answer.Length(), 3000 * 10 * sizeof(float));
+  shutdown.join();
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
 TEST_F(GrpcServerTest, ShutdownUnderLoadLosesNothing) {
   std::atomic<bool> draining = false;
   std::atomic<int> lost = 0;

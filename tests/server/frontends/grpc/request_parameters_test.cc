@@ -2,6 +2,8 @@
 
 #include "server/frontends/grpc/request_parameters.h"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,26 @@ TEST_F(RequestParametersTest, WrongTypesAreRefused) {
   EXPECT_FALSE(Read("timeout", [](auto& p) { p.set_int64_param(-1); }).ok());
   EXPECT_FALSE(Read("sequence_id", [](auto& p) { p.set_bool_param(true); }).ok());
   EXPECT_TRUE(Read("sequence_id", text).ok());
+}
+
+TEST_F(RequestParametersTest, TimeoutIsAnInt64AndNothingElse) {
+  const auto expect_refused = [](const absl::Status& status, const std::string& got) {
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << got;
+    EXPECT_EQ(status.message(), "parameter \"timeout\": got " + got +
+                                    ", wants microseconds as an int64 of at least 0");
+  };
+  expect_refused(Read("timeout", [](auto& p) { p.set_uint64_param(1500); }), "a uint64");
+  expect_refused(Read("timeout", [](auto& p) { p.set_double_param(1500); }), "a double");
+  expect_refused(Read("timeout", [](auto& p) { p.set_string_param("1500"); }), "a string");
+  expect_refused(Read("timeout", [](auto& p) { p.set_bool_param(true); }), "a bool");
+  expect_refused(Read("timeout", [](auto&) {}), "nothing");
+  expect_refused(Read("timeout", [](auto& p) { p.set_int64_param(-1); }), "an int64");
+  EXPECT_FALSE(request_.timeout_microseconds.has_value());
+  EXPECT_TRUE(Read("timeout", [](auto& p) { p.set_int64_param(0); }).ok());
+  EXPECT_FALSE(request_.timeout_microseconds.has_value());  // 0: none, as in Triton
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_TRUE(Read("timeout", [](auto& p) { p.set_int64_param(kMost); }).ok());
+  EXPECT_EQ(request_.timeout_microseconds, kMost);
 }
 
 TEST_F(RequestParametersTest, ReservedNamesAreRefusedAndOthersPassedOver) {
