@@ -68,10 +68,10 @@ std::string_view ActivationKindName(ActivationKind kind);
 // out[i] = activation(in[i]). in and out are the same size and may be the same
 // memory.
 //
-// Every instruction set evaluates the same expressions without contraction, so
-// that results are equal bit for bit on all of them, and within 1e-6 relative
-// (or 1e-7 absolute) of the exact value. NaN in gives NaN out, but for the
-// kinds that clamp, which may give a bound.
+// Every instruction set evaluates the same expressions, fused nowhere but where they say so:
+// results are equal bit for bit on all of them, and within 1e-6 relative (or 1.5e-7 absolute) of
+// the exact value. A result of less than 2^-126 may be 0. NaN in gives NaN out, but for the kinds
+// that clamp, which may give a bound.
 using ActivationF32 = void (*)(const Activation& activation, std::span<const float> in,
                                std::span<float> out);
 

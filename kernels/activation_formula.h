@@ -50,7 +50,7 @@ inline void WithFormula(const Activation& activation, const Loop& loop) {
         return (x > 0.0F ? x : 0.0F) + (below < 0.0F ? below : 0.0F) + (x != x ? x : 0.0F);
       });
     case ActivationKind::kGelu:
-      return loop([](float x) { return 0.5F * x * OnePlusErf(x * 0.70710678118654752440F); });
+      return loop([](float x) { return Gelu(x); });
     case ActivationKind::kGeluTanh:
       return loop([](float x) {
         // (1 + tanh(u)) / 2 = sigmoid(2 u), which does not cancel for negative u.
