@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kernels/activation.h"
+#include "kernels/attention.h"
 #include "kernels/conv2d.h"
 #include "kernels/elementwise.h"
 #include "kernels/matmul_f32.h"
@@ -40,6 +41,9 @@ struct KernelSet {
   PrepareMatmulWeightOnly prepare_matmul_weight_only;
   BatchedMatmulF32 batched_matmul_f32;
   BatchedMatmulF32ScratchByteSize batched_matmul_f32_scratch_byte_size;
+
+  AttentionF32 attention_f32;
+  AttentionF32ScratchByteSize attention_f32_scratch_byte_size;
 
   PrepareConv2dS8 prepare_conv2d_s8;
   PrepareConv2dF32 prepare_conv2d_f32;

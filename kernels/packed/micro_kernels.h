@@ -108,6 +108,17 @@ struct DepthwiseTile {
   std::size_t num_pixels;
 };
 
+// The scores of some queries, as F32Panels::multiply makes them from panels of keys, and where
+// their weights go.
+struct AttentionScores {
+  const float* scores;  // [panels of keys, rows, columns]
+  std::size_t rows;
+  std::size_t keys;
+  float scale;     // above 0
+  float* weights;  // [rows, keys]: exp(scale * (score - the row's largest))
+  float* sum;      // [rows]: of a row's weights
+};
+
 struct MicroKernels {
   const S8Panels* s8;
   // For at least `many_rows_from` rows; null if there is no such thing. Packs
@@ -139,6 +150,8 @@ struct MicroKernels {
                        const std::int8_t* filter, std::int32_t* sums);
   void (*depthwise_f32)(const DepthwiseTile& tile, const float* in, const float* filter,
                         float* sums);
+
+  void (*attention_weights)(const AttentionScores& scores);
 
   // Families without weights.
   QuantizeRowsS8 quantize_rows_s8;

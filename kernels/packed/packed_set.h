@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kernels/kernel_set.h"
+#include "kernels/packed/attention.h"
 #include "kernels/packed/conv2d.h"
 #include "kernels/packed/matmul_f32.h"
 #include "kernels/packed/matmul_s8.h"
@@ -56,6 +57,13 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.batched_matmul_f32_scratch_byte_size = [](const BatchedMatmulF32Shape& shape) {
     return PackedBatchedMatmulF32ScratchByteSize(kMicro(), shape);
+  };
+  set.attention_f32 = [](const AttentionShape& shape, const float* query, const float* key,
+                         const float* value, float* out, std::span<std::byte> scratch) {
+    RunAttentionF32(kMicro(), shape, query, key, value, out, scratch.data());
+  };
+  set.attention_f32_scratch_byte_size = [](const AttentionShape& shape) {
+    return PackedAttentionF32ScratchByteSize(kMicro(), shape);
   };
   set.prepare_conv2d_s8 = [](const Conv2dS8Spec& spec) {
     return PreparePackedConv2dS8(kMicro(), spec);

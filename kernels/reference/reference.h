@@ -35,6 +35,10 @@ void BatchedMatmulF32(const BatchedMatmulF32Shape& shape, std::span<const float>
                       std::span<std::byte> scratch);
 std::size_t BatchedMatmulF32ScratchByteSize(const BatchedMatmulF32Shape& shape);
 
+void AttentionF32(const AttentionShape& shape, const float* query, const float* key,
+                  const float* value, float* out, std::span<std::byte> scratch);
+std::size_t AttentionF32ScratchByteSize(const AttentionShape& shape);
+
 Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec& spec);
 Prepared<Conv2dF32> PrepareConv2dF32(const Conv2dF32Spec& spec);
 void Pool2dF32(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,

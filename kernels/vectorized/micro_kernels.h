@@ -8,6 +8,7 @@
 
 #include "kernels/packed/micro_kernels.h"
 #include "kernels/vectorized/activation.h"
+#include "kernels/vectorized/attention.h"
 #include "kernels/vectorized/depthwise.h"
 #include "kernels/vectorized/elementwise.h"
 #include "kernels/vectorized/pooling.h"
@@ -30,6 +31,7 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.expand_weights = ExpandWeights<kColumns>;
   micro.depthwise_s8 = DepthwiseS8<kColumns>;
   micro.depthwise_f32 = DepthwiseF32<kColumns>;
+  micro.attention_weights = AttentionWeights<kColumns>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;
   micro.dequantize_s8 = DequantizeLoop;

@@ -34,16 +34,22 @@ inline float SumTerms(std::size_t size, const Term& term) {
   return sum + lane[0];
 }
 
-// The largest of a row, as integers that are ordered like the floats: that
-// vectorizes.
+// Floats as integers that are ordered like them, and back: their maximum vectorizes.
+inline std::int32_t OrderedBits(float x) {
+  const std::int32_t bits = FloatBits(x);
+  return bits ^ ((bits >> 31) & 0x7FFFFFFF);
+}
+inline float FromOrderedBits(std::int32_t ordered) {
+  return BitsFloat(ordered ^ ((ordered >> 31) & 0x7FFFFFFF));
+}
+
 inline float LargestOf(const float* x, std::size_t size) {
   std::int32_t largest = static_cast<std::int32_t>(0x80000000U);
   for (std::size_t i = 0; i < size; ++i) {
-    const std::int32_t bits = FloatBits(x[i]);
-    const std::int32_t ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF);
+    const std::int32_t ordered = OrderedBits(x[i]);
     largest = ordered > largest ? ordered : largest;
   }
-  return BitsFloat(largest ^ ((largest >> 31) & 0x7FFFFFFF));
+  return FromOrderedBits(largest);
 }
 
 inline void SoftmaxLoop(SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
