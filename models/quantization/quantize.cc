@@ -97,7 +97,7 @@ absl::StatusOr<Graph> Static(Graph graph, const OperatorRegistry& operators,
   if (options.calibration.empty()) {
     return absl::FailedPreconditionError("int8-static wants calibration data");
   }
-  FuseActivation(graph);
+  FuseClip(graph);
   SplitOtherActivations(graph);
   const kernels::KernelSet& kernels =
       options.kernels == nullptr ? *kernels::BestKernelSet() : *options.kernels;

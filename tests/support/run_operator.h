@@ -35,19 +35,19 @@ inline std::vector<const kernels::KernelSet*> RunnableKernelSets() {
   return sets;
 }
 
-inline std::string KernelSetName(const testing::TestParamInfo<const kernels::KernelSet*>& info) {
+inline std::string KernelSetName(const ::testing::TestParamInfo<const kernels::KernelSet*>& info) {
   return std::string(info.param->name);
 }
 
 // A test that runs once for each kernel set.
-class OperatorTest : public testing::TestWithParam<const kernels::KernelSet*> {
+class OperatorTest : public ::testing::TestWithParam<const kernels::KernelSet*> {
  protected:
   void SetUp() override { kernels::PrepareThread(); }
   static const kernels::KernelSet& Kernels() { return *GetParam(); }
 };
 
-#define OCTET_FOR_EVERY_KERNEL_SET(suite)                                              \
-  INSTANTIATE_TEST_SUITE_P(KernelSets, suite, testing::ValuesIn(RunnableKernelSets()), \
+#define OCTET_FOR_EVERY_KERNEL_SET(suite)                                                \
+  INSTANTIATE_TEST_SUITE_P(KernelSets, suite, ::testing::ValuesIn(RunnableKernelSets()), \
                            KernelSetName)
 
 template <typename T>

@@ -5,7 +5,6 @@
 #include <array>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 
 #include "models/graph/passes/value_uses.h"
@@ -21,14 +20,27 @@ bool IsFloat(const Graph& graph, ValueId id) {
   return graph.values[static_cast<std::size_t>(id)].type.data_type == DataType::kFloat32;
 }
 
+bool IsActivation(const Node& node) {
+  return node.op == "Activation" && node.inputs.size() == 1 && node.outputs.size() == 1;
+}
+
+constexpr std::array<const char*, 3> kParameters = {"activation_alpha", "activation_beta",
+                                                    "activation_threshold"};
+
+// Needs no more than the element: a softmax wants the whole row.
+bool IsElementwise(const Node& node) {
+  const auto kind = node.String("activation", "linear");
+  return IsActivation(node) && kind.ok() && *kind != "softmax" && *kind != "log_softmax";
+}
+
 // A relu or relu6 without parameters of its own.
 bool IsPlainClip(const Node& node) {
-  if (node.op != "Activation" || node.inputs.size() != 1 || node.outputs.size() != 1) return false;
   const auto kind = node.String("activation", "linear");
   const bool has_parameters =
-      std::any_of(node.attributes.begin(), node.attributes.end(),
-                  [](const auto& entry) { return absl::StartsWith(entry.first, "activation_"); });
-  return kind.ok() && (*kind == "relu" || *kind == "relu6") && !has_parameters;
+      std::any_of(kParameters.begin(), kParameters.end(),
+                  [&node](const char* key) { return node.attributes.contains(key); });
+  return IsActivation(node) && kind.ok() && (*kind == "relu" || *kind == "relu6") &&
+         !has_parameters;
 }
 
 bool TakesActivation(const Graph& graph, const Node& node) {
@@ -37,20 +49,34 @@ bool TakesActivation(const Graph& graph, const Node& node) {
          *activation == "linear" && IsFloat(graph, node.outputs[0]);
 }
 
-}  // namespace
+void MoveActivation(const Node& from, Node& to) {
+  const auto move = [&](const char* key) {
+    to.attributes.erase(key);
+    const auto attribute = from.attributes.find(key);
+    if (attribute != from.attributes.end()) to.attributes.insert(*attribute);
+  };
+  move("activation");
+  for (const char* key : kParameters) move(key);
+}
 
-void FuseActivation(Graph& graph) {
+void Fuse(Graph& graph, bool (*is_wanted)(const Node& node)) {
   ValueUses uses(graph);
-  for (Node& clip : graph.nodes) {
-    if (!IsPlainClip(clip) || !IsFloat(graph, clip.outputs[0])) continue;
-    Node* const producer = uses.OnlyUsedHere(graph, clip.inputs[0]);
+  for (Node& activation : graph.nodes) {
+    if (!is_wanted(activation) || !IsFloat(graph, activation.outputs[0])) continue;
+    Node* const producer = uses.OnlyUsedHere(graph, activation.inputs[0]);
     if (producer == nullptr || !TakesActivation(graph, *producer)) continue;
-    producer->attributes["activation"] = clip.attributes["activation"];
-    uses.TakeProducer(clip.outputs[0], clip.inputs[0]);
-    producer->outputs = clip.outputs;
-    clip.outputs.clear();
+    MoveActivation(activation, *producer);
+    uses.TakeProducer(activation.outputs[0], activation.inputs[0]);
+    producer->outputs = activation.outputs;
+    activation.outputs.clear();
   }
   EraseNodesWithoutOutputs(graph);
 }
+
+}  // namespace
+
+void FuseActivation(Graph& graph) { Fuse(graph, IsElementwise); }
+
+void FuseClip(Graph& graph) { Fuse(graph, IsPlainClip); }
 
 }  // namespace octet

@@ -5,6 +5,7 @@
 
 #include "models/graph/passes/fold_batch_normalization.h"
 #include "models/graph/passes/fuse_activation.h"
+#include "models/graph/passes/fuse_attention.h"
 #include "models/graph/passes/remove_unused_nodes.h"
 
 namespace octet {
@@ -15,7 +16,8 @@ constexpr std::array kPasses = {
     Pass{"remove_unused_nodes", "leaves out what no output depends on", RemoveUnusedNodes},
     Pass{"fold_batch_normalization", "scales the weights before it instead",
          FoldBatchNormalization},
-    Pass{"fuse_activation", "clips inside the node that computes the values", FuseActivation},
+    Pass{"fuse_attention", "one node for products, softmax and transposes", FuseAttention},
+    Pass{"fuse_activation", "computes it inside the node that it follows", FuseActivation},
 };
 
 }  // namespace

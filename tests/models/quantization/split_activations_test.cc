@@ -35,7 +35,7 @@ TEST(SplitActivationsTest, ChangesNoAnswer) {
   const Graph graph = testing::SmallNetwork().graph;
   Graph prepared = graph;
   FoldBatchNormalization(prepared);
-  FuseActivation(prepared);
+  FuseClip(prepared);
   EXPECT_EQ(prepared.nodes.size() + 2, graph.nodes.size());
   EXPECT_EQ(prepared.nodes[0].String("activation", "linear").value(), "relu");
   SplitOtherActivations(prepared);

@@ -20,7 +20,7 @@ namespace {
 Graph Prepared() {
   Graph graph = testing::SmallNetwork().graph;
   FoldBatchNormalization(graph);
-  FuseActivation(graph);
+  FuseClip(graph);
   SplitOtherActivations(graph);
   return graph;
 }

@@ -23,9 +23,9 @@ Graph Network(const std::string& op, const std::string& activation) {
   return graph;
 }
 
-TEST(FuseActivationTest, MovesAClipIntoTheNodeBefore) {
+TEST(FuseActivationTest, MovesAnActivationIntoTheNodeBefore) {
   for (const std::string op : {"FullyConnected", "Conv2d", "DepthwiseConv2d", "Add", "Multiply"}) {
-    for (const std::string activation : {"relu", "relu6"}) {
+    for (const std::string activation : {"relu", "relu6", "gelu", "tanh"}) {
       Graph graph = Network(op, activation);
       FuseActivation(graph);
       ASSERT_EQ(graph.nodes.size(), 1U) << op;
@@ -36,19 +36,44 @@ TEST(FuseActivationTest, MovesAClipIntoTheNodeBefore) {
   }
 }
 
+TEST(FuseActivationTest, TakesItsParametersAndLeavesTheRest) {
+  Graph graph = Network("FullyConnected", "elu");
+  graph.nodes[0].attributes["activation_quantization"] = std::string("dynamic");
+  graph.nodes[0].attributes["activation_beta"] = 3.0;  // of no activation
+  graph.nodes[1].attributes["activation_alpha"] = 0.5;
+  FuseActivation(graph);
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  const Node& fused = graph.nodes[0];
+  EXPECT_EQ(fused.Float("activation_alpha", 0).value(), 0.5);
+  EXPECT_FALSE(fused.attributes.contains("activation_beta"));
+  EXPECT_EQ(fused.String("activation_quantization", "").value(), "dynamic");
+}
+
+TEST(FuseActivationTest, FuseClipMovesOnlyReluWithoutParameters) {
+  for (const std::string activation : {"relu", "relu6"}) {
+    Graph graph = Network("Add", activation);
+    FuseClip(graph);
+    EXPECT_EQ(graph.nodes.size(), 1U) << activation;
+  }
+  Graph graph = Network("Add", "tanh");
+  FuseClip(graph);
+  EXPECT_EQ(graph.nodes.size(), 2U);
+  graph = Network("Add", "relu");
+  graph.nodes[1].attributes["activation_alpha"] = 0.1;
+  FuseClip(graph);
+  EXPECT_EQ(graph.nodes.size(), 2U);
+}
+
 void ExpectKept(Graph graph, const std::string& why) {
   FuseActivation(graph);
   EXPECT_EQ(graph.nodes.size(), 2U) << why;
 }
 
 TEST(FuseActivationTest, LeavesWhatItMayNotFuse) {
-  ExpectKept(Network("Add", "tanh"), "not a clip");
+  ExpectKept(Network("Add", "softmax"), "needs the whole row");
   ExpectKept(Network("MatMul", "relu"), "an operator without activation");
   const Graph good = Network("Add", "relu");
   Graph graph = good;
-  graph.nodes[1].attributes["activation_alpha"] = 0.1;
-  ExpectKept(graph, "a leaky relu");
-  graph = good;
   graph.nodes[0].attributes["activation"] = std::string("tanh");
   ExpectKept(graph, "an activation already");
   graph = good;
