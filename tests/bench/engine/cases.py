@@ -34,7 +34,7 @@ class Case:
     contenders: list[Contender]
     operations: int  # of one inference: two for each multiplication
     weight_bytes: int  # read by one inference
-    is_integer: bool = True  # which peak it is held against
+    float_operations: int = 0  # those of `operations` that no engine computes in integers
 
 
 def ready(folder: pathlib.Path) -> bool:

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully connected layers: y = x w + b, and with GELU behind it, in int8 and 4 bits."""
-import logging
 import math
 import pathlib
 import subprocess
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
-from onnxruntime.quantization import (CalibrationDataReader, QuantFormat, QuantType,
-                                      quantize_dynamic, quantize_static)
+from onnx import TensorProto
 import openvino
 import openvino.opset13 as ops
 
 import cases
-
-logging.disable(logging.WARNING)  # onnxruntime.quantization advises against what is meant here
+import onnx_models
 
 SHAPES = [(768, 768), (768, 3072), (3072, 768)]
 ROWS = [1, 2, 4, 8, 16, 128]
@@ -31,66 +26,33 @@ def inputs(rows: int, k: int) -> np.ndarray:
     return np.sin(np.arange(rows * k, dtype=np.float32) * 0.37).reshape(rows, k)
 
 
-class _Calibration(CalibrationDataReader):
-
-    def __init__(self, k: int):
-        self._batches = iter([{"x": inputs(CALIBRATION_ROWS, k)}])
-
-    def get_next(self):
-        return next(self._batches, None)
-
-
-def _save_onnx(path: pathlib.Path, nodes, constants, k: int, n: int, domain: str = "") -> None:
-    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["rows", k])
-    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["rows", n])
-    graph = helper.make_graph(nodes, "network", [x], [y],
-                              [numpy_helper.from_array(v, name) for name, v in constants.items()])
-    opsets = [helper.make_opsetid("", 20)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    model = helper.make_model(graph, opset_imports=opsets)
-    model.ir_version = 9
-    onnx.save(model, str(path))
-
-
-def _gelu_nodes():
-    """As exporters write it: x * (1 + erf(x / sqrt(2))) * 0.5."""
-    nodes = [
-        helper.make_node("Div", ["sum", "sqrt2"], ["scaled"]),
-        helper.make_node("Erf", ["scaled"], ["erf"]),
-        helper.make_node("Add", ["erf", "one"], ["erf1"]),
-        helper.make_node("Mul", ["sum", "erf1"], ["product"]),
-        helper.make_node("Mul", ["product", "half"], ["y"]),
-    ]
-    constants = {"sqrt2": np.float32(math.sqrt(2)), "one": np.float32(1), "half": np.float32(0.5)}
-    return nodes, {name: np.asarray(value) for name, value in constants.items()}
-
-
 def _write_onnxruntime(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
     k, n = w.shape
-    layer = [helper.make_node("MatMul", ["x", "w"], ["product0"])]
-    weights = {"w": w, "b": b}
-    plain = folder / "fp32.onnx"
-    _save_onnx(plain, layer + [helper.make_node("Add", ["product0", "b"], ["y"])], weights, k, n)
-    gelu_nodes, gelu_constants = _gelu_nodes()
-    gelu = folder / "fp32-gelu.onnx"
-    _save_onnx(gelu, layer + [helper.make_node("Add", ["product0", "b"], ["sum"])] + gelu_nodes,
-               weights | gelu_constants, k, n)
-    for source, suffix in ((plain, ""), (gelu, "-gelu")):
-        for per_channel in (False, True):
-            name = f"dynamic{'-per-channel' if per_channel else ''}{suffix}.onnx"
-            quantize_dynamic(source, folder / name, weight_type=QuantType.QInt8,
-                             per_channel=per_channel)
-    quantize_static(plain, folder / "qdq.onnx", _Calibration(k), quant_format=QuantFormat.QDQ,
-                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                    per_channel=True)
+    input_ = ("x", TensorProto.FLOAT, ["rows", k])
+    output = ("y", TensorProto.FLOAT, ["rows", n])
+    for suffix in ("", "-gelu"):
+        graph = onnx_models.Graph()
+        product = graph.add("MatMul", ["x", graph.constant("w", w)], "product")
+        bias = graph.constant("b", b)
+        if suffix:
+            graph.gelu(graph.add("Add", [product, bias], "sum"), "y")
+        else:
+            graph.add("Add", [product, bias], "y")
+        plain = folder / f"fp32{suffix}.onnx"
+        graph.save(plain, input_, output)
+        onnx_models.write_dynamic(plain, folder / f"dynamic{suffix}.onnx", False)
+        onnx_models.write_dynamic(plain, folder / f"dynamic-per-channel{suffix}.onnx", True)
+    onnx_models.write_qdq(folder / "fp32.onnx", folder / "qdq.onnx",
+                          {"x": inputs(CALIBRATION_ROWS, k)})
     grouped = w.T.reshape(n, k // GROUP, GROUP)
     scale = (np.abs(grouped).max(2) / 7).astype(np.float32)
     q = (np.clip(np.rint(grouped / scale[..., None]), -8, 7) + 8).astype(np.uint8)
-    node = helper.make_node("MatMulNBits", ["x", "w", "scale", "", "", "b"], ["y"],
-                            domain="com.microsoft", K=k, N=n, bits=4, block_size=GROUP,
-                            accuracy_level=4)
-    _save_onnx(folder / "int4.onnx", [node],
-               {"w": q[..., 0::2] | (q[..., 1::2] << 4), "scale": scale.reshape(-1), "b": b}, k, n,
-               "com.microsoft")
+    graph = onnx_models.Graph()
+    weights = graph.constant("w", q[..., 0::2] | (q[..., 1::2] << 4))
+    graph.add("MatMulNBits", ["x", weights, graph.constant("scale", scale.reshape(-1)), "", "",
+                              graph.constant("b", b)], "y", "com.microsoft",
+              K=k, N=n, bits=4, block_size=GROUP, accuracy_level=4)
+    graph.save(folder / "int4.onnx", input_, output)
 
 
 def _write_openvino(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks of the benchmark as graphs, from weights that write_cases.py made: the nodes that an
+// The networks of the benchmark as graphs, from weights that the cases made: the nodes that an
 // exporter writes, nothing fused.
 
 #pragma once
@@ -17,6 +17,7 @@ class Weights {
  public:
   explicit Weights(std::string folder) : folder_(std::move(folder)) {}
 
+  [[nodiscard]] bool Has(const std::string& name) const;
   // Ends the process with a message if there is no such file.
   [[nodiscard]] ConstantTensor Get(const std::string& name) const;
 
@@ -27,6 +28,10 @@ class Weights {
 // The network called `name`; ends the process with a message if there is none.
 //   fully-connected        y = x w + b: `w` [k, n], `b` [n]
 //   fully-connected-gelu   the same, then GELU (erf)
+//   encoder                BERT's: `tokens` [vocabulary, width], `positions` [length, width], and
+//   of
+//                          each layer what encoder.py calls "layer<i>.<name>"; input int64 ids
+//                          [rows, length]
 Graph MakeNetwork(const std::string& name, const Weights& weights);
 
 }  // namespace octet::bench

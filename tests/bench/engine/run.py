@@ -19,7 +19,10 @@ import tempfile
 import numpy as np
 
 import cases
+import encoder
 import fully_connected
+
+MODULES = (fully_connected, encoder)
 
 
 class Failed(Exception):
@@ -78,8 +81,10 @@ def read_rate(peak, size: int) -> float:
 def floor_us(case: cases.Case, peak, kernel_set: str) -> float:
     """The time that arithmetic or reading the weights takes at the measured peak."""
     rates = peak["kernel_set"][kernel_set]
-    giga = rates["int8_gops"] if case.is_integer else rates["f32_gflops"]
-    return max(case.operations / giga, case.weight_bytes / read_rate(peak, case.weight_bytes)) / 1e3
+    integer_operations = case.operations - case.float_operations
+    arithmetic = (integer_operations / rates["int8_gops"] +
+                  case.float_operations / rates["f32_gflops"])
+    return max(arithmetic, case.weight_bytes / read_rate(peak, case.weight_bytes)) / 1e3
 
 
 def run_case(case: cases.Case, bin_folder: pathlib.Path, peak, options, log) -> list[dict]:
@@ -177,7 +182,8 @@ def main() -> None:
             open(options.json.with_suffix(".log"), "w", encoding="utf-8") as log:
         file.write(json.dumps({"peak": peak}) + "\n")
         results = []
-        for case in fully_connected.make_cases(bin_folder / "make_bundle"):
+        make_bundle = bin_folder / "make_bundle"
+        for case in (case for module in MODULES for case in module.make_cases(make_bundle)):
             if options.filter not in case.name:
                 continue
             rows = run_case(case, bin_folder, peak, options, log)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BERT's encoder with the sizes of all-MiniLM-L6-v2, weights from a seed, in int8."""
+import math
+import pathlib
+import subprocess
+
+import numpy as np
+from onnx import TensorProto
+
+import cases
+import onnx_models
+
+LAYERS = 6
+WIDTH = 384
+INNER_WIDTH = 1536
+HEADS = 12
+HEAD_WIDTH = WIDTH // HEADS
+VOCABULARY = 2048
+LENGTHS = [16, 128, 256]
+CALIBRATION_ROWS = 4
+INT8_TOLERANCE = 0.06  # rounding adds up over the layers
+FLOAT_TOLERANCE = 0.02  # bfloat16 included
+EPSILON = 1e-12
+
+
+def _weights(length: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(6384)
+
+    def normal(deviation: float, *shape: int) -> np.ndarray:
+        return random.normal(0, deviation, shape).astype(np.float32)
+
+    weights = {"tokens": normal(1, VOCABULARY, WIDTH)}
+    norms = ["embedding"]
+    for layer in range(LAYERS):
+        name = f"layer{layer}."
+        for dense, k, n in [("query", WIDTH, WIDTH), ("key", WIDTH, WIDTH),
+                            ("value", WIDTH, WIDTH), ("output", WIDTH, WIDTH),
+                            ("up", WIDTH, INNER_WIDTH), ("down", INNER_WIDTH, WIDTH)]:
+            weights[f"{name}{dense}.w"] = normal(1 / math.sqrt(k), k, n)
+            weights[f"{name}{dense}.b"] = normal(0.1, n)
+        norms += [f"{name}middle", f"{name}end"]
+    for norm in norms:
+        weights[f"{norm}.gamma"] = 1 + normal(0.1, WIDTH)
+        weights[f"{norm}.beta"] = normal(0.1, WIDTH)
+    weights["positions"] = normal(1, max(LENGTHS), WIDTH)[:length]  # last: the same for any length
+    return weights
+
+
+def _ids(rows: int, length: int) -> np.ndarray:
+    return np.random.default_rng(length).integers(0, VOCABULARY, (rows, length))
+
+
+def _answer(weights: dict[str, np.ndarray], ids: np.ndarray) -> np.ndarray:
+    erf = np.vectorize(math.erf, otypes=[np.float64])
+
+    def norm(name: str, x: np.ndarray) -> np.ndarray:
+        centered = x - x.mean(-1, keepdims=True)
+        deviation = np.sqrt(np.square(centered).mean(-1, keepdims=True) + EPSILON)
+        return centered / deviation * weights[f"{name}.gamma"] + weights[f"{name}.beta"]
+
+    def dense(name: str, x: np.ndarray) -> np.ndarray:
+        return x @ weights[f"{name}.w"] + weights[f"{name}.b"]
+
+    def heads(name: str, x: np.ndarray) -> np.ndarray:
+        return dense(name, x).reshape(*x.shape[:2], HEADS, HEAD_WIDTH).transpose(0, 2, 1, 3)
+
+    x = norm("embedding", weights["tokens"].astype(np.float64)[ids] + weights["positions"])
+    for layer in range(LAYERS):
+        name = f"layer{layer}."
+        scores = heads(f"{name}query", x) @ heads(f"{name}key", x).swapaxes(2, 3)
+        scores = np.exp((scores - scores.max(-1, keepdims=True)) / math.sqrt(HEAD_WIDTH))
+        context = scores / scores.sum(-1, keepdims=True) @ heads(f"{name}value", x)
+        x = norm(f"{name}middle",
+                 dense(f"{name}output", context.transpose(0, 2, 1, 3).reshape(x.shape)) + x)
+        wide = dense(f"{name}up", x)
+        x = norm(f"{name}end",
+                 dense(f"{name}down", wide * (1 + erf(wide / math.sqrt(2))) / 2) + x)
+    return x.astype(np.float32)
+
+
+def _write_onnx(path: pathlib.Path, weights: dict[str, np.ndarray], length: int) -> None:
+    graph = onnx_models.Graph()
+
+    def constant(name: str) -> str:
+        return graph.constant(name, weights[name])
+
+    def norm(name: str, x: str) -> str:
+        return graph.add("LayerNormalization",
+                         [x, constant(f"{name}.gamma"), constant(f"{name}.beta")], f"{name}.norm",
+                         epsilon=EPSILON)
+
+    def dense(name: str, x: str) -> str:
+        product = graph.add("MatMul", [x, constant(f"{name}.w")], f"{name}.product")
+        return graph.add("Add", [product, constant(f"{name}.b")], name)
+
+    split = graph.constant("split", np.array([0, 0, HEADS, HEAD_WIDTH], np.int64))
+    merge = graph.constant("merge", np.array([0, 0, WIDTH], np.int64))
+    root = graph.constant("root", np.float32(math.sqrt(HEAD_WIDTH)))
+
+    def heads(name: str, x: str, permutation: list[int]) -> str:
+        parts = graph.add("Reshape", [dense(name, x), split], f"{name}.split")
+        return graph.add("Transpose", [parts], f"{name}.heads", perm=permutation)
+
+    words = graph.add("Gather", [constant("tokens"), "ids"], "words")
+    x = norm("embedding", graph.add("Add", [words, constant("positions")], "embedded"))
+    for layer in range(LAYERS):
+        name = f"layer{layer}."
+        query = heads(f"{name}query", x, [0, 2, 1, 3])
+        key = heads(f"{name}key", x, [0, 2, 3, 1])
+        value = heads(f"{name}value", x, [0, 2, 1, 3])
+        scores = graph.add("Div", [graph.add("MatMul", [query, key], f"{name}qk"), root],
+                           f"{name}scores")
+        softmax = graph.add("Softmax", [scores], f"{name}softmax", axis=-1)
+        context = graph.add("MatMul", [softmax, value], f"{name}context")
+        merged = graph.add("Transpose", [context], f"{name}merged", perm=[0, 2, 1, 3])
+        attention = graph.add("Reshape", [merged, merge], f"{name}attention")
+        x = norm(f"{name}middle",
+                 graph.add("Add", [dense(f"{name}output", attention), x], f"{name}attended"))
+        wide = graph.gelu(dense(f"{name}up", x), f"{name}gelu")
+        x = norm(f"{name}end", graph.add("Add", [dense(f"{name}down", wide), x], f"{name}fed"))
+    graph.save(path, ("ids", TensorProto.INT64, ["rows", length]),
+               (x, TensorProto.FLOAT, ["rows", length, WIDTH]))
+
+
+def _folder(length: int, make_bundle: pathlib.Path) -> pathlib.Path:
+    """The folder of all models for sequences of `length`, written where it is not there."""
+    folder = cases.MODELS / f"encoder-{length}"
+    if not cases.ready(folder):
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        weights = _weights(length)
+        for name, value in weights.items():
+            np.save(folder / f"weights/{name}.npy", value)
+        calibration = _ids(CALIBRATION_ROWS, length)
+        np.save(folder / "calibration.npy", calibration)
+        np.save(folder / "expected.npy", _answer(weights, _ids(1, length)))
+        _write_onnx(folder / "fp32.onnx", weights, length)
+        onnx_models.write_dynamic(folder / "fp32.onnx", folder / "dynamic.onnx", False)
+        onnx_models.write_dynamic(folder / "fp32.onnx", folder / "dynamic-per-channel.onnx", True)
+        onnx_models.write_qdq(folder / "fp32.onnx", folder / "qdq.onnx", {"ids": calibration})
+        cases.complete(folder)
+    # Ours again: the format may have changed.
+    for precision in ("fp32", "int8-dynamic"):
+        subprocess.run([make_bundle, "encoder", folder / "weights", folder / "calibration.npy",
+                        folder / precision, precision], check=True)
+    return folder
+
+
+def make_cases(make_bundle: pathlib.Path):
+    """All cases, length by length."""
+    for length in LENGTHS:
+        folder = _folder(length, make_bundle)
+        dense = LAYERS * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER_WIDTH)  # weights
+        attention = LAYERS * 2 * 2 * length * length * WIDTH
+        contenders = [
+            cases.Contender("octet", "int8-dynamic", folder / "int8-dynamic", INT8_TOLERANCE),
+            cases.Contender("octet", "fp32", folder / "fp32", FLOAT_TOLERANCE),
+        ]
+        for form in ("dynamic", "dynamic-per-channel", "qdq", "fp32"):
+            tolerance = FLOAT_TOLERANCE if form == "fp32" else INT8_TOLERANCE
+            contenders.append(
+                cases.Contender("onnxruntime", form, folder / f"{form}.onnx", tolerance))
+        for form, variant, tolerance in (("qdq", "default", INT8_TOLERANCE),
+                                         ("qdq", "f32", INT8_TOLERANCE),
+                                         ("fp32", "default", FLOAT_TOLERANCE)):
+            contenders.append(
+                cases.Contender("openvino", form, folder / f"{form}.onnx", tolerance, variant))
+        yield cases.Case(f"encoder int8, length {length}", _ids(1, length),
+                         np.load(folder / "expected.npy"), contenders,
+                         2 * length * dense + attention, dense, attention)
