@@ -98,7 +98,8 @@ endfunction()
 function(octet_set_test_flags target)
   target_link_libraries(${target} PRIVATE octet_flags GTest::gmock)
   # Most of a build's time is in the tests' templates, and what a test measures is in the rooms.
-  target_compile_options(${target} PRIVATE -O0)
+  # -pthread, which gRPC asks for: tests with and without it could not share precompiled headers.
+  target_compile_options(${target} PRIVATE -O0 -pthread)
 endfunction()
 
 # octet_python_test(<path> [LABELS <label>...] [TIMEOUT <seconds>] [ARGUMENTS <argument>...])
