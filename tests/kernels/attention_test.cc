@@ -32,7 +32,7 @@ class AttentionTest : public KernelSetTest {
   }
 
   // What both sets make of random matrices.
-  void ExpectCloseToTheReference(const AttentionShape& shape) {
+  void ExpectCloseToTheReference(const AttentionShape& shape, float tolerance = 3e-6F) {
     const auto query = Floats(shape.heads * shape.queries * shape.width, -2.0F, 2.0F);
     const auto key = Floats(shape.keys * shape.width, -2.0F, 2.0F);
     const auto value = Floats(shape.keys * shape.value_width, -2.0F, 2.0F);
@@ -43,7 +43,7 @@ class AttentionTest : public KernelSetTest {
                             scratch.span());
       return out;
     };
-    EXPECT_LT(RelativeDifference(run(set()), run(Reference())), 3e-6F)
+    EXPECT_LT(RelativeDifference(run(set()), run(Reference())), tolerance)
         << shape.heads << " heads, " << shape.queries << " queries, " << shape.keys << " keys, "
         << shape.width << " wide, values " << shape.value_width << " wide";
   }
@@ -55,7 +55,8 @@ TEST_P(AttentionTest, IsCloseToTheReference) {
       ExpectCloseToTheReference(Dense(Size(1, 3), queries, keys, Size(1, 40), Size(1, 70)));
     }
   }
-  ExpectCloseToTheReference(Dense(1, 3, 20000, 4, 4));
+  // Long sums, of results that nearly cancel.
+  ExpectCloseToTheReference(Dense(1, 3, 20000, 4, 4), 1e-5F);
 }
 
 TEST_P(AttentionTest, TakesEveryScaleAndASoftCap) {
