@@ -29,7 +29,7 @@ struct AttentionMask {
 struct AttentionShape {
   std::size_t heads = 1;
   std::size_t queries = 0;
-  std::size_t keys = 0;         // at least 1
+  std::size_t keys = 0;         // with none, every result is 0
   std::size_t width = 0;        // of a query and a key; at least 1
   std::size_t value_width = 0;  // of a value and a result; at least 1
   std::size_t query_head_stride = 0;

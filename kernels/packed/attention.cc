@@ -117,6 +117,15 @@ void ForEachExcluded(const AttentionShape& shape, const Block& block, const Excl
   }
 }
 
+void FillZero(const AttentionShape& shape, float* out) {
+  for (std::size_t head = 0; head < shape.heads; ++head) {
+    for (std::size_t query = 0; query < shape.queries; ++query) {
+      std::fill_n(out + head * shape.out_head_stride + query * shape.out_stride, shape.value_width,
+                  0.0F);
+    }
+  }
+}
+
 class HeadsOfOneKey {
  public:
   HeadsOfOneKey(const MicroKernels& micro, const AttentionShape& shape, std::byte* scratch)
@@ -217,12 +226,16 @@ class HeadsOfOneKey {
 
 std::size_t PackedAttentionF32ScratchByteSize(const MicroKernels& micro,
                                               const AttentionShape& shape) {
-  return shape.queries == 0 ? 0 : Layout(micro, shape).size();
+  return shape.queries == 0 || shape.keys == 0 ? 0 : Layout(micro, shape).size();
 }
 
 void RunAttentionF32(const MicroKernels& micro, const AttentionShape& shape, const float* query,
                      const float* key, const float* value, float* out, std::byte* scratch) {
   if (shape.queries == 0) return;
+  if (shape.keys == 0) {
+    FillZero(shape, out);
+    return;
+  }
   HeadsOfOneKey(micro, shape, scratch).Run(query, key, value, out);
 }
 
