@@ -54,6 +54,20 @@ inline const ConstantTensor& ConstantOf(const Graph& graph, ValueId id) {
   return *graph.values[static_cast<std::size_t>(id)].constant;
 }
 
+// A layer's record as an importer writes it.
+inline Layer FloatLayer(const std::string& path, const std::string& layer_class,
+                        std::vector<LayerVariable> variables) {
+  return {path,
+          layer_class,
+          "",
+          "float",
+          "float32",
+          "layers/" + path + "/vars",
+          std::move(variables),
+          std::nullopt,
+          {}};
+}
+
 // image [rows, 8, 8, 1] to probabilities [rows, 10].
 inline Bundle SmallNetwork() {
   NetworkBuilder net(11);
@@ -95,26 +109,14 @@ inline Bundle SmallNetwork() {
   const auto variable = [&](const std::string& name, ValueId id) {
     return LayerVariable{name, ConstantOf(net.graph, id), ""};
   };
-  const auto layer = [](const std::string& path, const std::string& layer_class,
-                        std::vector<LayerVariable> variables) {
-    return Layer{path,
-                 layer_class,
-                 "",
-                 "float",
-                 "float32",
-                 "layers/" + path + "/vars",
-                 std::move(variables),
-                 std::nullopt,
-                 {}};
-  };
   bundle.layers = {
-      layer("conv", "Conv2D", {variable("kernel", kernel)}),
-      layer("norm", "BatchNormalization",
-            {variable("gamma", gamma), variable("beta", beta), variable("moving_mean", mean),
-             variable("moving_variance", variance)}),
-      layer("depth", "DepthwiseConv2D",
-            {variable("kernel", depth_kernel), variable("bias", depth_bias)}),
-      layer("head", "Dense", {variable("kernel", head_kernel), variable("bias", head_bias)})};
+      FloatLayer("conv", "Conv2D", {variable("kernel", kernel)}),
+      FloatLayer("norm", "BatchNormalization",
+                 {variable("gamma", gamma), variable("beta", beta), variable("moving_mean", mean),
+                  variable("moving_variance", variance)}),
+      FloatLayer("depth", "DepthwiseConv2D",
+                 {variable("kernel", depth_kernel), variable("bias", depth_bias)}),
+      FloatLayer("head", "Dense", {variable("kernel", head_kernel), variable("bias", head_bias)})};
   bundle.graph = std::move(net.graph);
   bundle.source = {"keras", "3.16.0", std::string(64, '0')};
   bundle.precision = "fp32";

@@ -62,19 +62,6 @@ TEST(LayerRecordsTest, DenseIsAsKerasStoresIt) {
   EXPECT_EQ(int4.packing->original_length, 10);
 }
 
-Layer FloatLayer(const std::string& path, const std::string& layer_class,
-                 std::vector<LayerVariable> variables) {
-  return {path,
-          layer_class,
-          "",
-          "float",
-          "float32",
-          "layers/" + path + "/vars",
-          std::move(variables),
-          std::nullopt,
-          {}};
-}
-
 // image [rows, 6, 6, 3] to a SeparableConv2D with 5 channels, or a SeparableConv1D where it is a
 // sequence [rows, 6, 1, 3].
 Bundle SeparableNetwork(bool is_sequence) {
@@ -98,9 +85,10 @@ Bundle SeparableNetwork(bool is_sequence) {
     if (is_sequence && dims.size() == 4) dims.erase(dims.begin() + 1);
     return LayerVariable{name, ConstantTensor::Copy(DataType::kFloat32, dims, tensor.bytes()), ""};
   };
-  bundle.layers = {FloatLayer("sep", is_sequence ? "SeparableConv1D" : "SeparableConv2D",
-                              {stored("depthwise_kernel", depthwise),
-                               stored("pointwise_kernel", pointwise), stored("bias", bias)})};
+  bundle.layers = {
+      testing::FloatLayer("sep", is_sequence ? "SeparableConv1D" : "SeparableConv2D",
+                          {stored("depthwise_kernel", depthwise),
+                           stored("pointwise_kernel", pointwise), stored("bias", bias)})};
   bundle.graph = std::move(net.graph);
   bundle.precision = "fp32";
   return bundle;
@@ -131,8 +119,8 @@ Bundle EmbeddingNetwork(bool tied, Calls calls) {
     net.graph.outputs = {logits};
   }
   Bundle bundle;
-  bundle.layers = {FloatLayer("emb", "ReversibleEmbedding",
-                              {{"embeddings", testing::ConstantOf(net.graph, table), ""}})};
+  bundle.layers = {testing::FloatLayer(
+      "emb", "ReversibleEmbedding", {{"embeddings", testing::ConstantOf(net.graph, table), ""}})};
   if (!tied) {
     bundle.layers[0].variables.push_back(
         {"reverse_embeddings", testing::ConstantOf(net.graph, reversed), ""});
@@ -249,9 +237,9 @@ Bundle EinsumNetwork(bool own_bias) {
   net.graph.inputs = {x};
   net.graph.outputs = {y};
   Bundle bundle;
-  bundle.layers = {FloatLayer("e", "EinsumDense",
-                              {{"kernel", testing::ConstantOf(net.graph, kernel), ""},
-                               {"bias", testing::ConstantOf(net.graph, bias), ""}})};
+  bundle.layers = {testing::FloatLayer("e", "EinsumDense",
+                                       {{"kernel", testing::ConstantOf(net.graph, kernel), ""},
+                                        {"bias", testing::ConstantOf(net.graph, bias), ""}})};
   bundle.graph = std::move(net.graph);
   bundle.precision = "fp32";
   return bundle;

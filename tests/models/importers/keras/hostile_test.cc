@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that were made, or damaged, to harm: each gives an error, none a crash.
 
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -17,6 +14,7 @@
 #include "models/importers/keras/config_view.h"
 #include "models/importers/keras/keras_importer.h"
 #include "models/operators/operators.h"
+#include "tests/support/read_file.h"
 
 // libhdf5 asks for as many bytes as a damaged file says, and copes with getting none; so should
 // the sanitizer's allocator.
@@ -38,20 +36,11 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t kLimit = 1 << 24;
 
-std::vector<std::byte> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  const std::vector<char> chars{std::istreambuf_iterator<char>(file), {}};
-  std::vector<std::byte> bytes(chars.size());
-  std::memcpy(bytes.data(), chars.data(), chars.size());
-  return bytes;
-}
-
 class HostileTest : public ::testing::Test {
  protected:
   HostileTest()
       : operators_(BuiltInOperators()),
-        file_(ReadFile("tests/golden/keras/3.15.1/mlp_int8.keras")),
+        file_(octet::testing::ReadFile("tests/golden/keras/3.15.1/mlp_int8.keras")),
         archive_(*ReadKerasArchive(file_, kLimit)),
         config_(*ParseJson(archive_.config_json, "config.json")) {}
 
@@ -138,7 +127,8 @@ TEST_F(HostileTest, TernaryIsUnimplementedNotFloat) {
 }
 
 TEST_F(HostileTest, AModeThatEmbeddingsLackIsUnimplemented) {
-  const std::vector<std::byte> file = ReadFile("tests/golden/keras/3.15.1/encoder_int8.keras");
+  const std::vector<std::byte> file =
+      octet::testing::ReadFile("tests/golden/keras/3.15.1/encoder_int8.keras");
   const KerasArchive archive = *ReadKerasArchive(file, kLimit);
   for (const char* const mode : {"ternary", "gptq/4/-1", "awq/4/-1"}) {
     Json config = *ParseJson(archive.config_json, "config.json");

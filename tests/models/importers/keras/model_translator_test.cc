@@ -4,11 +4,8 @@
 #include "models/importers/keras/model_translator.h"
 
 #include <cstddef>
-#include <cstring>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +15,7 @@
 #include "models/importers/keras/config_view.h"
 #include "models/importers/keras/keras_importer.h"
 #include "models/operators/operators.h"
+#include "tests/support/read_file.h"
 
 namespace octet::keras {
 namespace {
@@ -26,15 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::int64_t kLimit = 1 << 24;
-
-std::vector<std::byte> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  const std::vector<char> chars{std::istreambuf_iterator<char>(file), {}};
-  std::vector<std::byte> bytes(chars.size());
-  std::memcpy(bytes.data(), chars.data(), chars.size());
-  return bytes;
-}
 
 Json LayerOf(const std::string& class_name, const std::string& name, Json config,
              const std::vector<std::string>& inputs) {
@@ -71,7 +60,8 @@ absl::StatusOr<Graph> Import(const std::vector<Json>& layers,
         {"input_layers", input_layers},
         {"output_layers", Json::array({Json::array({layers.back()["name"], 0, 0})})}}},
       {"registered_name", nullptr}};
-  const std::vector<std::byte> file = ReadFile("tests/golden/keras/3.15.1/mlp_int8.keras");
+  const std::vector<std::byte> file =
+      octet::testing::ReadFile("tests/golden/keras/3.15.1/mlp_int8.keras");
   const KerasArchive archive = *ReadKerasArchive(file, kLimit);
   const std::string text = config.dump();
   const auto bytes_of = [](const std::string& part) {
