@@ -146,7 +146,7 @@ void Print(const LocalModel& model, const absl::Status& self_test) {
 absl::Status Inspect(const InspectOptions& options) {
   ASSIGN_OR_RETURN(const auto model, LocalModel::LoadUntested(options.bundle, options.kernel_set));
   // A bundle that fails is shown as well: what is wrong with it may be seen.
-  const absl::Status self_test = model->RunSelfTest();
+  absl::Status self_test = model->RunSelfTest();
   if (options.json) {
     std::cout << ToJson(*model, self_test).dump(2) << "\n";
   } else {

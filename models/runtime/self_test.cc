@@ -72,7 +72,7 @@ absl::Status RunWholeSelfTest(Session& session, const Graph& graph,
                               std::span<const Tensor> expected, double tolerance) {
   RETURN_IF_ERROR(RunSelfTest(session, inputs, expected, tolerance));
   if (!IsQuantized(graph)) return absl::OkStatus();
-  const absl::Status status =
+  absl::Status status =
       CompareStepsWithReference(session.executable(), graph, operators, inputs, tolerance);
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat("self-test: ", status.message()));
