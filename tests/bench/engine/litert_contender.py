@@ -5,6 +5,7 @@ Its C interface is in no header of its wheel, so the interpreter is run from Pyt
 of as many runs as take 50 us, which makes the call from Python less than 0.1 us of each.
 """
 import argparse
+import importlib.metadata
 import itertools
 import json
 import pathlib
@@ -49,7 +50,8 @@ def main() -> None:
     run = interpreter._interpreter.Invoke  # pylint: disable=protected-access
     run()
     np.save(options.output, interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
-    print(json.dumps({"version": litert.__version__, "detail": "XNNPACK"}), flush=True)
+    print(json.dumps({"version": importlib.metadata.version("ai-edge-litert"),
+                      "detail": "XNNPACK"}), flush=True)
     for line in sys.stdin:
         command, seconds = line.split()
         if command != "measure":
