@@ -12,13 +12,14 @@ MODELS = ROOT / "build/peers/models"  # kept from run to run: the seeds are fixe
 @dataclasses.dataclass
 class Contender:
     """One engine with one form of a case's model."""
-    engine: str  # "octet", "onnxruntime", "openvino"
+    engine: str  # "octet", "onnxruntime", "openvino", "litert", "onednn"
     form: str  # "int8 dynamic": what is quantized, and how
     model: pathlib.Path
     # The largest root-mean-square difference from the float answer, relative to that answer's root
     # mean square. An engine that is further off is not compared.
     tolerance: float
     variant: str = ""
+    program: str = ""  # another than "<engine>_contender"
 
     @property
     def name(self) -> str:

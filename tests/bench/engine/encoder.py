@@ -2,12 +2,12 @@
 """BERT's encoder with the sizes of all-MiniLM-L6-v2, weights from a seed, in int8."""
 import math
 import pathlib
-import subprocess
 
 import numpy as np
 from onnx import TensorProto
 
 import cases
+import octet_models
 import onnx_models
 
 LAYERS = 6
@@ -122,14 +122,55 @@ def _write_onnx(path: pathlib.Path, weights: dict[str, np.ndarray], length: int)
                (x, TensorProto.FLOAT, ["rows", length, WIDTH]))
 
 
+def _write_octet(folder: pathlib.Path, weights: dict[str, np.ndarray], length: int) -> None:
+    graph = octet_models.Graph()
+
+    def constant(name: str) -> str:
+        return graph.constant(name, weights[name])
+
+    def norm(name: str, x: str) -> str:
+        return graph.add("LayerNormalization",
+                         [x, constant(f"{name}.gamma"), constant(f"{name}.beta")], f"{name}.norm",
+                         epsilon=EPSILON)
+
+    def dense(name: str, x: str) -> str:
+        return graph.add("FullyConnected",
+                         [x, constant(f"{name}.w"), "", "", constant(f"{name}.b")], name)
+
+    root = graph.constant("root", np.float32(math.sqrt(HEAD_WIDTH)))
+
+    def heads(name: str, x: str, permutation: list[int]) -> str:
+        parts = graph.add("Reshape", [dense(name, x)], f"{name}.split",
+                          shape=[0, 0, HEADS, HEAD_WIDTH])
+        return graph.add("Transpose", [parts], f"{name}.heads", permutation=permutation)
+
+    ids = graph.input("ids", "INT64", [-1, length])
+    words = graph.add("Gather", [ids, constant("tokens")], "words")
+    x = norm("embedding", graph.add("Add", [words, constant("positions")], "embedded"))
+    for layer in range(LAYERS):
+        name = f"layer{layer}."
+        query = heads(f"{name}query", x, [0, 2, 1, 3])
+        key = heads(f"{name}key", x, [0, 2, 3, 1])
+        value = heads(f"{name}value", x, [0, 2, 1, 3])
+        scores = graph.add("Divide", [graph.add("MatMul", [query, key], f"{name}qk"), root],
+                           f"{name}scores")
+        softmax = graph.add("Softmax", [scores], f"{name}softmax")
+        context = graph.add("MatMul", [softmax, value], f"{name}context")
+        merged = graph.add("Transpose", [context], f"{name}merged", permutation=[0, 2, 1, 3])
+        attention = graph.add("Reshape", [merged], f"{name}attention", shape=[0, 0, WIDTH])
+        x = norm(f"{name}middle",
+                 graph.add("Add", [dense(f"{name}output", attention), x], f"{name}attended"))
+        wide = graph.add("Activation", [dense(f"{name}up", x)], f"{name}gelu", activation="gelu")
+        x = norm(f"{name}end", graph.add("Add", [dense(f"{name}down", wide), x], f"{name}fed"))
+    graph.save(folder, x)
+
+
 def _folder(length: int, make_bundle: pathlib.Path) -> pathlib.Path:
     """The folder of all models for sequences of `length`, written where it is not there."""
     folder = cases.MODELS / f"encoder-{length}"
+    weights = _weights(length)
     if not cases.ready(folder):
-        (folder / "weights").mkdir(parents=True, exist_ok=True)
-        weights = _weights(length)
-        for name, value in weights.items():
-            np.save(folder / f"weights/{name}.npy", value)
+        folder.mkdir(parents=True, exist_ok=True)
         calibration = _ids(CALIBRATION_ROWS, length)
         np.save(folder / "calibration.npy", calibration)
         np.save(folder / "expected.npy", _answer(weights, _ids(1, length)))
@@ -139,9 +180,10 @@ def _folder(length: int, make_bundle: pathlib.Path) -> pathlib.Path:
         onnx_models.write_qdq(folder / "fp32.onnx", folder / "qdq.onnx", {"ids": calibration})
         cases.complete(folder)
     # Ours again: the format may have changed.
+    _write_octet(folder / "network", weights, length)
     for precision in ("fp32", "int8-dynamic"):
-        subprocess.run([make_bundle, "encoder", folder / "weights", folder / "calibration.npy",
-                        folder / precision, precision], check=True)
+        octet_models.write_bundle(make_bundle, folder / "network", folder / "calibration.npy",
+                                  precision, folder / precision)
     return folder
 
 

@@ -2,7 +2,6 @@
 """Fully connected layers: y = x w + b, and with GELU behind it, in int8 and 4 bits."""
 import math
 import pathlib
-import subprocess
 
 import numpy as np
 from onnx import TensorProto
@@ -10,6 +9,7 @@ import openvino
 import openvino.opset13 as ops
 
 import cases
+import octet_models
 import onnx_models
 
 SHAPES = [(768, 768), (768, 3072), (3072, 768)]
@@ -81,34 +81,46 @@ def _write_openvino(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
     save("uint4-weights", ops.reshape(weight, ops.constant(np.array([n, k], np.int64)), False))
 
 
-def _write_octet(folder: pathlib.Path, make_bundle: pathlib.Path, k: int) -> None:
-    np.save(folder / "calibration.npy", inputs(CALIBRATION_ROWS, k))
-    for network, precision, bundle in [
-        ("fully-connected", "fp32", "fp32"),
-        ("fully-connected", "int8-dynamic", "int8-dynamic"),
-        ("fully-connected", "int8-static", "int8-static"),
-        ("fully-connected", "int4-group-dynamic", "int4"),
-        ("fully-connected-gelu", "int8-dynamic", "int8-dynamic-gelu"),
+def _write_octet(folder: pathlib.Path, make_bundle: pathlib.Path, w: np.ndarray,
+                 b: np.ndarray) -> None:
+    k, _ = w.shape
+    calibration = folder / "calibration.npy"
+    np.save(calibration, inputs(CALIBRATION_ROWS, k))
+    for suffix in ("", "-gelu"):
+        graph = octet_models.Graph()
+        graph.input("x", "FP32", [-1, k])
+        y = graph.add("FullyConnected",
+                      ["x", graph.constant("w", w), "", "", graph.constant("b", b)], "dense")
+        if suffix:
+            y = graph.add("Activation", [y], "gelu", activation="gelu")
+        graph.save(folder / f"network{suffix}", y)
+    for precision, suffix, bundle in [
+        ("fp32", "", "fp32"),
+        ("int8-dynamic", "", "int8-dynamic"),
+        ("int8-static", "", "int8-static"),
+        ("int4-group-dynamic", "", "int4"),
+        ("int8-dynamic", "-gelu", "int8-dynamic-gelu"),
     ]:
-        subprocess.run([make_bundle, network, folder / "weights", folder / "calibration.npy",
-                        folder / bundle, precision], check=True)
+        octet_models.write_bundle(make_bundle, folder / f"network{suffix}", calibration, precision,
+                                  folder / bundle)
 
 
-def _folder(k: int, n: int, make_bundle: pathlib.Path) -> pathlib.Path:
-    """The folder of all models with weights [k, n], written where it is not there."""
+def _weights(k: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(k * 10000 + n)
+    return (random.normal(0, 0.05, (k, n)).astype(np.float32),
+            random.normal(0, 0.1, n).astype(np.float32))
+
+
+def _folder(w: np.ndarray, b: np.ndarray, make_bundle: pathlib.Path) -> pathlib.Path:
+    """The folder of all models with these weights, written where it is not there."""
+    k, n = w.shape
     folder = cases.MODELS / f"fully-connected-{k}x{n}"
     if not cases.ready(folder):
-        (folder / "weights").mkdir(parents=True, exist_ok=True)
-        random = np.random.default_rng(k * 10000 + n)
-        w = random.normal(0, 0.05, (k, n)).astype(np.float32)
-        b = random.normal(0, 0.1, n).astype(np.float32)
-        np.save(folder / "weights/w.npy", w)
-        np.save(folder / "weights/b.npy", b)
+        folder.mkdir(parents=True, exist_ok=True)
         _write_onnxruntime(folder, w, b)
         _write_openvino(folder, w, b)
         cases.complete(folder)
-    # Ours again: the format may have changed.
-    _write_octet(folder, make_bundle, k)
+    _write_octet(folder, make_bundle, w, b)  # again: the format may have changed
     return folder
 
 
@@ -120,9 +132,8 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 def make_cases(make_bundle: pathlib.Path):
     """All cases, shape by shape."""
     for k, n in SHAPES:
-        folder = _folder(k, n, make_bundle)
-        w = np.load(folder / "weights/w.npy")
-        b = np.load(folder / "weights/b.npy")
+        w, b = _weights(k, n)
+        folder = _folder(w, b, make_bundle)
 
         def case(kind, rows, bits, contenders, expected=None, x=None, w=w, k=k, n=n):
             x = inputs(rows, k) if x is None else x

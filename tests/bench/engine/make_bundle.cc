@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network of the benchmark as a bundle.
 //
-//   make_bundle NETWORK WEIGHTS_FOLDER INPUT.npy BUNDLE PRECISION
+//   make_bundle NETWORK_FOLDER CALIBRATION.npy BUNDLE PRECISION
 //
 // PRECISION is fp32, a mode of `octet quantize`, or int4-group-dynamic: 4-bit weights in groups of
 // 128 with int8 activations.
@@ -15,7 +15,7 @@
 #include "models/operators/operators.h"
 #include "models/quantization/quantize.h"
 #include "tests/bench/engine/contender.h"
-#include "tests/bench/engine/networks.h"
+#include "tests/bench/engine/network_reader.h"
 
 namespace octet::bench {
 namespace {
@@ -29,10 +29,9 @@ void QuantizeActivations(Graph& graph) {
   }
 }
 
-Bundle MakeBundle(const std::string& network, const Weights& weights, const Tensor& input,
-                  const std::string& precision) {
+Bundle MakeBundle(Graph network, const Tensor& calibration, const std::string& precision) {
   Bundle bundle;
-  bundle.graph = MakeNetwork(network, weights);
+  bundle.graph = std::move(network);
   bundle.source = {"octet benchmark", "1", std::string(64, '0')};
   bundle.precision = "fp32";
   if (precision == "fp32") return bundle;
@@ -41,7 +40,7 @@ Bundle MakeBundle(const std::string& network, const Weights& weights, const Tens
   const auto mode = ParseQuantizationMode(is_group_dynamic ? "int4" : precision);
   Require(mode.status());
   absl::StatusOr<Bundle> quantized =
-      Quantize(bundle, operators, {.mode = *mode, .calibration = std::span(&input, 1)});
+      Quantize(bundle, operators, {.mode = *mode, .calibration = std::span(&calibration, 1)});
   Require(quantized.status());
   if (is_group_dynamic) QuantizeActivations(quantized->graph);
   quantized->self_test.reset();  // run.py compares the answers
@@ -49,13 +48,13 @@ Bundle MakeBundle(const std::string& network, const Weights& weights, const Tens
 }
 
 void Run(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 5) {
-    Fail("usage: make_bundle NETWORK WEIGHTS_FOLDER INPUT.npy BUNDLE PRECISION");
+  if (arguments.size() != 4) {
+    Fail("usage: make_bundle NETWORK_FOLDER CALIBRATION.npy BUNDLE PRECISION");
   }
-  const absl::StatusOr<Tensor> input = cli::ReadNpy(arguments[2]);
-  Require(input.status());
-  const Bundle bundle = MakeBundle(arguments[0], Weights(arguments[1]), *input, arguments[4]);
-  Require(WriteBundle(bundle, arguments[3], {.if_exists = WriteOptions::IfExists::kReplace}));
+  const absl::StatusOr<Tensor> calibration = cli::ReadNpy(arguments[1]);
+  Require(calibration.status());
+  const Bundle bundle = MakeBundle(ReadNetwork(arguments[0]), *calibration, arguments[3]);
+  Require(WriteBundle(bundle, arguments[2], {.if_exists = WriteOptions::IfExists::kReplace}));
 }
 
 }  // namespace

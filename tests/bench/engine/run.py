@@ -19,25 +19,34 @@ import tempfile
 import numpy as np
 
 import cases
+import convolution
+import convolutional
 import encoder
 import fully_connected
 
-MODULES = (fully_connected, encoder)
+MODULES = (fully_connected, encoder, convolutional, convolution)
 
 
 class Failed(Exception):
     pass
 
 
+def command_of(contender: cases.Contender, bin_folder: pathlib.Path) -> list:
+    """A program of the build, or a script beside this one."""
+    name = contender.program or f"{contender.engine}_contender"
+    script = pathlib.Path(__file__).with_name(f"{name}.py")
+    return [sys.executable, script] if script.exists() else [bin_folder / name]
+
+
 class Process:
     """A contender that runs."""
 
-    def __init__(self, program: pathlib.Path, contender: cases.Contender, input_: pathlib.Path,
-                 output: pathlib.Path, log):
+    def __init__(self, contender: cases.Contender, bin_folder: pathlib.Path,
+                 input_: pathlib.Path, output: pathlib.Path, log):
         self.contender = contender
         self._process = subprocess.Popen(
-            [program, "--model", contender.model, "--input", input_, "--output", output,
-             "--variant", contender.variant],
+            [*command_of(contender, bin_folder), "--model", contender.model, "--input", input_,
+             "--output", output, "--variant", contender.variant],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1"})
         self.about = self._read()
@@ -100,8 +109,7 @@ def run_case(case: cases.Case, bin_folder: pathlib.Path, peak, options, log) -> 
                        "variant": contender.variant}
                 rows.append(row)
                 try:
-                    process = Process(bin_folder / f"{contender.engine}_contender", contender,
-                                      input_, output, log)
+                    process = Process(contender, bin_folder, input_, output, log)
                 except Failed as failure:
                     row["error"] = str(failure)
                     continue
@@ -172,7 +180,8 @@ def main() -> None:
     parser.add_argument("--filter", default="", help="only cases whose name contains this")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=0.03, help="of each contender's round")
-    parser.add_argument("--json", type=pathlib.Path, default=cases.ROOT / "build/peers/engine.jsonl")
+    parser.add_argument("--json", type=pathlib.Path,
+                        default=cases.ROOT / "build/peers/engine.jsonl")
     options = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     bin_folder = options.build.resolve() / "tests/bench/engine"

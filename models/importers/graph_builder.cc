@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/importers/keras/graph_builder.h"
+#include "models/importers/graph_builder.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include "models/base/status_macros.h"
 #include "models/graph/operator.h"
 
-namespace octet::keras {
+namespace octet {
 
 namespace {
 // A model of this many nodes is none that people make; a file may use one layer very often.
@@ -161,4 +161,4 @@ std::string GraphBuilder::UniqueName(const std::string& name, std::set<std::stri
   return unique;
 }
 
-}  // namespace octet::keras
+}  // namespace octet

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/importers/keras/graph_builder.h"
+#include "models/importers/graph_builder.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
 
-namespace octet::keras {
+namespace octet {
 namespace {
 
 float ScalarOf(const GraphBuilder& builder, ValueId id) {
@@ -35,4 +35,4 @@ TEST(GraphBuilderTest, AConstantIsKnownByItsName) {
 }
 
 }  // namespace
-}  // namespace octet::keras
+}  // namespace octet

@@ -15,7 +15,7 @@
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"
 
-namespace octet::keras {
+namespace octet {
 
 using Attributes = std::map<std::string, Attribute>;
 
@@ -75,4 +75,4 @@ class GraphBuilder {
   std::map<std::string, std::int64_t> name_counts_;  // the last number that a name got
 };
 
-}  // namespace octet::keras
+}  // namespace octet

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow Lite models as its converter writes them: float, and int8 with one scale for each
+channel of the weights and calibrated ranges of the activations."""
+import pathlib
+
+from ai_edge_litert import schema_py_generated as schema
+import flatbuffers
+import numpy as np
+
+from networks import Layer, Network
+
+_ACTIVATIONS = {"linear": schema.ActivationFunctionType.NONE,
+                "relu": schema.ActivationFunctionType.RELU,
+                "relu6": schema.ActivationFunctionType.RELU6}
+_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "ADD": 2,
+             "AVERAGE_POOL_2D": 2, "SOFTMAX": 2, "DEQUANTIZE": 2}
+
+
+class _Writer:
+
+    def __init__(self, network: Network, ranges: dict[str, tuple[float, float]] | None):
+        self._network = network
+        self._ranges = ranges  # None: a float model
+        self._graph = schema.SubGraphT()
+        self._graph.tensors, self._graph.operators = [], []
+        self._buffers = [schema.BufferT()]  # the first is empty by definition
+        self._codes: dict[str, int] = {}
+        self._tensors: dict[str, int] = {}
+
+    def write(self, path: pathlib.Path) -> None:
+        network = self._network
+        x = self._tensor("input", network.input_shape, schema.TensorType.FLOAT32)
+        y = self._tensor("output", network.layers[-1].shape, schema.TensorType.FLOAT32)
+        if self._ranges is None:
+            self._tensors |= {"x": x, network.output: y}
+        else:
+            self._activation("x", network.input_shape)
+            self._operator("QUANTIZE", [x], [self._tensors["x"]])
+        for layer in network.layers:
+            if layer.name not in self._tensors:
+                self._activation(layer.name, layer.shape)
+            self._layer(layer)
+        if self._ranges is not None:
+            self._operator("DEQUANTIZE", [self._tensors[network.output]], [y])
+        self._graph.inputs, self._graph.outputs = [x], [y]
+        self._save(path)
+
+    def _save(self, path: pathlib.Path) -> None:
+        model = schema.ModelT()
+        model.version = 3
+        model.subgraphs = [self._graph]
+        model.buffers = self._buffers
+        model.operatorCodes = []
+        for name in self._codes:
+            code = schema.OperatorCodeT()
+            code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+            code.version = _VERSIONS.get(name, 1)
+            model.operatorCodes.append(code)
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        path.write_bytes(builder.Output())
+
+    def _tensor(self, name: str, shape: list[int], type_: int, scale=None, zero_point=0, axis=0,
+                data: np.ndarray | None = None) -> int:
+        """`shape` without the rows, of which there is one; a constant's is its data's."""
+        tensor = schema.TensorT()
+        tensor.name = name
+        tensor.type = type_
+        tensor.shape = [1, *shape] if data is None else list(data.shape)
+        tensor.buffer = 0
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+            tensor.buffer = len(self._buffers)
+            self._buffers.append(buffer)
+        if scale is not None:
+            quantization = schema.QuantizationParametersT()
+            quantization.scale = np.atleast_1d(np.asarray(scale, np.float32))
+            quantization.zeroPoint = np.full(quantization.scale.shape, zero_point, np.int64)
+            quantization.quantizedDimension = axis
+            tensor.quantization = quantization
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def _quantization(self, name: str) -> tuple[float, int]:
+        """Scale and zero point of an activation."""
+        low, high = self._ranges[name]
+        low, high = min(low, 0.0), max(high, 0.0)
+        scale = np.float32((high - low) / 255)
+        return float(scale), int(np.clip(round(-128 - low / scale), -128, 127))
+
+    def _activation(self, name: str, shape: list[int]) -> None:
+        if self._ranges is None:
+            self._tensors[name] = self._tensor(name, shape, schema.TensorType.FLOAT32)
+        else:
+            scale, zero_point = self._quantization(name)
+            self._tensors[name] = self._tensor(name, shape, schema.TensorType.INT8, scale,
+                                               zero_point)
+
+    def _weights(self, layer: Layer, w: np.ndarray, axis: int) -> list[int]:
+        """The weights and the bias; the output channels are `axis` of w."""
+        if self._ranges is None:
+            return [self._tensor(f"{layer.name}.w", [], schema.TensorType.FLOAT32, data=w),
+                    self._tensor(f"{layer.name}.b", [], schema.TensorType.FLOAT32, data=layer.b)]
+        others = tuple(i for i in range(w.ndim) if i != axis)
+        scale = (np.abs(w).max(others, keepdims=True) / 127).astype(np.float32)
+        q = np.clip(np.rint(w / scale), -127, 127).astype(np.int8)
+        bias_scale = scale.reshape(-1) * np.float32(self._quantization(layer.inputs[0])[0])
+        bias = np.rint(layer.b / bias_scale).astype(np.int32)
+        return [self._tensor(f"{layer.name}.w", [], schema.TensorType.INT8, scale.reshape(-1),
+                             axis=axis, data=q),
+                self._tensor(f"{layer.name}.b", [], schema.TensorType.INT32, bias_scale, data=bias)]
+
+    def _operator(self, name: str, inputs: list[int], outputs: list[int], options=None,
+                  options_name: str = "NONE", **values) -> None:
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self._codes.setdefault(name, len(self._codes))
+        operator.inputs, operator.outputs = inputs, outputs
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, options_name)
+        operator.builtinOptions = options
+        for key, value in values.items():
+            assert hasattr(options, key), key
+            setattr(options, key, value)
+        self._graph.operators.append(operator)
+
+    def _layer(self, layer: Layer) -> None:
+        inputs = [self._tensors[name] for name in layer.inputs]
+        outputs = [self._tensors[layer.name]]
+        activation = {"fusedActivationFunction": _ACTIVATIONS[layer.activation]}
+        window = {"padding": schema.Padding.SAME, "strideH": layer.strides[0],
+                  "strideW": layer.strides[1]}
+        if layer.kind == "conv":
+            weights = self._weights(layer, np.ascontiguousarray(layer.w.transpose(3, 0, 1, 2)), 0)
+            self._operator("CONV_2D", inputs + weights, outputs, schema.Conv2DOptionsT(),
+                           "Conv2DOptions", dilationHFactor=1, dilationWFactor=1, **window,
+                           **activation)
+        elif layer.kind == "depthwise":
+            weights = self._weights(layer, np.ascontiguousarray(layer.w.transpose(3, 0, 1, 2)), 3)
+            self._operator("DEPTHWISE_CONV_2D", inputs + weights, outputs,
+                           schema.DepthwiseConv2DOptionsT(), "DepthwiseConv2DOptions",
+                           depthMultiplier=1, dilationHFactor=1, dilationWFactor=1, **window,
+                           **activation)
+        elif layer.kind == "dense":
+            weights = self._weights(layer, np.ascontiguousarray(layer.w.T), 0)
+            self._operator("FULLY_CONNECTED", inputs + weights, outputs,
+                           schema.FullyConnectedOptionsT(), "FullyConnectedOptions", **activation)
+        elif layer.kind == "add":
+            self._operator("ADD", inputs, outputs, schema.AddOptionsT(), "AddOptions", **activation)
+        elif layer.kind == "average_pool":
+            height, width = self._graph.tensors[inputs[0]].shape[1:3]
+            self._operator("AVERAGE_POOL_2D", inputs, outputs, schema.Pool2DOptionsT(),
+                           "Pool2DOptions", padding=schema.Padding.VALID, strideH=height,
+                           strideW=width, filterHeight=height, filterWidth=width, **activation)
+        elif layer.kind == "flatten":
+            shape = self._tensor(f"{layer.name}.shape", [], schema.TensorType.INT32,
+                                 data=np.array([1, *layer.shape], np.int32))
+            self._operator("RESHAPE", [*inputs, shape], outputs)
+        else:
+            assert layer.kind == "softmax"
+            self._operator("SOFTMAX", inputs, outputs, schema.SoftmaxOptionsT(), "SoftmaxOptions",
+                           beta=1.0)
+
+
+def write_float(network: Network, path: pathlib.Path) -> None:
+    _Writer(network, None).write(path)
+
+
+def write_int8(network: Network, calibration: np.ndarray, path: pathlib.Path) -> None:
+    """Ranges are those of the rows of `calibration`."""
+    ranges = {name: (float(value.min()), float(value.max()))
+              for name, value in network.values(calibration).items()}
+    for layer in network.layers:
+        if layer.kind in ("average_pool", "flatten"):  # share their input's quantization
+            ranges[layer.name] = ranges[layer.inputs[0]]
+        elif layer.kind == "softmax":
+            ranges[layer.name] = (0.0, 255 / 256)  # scale 1 / 256, zero point -128
+    _Writer(network, ranges).write(path)
