@@ -2,6 +2,7 @@
 // Compiled for AVX2 and FMA.
 #include "kernels/avx2/micro_kernels.h"
 
+#include "kernels/avx2/depthwise.h"
 #include "kernels/avx2/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -12,6 +13,8 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8) {
   MicroKernels micro = VectorizedMicroKernels<16>();
   micro.s8 = &s8;
   micro.f32 = &kF32Panels;
+  micro.depthwise_s8 = DepthwiseS8;
+  micro.depthwise_f32 = DepthwiseF32;
   return micro;
 }
 

@@ -2,6 +2,7 @@
 // Compiled for AVX-512 F, BW, DQ, VL and VNNI.
 #include "kernels/avx512vnni/micro_kernels.h"
 
+#include "kernels/avx2/depthwise.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -12,6 +13,8 @@ constexpr MicroKernels MakeMicroKernels() {
   MicroKernels micro = VectorizedMicroKernels<32>();
   micro.s8 = &kS8Panels;
   micro.f32 = &kF32Panels;
+  micro.depthwise_s8 = avx2::DepthwiseS8;
+  micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;
 }
 

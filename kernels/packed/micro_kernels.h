@@ -94,19 +94,24 @@ struct F32EpilogueTable {
   Activation activation;
 };
 
-// Some output pixels of one row of a depthwise convolution, for one panel of
-// channels. The filter is [taps][padded channels]; channels are output
-// channels.
-struct DepthwiseTile {
-  const Conv2dGeometry* geometry;
-  std::size_t multiplier;
-  std::size_t padded_channels;
+// Neighbouring output pixels of one row of a depthwise convolution, for one panel of channels.
+// taps[t] + first_channel is where the first pixel's tap t begins, and the next pixel's lies
+// `pixel_step` values further; what is outside the image is read from elsewhere, and counts as any
+// other input. num_channels is a multiple of kDepthwiseChannels.
+template <typename T>
+struct DepthwiseRun {
+  const T* const* taps;
+  std::size_t num_taps;
+  std::size_t num_pixels;  // at most kTileRows
+  std::size_t pixel_step;
   std::size_t first_channel;
   std::size_t num_channels;
-  std::size_t y;        // the output row
-  std::size_t first_x;  // the first output pixel
-  std::size_t num_pixels;
+  std::size_t padded_channels;  // of the filter
+  std::size_t columns;          // of a row of sums
 };
+
+// Channels that a depthwise loop takes at a time.
+inline constexpr std::size_t kDepthwiseChannels = 8;
 
 // The scores of some queries, as F32Panels::multiply makes them from panels of keys, and where
 // their weights go.
@@ -146,10 +151,11 @@ struct MicroKernels {
   void (*expand_weights)(const std::int8_t* values, std::size_t rows, const float* zero,
                          const float* scale, float* out);
 
-  void (*depthwise_s8)(const DepthwiseTile& tile, const std::int8_t* in, std::int32_t in_zero_point,
-                       const std::int8_t* filter, std::int32_t* sums);
-  void (*depthwise_f32)(const DepthwiseTile& tile, const float* in, const float* filter,
-                        float* sums);
+  // sums[num_pixels, columns]. The filter is [num_taps / 2][padded channels][2]: num_taps is even.
+  void (*depthwise_s8)(const DepthwiseRun<std::int8_t>& run, const std::int16_t* filter,
+                       std::int32_t* sums);
+  // The filter is [num_taps][padded channels]; each sum runs in the order of the taps.
+  void (*depthwise_f32)(const DepthwiseRun<float>& run, const float* filter, float* sums);
 
   void (*attention_weights)(const AttentionScores& scores);
 

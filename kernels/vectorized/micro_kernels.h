@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of a set's micro kernels, all but its matrix products. Private to
-// this room.
+// The table of a set's micro kernels, all but its matrix products and depthwise convolutions.
+// Private to this room.
 
 #pragma once
 
@@ -9,7 +9,6 @@
 #include "kernels/packed/micro_kernels.h"
 #include "kernels/vectorized/activation.h"
 #include "kernels/vectorized/attention.h"
-#include "kernels/vectorized/depthwise.h"
 #include "kernels/vectorized/elementwise.h"
 #include "kernels/vectorized/pooling.h"
 #include "kernels/vectorized/quantize.h"
@@ -29,8 +28,6 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.store_scaled = StoreScaledTile<kColumns>;
   micro.unpack_nibbles = UnpackNibbles;
   micro.expand_weights = ExpandWeights<kColumns>;
-  micro.depthwise_s8 = DepthwiseS8<kColumns>;
-  micro.depthwise_f32 = DepthwiseF32<kColumns>;
   micro.attention_weights = AttentionWeights<kColumns>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;
