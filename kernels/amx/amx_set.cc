@@ -9,12 +9,13 @@
 namespace octet::kernels::amx {
 namespace {
 
-// AVX-512's kernels, but for int8 products of at least four rows: a tile has sixteen, and with
+// AVX-512's kernels, but for integer products of at least four rows: a tile has sixteen, and with
 // fewer than four used vpdpbusd is faster.
 const MicroKernels& Micro() {
   static const MicroKernels micro = [] {
     MicroKernels kernels = avx512vnni::kMicroKernels;
     kernels.s8_many_rows = &kS8Panels;
+    kernels.s4_many_rows = &kS4Panels;
     kernels.many_rows_from = 4;
     return kernels;
   }();

@@ -6,13 +6,10 @@
 #include <cstdint>
 
 #include "kernels/amx/intrinsics.h"
+#include "kernels/amx/tiles.h"
 
 namespace octet::kernels::amx {
 namespace {
-
-constexpr std::size_t kColumns = 32;
-constexpr std::size_t kTileBytes = 64;  // of a tile's row
-constexpr std::size_t kTileHeight = 16;
 
 void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
              std::size_t k_padded, std::byte* out) {
@@ -26,25 +23,6 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
   // Whole tiles of rows: what is below the last row is multiplied too, and not stored.
   const std::size_t rest = (kTileHeight - rows % kTileHeight) % kTileHeight * k_padded;
   for (std::size_t i = 0; i < rest; ++i) target[i] = 0;
-}
-
-struct alignas(64) TileConfig {
-  std::uint8_t palette;
-  std::uint8_t start_row;
-  std::uint8_t reserved[14];
-  std::uint16_t row_bytes[16];
-  std::uint8_t rows[16];
-};
-
-// All eight tiles full. Loaded at each entry: oneDNN may have loaded its own in between.
-void LoadConfig() {
-  TileConfig config = {};
-  config.palette = 1;
-  for (std::size_t i = 0; i < 8; ++i) {
-    config.row_bytes[i] = kTileBytes;
-    config.rows[i] = kTileHeight;
-  }
-  _tile_loadconfig(&config);
 }
 
 // Tiles 0 to 3 are sums, 4 and 5 inputs, 6 and 7 weights (left and right half of the panel).
@@ -88,7 +66,7 @@ void MultiplyOneTile(const std::int8_t* lhs, std::size_t k, const std::int8_t* p
 void Multiply(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
               const std::int8_t* panel, std::int32_t* tile) {
   const auto* source = reinterpret_cast<const std::int8_t*>(lhs);
-  LoadConfig();
+  LoadTileConfig(kTileBytes);
   std::size_t row = 0;
   for (; row + kTileHeight < rows; row += 2 * kTileHeight) {
     MultiplyTwoTiles(source + row * k_padded, k_padded, panel, tile + row * kColumns);

@@ -9,5 +9,6 @@ namespace octet::kernels::amx {
 
 // Weights lie as avx512vnni::kS8Panels has them, with k padded to whole tiles.
 extern const S8Panels kS8Panels;
+extern const S4Panels kS4Panels;  // the same, weights unpacked from nibbles
 
 }  // namespace octet::kernels::amx

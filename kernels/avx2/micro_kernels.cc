@@ -3,16 +3,20 @@
 #include "kernels/avx2/micro_kernels.h"
 
 #include "kernels/avx2/depthwise.h"
+#include "kernels/avx2/expand.h"
 #include "kernels/avx2/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
 namespace octet::kernels::avx2 {
 namespace {
 
-constexpr MicroKernels MakeMicroKernels(const S8Panels& s8) {
+constexpr MicroKernels MakeMicroKernels(const S8Panels& s8, const S4Panels& s4) {
   MicroKernels micro = VectorizedMicroKernels<16>();
   micro.s8 = &s8;
+  micro.s4 = &s4;
   micro.f32 = &kF32Panels;
+  micro.expand_s8 = ExpandS8;
+  micro.expand_s4 = ExpandS4;
   micro.depthwise_s8 = DepthwiseS8;
   micro.depthwise_f32 = DepthwiseF32;
   return micro;
@@ -20,7 +24,7 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8) {
 
 }  // namespace
 
-constexpr MicroKernels kMicroKernels = MakeMicroKernels(kS8Panels);
-constexpr MicroKernels kVnniMicroKernels = MakeMicroKernels(kS8VnniPanels);
+constexpr MicroKernels kMicroKernels = MakeMicroKernels(kS8Panels, kS4Panels);
+constexpr MicroKernels kVnniMicroKernels = MakeMicroKernels(kS8VnniPanels, kS4VnniPanels);
 
 }  // namespace octet::kernels::avx2

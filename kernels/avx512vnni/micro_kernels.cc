@@ -3,6 +3,7 @@
 #include "kernels/avx512vnni/micro_kernels.h"
 
 #include "kernels/avx2/depthwise.h"
+#include "kernels/avx2/expand.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -12,7 +13,10 @@ namespace {
 constexpr MicroKernels MakeMicroKernels() {
   MicroKernels micro = VectorizedMicroKernels<32>();
   micro.s8 = &kS8Panels;
+  micro.s4 = &kS4Panels;
   micro.f32 = &kF32Panels;
+  micro.expand_s8 = avx2::ExpandS8;
+  micro.expand_s4 = avx2::ExpandS4;
   micro.depthwise_s8 = avx2::DepthwiseS8;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;

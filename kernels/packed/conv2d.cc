@@ -133,8 +133,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
                  .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
                  .out = out.data,
                  .out_stride = g.out_channels,
-                 .out_element_size = out.element_size,
-                 .scratch = nullptr});
+                 .out_element_size = out.element_size});
   }
 
   const Conv2dGeometry geometry_;

@@ -47,22 +47,16 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
   const bool is_grouped = spec.group_size != 0;
   group_size_ = is_grouped ? spec.group_size : k_;
   num_groups_ = (k_ - 1) / group_size_ + 1;
-  panel_values_ = RoundUp(k_ * columns_, 32);
-  AlignedArray<std::int8_t> values(num_panels_ * panel_values_);
-  bool has_negative = false;
-  for (std::size_t j = 0; j < n_; ++j) {
-    for (std::size_t p = 0; p < k_; ++p) {
-      const std::int8_t w = spec.weight[WeightIndex(spec.layout, k_, n_, p, j)];
-      has_negative = has_negative || w < 0;
-      values[j / columns_ * panel_values_ + p * columns_ + j % columns_] = w;
-    }
-  }
+  const bool has_negative =
+      std::any_of(spec.weight.begin(), spec.weight.end(), [](std::int8_t w) { return w < 0; });
+  const int nibble_bias = spec.bits == 4 && has_negative ? 8 : 0;
   zero_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
   group_scale_ = AlignedArray<float>(zero_.size(), 1.0F);
   for (std::size_t g = 0; g < num_groups_; ++g) {
     for (std::size_t j = 0; j < n_; ++j) {
       const std::size_t i = (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
-      if (!spec.zero_point.empty()) zero_[i] = spec.zero_point[g * n_ + j];
+      const int zero_point = spec.zero_point.empty() ? 0 : spec.zero_point[g * n_ + j];
+      zero_[i] = static_cast<float>(zero_point + nibble_bias);
       if (!is_grouped) continue;
       const float scale = spec.scale[g * n_ + j];
       group_scale_[i] = spec.convention == ScaleConvention::kReciprocal ? 1.0F / scale : scale;
@@ -75,17 +69,25 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
                    ? F32EpilogueTable::Scaling::kDivide
                    : F32EpilogueTable::Scaling::kMultiply;
   }
+  const auto weight_at = [&](std::size_t p, std::size_t j) {
+    return spec.weight[WeightIndex(spec.layout, k_, n_, p, j)];
+  };
   if (spec.bits == 8) {
-    bytes_ = std::move(values);
+    bytes_ = AlignedArray<std::int8_t>(num_panels_ * k_ * columns_);
+    for (std::size_t j = 0; j < n_; ++j) {
+      std::int8_t* panel = bytes_.data() + j / columns_ * k_ * columns_ + j % columns_;
+      for (std::size_t p = 0; p < k_; ++p) panel[p * columns_] = weight_at(p, j);
+    }
     return;
   }
-  nibble_bias_ = has_negative ? 8 : 0;
-  nibbles_ = AlignedArray<std::uint8_t>(values.size() / 2);
-  for (std::size_t i = 0; i < values.size(); i += 32) {
-    for (std::size_t b = 0; b < 16; ++b) {
-      const int low = values[i + b] + nibble_bias_;
-      const int high = values[i + b + 16] + nibble_bias_;
-      nibbles_[i / 2 + b] = static_cast<std::uint8_t>(low | (high << 4));
+  const std::size_t half = columns_ / 2;
+  nibbles_ = AlignedArray<std::uint8_t>(num_panels_ * k_ * half);
+  for (std::size_t j = 0; j < n_; ++j) {
+    std::uint8_t* panel = nibbles_.data() + j / columns_ * k_ * half + j % half;
+    const unsigned shift = j % columns_ < half ? 0 : 4;
+    for (std::size_t p = 0; p < k_; ++p) {
+      const auto nibble = static_cast<unsigned>(weight_at(p, j) + nibble_bias);
+      panel[p * half] |= static_cast<std::uint8_t>(nibble << shift);
     }
   }
 }
@@ -100,24 +102,21 @@ std::size_t F32Product::PackedByteSize() const {
 }
 
 void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, float* out) const {
-  const std::size_t first = panel * panel_values_ + begin * columns_;
-  const std::int8_t* values = nullptr;
-  alignas(64) std::int8_t unpacked[kExpandRows * kMaxColumns];
-  if (nibbles_.size() == 0) {
-    values = bytes_.data() + first;
-  } else {
-    alignas(32) std::int8_t zero[32];
-    std::fill(std::begin(zero), std::end(zero), nibble_bias_);
-    micro_.unpack_nibbles(nibbles_.data() + first / 2, RoundUp((end - begin) * columns_, 32), zero,
-                          sizeof(zero), unpacked);
-    values = unpacked;
-  }
   for (std::size_t p = begin; p < end;) {
     const std::size_t group = p / group_size_;
     const std::size_t group_end = std::min(end, (group + 1) * group_size_);
     const std::size_t table = (panel * num_groups_ + group) * columns_;
-    micro_.expand_weights(values + (p - begin) * columns_, group_end - p, zero_.data() + table,
-                          group_scale_.data() + table, out + (p - begin) * columns_);
+    const ExpandRun run = {.rows = group_end - p,
+                           .columns = columns_,
+                           .zero = zero_.data() + table,
+                           .scale = group_scale_.data() + table,
+                           .out = out + (p - begin) * columns_};
+    const std::size_t first = (panel * k_ + p) * columns_;
+    if (nibbles_.size() == 0) {
+      micro_.expand_s8(run, bytes_.data() + first);
+    } else {
+      micro_.expand_s4(run, nibbles_.data() + first / 2);
+    }
     p = group_end;
   }
 }

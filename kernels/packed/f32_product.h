@@ -62,11 +62,9 @@ class F32Product {
   AlignedArray<float> weight_;  // [panels, k, columns]
   std::size_t group_size_ = 0;  // integer weights; k where there is one scale a channel
   std::size_t num_groups_ = 0;
-  std::size_t panel_values_ = 0;  // of an integer panel, rounded up to whole nibble blocks
-  std::int8_t nibble_bias_ = 0;
   AlignedArray<std::int8_t> bytes_;     // 8-bit weights, [panels, k, columns]
-  AlignedArray<std::uint8_t> nibbles_;  // 4-bit weights, the same, two a byte
-  AlignedArray<float> zero_;            // [panels, groups, columns]
+  AlignedArray<std::uint8_t> nibbles_;  // 4-bit weights, as MicroKernels::expand_s4 has them
+  AlignedArray<float> zero_;            // [panels, groups, columns], of what is kept
   AlignedArray<float> group_scale_;     // the same; 1 where the scale is applied to the sum
   AlignedArray<float> scale_;           // padded; one scale a channel
   F32EpilogueTable::Scaling scaling_ = F32EpilogueTable::Scaling::kNone;

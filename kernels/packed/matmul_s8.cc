@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kernels/packed/output.h"
+#include "kernels/packed/s4_product.h"
 #include "kernels/packed/s8_product.h"
 #include "kernels/validation.h"
 
@@ -28,14 +29,14 @@ class PackedMatmulS8 final : public MatmulS8 {
         n_(spec.n),
         kind_(spec.epilogue.kind),
         product_(micro, spec),
-        provider_(std::string(micro.s8->name) + (spec.is_int4 ? " int4" : "")) {
+        provider_(micro.s8->name) {
     if (micro.s8_many_rows != nullptr) provider_ += std::string(", ") + micro.s8_many_rows->name;
   }
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override { return product_.PackedByteSize(); }
   std::size_t ScratchByteSize(std::size_t m) const override {
-    return product_.PackedLhsByteSize(std::min(m, kRowsAtATime)) + product_.ScratchByteSize();
+    return product_.PackedLhsByteSize(std::min(m, kRowsAtATime));
   }
 
   void Run(const Arguments& a) const override {
@@ -47,17 +48,15 @@ class PackedMatmulS8 final : public MatmulS8 {
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       const std::size_t count = std::min(kRowsAtATime, a.m - first);
       product_.PackLhs(panels, a.lhs.data() + first * k_, k_, count, a.scratch.data());
-      product_.Run(
-          {.panels = &panels,
-           .lhs = a.scratch.data(),
-           .count = count,
-           .first_row = first,
-           .rows_per_scale = a.row_scale_rows,
-           .row_scale = a.row_scale.data(),
-           .out = out.data + first * n_ * out.element_size,
-           .out_stride = n_,
-           .out_element_size = out.element_size,
-           .scratch = a.scratch.data() + product_.PackedLhsByteSize(std::min(a.m, kRowsAtATime))});
+      product_.Run({.panels = &panels,
+                    .lhs = a.scratch.data(),
+                    .count = count,
+                    .first_row = first,
+                    .rows_per_scale = a.row_scale_rows,
+                    .row_scale = a.row_scale.data(),
+                    .out = out.data + first * n_ * out.element_size,
+                    .out_stride = n_,
+                    .out_element_size = out.element_size});
     }
   }
 
@@ -67,6 +66,48 @@ class PackedMatmulS8 final : public MatmulS8 {
   const EpilogueKind kind_;
   const S8Product product_;
   std::string provider_;
+};
+
+class PackedMatmulS8S4 final : public MatmulS8 {
+ public:
+  PackedMatmulS8S4(const MicroKernels& micro, const MatmulS8S4Spec& spec)
+      : k_(spec.k),
+        n_(spec.n),
+        kind_(spec.epilogue.kind),
+        product_(micro, spec),
+        provider_(product_.Provider()) {}
+
+  std::string_view Provider() const override { return provider_; }
+  std::size_t PackedByteSize() const override { return product_.PackedByteSize(); }
+  std::size_t ScratchByteSize(std::size_t m) const override {
+    // Fewer rows at the end may need more than whole blocks do: they may have to be copied.
+    const std::size_t rest = product_.ScratchByteSize(m % kRowsAtATime);
+    return m < kRowsAtATime ? rest : std::max(rest, product_.ScratchByteSize(kRowsAtATime));
+  }
+
+  void Run(const Arguments& a) const override {
+    assert(a.lhs.size() == a.m * k_);
+    assert(a.scratch.size() >= ScratchByteSize(a.m));
+    assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
+    const OutputBytes out = OutputOf(kind_, a.out);
+    for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
+      product_.Run({.lhs = a.lhs.data() + first * k_,
+                    .count = std::min(kRowsAtATime, a.m - first),
+                    .first_row = first,
+                    .rows_per_scale = a.row_scale_rows,
+                    .row_scale = a.row_scale.data(),
+                    .out = out.data + first * n_ * out.element_size,
+                    .out_element_size = out.element_size,
+                    .scratch = a.scratch.data()});
+    }
+  }
+
+ private:
+  const std::size_t k_;
+  const std::size_t n_;
+  const EpilogueKind kind_;
+  const S4Product product_;
+  const std::string provider_;
 };
 
 }  // namespace
@@ -87,20 +128,7 @@ Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels& micro, const Matmul
 
 Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels& micro, const MatmulS8S4Spec& spec) {
   if (std::string error = CheckMatmulS8S4(spec); !error.empty()) return {nullptr, std::move(error)};
-  const S8Product::Spec product = {
-      .k = spec.k,
-      .n = spec.n,
-      .weight =
-          [&spec](std::size_t p, std::size_t j) {
-            return spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
-          },
-      .lhs_zero_point = spec.lhs_zero_point,
-      .epilogue = spec.epilogue,
-      .is_int4 = true,
-      .group_size = spec.group_size,
-      .group_scale = spec.scale,
-      .zero_point = spec.zero_point};
-  return {std::make_unique<PackedMatmulS8>(micro, product), ""};
+  return {std::make_unique<PackedMatmulS8S4>(micro, spec), ""};
 }
 
 }  // namespace octet::kernels

@@ -41,6 +41,36 @@ struct S8Panels {
                    const std::int8_t* panel, std::int32_t* tile);
 };
 
+// Some rows, at most kTileRows, for one panel of int4 weights.
+//
+// A panel holds `columns` output channels in groups along k: [num_groups, group_padded / 4,
+// columns * 2] bytes of unsigned weights u = w + bias. Byte b of four neighbours along k holds, in
+// its low nibble, neighbour b % 4 of column b / 4, and in its high nibble the same of column
+// columns / 2 + b / 4.
+struct S4Run {
+  const std::int8_t* lhs;  // row r's begin at lhs + r * lhs_stride: [num_groups, group_padded];
+  std::size_t lhs_stride;  // padding is 0
+  const std::int32_t* lhs_sum;  // [rows, num_groups], of each group's inputs
+  std::size_t rows;
+  std::size_t num_groups;
+  std::size_t group_padded;  // a multiple of S4Panels::k_multiple
+  const std::uint8_t* panel;
+  const std::int16_t* zero;  // [num_groups, columns], of u
+  const float* scale;        // the same; null without scales by group
+};
+
+// An integer matrix product whose int4 weights stay nibbles until they are in registers.
+struct S4Panels {
+  const char* name;
+  std::size_t columns;       // those of the set's S8Panels
+  std::size_t k_multiple;    // of 4; groups shorter than s4_many_rows's have s4's
+  std::size_t row_multiple;  // inputs have so many rows, tiles room for them
+  // tile[rows, columns] = sum of lhs * (u - zero). num_groups is 1. Sums wrap modulo 2^32.
+  void (*multiply)(const S4Run& run, std::int32_t* tile);
+  // tile[rows, columns] = sum over groups, rising, of float(the group's sum) * scale, in float32.
+  void (*multiply_groups)(const S4Run& run, float* tile);
+};
+
 // A float matrix product, panel by panel. A panel is [k][columns] float.
 struct F32Panels {
   const char* name;
@@ -83,6 +113,15 @@ struct TileTarget {
   const float* row_scale;
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
+};
+
+// Integer weights [rows, columns] that become floats: (value - zero[column]) * scale[column].
+struct ExpandRun {
+  std::size_t rows;
+  std::size_t columns;  // those of the set's F32Panels: a multiple of 16
+  const float* zero;
+  const float* scale;
+  float* out;
 };
 
 // A float tile's way out: y = activation(x + bias), or x / scale + bias, or x *
@@ -130,26 +169,24 @@ struct MicroKernels {
   // weights as s8 does.
   const S8Panels* s8_many_rows;
   std::size_t many_rows_from;
+  const S4Panels* s4;
+  const S4Panels* s4_many_rows;  // as s8_many_rows
   const F32Panels* f32;
 
   // The tile is overwritten where that is useful.
   void (*store_s8)(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile);
   void (*store_f32)(const F32EpilogueTable& table, const TileTarget& target, float* tile);
 
-  // Grouped int4: sums[i] += float(tile[i] + add[column]) * scale[column],
-  // `size` whole rows.
-  void (*add_scaled)(const std::int32_t* tile, const std::int32_t* add, const float* scale,
-                     std::size_t rows, float* sums);
-  // The end of it: sums / row_scale + bias, activation.
+  // Int4 with scales by group: sums / row_scale + bias, activation.
   void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
 
-  // Nibbles to int8: 16 bytes hold 32 values, low nibbles first; value minus
-  // zero[i % zero_size].
-  void (*unpack_nibbles)(const std::uint8_t* packed, std::size_t size, const std::int8_t* zero,
-                         std::size_t zero_size, std::int8_t* out);
-  // rows x f32 columns, int8 to float: (value - zero[column]) * scale[column].
-  void (*expand_weights)(const std::int8_t* values, std::size_t rows, const float* zero,
-                         const float* scale, float* out);
+  // sum[rows, groups] of the values of each group along k, the last of which may be shorter.
+  void (*sum_groups)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows,
+                     std::size_t k, std::size_t group_size, std::int32_t* sum);
+
+  void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);
+  // Nibbles are [rows, columns / 2]: the first half of the columns lies in the low ones.
+  void (*expand_s4)(const ExpandRun& run, const std::uint8_t* nibbles);
 
   // sums[num_pixels, columns]. The filter is [num_taps / 2][padded channels][2]: num_taps is even.
   void (*depthwise_s8)(const DepthwiseRun<std::int8_t>& run, const std::int16_t* filter,

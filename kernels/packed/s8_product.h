@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A constant int8 or int4 matrix, packed for one set's panels, with its
+// A constant int8 matrix, packed for one set's panels, with its
 // epilogue. Private to this room: matmul_s8 and conv2d_s8 are made of it.
 
 #pragma once
@@ -42,14 +42,6 @@ class S8Product {
     std::function<std::int8_t(std::size_t p, std::size_t j)> weight;
     ZeroPoint lhs_zero_point{0};
     Epilogue epilogue = {};
-
-    // int4: weights are kept as nibbles; zero_point is [groups, n] or empty.
-    // With scales by group (then group_size is not 0) group_scale is [groups,
-    // n].
-    bool is_int4 = false;
-    std::size_t group_size = 0;
-    std::span<const float> group_scale = {};
-    std::span<const std::int8_t> zero_point = {};
   };
   S8Product(const MicroKernels& micro, const Spec& spec);
   S8Product(const S8Product&) = delete;
@@ -62,8 +54,6 @@ class S8Product {
   // Packs `rows` rows, `lhs_stride` apart.
   void PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
                std::size_t rows, std::byte* out) const;
-  // Scratch that Run needs.
-  std::size_t ScratchByteSize() const;
   std::size_t PackedByteSize() const;
 
   struct Rows {
@@ -77,45 +67,23 @@ class S8Product {
     std::byte* out;  // the first row's first channel
     std::size_t out_stride;
     std::size_t out_element_size;
-    std::byte* scratch;
   };
   void Run(const Rows& rows) const;
 
  private:
-  // What depends on the panels' lhs_offset.
-  struct Correction {
-    std::unique_ptr<PaddedEpilogue> epilogue;
-    AlignedArray<std::int32_t> group_add;  // with scales by group: [panels, groups, columns]
-  };
-
   void PackWeights(const Spec& spec);
-  std::int32_t ZeroOf(const Spec& spec, std::size_t group, std::size_t j) const;
-  Correction MakeCorrection(const Spec& spec, std::int32_t offset) const;
-  // The panel's int8 values; unpacks nibbles into scratch.
-  const std::int8_t* PanelValues(std::size_t panel, std::byte* scratch) const;
-  void RunGroups(const Rows& rows, const Correction& correction, std::size_t panel,
-                 std::size_t first, const TileTarget& target, const std::int8_t* values) const;
-  // The packed rows of a group from row `first` on.
-  const std::byte* LhsOf(const Rows& rows, std::size_t group, std::size_t first) const;
+  // For panels whose inputs are too large by `offset`.
+  std::unique_ptr<const PaddedEpilogue> MakeEpilogue(const Spec& spec, std::int32_t offset) const;
 
   const MicroKernels& micro_;
   const std::size_t k_;
   const std::size_t n_;
   const std::size_t columns_;
   const std::size_t num_panels_;
-  // k in groups, each padded for itself; without scales by group, one group of
-  // everything.
-  const std::size_t group_size_;
-  const std::size_t num_groups_;
-  const std::size_t group_padded_;
-  const bool has_group_scales_;
-  std::int32_t nibble_bias_ = 0;        // int4: what is added to a weight to make it 0 to 15
-  AlignedArray<std::int8_t> weight_;    // int8: [panels, groups, padded / i, columns, i]
-  AlignedArray<std::uint8_t> nibbles_;  // int4: the same, two values a byte
-  AlignedArray<std::int8_t> zero_;      // int4: [panels, groups, columns, i]
-  AlignedArray<float> group_scale_;     // [panels, groups, columns]
-  Correction few_;                      // for MicroKernels::s8
-  Correction many_;                     // for MicroKernels::s8_many_rows, if there is one
+  const std::size_t k_padded_;
+  AlignedArray<std::int8_t> weight_;            // [panels, k_padded / i, columns, i]
+  std::unique_ptr<const PaddedEpilogue> few_;   // for MicroKernels::s8
+  std::unique_ptr<const PaddedEpilogue> many_;  // for MicroKernels::s8_many_rows, if there is one
 };
 
 }  // namespace octet::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of a set's micro kernels, all but its matrix products and depthwise convolutions.
-// Private to this room.
+// The table of a set's micro kernels, all but its matrix products, depthwise convolutions and
+// expansion of weights. Private to this room.
 
 #pragma once
 
@@ -24,10 +24,8 @@ constexpr MicroKernels VectorizedMicroKernels() {
   MicroKernels micro = {};
   micro.store_s8 = StoreS8Tile<kColumns>;
   micro.store_f32 = StoreF32Tile<kColumns>;
-  micro.add_scaled = AddScaledTile<kColumns>;
   micro.store_scaled = StoreScaledTile<kColumns>;
-  micro.unpack_nibbles = UnpackNibbles;
-  micro.expand_weights = ExpandWeights<kColumns>;
+  micro.sum_groups = SumGroups;
   micro.attention_weights = AttentionWeights<kColumns>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;

@@ -146,17 +146,6 @@ inline void StoreF32Tile(const F32EpilogueTable& table, const TileTarget& target
 }
 
 template <std::size_t kColumns>
-inline void AddScaledTile(const std::int32_t* tile, const std::int32_t* add, const float* scale,
-                          std::size_t rows, float* sums) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t j = 0; j < kColumns; ++j) {
-      const std::size_t i = r * kColumns + j;
-      sums[i] += static_cast<float>(WrappingAdd(tile[i], add[j])) * scale[j];
-    }
-  }
-}
-
-template <std::size_t kColumns>
 inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target, float* sums) {
   const float* bias = table.bias + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
@@ -167,33 +156,14 @@ inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target
   StoreFloatTile<kColumns>(table.activation, target, sums);
 }
 
-// The restricted pointers tell the compiler that bytes written are not read again: it could not
-// vectorize otherwise, because bytes may alias anything.
-inline void UnpackNibbles(const std::uint8_t* packed, std::size_t size, const std::int8_t* zero,
-                          std::size_t zero_size, std::int8_t* out) {
-  std::size_t z = 0;
-  for (std::size_t i = 0; i < size; i += 32) {
-    const std::uint8_t* __restrict source = packed + i / 2;
-    const auto* __restrict offset = reinterpret_cast<const std::uint8_t*>(zero + z);
-    auto* __restrict target = reinterpret_cast<std::uint8_t*>(out + i);
-    for (std::size_t j = 0; j < 16; ++j) {
-      target[j] = static_cast<std::uint8_t>((source[j] & 15U) - offset[j]);
-    }
-    for (std::size_t j = 0; j < 16; ++j) {
-      target[j + 16] = static_cast<std::uint8_t>((source[j] >> 4U) - offset[j + 16]);
-    }
-    z = z + 32 == zero_size ? 0 : z + 32;
-  }
-}
-
-template <std::size_t kColumns>
-inline void ExpandWeights(const std::int8_t* values, std::size_t rows, const float* zero,
-                          const float* scale, float* out) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    const std::int8_t* __restrict source = values + r * kColumns;
-    float* __restrict target = out + r * kColumns;
-    for (std::size_t j = 0; j < kColumns; ++j) {
-      target[j] = (static_cast<float>(source[j]) - zero[j]) * scale[j];
+inline void SumGroups(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows,
+                      std::size_t k, std::size_t group_size, std::int32_t* sum) {
+  for (std::size_t r = 0; r < rows; ++r, lhs += lhs_stride) {
+    for (std::size_t first = 0; first < k; first += group_size) {
+      const std::size_t end = first + group_size < k ? first + group_size : k;
+      std::int32_t total = 0;
+      for (std::size_t p = first; p < end; ++p) total += lhs[p];
+      *sum++ = total;
     }
   }
 }

@@ -13,12 +13,14 @@ namespace octet::kernels {
 // The sources of these sets, compiled a second time in other namespaces: CMakeLists.txt.
 namespace avx2_emulated {
 extern const S8Panels kS8VnniPanels;
+extern const S4Panels kS4VnniPanels;
 }  // namespace avx2_emulated
 namespace avx512vnni_emulated {
 extern const MicroKernels kMicroKernels;
 }  // namespace avx512vnni_emulated
 namespace amx_emulated {
 extern const S8Panels kS8Panels;
+extern const S4Panels kS4Panels;
 }  // namespace amx_emulated
 
 namespace {
@@ -27,6 +29,7 @@ const MicroKernels& AvxVnni() {
   static const MicroKernels micro = [] {
     MicroKernels kernels = avx2::kMicroKernels;
     kernels.s8 = &avx2_emulated::kS8VnniPanels;
+    kernels.s4 = &avx2_emulated::kS4VnniPanels;
     return kernels;
   }();
   return micro;
@@ -38,6 +41,7 @@ const MicroKernels& Amx() {
   static const MicroKernels micro = [] {
     MicroKernels kernels = avx512vnni_emulated::kMicroKernels;
     kernels.s8_many_rows = &amx_emulated::kS8Panels;
+    kernels.s4_many_rows = &amx_emulated::kS4Panels;
     kernels.many_rows_from = 4;
     return kernels;
   }();

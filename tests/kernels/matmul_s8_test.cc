@@ -237,9 +237,34 @@ TEST_P(MatmulS8Test, Int4WithOneScaleAChannelIsExact) {
   }
 }
 
+TEST_P(MatmulS8Test, Int4ExtremesDoNotSaturate) {
+  // What is kept is a nibble and a zero point for it, which may lie far outside of the nibbles.
+  struct Weight {
+    int value, zero_point;
+  };
+  for (const Weight w :
+       {Weight{-8, 0}, {7, 0}, {-8, 120}, {7, -120}, {0, 0}, {15, -112}, {15, 7}}) {
+    for (const int x : {-128, 127}) {
+      for (const std::size_t k : {2UL, 32UL, 100UL, 4096UL}) {
+        for (const std::size_t m : {1UL, 3UL, 7UL, 19UL}) {
+          const std::vector<std::int8_t> lhs(m * k, static_cast<std::int8_t>(x));
+          const std::vector<std::int8_t> weight(k * 33, static_cast<std::int8_t>(w.value));
+          const std::vector<std::int8_t> zero_point(33, static_cast<std::int8_t>(w.zero_point));
+          const Result got = Run(set().prepare_matmul_s8s4(
+                                     {.k = k, .n = 33, .weight = weight, .zero_point = zero_point}),
+                                 EpilogueKind::kNone, m, 33, lhs, {});
+          const std::int32_t wanted = x * (w.value - w.zero_point) * static_cast<std::int32_t>(k);
+          EXPECT_EQ(got.s32, std::vector<std::int32_t>(m * 33, wanted))
+              << x << " * (" << w.value << " - " << w.zero_point << ") * " << k;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(MatmulS8Test, Int4WithScalesByGroupIsEqualToTheBit) {
   for (const Case& c : kCases) {
-    for (const std::size_t group_size : {1UL, 7UL, 32UL, 128UL}) {
+    for (const std::size_t group_size : {1UL, 7UL, 32UL, 64UL, 100UL, 128UL}) {
       SCOPED_TRACE(testing::Message()
                    << c.m << " x " << c.k << " x " << c.n << " by " << group_size);
       const std::size_t groups = (c.k - 1) / group_size + 1;

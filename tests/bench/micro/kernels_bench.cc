@@ -25,17 +25,27 @@ std::span<std::byte> Scratch() {
 
 // Quantizes m rows and multiplies them: what a dynamic int8 layer does.
 void FullyConnectedS8(benchmark::State& state, const KernelSet& set, std::size_t m, std::size_t k,
-                      std::size_t n, int bits) {
+                      std::size_t n, int bits, std::size_t group_size = 0) {
   const std::vector<std::int8_t> weight(k * n, 3);
   const std::vector<float> scale(n, 30.0F);
+  const std::vector<float> group_scale(group_size == 0 ? 0 : k / group_size * n, 0.03F);
   const std::vector<float> x(m * k, 0.7F);
   std::vector<std::int8_t> q(m * k);
   std::vector<float> row_scale(m);
   std::vector<float> y(m * n);
-  const Epilogue epilogue = {.kind = EpilogueKind::kDynamic, .weight_scale = scale};
+  Epilogue epilogue = {.kind = EpilogueKind::kDynamic, .weight_scale = scale};
+  if (group_size != 0) {
+    epilogue.weight_scale = {};
+    epilogue.convention = ScaleConvention::kMultiply;
+  }
   const Prepared<MatmulS8> prepared =
       bits == 8 ? set.prepare_matmul_s8({.k = k, .n = n, .weight = weight, .epilogue = epilogue})
-                : set.prepare_matmul_s8s4({.k = k, .n = n, .weight = weight, .epilogue = epilogue});
+                : set.prepare_matmul_s8s4({.k = k,
+                                           .n = n,
+                                           .weight = weight,
+                                           .group_size = group_size,
+                                           .scale = group_scale,
+                                           .epilogue = epilogue});
   for (auto _ : state) {
     set.quantize_rows_s8({.num_rows = m, .row_size = k}, x, q, row_scale);
     prepared.kernel->Run(
@@ -118,6 +128,11 @@ void Register(const KernelSet& set) {
     for (const int bits : {8, 4}) {
       add(name + "/s8s" + std::to_string(bits) + shape,
           [&set, m, bits](benchmark::State& s) { FullyConnectedS8(s, set, m, 768, 768, bits); });
+    }
+    for (const std::size_t group : {128UL, 32UL}) {
+      add(name + "/s8s4g" + std::to_string(group) + shape, [&set, m, group](benchmark::State& s) {
+        FullyConnectedS8(s, set, m, 768, 768, 4, group);
+      });
     }
     for (const int bits : {32, 8, 4}) {
       add(name + "/f32w" + std::to_string(bits) + shape,

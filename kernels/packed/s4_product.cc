@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/packed/s4_product.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/validation.h"
+
+namespace octet::kernels {
+namespace {
+
+std::size_t PaddedGroup(const MicroKernels& micro, std::size_t size) {
+  const std::size_t many =
+      micro.s4_many_rows == nullptr ? std::size_t{1} : micro.s4_many_rows->k_multiple;
+  return RoundUp(size, size < many ? micro.s4->k_multiple : std::max(many, micro.s4->k_multiple));
+}
+
+}  // namespace
+
+S4Product::S4Product(const MicroKernels& micro, const MatmulS8S4Spec& spec)
+    : micro_(micro),
+      k_(spec.k),
+      n_(spec.n),
+      columns_(micro.s4->columns),
+      num_panels_((spec.n - 1) / columns_ + 1),
+      group_size_(spec.group_size == 0 ? spec.k : spec.group_size),
+      num_groups_((spec.k - 1) / group_size_ + 1),
+      group_padded_(PaddedGroup(micro, std::min(group_size_, k_))) {
+  PackWeights(spec);
+  const auto zero_of = [&spec, this](std::size_t i) {
+    return spec.zero_point.empty() ? 0 : int{spec.zero_point[i]};
+  };
+  zero_ = PackTable<std::int16_t>(
+      [&](std::size_t i) { return static_cast<std::int16_t>(zero_of(i) + nibble_bias_); });
+  if (spec.group_size != 0) {
+    scale_ = PackTable<float>([&spec](std::size_t i) { return spec.scale[i]; });
+  }
+  std::vector<std::int32_t> column_sum(n_);
+  for (std::size_t j = 0; j < n_; ++j) {
+    for (std::size_t p = 0; p < k_; ++p) {
+      column_sum[j] +=
+          spec.weight[WeightIndex(spec.layout, k_, n_, p, j)] - zero_of(p / group_size_ * n_ + j);
+    }
+  }
+  epilogue_ = std::make_unique<PaddedEpilogue>(spec.epilogue, num_panels_ * columns_, column_sum,
+                                               spec.lhs_zero_point.value);
+}
+
+void S4Product::PackWeights(const MatmulS8S4Spec& spec) {
+  const bool has_negative =
+      std::any_of(spec.weight.begin(), spec.weight.end(), [](std::int8_t w) { return w < 0; });
+  nibble_bias_ = has_negative ? 8 : 0;
+  const std::size_t half = columns_ / 2;
+  const std::size_t panel_bytes = PackedRowSize() * half;
+  nibbles_ = AlignedArray<std::uint8_t>(num_panels_ * panel_bytes);
+  for (std::size_t j = 0; j < n_; ++j) {
+    const std::size_t column = j % columns_;
+    const unsigned shift = column < half ? 0 : 4;
+    for (std::size_t p = 0; p < k_; ++p) {
+      const int w = spec.weight[WeightIndex(spec.layout, k_, n_, p, j)] + nibble_bias_;
+      const std::size_t row = p / group_size_ * group_padded_ + p % group_size_;
+      const std::size_t index = (row / 4 * half + column % half) * 4 + row % 4;
+      nibbles_[j / columns_ * panel_bytes + index] |=
+          static_cast<std::uint8_t>(static_cast<unsigned>(w) << shift);
+    }
+  }
+}
+
+template <typename T, typename ValueOf>
+AlignedArray<T> S4Product::PackTable(const ValueOf& value_of) const {
+  AlignedArray<T> table(num_panels_ * num_groups_ * columns_);
+  for (std::size_t g = 0; g < num_groups_; ++g) {
+    for (std::size_t j = 0; j < n_; ++j) {
+      table[(j / columns_ * num_groups_ + g) * columns_ + j % columns_] = value_of(g * n_ + j);
+    }
+  }
+  return table;
+}
+
+std::string S4Product::Provider() const {
+  std::string provider = micro_.s4->name;
+  if (micro_.s4_many_rows != nullptr) provider += std::string(", ") + micro_.s4_many_rows->name;
+  return provider;
+}
+
+std::size_t S4Product::PackedByteSize() const {
+  return nibbles_.ByteSize() + zero_.ByteSize() + scale_.ByteSize() + epilogue_->ByteSize();
+}
+
+const S4Panels& S4Product::PanelsFor(std::size_t rows) const {
+  const bool is_many = micro_.s4_many_rows != nullptr && rows >= micro_.many_rows_from;
+  return is_many ? *micro_.s4_many_rows : *micro_.s4;
+}
+
+bool S4Product::TakesRowsAsTheyAre(const S4Panels& panels, std::size_t rows) const {
+  return k_ == PackedRowSize() && rows % panels.row_multiple == 0;
+}
+
+std::size_t S4Product::ScratchByteSize(std::size_t rows) const {
+  const S4Panels& panels = PanelsFor(rows);
+  const std::size_t sums = RoundUp(rows * num_groups_ * sizeof(std::int32_t), kScratchAlignment);
+  if (TakesRowsAsTheyAre(panels, rows)) return sums;
+  return sums + RoundUp(rows, panels.row_multiple) * PackedRowSize();
+}
+
+void S4Product::PackLhs(const Rows& rows, std::int8_t* packed) const {
+  const std::size_t padded_rows = RoundUp(rows.count, PanelsFor(rows.count).row_multiple);
+  std::fill_n(packed, padded_rows * PackedRowSize(), std::int8_t{0});
+  for (std::size_t r = 0; r < rows.count; ++r) {
+    for (std::size_t g = 0; g < num_groups_; ++g) {
+      const std::size_t first = g * group_size_;
+      std::copy_n(rows.lhs + r * k_ + first, std::min(group_size_, k_ - first),
+                  packed + r * PackedRowSize() + g * group_padded_);
+    }
+  }
+}
+
+void S4Product::Run(const Rows& rows) const {
+  const S4Panels& panels = PanelsFor(rows.count);
+  auto* lhs_sum = reinterpret_cast<std::int32_t*>(rows.scratch);
+  micro_.sum_groups(rows.lhs, k_, rows.count, k_, group_size_, lhs_sum);
+  const std::int8_t* lhs = rows.lhs;
+  if (!TakesRowsAsTheyAre(panels, rows.count)) {
+    auto* packed = reinterpret_cast<std::int8_t*>(
+        rows.scratch + RoundUp(rows.count * num_groups_ * sizeof(*lhs_sum), kScratchAlignment));
+    PackLhs(rows, packed);
+    lhs = packed;
+  }
+  alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
+  alignas(64) float sums[kTileRows * kMaxColumns];
+  for (std::size_t panel = 0; panel < num_panels_; ++panel) {
+    const std::size_t channel = panel * columns_;
+    const std::size_t table = panel * num_groups_ * columns_;
+    for (std::size_t first = 0; first < rows.count; first += kTileRows) {
+      const S4Run run = {
+          .lhs = lhs + first * PackedRowSize(),
+          .lhs_stride = PackedRowSize(),
+          .lhs_sum = lhs_sum + first * num_groups_,
+          .rows = std::min(kTileRows, rows.count - first),
+          .num_groups = num_groups_,
+          .group_padded = group_padded_,
+          .panel = nibbles_.data() + panel * PackedRowSize() * columns_ / 2,
+          .zero = zero_.data() + table,
+          .scale = scale_.size() == 0 ? nullptr : scale_.data() + table,
+      };
+      const TileTarget target = {
+          .rows = run.rows,
+          .first_channel = channel,
+          .num_channels = std::min(columns_, n_ - channel),
+          .first_row = rows.first_row + first,
+          .rows_per_scale = rows.rows_per_scale,
+          .row_scale = rows.row_scale,
+          .out = rows.out + (first * n_ + channel) * rows.out_element_size,
+          .out_stride = n_,
+      };
+      if (run.scale == nullptr) {
+        panels.multiply(run, tile);
+        micro_.store_s8(epilogue_->table(), target, tile);
+      } else {
+        panels.multiply_groups(run, sums);
+        micro_.store_scaled(epilogue_->table(), target, sums);
+      }
+    }
+  }
+}
+
+}  // namespace octet::kernels
