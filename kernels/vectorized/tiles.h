@@ -18,14 +18,25 @@
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
 
+// Copies the last `size` % (2 * kPiece) values in pieces of powers of two, without a call.
+template <std::size_t kPiece, typename T>
+inline void CopyPieces(const T* row, std::size_t size, T* out) {
+  if ((size & kPiece) != 0) {
+    __builtin_memcpy(out, row, kPiece * sizeof(T));
+    row += kPiece;
+    out += kPiece;
+  }
+  if constexpr (kPiece > 1) CopyPieces<kPiece / 2>(row, size, out);
+}
+
 // Copies the first `size` of a row of the tile out.
 template <std::size_t kColumns, typename T>
 inline void CopyRow(const T* row, std::size_t size, T* out) {
   if (size == kColumns) {
-    for (std::size_t j = 0; j < kColumns; ++j) out[j] = row[j];
-    return;
+    __builtin_memcpy(out, row, kColumns * sizeof(T));
+  } else {
+    CopyPieces<kColumns / 2>(row, size, out);
   }
-  for (std::size_t j = 0; j < size; ++j) out[j] = row[j];
 }
 
 // int32 sums wrap; the prepare step has shown that the finished ones fit.
@@ -82,11 +93,15 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
   auto* out = static_cast<std::int8_t*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
     const std::int32_t* acc = tile + r * kColumns;
-    alignas(64) std::int8_t row[kColumns];
+    // A loop of whole vectors, then one that narrows them: as one loop, GCC takes vectors of half
+    // the width. No real is NaN, because scales are finite.
+    alignas(64) std::int32_t wide[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {
       const float real = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
-      row[j] = static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + zero);
+      wide[j] = RoundClippedNumber(real, lo, hi);
     }
+    alignas(64) std::int8_t row[kColumns];
+    for (std::size_t j = 0; j < kColumns; ++j) row[j] = static_cast<std::int8_t>(wide[j] + zero);
     CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
   }
 }
