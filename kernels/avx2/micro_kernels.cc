@@ -4,6 +4,7 @@
 
 #include "kernels/avx2/depthwise.h"
 #include "kernels/avx2/panels.h"
+#include "kernels/avx2/row_sums.h"
 #include "kernels/vectorized/micro_kernels.h"
 
 namespace octet::kernels::avx2 {
@@ -13,6 +14,7 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8) {
   MicroKernels micro = VectorizedMicroKernels<16>();
   micro.s8 = &s8;
   micro.f32 = &kF32Panels;
+  micro.sum_rows = SumRows;
   micro.depthwise_s8 = DepthwiseS8;
   micro.depthwise_f32 = DepthwiseF32;
   return micro;

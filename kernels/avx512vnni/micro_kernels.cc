@@ -3,6 +3,7 @@
 #include "kernels/avx512vnni/micro_kernels.h"
 
 #include "kernels/avx2/depthwise.h"
+#include "kernels/avx2/row_sums.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -13,6 +14,7 @@ constexpr MicroKernels MakeMicroKernels() {
   MicroKernels micro = VectorizedMicroKernels<32>();
   micro.s8 = &kS8Panels;
   micro.f32 = &kF32Panels;
+  micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;

@@ -81,7 +81,8 @@ Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels& micro, const Matmul
             return spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
           },
       .lhs_zero_point = spec.lhs_zero_point,
-      .epilogue = spec.epilogue};
+      .epilogue = spec.epilogue,
+      .zero_point = spec.zero_point};
   return {std::make_unique<PackedMatmulS8>(micro, product), ""};
 }
 
@@ -96,10 +97,10 @@ Prepared<MatmulS8> PreparePackedMatmulS8S4(const MicroKernels& micro, const Matm
           },
       .lhs_zero_point = spec.lhs_zero_point,
       .epilogue = spec.epilogue,
+      .zero_point = spec.zero_point,
       .is_int4 = true,
       .group_size = spec.group_size,
-      .group_scale = spec.scale,
-      .zero_point = spec.zero_point};
+      .group_scale = spec.scale};
   return {std::make_unique<PackedMatmulS8>(micro, product), ""};
 }
 

@@ -64,9 +64,10 @@ struct EpilogueTable {
   EpilogueKind kind;
   ScaleConvention convention;
   const std::int32_t* add;
-  const float* scale;  // weight_scale, or multiplier
-  const float* bias;   // kDynamic; -0.0, the neutral element of addition, where
-                       // there is none
+  const std::int32_t* row_factor;  // of TileTarget::row_term; null: 1 for all columns
+  const float* scale;              // weight_scale, or multiplier
+  const float* bias;               // kDynamic; -0.0, the neutral element of addition, where
+                                   // there is none
   std::int32_t zero_point;
   std::int32_t lo;
   std::int32_t hi;
@@ -83,6 +84,8 @@ struct TileTarget {
   const float* row_scale;
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
+  // For weights with zero points: row_term[r] * row_factor is added to row r's sums. Null: nothing.
+  const std::int32_t* row_term = nullptr;
 };
 
 // A float tile's way out: y = activation(x + bias), or x / scale + bias, or x *
@@ -131,6 +134,10 @@ struct MicroKernels {
   const S8Panels* s8_many_rows;
   std::size_t many_rows_from;
   const F32Panels* f32;
+
+  // sums[r] = factor * (start + the sum of row r's k values), modulo 2^32; rows `stride` apart.
+  void (*sum_rows)(const std::int8_t* values, std::size_t stride, std::size_t rows, std::size_t k,
+                   std::uint32_t start, std::uint32_t factor, std::int32_t* sums);
 
   // The tile is overwritten where that is useful.
   void (*store_s8)(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -12,8 +13,12 @@
 namespace octet::kernels {
 
 PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
-                               std::span<const std::int32_t> column_sum, std::int32_t offset)
-    : add_(padded_n), scale_(padded_n, 1.0F), bias_(padded_n, -0.0F) {
+                               std::span<const std::int32_t> column_sum, std::int32_t offset,
+                               std::span<const std::int8_t> zero_point)
+    : add_(padded_n),
+      row_factor_(zero_point.empty() ? 0 : padded_n),
+      scale_(padded_n, 1.0F),
+      bias_(padded_n, -0.0F) {
   for (std::size_t j = 0; j < column_sum.size(); ++j) {
     // Wraps, as the sums do that it corrects.
     const auto sum = static_cast<std::uint32_t>(column_sum[j]);
@@ -21,6 +26,7 @@ PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
     if (!epilogue.bias_s32.empty()) add += static_cast<std::uint32_t>(epilogue.bias_s32[j]);
     add_[j] = static_cast<std::int32_t>(add);
   }
+  std::transform(zero_point.begin(), zero_point.end(), row_factor_.data(), std::negate<>());
   const auto scale =
       epilogue.kind == EpilogueKind::kDynamic ? epilogue.weight_scale : epilogue.multiplier;
   std::copy(scale.begin(), scale.end(), scale_.data());
@@ -28,6 +34,7 @@ PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
   table_ = {.kind = epilogue.kind,
             .convention = epilogue.convention,
             .add = add_.data(),
+            .row_factor = zero_point.empty() ? nullptr : row_factor_.data(),
             .scale = scale_.data(),
             .bias = bias_.data(),
             .zero_point = epilogue.out_zero_point.value,
@@ -35,6 +42,26 @@ PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
             .hi = epilogue.hi,
             .activation = epilogue.activation};
 }
+
+namespace {
+
+// Whether weights minus their zero points could be packed in their place.
+bool DifferencesFitS8(const S8Product::Spec& spec) {
+  for (std::size_t j = 0; j < spec.zero_point.size(); ++j) {
+    for (std::size_t p = 0; p < spec.k; ++p) {
+      const int difference = spec.weight(p, j) - spec.zero_point[j];
+      if (difference < -128 || difference > 127) return false;
+    }
+  }
+  return true;
+}
+
+bool HasOneZeroPoint(const S8Product::Spec& spec) {
+  return std::all_of(spec.zero_point.begin(), spec.zero_point.end(),
+                     [&](std::int8_t zero) { return zero == spec.zero_point[0]; });
+}
+
+}  // namespace
 
 S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
     : micro_(micro),
@@ -48,7 +75,8 @@ S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
                             std::max(micro.s8->k_multiple, micro.s8_many_rows == nullptr
                                                                ? std::size_t{1}
                                                                : micro.s8_many_rows->k_multiple))),
-      has_group_scales_(spec.group_size != 0) {
+      has_group_scales_(spec.group_size != 0),
+      has_row_terms_(!spec.is_int4 && !DifferencesFitS8(spec)) {
   PackWeights(spec);
   if (has_group_scales_) {
     group_scale_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
@@ -58,6 +86,9 @@ S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
             spec.group_scale[g * n_ + j];
       }
     }
+  }
+  if (has_row_terms_ && HasOneZeroPoint(spec)) {
+    row_factor_ = 0U - static_cast<std::uint32_t>(spec.zero_point[0]);
   }
   few_ = MakeCorrection(spec, micro_.s8->lhs_offset);
   if (micro_.s8_many_rows != nullptr) {
@@ -80,8 +111,11 @@ void S8Product::PackWeights(const Spec& spec) {
       const std::size_t q = p - group * group_size_;
       const std::int8_t w = spec.weight(p, j);
       has_negative = has_negative || w < 0;
+      // Nibbles are kept apart from their zero points.
+      const std::int32_t zero = spec.is_int4 || has_row_terms_ ? 0 : ZeroOf(spec, group, j);
       values[(j / columns_ * num_groups_ + group) * group_values +
-             (q / interleave * columns_ + j % columns_) * interleave + q % interleave] = w;
+             (q / interleave * columns_ + j % columns_) * interleave + q % interleave] =
+          static_cast<std::int8_t>(w - zero);
     }
   }
   if (!spec.is_int4) {
@@ -124,8 +158,9 @@ S8Product::Correction S8Product::MakeCorrection(const Spec& spec, std::int32_t o
     }
   }
   Correction correction;
-  correction.epilogue =
-      std::make_unique<PaddedEpilogue>(spec.epilogue, num_panels_ * columns_, column_sum, total);
+  correction.epilogue = std::make_unique<PaddedEpilogue>(
+      spec.epilogue, num_panels_ * columns_, column_sum, total,
+      has_row_terms_ && !HasOneZeroPoint(spec) ? spec.zero_point : std::span<const std::int8_t>());
   if (!has_group_scales_) return correction;
   correction.group_add = AlignedArray<std::int32_t>(num_panels_ * num_groups_ * columns_);
   for (std::size_t g = 0; g < num_groups_; ++g) {
@@ -142,14 +177,18 @@ const S8Panels& S8Product::PanelsFor(std::size_t rows) const {
   return is_many ? *micro_.s8_many_rows : *micro_.s8;
 }
 
+std::size_t S8Product::PackedRowsByteSize(const S8Panels& panels, std::size_t rows) const {
+  return RoundUp(
+      RoundUp(rows, panels.row_multiple) * num_groups_ * group_padded_ * panels.lhs_element_size,
+      kScratchAlignment);
+}
+
 std::size_t S8Product::PackedLhsByteSize(std::size_t rows) const {
-  const std::size_t row_size = num_groups_ * group_padded_;
-  const auto bytes = [&](const S8Panels& panels) {
-    return RoundUp(rows, panels.row_multiple) * row_size * panels.lhs_element_size;
-  };
-  const std::size_t few = bytes(*micro_.s8);
-  return RoundUp(micro_.s8_many_rows == nullptr ? few : std::max(few, bytes(*micro_.s8_many_rows)),
-                 kScratchAlignment);
+  std::size_t size = PackedRowsByteSize(*micro_.s8, rows);
+  if (micro_.s8_many_rows != nullptr) {
+    size = std::max(size, PackedRowsByteSize(*micro_.s8_many_rows, rows));
+  }
+  return size + (has_row_terms_ ? RoundUp(rows * sizeof(std::int32_t), kScratchAlignment) : 0);
 }
 
 void S8Product::PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
@@ -161,6 +200,12 @@ void S8Product::PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::siz
     panels.pack_lhs(lhs + first, lhs_stride, rows, std::min(group_size_, k_ - first), group_padded_,
                     out + g * group_bytes);
   }
+  if (!has_row_terms_) return;
+  // Of the packed inputs, which are too large by the panels' offset.
+  const std::uint32_t start =
+      static_cast<std::uint32_t>(k_) * static_cast<std::uint32_t>(panels.lhs_offset);
+  micro_.sum_rows(lhs, lhs_stride, rows, k_, start, row_factor_,
+                  reinterpret_cast<std::int32_t*>(out + PackedRowsByteSize(panels, rows)));
 }
 
 std::size_t S8Product::ScratchByteSize() const {
@@ -197,6 +242,8 @@ const std::byte* S8Product::LhsOf(const Rows& rows, std::size_t group, std::size
 
 void S8Product::Run(const Rows& rows) const {
   const Correction& correction = rows.panels == micro_.s8 ? few_ : many_;
+  const auto* row_terms = reinterpret_cast<const std::int32_t*>(
+      rows.lhs + PackedRowsByteSize(*rows.panels, rows.count));
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
   for (std::size_t panel = 0; panel < num_panels_; ++panel) {
     const std::int8_t* values = PanelValues(panel, rows.scratch);
@@ -210,7 +257,8 @@ void S8Product::Run(const Rows& rows) const {
                                  .rows_per_scale = rows.rows_per_scale,
                                  .row_scale = rows.row_scale,
                                  .out = rows.out + offset * rows.out_element_size,
-                                 .out_stride = rows.out_stride};
+                                 .out_stride = rows.out_stride,
+                                 .row_term = has_row_terms_ ? row_terms + first : nullptr};
       if (has_group_scales_) {
         RunGroups(rows, correction, panel, first, target, values);
         continue;

@@ -20,15 +20,20 @@ namespace octet::kernels {
 class PaddedEpilogue {
  public:
   // The inputs that the sums are made of are too large by `offset`, so that
-  // each sum is too large by offset * column_sum[j].
+  // each sum is too large by offset * column_sum[j]. Where `zero_point` holds
+  // values, each sum is too large by zero_point[j] * its row's term, too.
   PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
-                 std::span<const std::int32_t> column_sum, std::int32_t offset);
+                 std::span<const std::int32_t> column_sum, std::int32_t offset,
+                 std::span<const std::int8_t> zero_point = {});
 
   const EpilogueTable& table() const { return table_; }
-  std::size_t ByteSize() const { return add_.ByteSize() + scale_.ByteSize() + bias_.ByteSize(); }
+  std::size_t ByteSize() const {
+    return add_.ByteSize() + row_factor_.ByteSize() + scale_.ByteSize() + bias_.ByteSize();
+  }
 
  private:
   AlignedArray<std::int32_t> add_;
+  AlignedArray<std::int32_t> row_factor_;
   AlignedArray<float> scale_;
   AlignedArray<float> bias_;
   EpilogueTable table_;  // points into the arrays
@@ -43,13 +48,15 @@ class S8Product {
     ZeroPoint lhs_zero_point{0};
     Epilogue epilogue = {};
 
-    // int4: weights are kept as nibbles; zero_point is [groups, n] or empty.
-    // With scales by group (then group_size is not 0) group_scale is [groups,
-    // n].
+    // A product is made of weight - zero_point; zero_point is [groups, n] or
+    // empty.
+    std::span<const std::int8_t> zero_point = {};
+
+    // int4: weights are kept as nibbles. With scales by group (then group_size
+    // is not 0) group_scale is [groups, n].
     bool is_int4 = false;
     std::size_t group_size = 0;
     std::span<const float> group_scale = {};
-    std::span<const std::int8_t> zero_point = {};
   };
   S8Product(const MicroKernels& micro, const Spec& spec);
   S8Product(const S8Product&) = delete;
@@ -57,7 +64,7 @@ class S8Product {
 
   // The panels that `rows` rows are best multiplied with.
   const S8Panels& PanelsFor(std::size_t rows) const;
-  // Bytes of `rows` packed rows, for whichever panels.
+  // Bytes of `rows` packed rows, and of their terms, for whichever panels.
   std::size_t PackedLhsByteSize(std::size_t rows) const;
   // Packs `rows` rows, `lhs_stride` apart.
   void PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
@@ -91,6 +98,8 @@ class S8Product {
   void PackWeights(const Spec& spec);
   std::int32_t ZeroOf(const Spec& spec, std::size_t group, std::size_t j) const;
   Correction MakeCorrection(const Spec& spec, std::int32_t offset) const;
+  // Bytes of `rows` packed rows, which their terms lie behind.
+  std::size_t PackedRowsByteSize(const S8Panels& panels, std::size_t rows) const;
   // The panel's int8 values; unpacks nibbles into scratch.
   const std::int8_t* PanelValues(std::size_t panel, std::byte* scratch) const;
   void RunGroups(const Rows& rows, const Correction& correction, std::size_t panel,
@@ -109,6 +118,12 @@ class S8Product {
   const std::size_t num_groups_;
   const std::size_t group_padded_;
   const bool has_group_scales_;
+  // int8 weights whose difference to their zero point is no int8: what is
+  // packed is the weight, and row_factor_ * the sum of a row's inputs is the
+  // row's term, which is added to its sums: as it is where all channels have
+  // one zero point, times each channel's where they differ.
+  const bool has_row_terms_;
+  std::uint32_t row_factor_ = 1;
   std::int32_t nibble_bias_ = 0;        // int4: what is added to a weight to make it 0 to 15
   AlignedArray<std::int8_t> weight_;    // int8: [panels, groups, padded / i, columns, i]
   AlignedArray<std::uint8_t> nibbles_;  // int4: the same, two values a byte

@@ -43,6 +43,27 @@ inline void CopyRow(const T* row, std::size_t size, T* out) {
 inline std::int32_t WrappingAdd(std::int32_t a, std::int32_t b) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
 }
+inline std::int32_t FinishedSum(std::int32_t acc, std::int32_t add, std::int32_t term) {
+  return WrappingAdd(WrappingAdd(acc, add), term);
+}
+
+// What is added to the sum of row r and column j for zero points of the weights: nothing, one term
+// for a row, or the channel's share of it.
+struct NoTerms {
+  std::int32_t operator()(std::size_t, std::size_t) const { return 0; }
+};
+struct RowTerms {
+  const std::int32_t* term;
+  std::int32_t operator()(std::size_t r, std::size_t) const { return term[r]; }
+};
+struct ChannelTerms {
+  const std::int32_t* term;
+  const std::int32_t* factor;
+  std::int32_t operator()(std::size_t r, std::size_t j) const {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(term[r]) *
+                                     static_cast<std::uint32_t>(factor[j]));
+  }
+};
 
 // Activates the whole tile at once, then copies its rows out.
 template <std::size_t kColumns>
@@ -56,8 +77,8 @@ inline void StoreFloatTile(const Activation& activation, const TileTarget& targe
   }
 }
 
-template <std::size_t kColumns>
-inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
+template <std::size_t kColumns, typename Terms>
+inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
                          const std::int32_t* tile) {
   alignas(64) float y[kTileRows * kColumns];
   const std::int32_t* add = table.add + target.first_channel;
@@ -69,12 +90,12 @@ inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
     float* row = y + r * kColumns;
     if (table.convention == ScaleConvention::kReciprocal) {
       for (std::size_t j = 0; j < kColumns; ++j) {
-        const auto sum = static_cast<float>(WrappingAdd(acc[j], add[j]));
+        const auto sum = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j)));
         row[j] = sum / (row_scale * scale[j]) + bias[j];
       }
     } else {
       for (std::size_t j = 0; j < kColumns; ++j) {
-        const auto sum = static_cast<float>(WrappingAdd(acc[j], add[j]));
+        const auto sum = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j)));
         row[j] = sum / row_scale * scale[j] + bias[j];
       }
     }
@@ -82,8 +103,8 @@ inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
   StoreFloatTile<kColumns>(table.activation, target, y);
 }
 
-template <std::size_t kColumns>
-inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
+template <std::size_t kColumns, typename Terms>
+inline void StoreStatic(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
                         const std::int32_t* tile) {
   const std::int32_t* add = table.add + target.first_channel;
   const float* scale = table.scale + target.first_channel;
@@ -97,7 +118,7 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
     // the width. No real is NaN, because scales are finite.
     alignas(64) std::int32_t wide[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {
-      const float real = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+      const float real = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j))) * scale[j];
       wide[j] = RoundClippedNumber(real, lo, hi);
     }
     alignas(64) std::int8_t row[kColumns];
@@ -106,8 +127,9 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
   }
 }
 
-template <std::size_t kColumns>
-inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+template <std::size_t kColumns, typename Terms>
+inline void StoreSums(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
+                      std::int32_t* tile) {
   const std::int32_t* add = table.add + target.first_channel;
   const float* scale = table.scale + target.first_channel;
   switch (table.kind) {
@@ -115,25 +137,40 @@ inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, st
       auto* out = static_cast<std::int32_t*>(target.out);
       for (std::size_t r = 0; r < target.rows; ++r) {
         std::int32_t* acc = tile + r * kColumns;
-        for (std::size_t j = 0; j < kColumns; ++j) acc[j] = WrappingAdd(acc[j], add[j]);
+        for (std::size_t j = 0; j < kColumns; ++j) {
+          acc[j] = FinishedSum(acc[j], add[j], terms(r, j));
+        }
         CopyRow<kColumns>(acc, target.num_channels, out + r * target.out_stride);
       }
       return;
     }
     case EpilogueKind::kDynamic:
-      return StoreDynamic<kColumns>(table, target, tile);
+      return StoreDynamic<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStatic:
-      return StoreStatic<kColumns>(table, target, tile);
+      return StoreStatic<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStaticFloat: {
       alignas(64) float y[kTileRows * kColumns];
       for (std::size_t r = 0; r < target.rows; ++r) {
         const std::int32_t* acc = tile + r * kColumns;
         for (std::size_t j = 0; j < kColumns; ++j) {
-          y[r * kColumns + j] = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+          y[r * kColumns + j] =
+              static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j))) * scale[j];
         }
       }
       return StoreFloatTile<kColumns>(table.activation, target, y);
     }
+  }
+}
+
+template <std::size_t kColumns>
+inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+  if (target.row_term == nullptr) {
+    StoreSums<kColumns>(table, target, NoTerms{}, tile);
+  } else if (table.row_factor == nullptr) {
+    StoreSums<kColumns>(table, target, RowTerms{target.row_term}, tile);
+  } else {
+    const ChannelTerms terms{target.row_term, table.row_factor + target.first_channel};
+    StoreSums<kColumns>(table, target, terms, tile);
   }
 }
 
