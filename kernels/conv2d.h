@@ -42,10 +42,13 @@ struct Conv2dGeometry {
 // and output channel c * multiplier + i comes from input channel c. The filter
 // of either kind lies [kernel_height, kernel_width, in_channels / groups,
 // out_channels]: Keras's depthwise [kh, kw, C, multiplier] is the same bytes,
-// because in_channels / groups is 1 there.
+// because in_channels / groups is 1 there. An int8 filter's values stand for
+// filter - filter_zero_point[output channel]; uint8 is int8 with 128 subtracted
+// from values and zero points alike.
 struct Conv2dS8Spec {
   Conv2dGeometry geometry = {};
   std::span<const std::int8_t> filter = {};
+  std::span<const std::int8_t> filter_zero_point = {};  // out_channels, or empty: 0
   ZeroPoint in_zero_point{0};
   Epilogue epilogue = {};  // the row of kDynamic is one image
   bool is_open = false;    // a run says what size its images have

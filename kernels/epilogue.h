@@ -30,8 +30,8 @@ enum class EpilogueKind : std::uint8_t {
   kStaticFloat,
 };
 
-// How a weight's scale is meant: w = q / scale, or w = (q - zero_point) *
-// scale.
+// How a weight's scale is meant: w = (q - zero_point) / scale, or w = (q -
+// zero_point) * scale.
 enum class ScaleConvention : std::uint8_t { kReciprocal, kMultiply };
 
 // `j` is the output channel; a span holds one value a channel, or nothing where

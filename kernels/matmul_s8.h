@@ -14,24 +14,25 @@
 
 namespace octet::kernels {
 
-// acc[i, j] = sum over p of (lhs[i, p] - lhs_zero_point) * weight[p, j], then
-// the epilogue.
+// acc[i, j] = sum over p of (lhs[i, p] - lhs_zero_point) * (weight[p, j] -
+// zero_point[j]), then the epilogue. uint8 is int8 with 128 subtracted from
+// values and zero points alike.
 struct MatmulS8Spec {
   std::size_t k = 0;  // the reduced dimension; at least 1
   std::size_t n = 0;  // output channels; at least 1
   WeightLayout layout = WeightLayout::kInputMajor;
-  std::span<const std::int8_t> weight = {};  // k * n values
-  ZeroPoint lhs_zero_point{0};               // in [-128, 127]
+  std::span<const std::int8_t> weight = {};      // k * n values
+  std::span<const std::int8_t> zero_point = {};  // n values, or empty: 0
+  ZeroPoint lhs_zero_point{0};                   // in [-128, 127]
   Epilogue epilogue = {};
 };
 
 // Int4 weights, one value a byte (each in [-8, 15]: int4 or uint4), packed two
 // a byte by prepare.
 //
-// group_size 0: acc as above with weight[p, j] - zero_point[j], the epilogue
-// any. group_size g: the epilogue is kDynamic with the multiply convention, and
-// weight_scale of the epilogue is empty, because scale[p / g, j] belongs to a
-// group:
+// group_size 0: acc as above, the epilogue any. group_size g: the epilogue is kDynamic with the
+// multiply convention, and weight_scale of the epilogue is empty, because scale[p / g, j] belongs
+// to a group:
 //   y = activation((sum over groups, rising, of float(acc of the group) *
 //   scale) / row_scale + bias)
 // in float32, each product rounded before it is added.

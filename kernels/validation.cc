@@ -85,6 +85,10 @@ std::string CheckColumn(std::size_t j, std::int64_t magnitude, std::int64_t larg
          std::to_string(magnitude) + ", its bias is " + std::to_string(bias_size);
 }
 
+std::int64_t ZeroOf(std::span<const std::int8_t> zero_point, std::size_t index) {
+  return zero_point.empty() ? 0 : zero_point[index];
+}
+
 std::string CheckMatrix(std::size_t k, std::size_t n, std::size_t got) {
   if (k == 0 || n == 0) return "k and n are at least 1";
   const std::size_t wanted = Product(k, n);
@@ -137,11 +141,12 @@ std::string CheckMatmulS8(const MatmulS8Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
   if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.lhs_zero_point);
   if (error.empty()) error = CheckEpilogue(spec.epilogue, spec.n, false);
+  if (error.empty()) error = CheckOptionalSize("zero_point", spec.zero_point.size(), spec.n);
   for (std::size_t j = 0; error.empty() && j < spec.n; ++j) {
+    const std::int64_t zero = ZeroOf(spec.zero_point, j);
     std::int64_t magnitude = 0;
     for (std::size_t p = 0; p < spec.k; ++p) {
-      magnitude +=
-          std::abs(std::int64_t{spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)]});
+      magnitude += std::abs(spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)] - zero);
     }
     error = CheckColumn(j, magnitude, LargestInput(spec.lhs_zero_point), spec.epilogue.bias_s32);
   }
@@ -176,8 +181,7 @@ std::string CheckMatmulS8S4(const MatmulS8S4Spec& spec) {
   for (std::size_t j = 0; j < spec.n; ++j) {
     std::int64_t magnitude = 0;
     for (std::size_t p = 0; p < spec.k; ++p) {
-      const std::int64_t zero =
-          spec.zero_point.empty() ? 0 : spec.zero_point[p / group_size * spec.n + j];
+      const std::int64_t zero = ZeroOf(spec.zero_point, p / group_size * spec.n + j);
       const std::int64_t w = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)] - zero;
       if (w < -128 || w > 127) {
         return "weight - zero_point is " + std::to_string(w) + ", wants [-128, 127]";
@@ -216,10 +220,14 @@ std::string CheckConv2dS8(const Conv2dS8Spec& spec) {
   std::string error = CheckGeometry(g, spec.filter.size());
   if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.in_zero_point);
   if (error.empty()) error = CheckEpilogue(spec.epilogue, g.out_channels, false);
+  if (error.empty()) {
+    error = CheckOptionalSize("filter_zero_point", spec.filter_zero_point.size(), g.out_channels);
+  }
   for (std::size_t j = 0; error.empty() && j < g.out_channels; ++j) {
+    const std::int64_t zero = ZeroOf(spec.filter_zero_point, j);
     std::int64_t magnitude = 0;
     for (std::size_t i = j; i < spec.filter.size(); i += g.out_channels) {
-      magnitude += std::abs(std::int64_t{spec.filter[i]});
+      magnitude += std::abs(spec.filter[i] - zero);
     }
     error = CheckColumn(j, magnitude, LargestInput(spec.in_zero_point), spec.epilogue.bias_s32);
   }

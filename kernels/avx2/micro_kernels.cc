@@ -5,6 +5,7 @@
 #include "kernels/avx2/depthwise.h"
 #include "kernels/avx2/expand.h"
 #include "kernels/avx2/panels.h"
+#include "kernels/avx2/row_sums.h"
 #include "kernels/vectorized/micro_kernels.h"
 
 namespace octet::kernels::avx2 {
@@ -17,6 +18,7 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8, const S4Panels& s4) 
   micro.f32 = &kF32Panels;
   micro.expand_s8 = ExpandS8;
   micro.expand_s4 = ExpandS4;
+  micro.sum_rows = SumRows;
   micro.depthwise_s8 = DepthwiseS8;
   micro.depthwise_f32 = DepthwiseF32;
   return micro;

@@ -4,6 +4,7 @@
 
 #include "kernels/avx2/depthwise.h"
 #include "kernels/avx2/expand.h"
+#include "kernels/avx2/row_sums.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -17,6 +18,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.f32 = &kF32Panels;
   micro.expand_s8 = avx2::ExpandS8;
   micro.expand_s4 = avx2::ExpandS4;
+  micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;

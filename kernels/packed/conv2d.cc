@@ -72,7 +72,8 @@ class PackedConv2dS8 final : public Conv2dS8 {
                                        return spec.filter[FilterIndex(g, group, p, o)];
                                      },
                                  .lhs_zero_point = spec.in_zero_point,
-                                 .epilogue = GroupEpilogue(spec.epilogue, g, group)}));
+                                 .epilogue = GroupEpilogue(spec.epilogue, g, group),
+                                 .zero_point = GroupPart(spec.filter_zero_point, g, group)}));
     }
   }
 

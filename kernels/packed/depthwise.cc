@@ -170,22 +170,33 @@ class DepthwiseWindows {
   const std::size_t scratch_byte_size_;
 };
 
+// The filter's value at `index`, its zero point taken away: 16 bits hold it.
+std::int16_t Difference(const Conv2dS8Spec& spec, std::size_t index) {
+  const int zero = spec.filter_zero_point.empty()
+                       ? 0
+                       : spec.filter_zero_point[index % spec.geometry.out_channels];
+  return static_cast<std::int16_t>(spec.filter[index] - zero);
+}
+
 // [pairs of taps, padded channels, 2].
-AlignedArray<std::int16_t> PairTaps(const Conv2dGeometry& g, std::span<const std::int8_t> filter,
-                                    std::size_t padded_channels) {
+AlignedArray<std::int16_t> PairTaps(const Conv2dS8Spec& spec, std::size_t padded_channels) {
+  const Conv2dGeometry& g = spec.geometry;
   const std::size_t taps = g.kernel_height * g.kernel_width;
   AlignedArray<std::int16_t> pairs(RoundUp(taps, 2) * padded_channels);
   for (std::size_t tap = 0; tap < taps; ++tap) {
     for (std::size_t c = 0; c < g.out_channels; ++c) {
-      pairs[(tap / 2 * padded_channels + c) * 2 + tap % 2] = filter[tap * g.out_channels + c];
+      pairs[(tap / 2 * padded_channels + c) * 2 + tap % 2] =
+          Difference(spec, tap * g.out_channels + c);
     }
   }
   return pairs;
 }
 
-std::vector<std::int32_t> SumTaps(const Conv2dGeometry& g, std::span<const std::int8_t> filter) {
-  std::vector<std::int32_t> sums(g.out_channels);
-  for (std::size_t i = 0; i < filter.size(); ++i) sums[i % g.out_channels] += filter[i];
+std::vector<std::int32_t> SumTaps(const Conv2dS8Spec& spec) {
+  std::vector<std::int32_t> sums(spec.geometry.out_channels);
+  for (std::size_t i = 0; i < spec.filter.size(); ++i) {
+    sums[i % sums.size()] += Difference(spec, i);
+  }
   return sums;
 }
 
@@ -208,9 +219,8 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
         kind_(spec.epilogue.kind),
         windows_(geometry_, padded_channels_, 2,
                  static_cast<std::int8_t>(spec.in_zero_point.value)),
-        filter_(PairTaps(geometry_, spec.filter, padded_channels_)),
-        epilogue_(spec.epilogue, padded_channels_, SumTaps(geometry_, spec.filter),
-                  spec.in_zero_point.value),
+        filter_(PairTaps(spec, padded_channels_)),
+        epilogue_(spec.epilogue, padded_channels_, SumTaps(spec), spec.in_zero_point.value),
         provider_(std::string(micro.s8->name) + " depthwise") {}
 
   std::string_view Provider() const override { return provider_; }

@@ -122,7 +122,8 @@ Prepared<MatmulS8> PreparePackedMatmulS8(const MicroKernels& micro, const Matmul
             return spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
           },
       .lhs_zero_point = spec.lhs_zero_point,
-      .epilogue = spec.epilogue};
+      .epilogue = spec.epilogue,
+      .zero_point = spec.zero_point};
   return {std::make_unique<PackedMatmulS8>(micro, product), ""};
 }
 

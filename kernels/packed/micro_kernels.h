@@ -50,7 +50,8 @@ struct S8Panels {
 struct S4Run {
   const std::int8_t* lhs;  // row r's begin at lhs + r * lhs_stride: [num_groups, group_padded];
   std::size_t lhs_stride;  // padding is 0
-  const std::int32_t* lhs_sum;  // [rows, num_groups], of each group's inputs
+  const std::int32_t* lhs_sum;  // of a row's inputs in group g: lhs_sum[g * lhs_sum_stride + r]
+  std::size_t lhs_sum_stride;
   std::size_t rows;
   std::size_t num_groups;
   std::size_t group_padded;  // a multiple of S4Panels::k_multiple
@@ -94,9 +95,10 @@ struct EpilogueTable {
   EpilogueKind kind;
   ScaleConvention convention;
   const std::int32_t* add;
-  const float* scale;  // weight_scale, or multiplier
-  const float* bias;   // kDynamic; -0.0, the neutral element of addition, where
-                       // there is none
+  const std::int32_t* row_factor;  // of TileTarget::row_term; null: 1 for all columns
+  const float* scale;              // weight_scale, or multiplier
+  const float* bias;               // kDynamic; -0.0, the neutral element of addition, where
+                                   // there is none
   std::int32_t zero_point;
   std::int32_t lo;
   std::int32_t hi;
@@ -113,6 +115,8 @@ struct TileTarget {
   const float* row_scale;
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
+  // For weights with zero points: row_term[r] * row_factor is added to row r's sums. Null: nothing.
+  const std::int32_t* row_term = nullptr;
 };
 
 // Integer weights [rows, columns] that become floats: (value - zero[column]) * scale[column].
@@ -173,16 +177,16 @@ struct MicroKernels {
   const S4Panels* s4_many_rows;  // as s8_many_rows
   const F32Panels* f32;
 
+  // sums[r] = factor * (start + the sum of row r's k values), modulo 2^32; rows `stride` apart.
+  void (*sum_rows)(const std::int8_t* values, std::size_t stride, std::size_t rows, std::size_t k,
+                   std::uint32_t start, std::uint32_t factor, std::int32_t* sums);
+
   // The tile is overwritten where that is useful.
   void (*store_s8)(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile);
   void (*store_f32)(const F32EpilogueTable& table, const TileTarget& target, float* tile);
 
   // Int4 with scales by group: sums / row_scale + bias, activation.
   void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
-
-  // sum[rows, groups] of the values of each group along k, the last of which may be shorter.
-  void (*sum_groups)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows,
-                     std::size_t k, std::size_t group_size, std::int32_t* sum);
 
   void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);
   // Nibbles are [rows, columns / 2]: the first half of the columns lies in the low ones.

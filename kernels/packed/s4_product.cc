@@ -123,7 +123,11 @@ void S4Product::PackLhs(const Rows& rows, std::int8_t* packed) const {
 void S4Product::Run(const Rows& rows) const {
   const S4Panels& panels = PanelsFor(rows.count);
   auto* lhs_sum = reinterpret_cast<std::int32_t*>(rows.scratch);
-  micro_.sum_groups(rows.lhs, k_, rows.count, k_, group_size_, lhs_sum);
+  for (std::size_t g = 0; g < num_groups_; ++g) {
+    const std::size_t first = g * group_size_;
+    micro_.sum_rows(rows.lhs + first, k_, rows.count, std::min(group_size_, k_ - first), 0, 1,
+                    lhs_sum + g * rows.count);
+  }
   const std::int8_t* lhs = rows.lhs;
   if (!TakesRowsAsTheyAre(panels, rows.count)) {
     auto* packed = reinterpret_cast<std::int8_t*>(
@@ -140,7 +144,8 @@ void S4Product::Run(const Rows& rows) const {
       const S4Run run = {
           .lhs = lhs + first * PackedRowSize(),
           .lhs_stride = PackedRowSize(),
-          .lhs_sum = lhs_sum + first * num_groups_,
+          .lhs_sum = lhs_sum + first,
+          .lhs_sum_stride = rows.count,
           .rows = std::min(kTileRows, rows.count - first),
           .num_groups = num_groups_,
           .group_padded = group_padded_,

@@ -20,15 +20,20 @@ namespace octet::kernels {
 class PaddedEpilogue {
  public:
   // The inputs that the sums are made of are too large by `offset`, so that
-  // each sum is too large by offset * column_sum[j].
+  // each sum is too large by offset * column_sum[j]. Where `zero_point` holds
+  // values, each sum is too large by zero_point[j] * its row's term, too.
   PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
-                 std::span<const std::int32_t> column_sum, std::int32_t offset);
+                 std::span<const std::int32_t> column_sum, std::int32_t offset,
+                 std::span<const std::int8_t> zero_point = {});
 
   const EpilogueTable& table() const { return table_; }
-  std::size_t ByteSize() const { return add_.ByteSize() + scale_.ByteSize() + bias_.ByteSize(); }
+  std::size_t ByteSize() const {
+    return add_.ByteSize() + row_factor_.ByteSize() + scale_.ByteSize() + bias_.ByteSize();
+  }
 
  private:
   AlignedArray<std::int32_t> add_;
+  AlignedArray<std::int32_t> row_factor_;
   AlignedArray<float> scale_;
   AlignedArray<float> bias_;
   EpilogueTable table_;  // points into the arrays
@@ -42,6 +47,8 @@ class S8Product {
     std::function<std::int8_t(std::size_t p, std::size_t j)> weight;
     ZeroPoint lhs_zero_point{0};
     Epilogue epilogue = {};
+    // A product is made of weight - zero_point; [n] or empty.
+    std::span<const std::int8_t> zero_point = {};
   };
   S8Product(const MicroKernels& micro, const Spec& spec);
   S8Product(const S8Product&) = delete;
@@ -49,7 +56,7 @@ class S8Product {
 
   // The panels that `rows` rows are best multiplied with.
   const S8Panels& PanelsFor(std::size_t rows) const;
-  // Bytes of `rows` packed rows, for whichever panels.
+  // Bytes of `rows` packed rows, and of their terms, for whichever panels.
   std::size_t PackedLhsByteSize(std::size_t rows) const;
   // Packs `rows` rows, `lhs_stride` apart.
   void PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
@@ -72,6 +79,8 @@ class S8Product {
 
  private:
   void PackWeights(const Spec& spec);
+  // Bytes of `rows` packed rows, which their terms lie behind.
+  std::size_t PackedRowsByteSize(const S8Panels& panels, std::size_t rows) const;
   // For panels whose inputs are too large by `offset`.
   std::unique_ptr<const PaddedEpilogue> MakeEpilogue(const Spec& spec, std::int32_t offset) const;
 
@@ -81,6 +90,11 @@ class S8Product {
   const std::size_t columns_;
   const std::size_t num_panels_;
   const std::size_t k_padded_;
+  // Weights whose difference to their zero point is no int8: what is packed is the weight, and
+  // row_factor_ * the sum of a row's inputs is the row's term, which is added to its sums: as it is
+  // where all channels have one zero point, times each channel's where they differ.
+  const bool has_row_terms_;
+  const std::uint32_t row_factor_;
   AlignedArray<std::int8_t> weight_;            // [panels, k_padded / i, columns, i]
   std::unique_ptr<const PaddedEpilogue> few_;   // for MicroKernels::s8
   std::unique_ptr<const PaddedEpilogue> many_;  // for MicroKernels::s8_many_rows, if there is one

@@ -44,10 +44,16 @@ class ReferenceConv2dS8 final : public Conv2dS8 {
       : geometry_(spec.geometry),
         filter_(spec.filter.begin(), spec.filter.end()),
         in_zero_point_(spec.in_zero_point),
-        epilogue_(spec.epilogue) {}
+        epilogue_(spec.epilogue) {
+    if (spec.filter_zero_point.empty()) return;
+    for (std::size_t i = 0; i < filter_.size(); ++i) {
+      filter_[i] = static_cast<std::int16_t>(filter_[i] -
+                                             spec.filter_zero_point[i % geometry_.out_channels]);
+    }
+  }
 
   std::string_view Provider() const override { return "reference conv2d_s8"; }
-  std::size_t PackedByteSize() const override { return filter_.size() + epilogue_.ByteSize(); }
+  std::size_t PackedByteSize() const override { return 2 * filter_.size() + epilogue_.ByteSize(); }
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
   void Run(const Arguments& a) const override {
@@ -73,7 +79,7 @@ class ReferenceConv2dS8 final : public Conv2dS8 {
 
  private:
   const Conv2dGeometry geometry_;
-  const std::vector<std::int8_t> filter_;
+  std::vector<std::int16_t> filter_;  // its zero points taken away
   const ZeroPoint in_zero_point_;
   const OwnedEpilogue epilogue_;
 };

@@ -19,7 +19,7 @@ class ReferenceMatmulS8 final : public MatmulS8 {
  public:
   // `weight` is [k, n] with its zero points taken away; `group_scale` is empty
   // or [groups, n].
-  ReferenceMatmulS8(std::size_t k, std::size_t n, std::vector<std::int8_t> weight,
+  ReferenceMatmulS8(std::size_t k, std::size_t n, std::vector<std::int16_t> weight,
                     ZeroPoint lhs_zero_point, const Epilogue& epilogue, std::size_t group_size,
                     std::vector<float> group_scale)
       : k_(k),
@@ -32,7 +32,7 @@ class ReferenceMatmulS8 final : public MatmulS8 {
 
   std::string_view Provider() const override { return "reference matmul_s8"; }
   std::size_t PackedByteSize() const override {
-    return weight_.size() + epilogue_.ByteSize() + 4 * group_scale_.size();
+    return 2 * weight_.size() + epilogue_.ByteSize() + 4 * group_scale_.size();
   }
   std::size_t ScratchByteSize(std::size_t) const override { return 0; }
 
@@ -70,7 +70,7 @@ class ReferenceMatmulS8 final : public MatmulS8 {
 
   const std::size_t k_;
   const std::size_t n_;
-  const std::vector<std::int8_t> weight_;
+  const std::vector<std::int16_t> weight_;
   const ZeroPoint lhs_zero_point_;
   const OwnedEpilogue epilogue_;
   const std::size_t group_size_;
@@ -81,10 +81,12 @@ class ReferenceMatmulS8 final : public MatmulS8 {
 
 Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec) {
   if (std::string error = CheckMatmulS8(spec); !error.empty()) return {nullptr, std::move(error)};
-  std::vector<std::int8_t> weight(spec.k * spec.n);
+  std::vector<std::int16_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {
     for (std::size_t j = 0; j < spec.n; ++j) {
-      weight[p * spec.n + j] = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
+      const int zero = spec.zero_point.empty() ? 0 : spec.zero_point[j];
+      const int w = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
+      weight[p * spec.n + j] = static_cast<std::int16_t>(w - zero);
     }
   }
   return {
@@ -96,12 +98,12 @@ Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec) {
 Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec& spec) {
   if (std::string error = CheckMatmulS8S4(spec); !error.empty()) return {nullptr, std::move(error)};
   const std::size_t group_size = spec.group_size == 0 ? spec.k : spec.group_size;
-  std::vector<std::int8_t> weight(spec.k * spec.n);
+  std::vector<std::int16_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {
     for (std::size_t j = 0; j < spec.n; ++j) {
       const int zero = spec.zero_point.empty() ? 0 : spec.zero_point[p / group_size * spec.n + j];
       const int w = spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)];
-      weight[p * spec.n + j] = static_cast<std::int8_t>(w - zero);
+      weight[p * spec.n + j] = static_cast<std::int16_t>(w - zero);
     }
   }
   return {std::make_unique<ReferenceMatmulS8>(

@@ -25,7 +25,6 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.store_s8 = StoreS8Tile<kColumns>;
   micro.store_f32 = StoreF32Tile<kColumns>;
   micro.store_scaled = StoreScaledTile<kColumns>;
-  micro.sum_groups = SumGroups;
   micro.attention_weights = AttentionWeights<kColumns>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;

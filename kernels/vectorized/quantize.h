@@ -13,14 +13,18 @@
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
 
-// clip(round_half_even(value), lo, hi) for integers lo and hi within +-1024;
-// NaN gives nan_value.
-inline std::int32_t RoundClipped(float value, float lo, float hi, float nan_value) {
-  const float number = value == value ? value : nan_value;
-  const float above = number < lo ? lo : number;
+// clip(round_half_even(value), lo, hi) for integers lo and hi within +-1024
+// and a value that is not NaN.
+inline std::int32_t RoundClippedNumber(float value, float lo, float hi) {
+  const float above = value < lo ? lo : value;
   const float bounded = above > hi ? hi : above;
   // The low bits of x + 1.5 * 2^23 are x rounded half to even.
   return FloatBits(bounded + 12582912.0F) - 0x4B400000;
+}
+
+// The same for any value; NaN gives nan_value.
+inline std::int32_t RoundClipped(float value, float lo, float hi, float nan_value) {
+  return RoundClippedNumber(value == value ? value : nan_value, lo, hi);
 }
 
 // The largest |x|; NaN is passed over. As integers, because those compare

@@ -19,7 +19,7 @@ inline void BeginS4Sums(const S4Run& run, std::size_t row, std::size_t rows, std
   const std::int16_t* __restrict zero = run.zero + group * kColumns;
   for (std::size_t r = 0; r < rows; ++r) {
     const auto lhs_sum =
-        static_cast<std::uint32_t>(run.lhs_sum[(row + r) * run.num_groups + group]);
+        static_cast<std::uint32_t>(run.lhs_sum[group * run.lhs_sum_stride + row + r]);
     std::int32_t* __restrict target = sums + r * kColumns;
     for (std::size_t j = 0; j < kColumns; ++j) {
       target[j] = static_cast<std::int32_t>(0U - lhs_sum * static_cast<std::uint32_t>(zero[j]));

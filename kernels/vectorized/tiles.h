@@ -18,20 +18,52 @@
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
 
+// Copies the last `size` % (2 * kPiece) values in pieces of powers of two, without a call.
+template <std::size_t kPiece, typename T>
+inline void CopyPieces(const T* row, std::size_t size, T* out) {
+  if ((size & kPiece) != 0) {
+    __builtin_memcpy(out, row, kPiece * sizeof(T));
+    row += kPiece;
+    out += kPiece;
+  }
+  if constexpr (kPiece > 1) CopyPieces<kPiece / 2>(row, size, out);
+}
+
 // Copies the first `size` of a row of the tile out.
 template <std::size_t kColumns, typename T>
 inline void CopyRow(const T* row, std::size_t size, T* out) {
   if (size == kColumns) {
-    for (std::size_t j = 0; j < kColumns; ++j) out[j] = row[j];
-    return;
+    __builtin_memcpy(out, row, kColumns * sizeof(T));
+  } else {
+    CopyPieces<kColumns / 2>(row, size, out);
   }
-  for (std::size_t j = 0; j < size; ++j) out[j] = row[j];
 }
 
 // int32 sums wrap; the prepare step has shown that the finished ones fit.
 inline std::int32_t WrappingAdd(std::int32_t a, std::int32_t b) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
 }
+inline std::int32_t FinishedSum(std::int32_t acc, std::int32_t add, std::int32_t term) {
+  return WrappingAdd(WrappingAdd(acc, add), term);
+}
+
+// What is added to the sum of row r and column j for zero points of the weights: nothing, one term
+// for a row, or the channel's share of it.
+struct NoTerms {
+  std::int32_t operator()(std::size_t, std::size_t) const { return 0; }
+};
+struct RowTerms {
+  const std::int32_t* term;
+  std::int32_t operator()(std::size_t r, std::size_t) const { return term[r]; }
+};
+struct ChannelTerms {
+  const std::int32_t* term;
+  const std::int32_t* factor;
+  std::int32_t operator()(std::size_t r, std::size_t j) const {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(term[r]) *
+                                     static_cast<std::uint32_t>(factor[j]));
+  }
+};
 
 // Activates the whole tile at once, then copies its rows out.
 template <std::size_t kColumns>
@@ -45,8 +77,8 @@ inline void StoreFloatTile(const Activation& activation, const TileTarget& targe
   }
 }
 
-template <std::size_t kColumns>
-inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
+template <std::size_t kColumns, typename Terms>
+inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
                          const std::int32_t* tile) {
   alignas(64) float y[kTileRows * kColumns];
   const std::int32_t* add = table.add + target.first_channel;
@@ -58,12 +90,12 @@ inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
     float* row = y + r * kColumns;
     if (table.convention == ScaleConvention::kReciprocal) {
       for (std::size_t j = 0; j < kColumns; ++j) {
-        const auto sum = static_cast<float>(WrappingAdd(acc[j], add[j]));
+        const auto sum = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j)));
         row[j] = sum / (row_scale * scale[j]) + bias[j];
       }
     } else {
       for (std::size_t j = 0; j < kColumns; ++j) {
-        const auto sum = static_cast<float>(WrappingAdd(acc[j], add[j]));
+        const auto sum = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j)));
         row[j] = sum / row_scale * scale[j] + bias[j];
       }
     }
@@ -71,8 +103,8 @@ inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target,
   StoreFloatTile<kColumns>(table.activation, target, y);
 }
 
-template <std::size_t kColumns>
-inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
+template <std::size_t kColumns, typename Terms>
+inline void StoreStatic(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
                         const std::int32_t* tile) {
   const std::int32_t* add = table.add + target.first_channel;
   const float* scale = table.scale + target.first_channel;
@@ -82,17 +114,22 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target,
   auto* out = static_cast<std::int8_t*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
     const std::int32_t* acc = tile + r * kColumns;
-    alignas(64) std::int8_t row[kColumns];
+    // A loop of whole vectors, then one that narrows them: as one loop, GCC takes vectors of half
+    // the width. No real is NaN, because scales are finite.
+    alignas(64) std::int32_t wide[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {
-      const float real = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
-      row[j] = static_cast<std::int8_t>(RoundClipped(real, lo, hi, 0.0F) + zero);
+      const float real = static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j))) * scale[j];
+      wide[j] = RoundClippedNumber(real, lo, hi);
     }
+    alignas(64) std::int8_t row[kColumns];
+    for (std::size_t j = 0; j < kColumns; ++j) row[j] = static_cast<std::int8_t>(wide[j] + zero);
     CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
   }
 }
 
-template <std::size_t kColumns>
-inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+template <std::size_t kColumns, typename Terms>
+inline void StoreSums(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
+                      std::int32_t* tile) {
   const std::int32_t* add = table.add + target.first_channel;
   const float* scale = table.scale + target.first_channel;
   switch (table.kind) {
@@ -100,25 +137,40 @@ inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, st
       auto* out = static_cast<std::int32_t*>(target.out);
       for (std::size_t r = 0; r < target.rows; ++r) {
         std::int32_t* acc = tile + r * kColumns;
-        for (std::size_t j = 0; j < kColumns; ++j) acc[j] = WrappingAdd(acc[j], add[j]);
+        for (std::size_t j = 0; j < kColumns; ++j) {
+          acc[j] = FinishedSum(acc[j], add[j], terms(r, j));
+        }
         CopyRow<kColumns>(acc, target.num_channels, out + r * target.out_stride);
       }
       return;
     }
     case EpilogueKind::kDynamic:
-      return StoreDynamic<kColumns>(table, target, tile);
+      return StoreDynamic<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStatic:
-      return StoreStatic<kColumns>(table, target, tile);
+      return StoreStatic<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStaticFloat: {
       alignas(64) float y[kTileRows * kColumns];
       for (std::size_t r = 0; r < target.rows; ++r) {
         const std::int32_t* acc = tile + r * kColumns;
         for (std::size_t j = 0; j < kColumns; ++j) {
-          y[r * kColumns + j] = static_cast<float>(WrappingAdd(acc[j], add[j])) * scale[j];
+          y[r * kColumns + j] =
+              static_cast<float>(FinishedSum(acc[j], add[j], terms(r, j))) * scale[j];
         }
       }
       return StoreFloatTile<kColumns>(table.activation, target, y);
     }
+  }
+}
+
+template <std::size_t kColumns>
+inline void StoreS8Tile(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+  if (target.row_term == nullptr) {
+    StoreSums<kColumns>(table, target, NoTerms{}, tile);
+  } else if (table.row_factor == nullptr) {
+    StoreSums<kColumns>(table, target, RowTerms{target.row_term}, tile);
+  } else {
+    const ChannelTerms terms{target.row_term, table.row_factor + target.first_channel};
+    StoreSums<kColumns>(table, target, terms, tile);
   }
 }
 
@@ -154,18 +206,6 @@ inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target
     for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] / row_scale + bias[j];
   }
   StoreFloatTile<kColumns>(table.activation, target, sums);
-}
-
-inline void SumGroups(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows,
-                      std::size_t k, std::size_t group_size, std::int32_t* sum) {
-  for (std::size_t r = 0; r < rows; ++r, lhs += lhs_stride) {
-    for (std::size_t first = 0; first < k; first += group_size) {
-      const std::size_t end = first + group_size < k ? first + group_size : k;
-      std::int32_t total = 0;
-      for (std::size_t p = first; p < end; ++p) total += lhs[p];
-      *sum++ = total;
-    }
-  }
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ constexpr std::size_t kX = 0;
 constexpr std::size_t kFilter = 1;
 constexpr std::size_t kScale = 2;
 constexpr std::size_t kBias = 3;
+constexpr std::size_t kZeroPoint = 4;
+constexpr std::size_t kNumInputs = 5;
 
 enum class ConvolutionKind { kOrdinary, kDepthwise };
 
@@ -33,18 +35,37 @@ struct ConvolutionForm {
   ActivationQuantization quantization = ActivationQuantization::kNone;
 };
 
+absl::Status CheckFilterQuantization(const Node& node, const NodeInputs& inputs,
+                                     std::int64_t num_channels) {
+  const DataType filter = inputs.type(kFilter).data_type;
+  const bool is_float = filter == DataType::kFloat32;
+  if (is_float == inputs.Has(kScale)) {
+    return InvalidNode(node, is_float ? "a float32 filter with a \"filter_scale\""
+                                      : "an integer filter without a \"filter_scale\"");
+  }
+  if (is_float) {
+    return inputs.Has(kZeroPoint)
+               ? InvalidNode(node, "a float32 filter with a \"filter_zero_point\"")
+               : absl::OkStatus();
+  }
+  RETURN_IF_ERROR(ScaleConventionAttribute(node).status());
+  RETURN_IF_ERROR(inputs.CheckScale(kScale, "filter_scale",
+                                    ChannelDims(inputs.constant(kScale), num_channels)));
+  if (!inputs.Has(kZeroPoint)) return absl::OkStatus();
+  RETURN_IF_ERROR(
+      inputs.CheckDataType(kZeroPoint, "filter_zero_point", {DataType::kInt8, DataType::kUint8}));
+  RETURN_IF_ERROR(inputs.CheckConstant(kZeroPoint, "filter_zero_point",
+                                       inputs.type(kZeroPoint).data_type,
+                                       ChannelDims(inputs.constant(kZeroPoint), num_channels)));
+  return WeightZeroPoints(node, "filter_zero_point", filter, *inputs.constant(kZeroPoint)).status();
+}
+
 absl::Status CheckConstants(const Node& node, const NodeInputs& inputs,
                             const ConvolutionForm& form) {
   const std::array channels{static_cast<std::int64_t>(form.geometry.out_channels)};
-  const bool is_int8 = inputs.type(kFilter).data_type == DataType::kInt8;
-  if (is_int8 != inputs.Has(kScale)) {
-    return InvalidNode(node, is_int8 ? "an int8 filter without a \"filter_scale\""
-                                     : "a float32 filter with a \"filter_scale\"");
-  }
-  if (is_int8) {
-    RETURN_IF_ERROR(ScaleConventionAttribute(node).status());
-    RETURN_IF_ERROR(inputs.CheckScale(kScale, "filter_scale", channels));
-  } else if (form.quantization != ActivationQuantization::kNone) {
+  RETURN_IF_ERROR(CheckFilterQuantization(node, inputs, channels[0]));
+  if (inputs.type(kFilter).data_type == DataType::kFloat32 &&
+      form.quantization != ActivationQuantization::kNone) {
     return UnimplementedNode(node, "a float32 filter with quantized activations");
   }
   const bool is_static = form.quantization == ActivationQuantization::kStatic;
@@ -79,10 +100,11 @@ void SetWindow(const SpatialWindow& window, kernels::Conv2dGeometry& geometry) {
 
 absl::StatusOr<ConvolutionForm> CheckConvolution(ConvolutionKind kind, const Node& node,
                                                  const NodeInputs& inputs) {
-  RETURN_IF_ERROR(inputs.CheckCounts(2, 4));
+  RETURN_IF_ERROR(inputs.CheckCounts(2, kNumInputs));
   RETURN_IF_ERROR(inputs.CheckRank(kX, "x", 4, 4));
   RETURN_IF_ERROR(inputs.CheckRank(kFilter, "filter", 4, 4));
-  RETURN_IF_ERROR(inputs.CheckDataType(kFilter, "filter", {DataType::kFloat32, DataType::kInt8}));
+  RETURN_IF_ERROR(inputs.CheckDataType(kFilter, "filter",
+                                       {DataType::kFloat32, DataType::kInt8, DataType::kUint8}));
   RETURN_IF_ERROR(inputs.CheckConstant(kFilter, "filter"));
   const Dims& filter = inputs.constant(kFilter)->dims();
   for (const std::int64_t dim : filter) RETURN_IF_ERROR(KnownSize(node, Dim(dim)).status());
@@ -256,20 +278,45 @@ class IntegerStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
-// The filter in float32; int8 values multiplied out with their channel's scale.
+// An integer filter, uint8 shifted to int8.
+struct IntegerFilter {
+  std::vector<std::int8_t> values;
+  std::vector<float> scale;             // one a channel
+  std::vector<std::int8_t> zero_point;  // one a channel, or none: 0
+};
+
+absl::StatusOr<IntegerFilter> MakeIntegerFilter(const PrepareContext& context,
+                                                std::size_t out_channels) {
+  const ConstantTensor& filter = *context.constants[kFilter];
+  IntegerFilter result;
+  result.values = UnpackWeights(filter);
+  result.scale = PerChannel(FloatElements(*context.constants[kScale]), out_channels);
+  if (context.node.HasInput(kZeroPoint)) {
+    ASSIGN_OR_RETURN(result.zero_point,
+                     WeightZeroPoints(context.node, "filter_zero_point", filter.data_type(),
+                                      *context.constants[kZeroPoint]));
+    result.zero_point = PerChannel(std::move(result.zero_point), out_channels);
+  } else if (const std::int32_t shift = WeightShift(filter.data_type()); shift != 0) {
+    result.zero_point.assign(out_channels, static_cast<std::int8_t>(-shift));
+  }
+  return result;
+}
+
+// The filter in float32; integers multiplied out with their channel's scale.
 absl::StatusOr<std::vector<float>> FloatFilter(const PrepareContext& context,
                                                std::size_t out_channels) {
   const ConstantTensor& filter = *context.constants[kFilter];
   if (filter.data_type() == DataType::kFloat32) return FloatElements(filter);
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention,
                    ScaleConventionAttribute(context.node));
-  const std::vector<float> scale = FloatElements(*context.constants[kScale]);
-  const std::vector<std::int8_t> values = UnpackWeights(filter);
-  std::vector<float> result(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  ASSIGN_OR_RETURN(const IntegerFilter integers, MakeIntegerFilter(context, out_channels));
+  std::vector<float> result(integers.values.size());
+  for (std::size_t i = 0; i < result.size(); ++i) {
     // [kh, kw, C, O], and depthwise [kh, kw, C, m]: the channel is what comes last in memory.
-    const float channel_scale = scale[i % out_channels];
-    const auto value = static_cast<float>(values[i]);
+    const std::size_t channel = i % out_channels;
+    const float channel_scale = integers.scale[channel];
+    const int zero = integers.zero_point.empty() ? 0 : integers.zero_point[channel];
+    const auto value = static_cast<float>(integers.values[i] - zero);
     result[i] = convention == kernels::ScaleConvention::kReciprocal ? value / channel_scale
                                                                     : value * channel_scale;
   }
@@ -338,22 +385,24 @@ class Convolution final : public Operator {
       const PrepareContext& context, const ConvolutionForm& form,
       const FusedActivation& activation) {
     const ConstantTensor* bias = context.node.HasInput(kBias) ? context.constants[kBias] : nullptr;
+    ASSIGN_OR_RETURN(const IntegerFilter filter,
+                     MakeIntegerFilter(context, form.geometry.out_channels));
     kernels::Conv2dS8Spec spec;
     std::optional<kernels::RowQuantizeSpec> rows;
     std::optional<IntegerEpilogue> epilogue;
     if (form.quantization == ActivationQuantization::kDynamic) {
       ASSIGN_OR_RETURN(rows, DynamicAttributes(context.node));
-      ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Dynamic(context.node, activation,
-                                                          context.constants[kScale], bias));
+      ASSIGN_OR_RETURN(epilogue,
+                       IntegerEpilogue::Dynamic(context.node, activation, filter.scale, bias));
     } else {
-      ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Static(
-                                     context.node, activation, *context.inputs[kX].quantization,
-                                     context.outputs[0], *context.constants[kScale], bias));
+      ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Static(context.node, activation,
+                                                         *context.inputs[kX].quantization,
+                                                         context.outputs[0], filter.scale, bias));
       spec.in_zero_point = context.inputs[kX].quantization->zero_point;
     }
-    const std::vector<std::int8_t> filter = UnpackWeights(*context.constants[kFilter]);
     spec.geometry = form.geometry;
-    spec.filter = filter;
+    spec.filter = filter.values;
+    spec.filter_zero_point = filter.zero_point;
     spec.epilogue = epilogue->View();
     spec.is_open = form.window.is_open;
     auto prepared = context.kernels.prepare_conv2d_s8(spec);

@@ -270,6 +270,7 @@ absl::StatusOr<std::unique_ptr<const kernels::MatmulS8>> PrepareIntegerMatmul(
     spec.n = form.n;
     spec.layout = weights.layout;
     spec.weight = weights.values;
+    spec.zero_point = weights.zero_point;
     spec.lhs_zero_point = zero_point;
     spec.epilogue = epilogue;
     prepared = context.kernels.prepare_matmul_s8(spec);
@@ -329,11 +330,10 @@ class FullyConnected final : public Operator {
     }
     ASSIGN_OR_RETURN(const IntegerWeights weights,
                      MakeIntegerWeights(context.node, form, context.constants, {}));
-    ASSIGN_OR_RETURN(
-        const IntegerEpilogue epilogue,
-        IntegerEpilogue::Static(context.node, activation, *context.inputs[Input::kX].quantization,
-                                context.outputs[0], *context.constants[Input::kScale],
-                                ConstantAt(context, Input::kBias)));
+    ASSIGN_OR_RETURN(const IntegerEpilogue epilogue,
+                     IntegerEpilogue::Static(
+                         context.node, activation, *context.inputs[Input::kX].quantization,
+                         context.outputs[0], weights.scale, ConstantAt(context, Input::kBias)));
     ASSIGN_OR_RETURN(auto matmul, PrepareIntegerMatmul(context, form, weights, epilogue.View()));
     return std::make_unique<const StaticStep>(form, activation, std::move(matmul), context.kernels);
   }
@@ -383,7 +383,7 @@ class FullyConnected final : public Operator {
     ASSIGN_OR_RETURN(
         const IntegerEpilogue epilogue,
         IntegerEpilogue::Dynamic(context.node, activation,
-                                 form.group_size == 0 ? context.constants[Input::kScale] : nullptr,
+                                 form.group_size == 0 ? weights.scale : std::vector<float>(),
                                  ConstantAt(context, Input::kBias)));
     ASSIGN_OR_RETURN(auto matmul, PrepareIntegerMatmul(context, form, weights, epilogue.View()));
     ASSIGN_OR_RETURN(const kernels::RowQuantizeSpec rows, DynamicAttributes(context.node));

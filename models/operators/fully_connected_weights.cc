@@ -47,21 +47,24 @@ absl::Status CheckIntegerWeight(const Node& node, const NodeInputs& inputs,
                                 const FullyConnectedForm& form) {
   const auto n = static_cast<std::int64_t>(form.n);
   const auto groups = static_cast<std::int64_t>(form.num_groups);
-  const Dims scale_dims = form.group_size == 0 ? Dims{n}
-                          : form.is_transposed ? Dims{n, groups}
-                                               : Dims{groups, n};
+  const auto dims_of = [&](std::size_t index) {
+    if (form.group_size == 0) return ChannelDims(inputs.constant(index), n);
+    return form.is_transposed ? Dims{n, groups} : Dims{groups, n};
+  };
   if (!inputs.Has(Input::kScale)) {
     return InvalidNode(node, "integer weights without a \"weight_scale\"");
   }
-  RETURN_IF_ERROR(inputs.CheckScale(Input::kScale, "weight_scale", scale_dims));
+  RETURN_IF_ERROR(inputs.CheckScale(Input::kScale, "weight_scale", dims_of(Input::kScale)));
   if (inputs.Has(Input::kZeroPoint)) {
-    if (form.group_size == 0) {
-      return UnimplementedNode(node, "a \"weight_zero_point\" without groups");
-    }
     RETURN_IF_ERROR(inputs.CheckDataType(Input::kZeroPoint, "weight_zero_point",
                                          {DataType::kInt8, DataType::kUint8}));
     RETURN_IF_ERROR(inputs.CheckConstant(Input::kZeroPoint, "weight_zero_point",
-                                         inputs.type(Input::kZeroPoint).data_type, scale_dims));
+                                         inputs.type(Input::kZeroPoint).data_type,
+                                         dims_of(Input::kZeroPoint)));
+    RETURN_IF_ERROR(WeightZeroPoints(node, "weight_zero_point",
+                                     inputs.type(Input::kWeight).data_type,
+                                     *inputs.constant(Input::kZeroPoint))
+                        .status());
   }
   return CheckGroups(node, inputs, form);
 }
@@ -83,9 +86,6 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
   if (form.quantization == ActivationQuantization::kNone) return absl::OkStatus();
   if (inputs.Has(Input::kInputScale)) {
     return UnimplementedNode(node, "an \"input_scale\" with quantized activations");
-  }
-  if (weight == DataType::kUint8) {
-    return UnimplementedNode(node, "uint8 weights with quantized activations");
   }
   if (form.group_size == 0) return absl::OkStatus();
   if (form.quantization == ActivationQuantization::kStatic || !is_int4 ||
@@ -154,28 +154,18 @@ std::vector<std::int8_t> InOrder(const FullyConnectedForm& form, std::vector<std
   return ordered;
 }
 
-// Values of groups are stored [n, groups] beside a transposed weight; kernels want [groups, n].
+// Scales or zero points as kernels want them: [groups, n], which lie as [n, groups] beside a
+// transposed weight, or [n].
 template <typename T>
-std::vector<T> GroupMajor(const FullyConnectedForm& form, std::vector<T> values) {
-  if (!form.is_transposed || form.group_size == 0) return values;
+std::vector<T> KernelOrder(const FullyConnectedForm& form, std::vector<T> values) {
+  if (form.group_size == 0) return PerChannel(std::move(values), form.n);
+  if (!form.is_transposed) return values;
   std::vector<T> result;
   result.reserve(values.size());
   for (std::size_t g = 0; g < form.num_groups; ++g) {
     for (std::size_t j = 0; j < form.n; ++j) result.push_back(values[j * form.num_groups + g]);
   }
   return result;
-}
-
-// Of an int8 or uint8 tensor.
-std::vector<std::int32_t> ByteElements(const ConstantTensor& tensor) {
-  std::vector<std::int32_t> values;
-  values.reserve(tensor.bytes().size());
-  for (const std::byte element : tensor.bytes()) {
-    const auto byte = std::to_integer<std::uint8_t>(element);
-    values.push_back(tensor.data_type() == DataType::kInt8 ? static_cast<std::int8_t>(byte)
-                                                           : std::int32_t{byte});
-  }
-  return values;
 }
 
 }  // namespace
@@ -232,7 +222,7 @@ absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyC
   result.layout =
       form.is_transposed ? kernels::WeightLayout::kOutputMajor : kernels::WeightLayout::kInputMajor;
   result.values = InOrder(form, UnpackWeights(weight), order);
-  result.scale = GroupMajor(form, FloatElements(*constants[Input::kScale]));
+  result.scale = KernelOrder(form, FloatElements(*constants[Input::kScale]));
   const std::int32_t shift = WeightShift(weight.data_type());
   const ConstantTensor* zero_point =
       Input::kZeroPoint < constants.size() ? constants[Input::kZeroPoint] : nullptr;
@@ -240,15 +230,9 @@ absl::StatusOr<IntegerWeights> MakeIntegerWeights(const Node& node, const FullyC
     if (shift != 0) result.zero_point.assign(result.scale.size(), static_cast<std::int8_t>(-shift));
     return result;
   }
-  result.zero_point.reserve(result.scale.size());
-  for (const std::int32_t value : GroupMajor(form, ByteElements(*zero_point))) {
-    if (value - shift < -128 || value - shift > 127) {
-      return InvalidNode(node, "\"weight_zero_point\" holds ", value, " for ",
-                         DataTypeName(weight.data_type()), " weights, wants ", shift - 128, " to ",
-                         shift + 127);
-    }
-    result.zero_point.push_back(static_cast<std::int8_t>(value - shift));
-  }
+  ASSIGN_OR_RETURN(std::vector<std::int8_t> values,
+                   WeightZeroPoints(node, "weight_zero_point", weight.data_type(), *zero_point));
+  result.zero_point = KernelOrder(form, std::move(values));
   return result;
 }
 

@@ -141,12 +141,7 @@ absl::StatusOr<QuantizedTable> MakeTable(const PrepareContext& context) {
   result.scale = FloatElements(*constant(kScale));
   ASSIGN_OR_RETURN(result.convention, ScaleConventionAttribute(context.node));
   if (const ConstantTensor* zero_point = constant(kZeroPoint)) {
-    for (const std::byte byte : zero_point->bytes()) {
-      const auto value = std::to_integer<std::uint8_t>(byte);
-      result.zero_point.push_back(zero_point->data_type() == DataType::kInt8
-                                      ? std::int32_t{static_cast<std::int8_t>(value)}
-                                      : std::int32_t{value});
-    }
+    result.zero_point = ByteElements(*zero_point);
   }
   ASSIGN_OR_RETURN(const std::int64_t group_size, IntAttribute(context.node, "group_size", 0, 0));
   if (group_size == 0) return result;

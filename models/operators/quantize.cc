@@ -34,7 +34,7 @@ class Quantize final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
+    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kUint8}));
     ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
     return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
   }
@@ -43,6 +43,13 @@ class Quantize final : public Operator {
       const PrepareContext& context) const override {
     const TensorQuantization quantization = *context.outputs[0].quantization;
     const kernels::KernelSet& kernels = context.kernels;
+    if (context.inputs[0].data_type == DataType::kUint8) {
+      return MakeStep("portable:quantize_u8", [](const StepArguments& arguments) {
+        const auto x = Elements<std::uint8_t>(arguments.inputs[0]);
+        std::transform(x.begin(), x.end(), Elements<std::int8_t>(arguments.outputs[0]).begin(),
+                       [](std::uint8_t q) { return static_cast<std::int8_t>(q ^ 0x80); });
+      });
+    }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":quantize_s8"),
                     [quantization, &kernels](const StepArguments& arguments) {
                       kernels.quantize_s8(quantization.scale, quantization.zero_point,

@@ -123,6 +123,38 @@ std::vector<std::int8_t> UnpackWeights(const ConstantTensor& weights) {
   return values;
 }
 
+Dims ChannelDims(const ConstantTensor* constant, std::int64_t num_channels) {
+  const bool is_per_tensor = constant != nullptr && constant->dims() == Dims{1};
+  return {is_per_tensor ? 1 : num_channels};
+}
+
+absl::StatusOr<std::vector<std::int8_t>> WeightZeroPoints(const Node& node, absl::string_view name,
+                                                          DataType weight,
+                                                          const ConstantTensor& zero_point) {
+  const std::int32_t shift = WeightShift(weight);
+  std::vector<std::int8_t> values;
+  values.reserve(zero_point.bytes().size());
+  for (const std::int32_t value : ByteElements(zero_point)) {
+    if (value - shift < -128 || value - shift > 127) {
+      return InvalidNode(node, "\"", name, "\" holds ", value, " for ", DataTypeName(weight),
+                         " weights, wants ", shift - 128, " to ", shift + 127);
+    }
+    values.push_back(static_cast<std::int8_t>(value - shift));
+  }
+  return values;
+}
+
+std::vector<std::int32_t> ByteElements(const ConstantTensor& constant) {
+  std::vector<std::int32_t> values;
+  values.reserve(constant.bytes().size());
+  for (const std::byte element : constant.bytes()) {
+    const auto byte = std::to_integer<std::uint8_t>(element);
+    values.push_back(constant.data_type() == DataType::kInt8 ? static_cast<std::int8_t>(byte)
+                                                             : std::int32_t{byte});
+  }
+  return values;
+}
+
 std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant) {
   std::vector<std::int32_t> elements(constant.bytes().size() / sizeof(std::int32_t));
   if (!elements.empty()) {
@@ -133,27 +165,27 @@ std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant) {
 
 absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
                                                          const FusedActivation& activation,
-                                                         const ConstantTensor* scale,
+                                                         std::vector<float> scale,
                                                          const ConstantTensor* bias) {
   IntegerEpilogue result;
   result.epilogue_.kind = kernels::EpilogueKind::kDynamic;
   result.epilogue_.activation = activation.elementwise;
   ASSIGN_OR_RETURN(result.epilogue_.convention, ScaleConventionAttribute(node));
-  if (scale != nullptr) result.scale_ = FloatElements(*scale);
+  result.scale_ = std::move(scale);
   if (bias != nullptr) result.bias_f32_ = FloatElements(*bias);
   return result;
 }
 
 absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
     const Node& node, const FusedActivation& activation, const TensorQuantization& input,
-    const TensorType& output, const ConstantTensor& scale, const ConstantTensor* bias) {
+    const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
   IntegerEpilogue result;
   const bool is_int8 = output.quantization.has_value();
   result.epilogue_.kind =
       is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
   const double output_scale = is_int8 ? static_cast<double>(output.quantization->scale.value) : 1.0;
-  for (const float element : FloatElements(scale)) {
+  for (const float element : scale) {
     const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
                                     ? 1.0 / static_cast<double>(element)
                                     : static_cast<double>(element);

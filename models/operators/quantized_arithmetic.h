@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
@@ -46,23 +48,44 @@ std::vector<std::int8_t> UnpackWeights(const ConstantTensor& weights);
 // What UnpackWeights subtracted: 128 for uint8, else 0.
 std::int32_t WeightShift(DataType data_type);
 
+// The dimensions of a weight's scales or zero points: [1] where `constant` holds one for the whole
+// tensor, else [num_channels].
+Dims ChannelDims(const ConstantTensor* constant, std::int64_t num_channels);
+// `values` of ChannelDims, one for each channel.
+template <typename T>
+std::vector<T> PerChannel(std::vector<T> values, std::size_t num_channels) {
+  if (values.size() == 1) values.resize(num_channels, values[0]);
+  return values;
+}
+
+// Zero points of weights of type `weight` (int8, uint8, int4, uint4), shifted as UnpackWeights
+// shifts the weights. INVALID_ARGUMENT where one is then no int8; the message calls the input
+// `name`. Precondition: `zero_point` is int8 or uint8.
+absl::StatusOr<std::vector<std::int8_t>> WeightZeroPoints(const Node& node, absl::string_view name,
+                                                          DataType weight,
+                                                          const ConstantTensor& zero_point);
+
+// The elements of an int8 or uint8 constant.
+std::vector<std::int32_t> ByteElements(const ConstantTensor& constant);
+
 // The int32 elements of a constant, which may lie unaligned.
 std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant);
 
 // Owns what a kernels::Epilogue borrows.
 class IntegerEpilogue {
  public:
-  // `scale` null: a grouped product, whose scales are not the epilogue's. `bias` may be null.
+  // `scale` holds one element a channel, or none for a grouped product, whose scales are not the
+  // epilogue's. `bias` may be null.
   static absl::StatusOr<IntegerEpilogue> Dynamic(const Node& node,
                                                  const FusedActivation& activation,
-                                                 const ConstantTensor* scale,
+                                                 std::vector<float> scale,
                                                  const ConstantTensor* bias);
   // For an int8 input with `input`'s quantization and a result of type `output`. `scale` holds one
   // element a channel.
   static absl::StatusOr<IntegerEpilogue> Static(const Node& node, const FusedActivation& activation,
                                                 const TensorQuantization& input,
                                                 const TensorType& output,
-                                                const ConstantTensor& scale,
+                                                std::span<const float> scale,
                                                 const ConstantTensor* bias);
 
   // Valid as long as this object, unmoved.

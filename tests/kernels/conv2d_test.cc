@@ -201,6 +201,89 @@ TEST_P(Conv2dTest, Int8IsEqualToTheBit) {
   }
 }
 
+TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& g = Geometries()[i];
+    const auto filter = Bytes(FilterSize(g));
+    const auto bias = Integers(g.out_channels, -9000, 9000);
+    const auto scale = Floats(g.out_channels, 0.0001F, 0.01F);
+    for (const auto& zero_point :
+         {std::vector<std::int8_t>(g.out_channels, -128),
+          std::vector<std::int8_t>(g.out_channels, 127), Bytes(g.out_channels)}) {
+      for (const int in_zero_point : {0, -128, 127}) {
+        Conv2dS8Spec spec = {.geometry = g,
+                             .filter = filter,
+                             .filter_zero_point = zero_point,
+                             .in_zero_point = ZeroPoint{in_zero_point},
+                             .epilogue = {.bias_s32 = bias}};
+        ExpectEqualToReference(spec, 2);
+        spec.epilogue = {.kind = EpilogueKind::kStatic, .bias_s32 = bias, .multiplier = scale};
+        ExpectEqualToReference(spec, 1);
+      }
+      ExpectEqualToReference({.geometry = g,
+                              .filter = filter,
+                              .filter_zero_point = zero_point,
+                              .epilogue = {.kind = EpilogueKind::kDynamic, .weight_scale = scale}},
+                             3);
+    }
+  }
+}
+
+TEST_P(Conv2dTest, ZeroPointsOfTheFilterAreTakenAway) {
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& g = Geometries()[i];
+    const auto filter = Bytes(FilterSize(g), -70, 70);
+    const auto zero_point = Bytes(g.out_channels, -57, 57);
+    std::vector<std::int8_t> difference(filter.size());
+    for (std::size_t f = 0; f < filter.size(); ++f) {
+      difference[f] = static_cast<std::int8_t>(filter[f] - zero_point[f % g.out_channels]);
+    }
+    const auto in = Bytes(2 * g.InSize());
+    std::vector<std::int32_t> out[2];
+    for (const bool is_folded : {false, true}) {
+      Conv2dS8Spec spec = {.geometry = g, .filter = filter, .in_zero_point = ZeroPoint{-90}};
+      if (is_folded) {
+        spec.filter = difference;
+      } else {
+        spec.filter_zero_point = zero_point;
+      }
+      const auto prepared = set().prepare_conv2d_s8(spec);
+      ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+      const Scratch scratch(prepared.kernel->ScratchByteSize(2));
+      out[is_folded].resize(2 * g.OutSize());
+      prepared.kernel->Run(
+          {.num_images = 2, .in = in, .out = {.s32 = out[is_folded]}, .scratch = scratch.span()});
+    }
+    EXPECT_EQ(out[0], out[1]);
+  }
+}
+
+TEST_P(Conv2dTest, ExtremesWithZeroPointsDoNotSaturate) {
+  for (Conv2dGeometry g : Geometries()) {
+    const auto taps = static_cast<std::int32_t>(FilterSize(g) / g.out_channels);
+    g.pad_top = g.pad_left = g.pad_bottom = g.pad_right = 0;
+    for (const int x : {-128, 127}) {
+      for (const int w : {-128, 127}) {
+        const std::vector<std::int8_t> in(g.InSize(), static_cast<std::int8_t>(x));
+        const std::vector<std::int8_t> filter(FilterSize(g), static_cast<std::int8_t>(w));
+        const std::vector<std::int8_t> zero_point(g.out_channels, static_cast<std::int8_t>(-1 - w));
+        const auto prepared = set().prepare_conv2d_s8({.geometry = g,
+                                                       .filter = filter,
+                                                       .filter_zero_point = zero_point,
+                                                       .in_zero_point = ZeroPoint{-1 - x}});
+        ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+        const Scratch scratch(prepared.kernel->ScratchByteSize(1));
+        std::vector<std::int32_t> out(g.OutSize());
+        prepared.kernel->Run(
+            {.num_images = 1, .in = in, .out = {.s32 = out}, .scratch = scratch.span()});
+        EXPECT_EQ(out, std::vector<std::int32_t>(out.size(), (2 * x + 1) * (2 * w + 1) * taps));
+      }
+    }
+  }
+}
+
 TEST_P(Conv2dTest, FloatIsCloseToTheReference) {
   for (std::size_t i = 0; i < Geometries().size(); ++i) {
     SCOPED_TRACE(testing::Message() << "geometry " << i);
@@ -244,9 +327,11 @@ TEST_P(Conv2dTest, OpenInt8IsThatOfTheRunsSize) {
     const Conv2dGeometry& prepared_for = Geometries()[i];
     const auto filter = Bytes(FilterSize(prepared_for));
     const auto scale = Floats(prepared_for.out_channels, 0.0001F, 0.01F);
+    const auto zero_point = Bytes(prepared_for.out_channels);
     const Conv2dS8Spec open = {
         .geometry = prepared_for,
         .filter = filter,
+        .filter_zero_point = zero_point,
         .in_zero_point = ZeroPoint{17},
         .epilogue = {.kind = EpilogueKind::kStaticFloat, .multiplier = scale},
         .is_open = true};
@@ -435,6 +520,12 @@ TEST_P(Conv2dTest, RefusesWrongGeometries) {
   EXPECT_THAT(error({.in_height = 5, .in_width = 5, .in_channels = 3, .groups = 2}),
               HasSubstr("2 groups do not divide 3"));
   EXPECT_THAT(error({.in_height = 5, .in_width = 5, .stride_width = 0}), HasSubstr("is 0"));
+  EXPECT_THAT(
+      set()
+          .prepare_conv2d_s8(
+              {.geometry = {.out_channels = 9}, .filter = filter, .filter_zero_point = Bytes(1)})
+          .error,
+      HasSubstr("filter_zero_point holds 1 values, wants 9"));
 }
 
 OCTET_FOR_ALL_KERNEL_SETS(Conv2dTest);

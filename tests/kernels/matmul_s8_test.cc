@@ -207,6 +207,123 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
   }
 }
 
+// The sums as the contract writes them, without a bias.
+std::vector<std::int32_t> SumsOf(const MatmulS8Spec& spec, std::size_t m,
+                                 const std::vector<std::int8_t>& lhs) {
+  std::vector<std::int32_t> sums(m * spec.n);
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < spec.n; ++j) {
+      for (std::size_t p = 0; p < spec.k; ++p) {
+        const std::size_t at =
+            spec.layout == WeightLayout::kInputMajor ? p * spec.n + j : j * spec.k + p;
+        sums[i * spec.n + j] += (lhs[i * spec.k + p] - spec.lhs_zero_point.value) *
+                                (spec.weight[at] - spec.zero_point[j]);
+      }
+    }
+  }
+  return sums;
+}
+
+TEST_P(MatmulS8Test, ZeroPointsOfWeightsAreTakenAway) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(testing::Message() << c.m << " x " << c.k << " x " << c.n);
+    const auto weight = Bytes(c.k * c.n);
+    const auto lhs = Bytes(c.m * c.k);
+    for (const auto& zero_point :
+         {std::vector<std::int8_t>(c.n, -128), std::vector<std::int8_t>(c.n, 127),
+          std::vector<std::int8_t>(c.n, 0), Bytes(c.n)}) {
+      for (const int lhs_zero_point : {0, -128, 127}) {
+        for (const auto layout : {WeightLayout::kInputMajor, WeightLayout::kOutputMajor}) {
+          const MatmulS8Spec spec = {.k = c.k,
+                                     .n = c.n,
+                                     .layout = layout,
+                                     .weight = weight,
+                                     .zero_point = zero_point,
+                                     .lhs_zero_point = ZeroPoint{lhs_zero_point}};
+          const Result got =
+              Run(set().prepare_matmul_s8(spec), EpilogueKind::kNone, c.m, c.n, lhs, {});
+          EXPECT_EQ(got.s32, SumsOf(spec, c.m, lhs));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(MatmulS8Test, ExtremesWithZeroPointsDoNotSaturate) {
+  // The longest sum of 255 * 255 that int32 holds; one channel has products of -255 or 0.
+  const std::size_t k = 33025;
+  const std::size_t n = 17;
+  for (const std::size_t m : {1UL, 7UL}) {
+    for (const int x : {-128, 127}) {
+      for (const int w : {-128, 127}) {
+        for (const int zero : {-128, 127}) {
+          const std::vector<std::int8_t> lhs(m * k, static_cast<std::int8_t>(x));
+          const std::vector<std::int8_t> weight(k * n, static_cast<std::int8_t>(w));
+          std::vector<std::int8_t> zero_point(n, static_cast<std::int8_t>(zero));
+          zero_point[3] = static_cast<std::int8_t>(-1 - zero);
+          const Result got = Run(set().prepare_matmul_s8({.k = k,
+                                                          .n = n,
+                                                          .weight = weight,
+                                                          .zero_point = zero_point,
+                                                          .lhs_zero_point = ZeroPoint{-1 - x}}),
+                                 EpilogueKind::kNone, m, n, lhs, {});
+          ASSERT_EQ(got.s32.size(), m * n);
+          for (std::size_t i = 0; i < m * n; ++i) {
+            const int wanted = (2 * x + 1) * (w - zero_point[i % n]) * static_cast<std::int32_t>(k);
+            ASSERT_EQ(got.s32[i], wanted) << i << ": " << x << ", " << w << " - " << zero;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(MatmulS8Test, ResultsWithZeroPointsAreEqualToTheBit) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(testing::Message() << c.m << " x " << c.k << " x " << c.n);
+    const auto weight = Bytes(c.k * c.n);
+    const auto zero_point = Bytes(c.n);
+    const auto lhs = Bytes(c.m * c.k);
+    const auto scale = Floats(c.n, 1e-5F, 2e-2F);
+    const auto bias_s32 = Integers(c.n, -5000, 5000);
+    const auto bias_f32 = Floats(c.n, -3.0F, 3.0F);
+    MatmulS8Spec spec = {.k = c.k,
+                         .n = c.n,
+                         .weight = weight,
+                         .zero_point = zero_point,
+                         .lhs_zero_point = ZeroPoint{-7},
+                         .epilogue = {.kind = EpilogueKind::kStatic,
+                                      .bias_s32 = bias_s32,
+                                      .multiplier = scale,
+                                      .out_zero_point = ZeroPoint{9}}};
+    ExpectEqualToReference(spec, c.m, lhs);
+    spec.epilogue.kind = EpilogueKind::kStaticFloat;
+    ExpectEqualToReference(spec, c.m, lhs);
+    for (const auto convention : {ScaleConvention::kReciprocal, ScaleConvention::kMultiply}) {
+      spec.lhs_zero_point = ZeroPoint{0};
+      spec.epilogue = {.kind = EpilogueKind::kDynamic,
+                       .weight_scale = scale,
+                       .convention = convention,
+                       .bias_f32 = bias_f32,
+                       .activation = DefaultActivation(ActivationKind::kRelu)};
+      ExpectEqualToReference(spec, c.m, lhs, Floats(c.m, 20.0F, 900.0F));
+    }
+  }
+}
+
+TEST_P(MatmulS8Test, ZeroPointsThatLeaveBytesCostNothing) {
+  const auto weight = Bytes(70 * 33, -100, 100);
+  const auto zero_point = Bytes(33, -27, 27);
+  const auto lhs = Bytes(9 * 70);
+  MatmulS8Spec spec = {.k = 70, .n = 33, .weight = weight, .zero_point = zero_point};
+  const auto prepared = set().prepare_matmul_s8(spec);
+  EXPECT_EQ(Run(prepared, EpilogueKind::kNone, 9, 33, lhs, {}).s32, SumsOf(spec, 9, lhs));
+  spec.zero_point = {};
+  const auto without = set().prepare_matmul_s8(spec);
+  EXPECT_EQ(prepared.kernel->PackedByteSize(), without.kernel->PackedByteSize());
+  EXPECT_EQ(prepared.kernel->ScratchByteSize(9), without.kernel->ScratchByteSize(9));
+}
+
 TEST_P(MatmulS8Test, NoRowsIsNothingToDo) {
   const auto weight = Bytes(6);
   const auto prepared = set().prepare_matmul_s8({.k = 2, .n = 3, .weight = weight});
@@ -315,6 +432,20 @@ TEST_P(MatmulS8Test, RefusesWhatCouldOverflow) {
       HasSubstr("overflow"));
 }
 
+TEST_P(MatmulS8Test, RefusesWhatCouldOverflowWithAZeroPoint) {
+  const std::vector<std::int8_t> weight(33026, 127);
+  const std::vector<std::int8_t> zero_point(1, -128);
+  MatmulS8Spec spec = {.k = 33026,
+                       .n = 1,
+                       .weight = weight,
+                       .zero_point = zero_point,
+                       .lhs_zero_point = ZeroPoint{-128}};
+  EXPECT_THAT(set().prepare_matmul_s8(spec).error,
+              HasSubstr("output channel 0 may overflow int32: its weights sum to 8421630"));
+  spec.zero_point = {};
+  EXPECT_EQ(set().prepare_matmul_s8(spec).error, "");
+}
+
 TEST_P(MatmulS8Test, RefusesWrongSizesAndScales) {
   const std::vector<std::int8_t> weight(12, 1);
   const std::vector<float> scale = {1.0F, 0.0F, 1.0F};
@@ -335,6 +466,8 @@ TEST_P(MatmulS8Test, RefusesWrongSizesAndScales) {
               HasSubstr("multiplier holds 1 values, wants 3"));
   EXPECT_THAT(error({.k = 4, .n = 3, .weight = weight, .lhs_zero_point = ZeroPoint{128}}),
               HasSubstr("zero point is 128"));
+  EXPECT_THAT(error({.k = 4, .n = 3, .weight = weight, .zero_point = Bytes(4)}),
+              HasSubstr("zero_point holds 4 values, wants 3"));
   EXPECT_THAT(set().prepare_matmul_s8s4({.k = 4, .n = 3, .weight = Bytes(12, 16, 17)}).error,
               HasSubstr("4-bit weights reach from"));
 }

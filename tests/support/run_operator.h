@@ -101,6 +101,14 @@ inline std::vector<std::int8_t> Int8Noise(std::size_t count, std::uint32_t seed)
   return values;
 }
 
+inline std::vector<std::uint8_t> Uint8Noise(std::size_t count, std::uint32_t seed) {
+  std::vector<std::uint8_t> values;
+  for (const std::int8_t value : Int8Noise(count, seed)) {
+    values.push_back(static_cast<std::uint8_t>(value + 128));
+  }
+  return values;
+}
+
 // One use of an operator, built up input by input. Activations have the open dimension "rows".
 class OperatorRun {
  public:

@@ -5,16 +5,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/support/run_operator.h"
 
 namespace octet {
 namespace {
+
+using testing::HasSubstr;
 
 class Conv2dTest : public OperatorTest {};
 OCTET_FOR_EVERY_KERNEL_SET(Conv2dTest);
@@ -162,6 +167,120 @@ TEST_P(Conv2dTest, StaticInt8IsExact) {
       const auto acc = static_cast<std::int32_t>(sums[i]) + bias[channel];
       const float q = std::nearbyint(static_cast<float>(acc) * m) + 7.0F;
       ASSERT_EQ(y[i], std::min(127.0F, std::max(-128.0F, q))) << "element " << i;
+    }
+  }
+}
+
+// An integer filter with the scales and zero points of its channels, as constants and as numbers.
+struct AsymmetricFilter {
+  ConstantTensor filter;
+  ConstantTensor scale;
+  std::optional<ConstantTensor> zero_point;
+  std::vector<std::int32_t> difference;  // filter - zero point
+  std::vector<float> scale_of;           // by channel
+
+  void AppendTo(OperatorRun& run, std::optional<ConstantTensor> bias) const {
+    run.Constant(filter).Constant(scale);
+    if (bias.has_value()) {
+      run.Constant(*bias);
+    } else {
+      run.Absent();
+    }
+    if (zero_point.has_value()) run.Constant(*zero_point);
+  }
+};
+
+// For all of a tensor or by channel, of either type, and without a zero point.
+std::vector<AsymmetricFilter> AsymmetricFilters(const Layer& layer) {
+  const auto channels = static_cast<std::size_t>(layer.o);
+  std::vector<AsymmetricFilter> forms;
+  const auto add = [&](DataType type, auto values, auto zero_point, std::size_t num_scales) {
+    AsymmetricFilter form;
+    form.filter = ConstantTensor::Copy(type, layer.FilterDims(), values);
+    std::vector<float> scale;
+    for (std::size_t i = 0; i < num_scales; ++i) {
+      scale.push_back(0.01F + 0.001F * static_cast<float>(i));
+    }
+    form.scale = FloatConstant({static_cast<std::int64_t>(num_scales)}, scale);
+    for (std::size_t i = 0; i < channels; ++i) form.scale_of.push_back(scale[i % num_scales]);
+    const auto num_zero_points = static_cast<std::int64_t>(zero_point.size());
+    if (num_zero_points != 0) {
+      form.zero_point = ConstantTensor::Copy(type, {num_zero_points}, zero_point);
+    } else {
+      zero_point = {0};
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      form.difference.push_back(values[i] - zero_point[i % channels % zero_point.size()]);
+    }
+    forms.push_back(std::move(form));
+  };
+  const auto bytes = Uint8Noise(layer.FilterSize(), 2);
+  using Uint8s = std::vector<std::uint8_t>;
+  for (const std::uint8_t zero_point : Uint8s{0, 121, 128, 255}) {
+    add(DataType::kUint8, bytes, Uint8s{zero_point}, 1);
+  }
+  add(DataType::kUint8, bytes, Uint8s{}, channels);
+  add(DataType::kUint8, bytes, Uint8Noise(channels, 5), channels);
+  add(DataType::kInt8, Int8Noise(layer.FilterSize(), 2), Int8Noise(channels, 6), channels);
+  add(DataType::kInt8, Int8Noise(layer.FilterSize(), 2), std::vector<std::int8_t>{-128}, 1);
+  return forms;
+}
+
+// A layer of TensorFlow Lite's uint8 models: int8 with 128 subtracted from values and zero points.
+TEST_P(Conv2dTest, StaticFiltersWithZeroPointsAreExact) {
+  for (const Layer& layer : Layers()) {
+    const auto x = Uint8Noise(layer.InSize(), 1);
+    std::vector<std::int32_t> bias;
+    for (std::int64_t i = 0; i < layer.o; ++i) {
+      bias.push_back(static_cast<std::int32_t>(i * 50 - 100));
+    }
+    std::vector<std::int8_t> shifted;
+    for (const std::uint8_t q : x) shifted.push_back(static_cast<std::int8_t>(q - 128));
+    for (const AsymmetricFilter& form : AsymmetricFilters(layer)) {
+      auto run = layer.Node();
+      run.Input(Int8s({layer.n, layer.h, layer.w, layer.c}, shifted),
+                Quantization(0.05F, 132 - 128));
+      form.AppendTo(run, ConstantTensor::Copy(DataType::kInt32, {layer.o}, bias));
+      run.With("activation_quantization", "static")
+          .With("scale_convention", "multiply")
+          .With("output_scale", 2.0)
+          .With("output_zero_point", std::int64_t{135 - 128});
+      layer.SetAttributes(run, !layer.IsDepthwise());
+      const auto y = run.First<std::int8_t>(Kernels());
+      const std::vector<std::int32_t> integers(x.begin(), x.end());
+      const auto sums = layer.Sums(integers, form.difference, 132);
+      ASSERT_EQ(y.size(), sums.size());
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        const std::size_t channel = i % static_cast<std::size_t>(layer.o);
+        const auto m = static_cast<float>(static_cast<double>(0.05F) *
+                                          static_cast<double>(form.scale_of[channel]) / 2.0);
+        const auto acc = static_cast<std::int32_t>(sums[i]) + bias[channel];
+        const float q = std::nearbyint(static_cast<float>(acc) * m) + 135.0F;
+        ASSERT_EQ(y[i] + 128, std::min(255.0F, std::max(0.0F, q))) << "element " << i;
+      }
+    }
+  }
+}
+
+TEST_P(Conv2dTest, FloatImagesTakeFiltersWithZeroPoints) {
+  for (const Layer& layer : Layers()) {
+    const auto x = Noise(layer.InSize(), 1);
+    for (const AsymmetricFilter& form : AsymmetricFilters(layer)) {
+      std::vector<float> real;
+      for (std::size_t i = 0; i < form.difference.size(); ++i) {
+        real.push_back(static_cast<float>(form.difference[i]) *
+                       form.scale_of[i % form.scale_of.size()]);
+      }
+      std::vector<float> want;
+      for (const double sum : layer.Sums(x, real, 0)) want.push_back(static_cast<float>(sum));
+      for (const std::string quantization : {"none", "dynamic"}) {
+        auto run = layer.Node();
+        run.Input(Floats({layer.n, layer.h, layer.w, layer.c}, x));
+        form.AppendTo(run, std::nullopt);
+        run.With("activation_quantization", quantization).With("scale_convention", "multiply");
+        layer.SetAttributes(run, !layer.IsDepthwise());
+        ExpectNear(run.First(Kernels()), want, quantization == "none" ? 2e-6F : 0.02F);
+      }
     }
   }
 }
@@ -326,6 +445,50 @@ TEST(Conv2dRuleTest, RefusesRowsAsASize) {
       .Constant(FloatConstant({3, 3, 2, 2}, Noise(36, 2)))
       .OpenAs(0, 1, kRows);
   EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Conv2dRuleTest, RefusesZeroPointsThatDoNotFit) {
+  const auto message = [](const ConstantTensor& filter, bool has_scale,
+                          const ConstantTensor& zero_point) {
+    OperatorRun run(MakeConv2d());
+    run.Input(Floats({1, 4, 4, 2}, Noise(32, 1))).Constant(filter);
+    if (has_scale) {
+      run.Constant(FloatConstant({3}, {1, 1, 1}));
+    } else {
+      run.Absent();
+    }
+    run.Absent().Constant(zero_point);
+    EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(run.InferStatus().message());
+  };
+  const auto int8 = ConstantTensor::Copy(DataType::kInt8, {1, 1, 2, 3}, Int8Noise(6, 1));
+  const auto uint8 = ConstantTensor::Copy(DataType::kUint8, {1, 1, 2, 3}, Uint8Noise(6, 1));
+  const auto zero_points = [](DataType type, Dims dims, std::uint8_t value) {
+    return ConstantTensor::Copy(
+        type, dims, std::vector<std::uint8_t>(static_cast<std::size_t>(NumElements(dims)), value));
+  };
+  EXPECT_THAT(message(int8, true, FloatConstant({3}, {0, 0, 0})),
+              HasSubstr("\"filter_zero_point\" is FP32, wants INT8 or UINT8"));
+  EXPECT_THAT(message(int8, true, zero_points(DataType::kInt8, {2}, 0)),
+              HasSubstr("\"filter_zero_point\" is INT8[2], wants INT8[3]"));
+  EXPECT_THAT(message(int8, true, zero_points(DataType::kInt8, {1, 3}, 0)),
+              HasSubstr("is INT8[1, 3]"));
+  EXPECT_THAT(message(int8, true, zero_points(DataType::kUint8, {3}, 128)),
+              HasSubstr("\"filter_zero_point\" holds 128 for INT8 weights, wants -128 to 127"));
+  EXPECT_THAT(message(uint8, true, zero_points(DataType::kInt8, {1}, 255)),
+              HasSubstr("\"filter_zero_point\" holds -1 for UINT8 weights, wants 0 to 255"));
+  EXPECT_THAT(message(uint8, false, zero_points(DataType::kUint8, {1}, 3)),
+              HasSubstr("an integer filter without a \"filter_scale\""));
+  EXPECT_THAT(message(FloatConstant({1, 1, 2, 3}, Noise(6, 1)), false,
+                      zero_points(DataType::kUint8, {1}, 3)),
+              HasSubstr("a float32 filter with a \"filter_zero_point\""));
+  OperatorRun activation(MakeConv2d());
+  activation.Input(Floats({1, 4, 4, 2}, Noise(32, 1)))
+      .Constant(int8)
+      .Constant(FloatConstant({1}, {1}))
+      .Absent()
+      .Input(Int8s({3}, {1, 2, 3}));
+  EXPECT_THAT(std::string(activation.InferStatus().message()), HasSubstr("is no constant"));
 }
 
 TEST(Conv2dRuleTest, RefusesWhatDoesNotFit) {

@@ -307,6 +307,82 @@ TEST_P(FullyConnectedTest, StaticInt8MayEndInFloat32) {
   }
 }
 
+// A layer of TensorFlow Lite's uint8 models: int8 with 128 subtracted from values and zero points.
+TEST_P(FullyConnectedTest, StaticUint8WeightsWithOneZeroPointAreExact) {
+  constexpr std::size_t kK = 19;
+  constexpr std::size_t kN = 21;
+  const auto x = Uint8Noise(5 * kK, 3);
+  const auto w = Uint8Noise(kN * kK, 4);
+  std::vector<std::int8_t> shifted;
+  for (const std::uint8_t q : x) shifted.push_back(static_cast<std::int8_t>(q - 128));
+  for (const std::uint8_t zero_point : std::vector<std::uint8_t>{0, 117, 128, 255}) {
+    const auto y = Dense()
+                       .Input(Int8s({5, kK}, shifted), Quantization(0.05F, 140 - 128))
+                       .Constant(ConstantTensor::Copy(DataType::kUint8, {kN, kK}, w))
+                       .Constant(FloatConstant({1}, {0.02F}))
+                       .Constant(ConstantTensor::Copy(DataType::kUint8, {1},
+                                                      std::vector<std::uint8_t>{zero_point}))
+                       .With("transpose_weight", std::int64_t{1})
+                       .With("activation_quantization", "static")
+                       .With("scale_convention", "multiply")
+                       .With("output_scale", 2.0)
+                       .With("output_zero_point", std::int64_t{100 - 128})
+                       .First<std::int8_t>(Kernels());
+    ASSERT_EQ(y.size(), 5 * kN);
+    const auto m =
+        static_cast<float>(static_cast<double>(0.05F) * static_cast<double>(0.02F) / 2.0);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      std::int32_t sum = 0;
+      for (std::size_t p = 0; p < kK; ++p) {
+        sum += (x[i / kN * kK + p] - 140) * (w[i % kN * kK + p] - zero_point);
+      }
+      const float q = std::nearbyint(static_cast<float>(sum) * m) + 100.0F;
+      EXPECT_EQ(y[i] + 128, std::min(255.0F, std::max(0.0F, q))) << "element " << i;
+    }
+  }
+}
+
+TEST_P(FullyConnectedTest, FloatRowsTakeWeightsWithZeroPoints) {
+  constexpr std::size_t kK = 40;
+  constexpr std::size_t kN = 18;
+  const auto x = Noise(6 * kK, 5);
+  const auto scale = std::vector<float>(kN, 0.01F);
+  for (const auto type : {DataType::kInt8, DataType::kUint8, DataType::kInt4, DataType::kUint4}) {
+    const bool is_byte = type == DataType::kInt8 || type == DataType::kUint8;
+    const bool is_signed = type == DataType::kInt8 || type == DataType::kInt4;
+    std::vector<std::uint8_t> bytes;
+    std::vector<std::uint8_t> zero_bytes;
+    std::vector<float> w;
+    const auto value = [&](std::uint8_t byte) {
+      const int range = is_byte ? 256 : 16;
+      return byte % range - (is_signed ? range / 2 : 0);
+    };
+    for (const std::uint8_t byte : Uint8Noise(kN, 7)) {
+      zero_bytes.push_back(static_cast<std::uint8_t>(value(byte)));
+    }
+    const auto noise = Uint8Noise(kK * kN, 6);
+    for (std::size_t i = 0; i < noise.size(); ++i) {
+      const int zero = is_signed ? static_cast<std::int8_t>(zero_bytes[i % kN])
+                                 : static_cast<int>(zero_bytes[i % kN]);
+      bytes.push_back(static_cast<std::uint8_t>(value(noise[i])));
+      w.push_back(static_cast<float>(value(noise[i]) - zero) * 0.01F);
+    }
+    for (const std::string quantization : {"none", "dynamic"}) {
+      const auto y = Dense()
+                         .Input(Floats({6, kK}, x))
+                         .Constant(is_byte ? ConstantTensor::Copy(type, {kK, kN}, bytes)
+                                           : Packed(type, {kK, kN}, {bytes.begin(), bytes.end()}))
+                         .Constant(FloatConstant({kN}, scale))
+                         .Constant(ConstantTensor::Copy(
+                             is_signed ? DataType::kInt8 : DataType::kUint8, {kN}, zero_bytes))
+                         .With("activation_quantization", quantization)
+                         .With("scale_convention", "multiply")
+                         .First(Kernels());
+      ExpectNear(y, Product(x, w, kK, kN), quantization == "none" ? 2e-6F : 0.02F);
+    }
+  }
+}
+
 TEST_P(FullyConnectedTest, ARowsResultDependsOnNoOtherRow) {
   const auto x = Noise(7 * 33, 9);
   const auto w = Int8Noise(33 * 10, 10);
@@ -357,6 +433,19 @@ TEST(FullyConnectedRuleTest, RefusesWhatDoesNotFit) {
                   .Constant(Int8Weight())
                   .Constant(FloatConstant({3}, {1, std::numeric_limits<float>::infinity(), 1}))),
       HasSubstr("finite"));
+  const auto with_zero_point = [&](const ConstantTensor& zero_point) {
+    return message(Dense()
+                       .Input(Floats({1, 3}, {1, 2, 3}))
+                       .Constant(Int8Weight())
+                       .Constant(GoldenScale())
+                       .Constant(zero_point));
+  };
+  EXPECT_THAT(with_zero_point(ConstantTensor::Copy(DataType::kInt8, {2}, Int8Noise(2, 1))),
+              HasSubstr("\"weight_zero_point\" is INT8[2], wants INT8[3]"));
+  EXPECT_THAT(with_zero_point(floats({3})), HasSubstr("wants INT8 or UINT8"));
+  EXPECT_THAT(
+      with_zero_point(ConstantTensor::Copy(DataType::kUint8, {1}, std::vector<std::uint8_t>{200})),
+      HasSubstr("\"weight_zero_point\" holds 200 for INT8 weights"));
   auto grouped = GroupedRun();
   grouped.Constant(FloatConstant({3}, {0, 2, 0}));
   EXPECT_THAT(message(grouped), HasSubstr("group_index"));

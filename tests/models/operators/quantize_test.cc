@@ -34,6 +34,15 @@ TEST_P(QuantizeTest, RoundsHalfToEvenThenAddsThenClips) {
   EXPECT_EQ(y, (std::vector<std::int8_t>{1, 3, 1, 127, -128, 1}));
 }
 
+TEST_P(QuantizeTest, ShiftsUint8) {
+  OperatorRun run = To(MakeQuantize(), 0.5, 3 - 128);
+  run.Input(
+      MakeTensor(DataType::kUint8, {2, 3}, std::vector<std::uint8_t>{0, 1, 127, 128, 254, 255}));
+  EXPECT_EQ(run.First<std::int8_t>(Kernels()),
+            (std::vector<std::int8_t>{-128, -127, -1, 0, 126, 127}));
+  EXPECT_EQ(run.Infer().value()[0].quantization, Quantization(0.5F, -125));
+}
+
 TEST_P(QuantizeTest, DequantizesActivationsAndConstants) {
   OperatorRun activation(MakeDequantize());
   activation.Input(Int8s({1, 2}, {-3, 5}), Quantization(0.5F, 1));
