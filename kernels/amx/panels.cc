@@ -63,15 +63,15 @@ void MultiplyOneTile(const std::int8_t* lhs, std::size_t k, const std::int8_t* p
   _tile_stored(1, tile + 16, 4 * kColumns);
 }
 
-void Multiply(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
-              const std::int8_t* panel, std::int32_t* tile) {
-  const auto* source = reinterpret_cast<const std::int8_t*>(lhs);
+void Multiply(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+  const auto* lhs = reinterpret_cast<const std::int8_t*>(in.lhs);
+  const std::size_t k = in.segment_size;
   LoadTileConfig(kTileBytes);
   std::size_t row = 0;
-  for (; row + kTileHeight < rows; row += 2 * kTileHeight) {
-    MultiplyTwoTiles(source + row * k_padded, k_padded, panel, tile + row * kColumns);
+  for (; row + kTileHeight < in.rows; row += 2 * kTileHeight) {
+    MultiplyTwoTiles(lhs + row * k, k, panel, tile + row * kColumns);
   }
-  if (row < rows) MultiplyOneTile(source + row * k_padded, k_padded, panel, tile + row * kColumns);
+  if (row < in.rows) MultiplyOneTile(lhs + row * k, k, panel, tile + row * kColumns);
   // The tiles' state would be saved at every switch of threads, and keeps the core from sleeping.
   _tile_release();
 }
@@ -85,6 +85,7 @@ constexpr S8Panels kS8Panels = {.name = "amx tdpbssd 32x32",
                                 .row_multiple = kTileHeight,
                                 .lhs_element_size = 1,
                                 .lhs_offset = 0,
+                                .takes_segments = false,
                                 .pack_lhs = PackLhs,
                                 .multiply = Multiply};
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/vectorized/blocks_of_rows.h"
+
 namespace octet::kernels::avx2 {
 namespace {
 
@@ -34,49 +36,41 @@ inline __m256i BroadcastPair(const std::int16_t* pair) {
 
 // kRows x 16 sums stay in registers.
 template <std::size_t kRows>
-void MultiplyS8Rows(const std::int16_t* lhs, std::size_t k, const std::int8_t* panel,
+void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
                     std::int32_t* tile) {
   __m256i sum[kRows][2];
   for (std::size_t r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-  for (std::size_t p = 0; p < k; p += 2) {
-    const auto* weights = reinterpret_cast<const __m128i*>(panel + p * kColumns);
-    const __m256i left = _mm256_cvtepi8_epi16(_mm_load_si128(weights));
-    const __m256i right = _mm256_cvtepi8_epi16(_mm_load_si128(weights + 1));
+  for (std::size_t s = 0; s < in.num_segments; ++s) {
+    const std::int16_t* row[kRows];
 #pragma GCC unroll 6
     for (std::size_t r = 0; r < kRows; ++r) {
-      const __m256i x = BroadcastPair(lhs + r * k + p);
-      sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(x, left));
-      sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(x, right));
+      row[r] = reinterpret_cast<const std::int16_t*>(in.lhs + in.row_offset[first_row + r] +
+                                                     in.segment_offset[s]);
+    }
+    for (std::size_t p = 0; p < in.segment_size; p += 2, panel += 2 * kColumns) {
+      const auto* weights = reinterpret_cast<const __m128i*>(panel);
+      const __m256i left = _mm256_cvtepi8_epi16(_mm_load_si128(weights));
+      const __m256i right = _mm256_cvtepi8_epi16(_mm_load_si128(weights + 1));
+#pragma GCC unroll 6
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m256i x = BroadcastPair(row[r] + p);
+        sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(x, left));
+        sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(x, right));
+      }
     }
   }
 #pragma GCC unroll 6
   for (std::size_t r = 0; r < kRows; ++r) {
-    auto* target = reinterpret_cast<__m256i*>(tile + r * kColumns);
+    auto* target = reinterpret_cast<__m256i*>(tile + (first_row + r) * kColumns);
     _mm256_storeu_si256(target, sum[r][0]);
     _mm256_storeu_si256(target + 1, sum[r][1]);
   }
 }
 
-void MultiplyS8(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
-                const std::int8_t* panel, std::int32_t* tile) {
-  const auto* source = reinterpret_cast<const std::int16_t*>(lhs);
-  for (; rows >= 6; rows -= 6, source += 6 * k_padded, tile += 6 * kColumns) {
-    MultiplyS8Rows<6>(source, k_padded, panel, tile);
-  }
-  switch (rows) {
-    case 5:
-      return MultiplyS8Rows<5>(source, k_padded, panel, tile);
-    case 4:
-      return MultiplyS8Rows<4>(source, k_padded, panel, tile);
-    case 3:
-      return MultiplyS8Rows<3>(source, k_padded, panel, tile);
-    case 2:
-      return MultiplyS8Rows<2>(source, k_padded, panel, tile);
-    case 1:
-      return MultiplyS8Rows<1>(source, k_padded, panel, tile);
-    default:
-      return;
-  }
+void MultiplyS8(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+  ForBlocksOfRows<6>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
+    MultiplyS8Rows<kRows>(in, row, panel, tile);
+  });
 }
 
 // --- float: kRows x kPanels * 16 sums in registers, each adding in the order
@@ -120,23 +114,10 @@ void MultiplyF32Rows(const float* lhs, std::size_t lhs_stride, std::size_t k, co
 
 void MultiplyF32OnePanel(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
                          const float* panel, float* tile) {
-  for (; rows >= 6; rows -= 6, lhs += 6 * lhs_stride, tile += 6 * kColumns) {
-    MultiplyF32Rows<6, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-  }
-  switch (rows) {
-    case 5:
-      return MultiplyF32Rows<5, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-    case 4:
-      return MultiplyF32Rows<4, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-    case 3:
-      return MultiplyF32Rows<3, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-    case 2:
-      return MultiplyF32Rows<2, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-    case 1:
-      return MultiplyF32Rows<1, 1>(lhs, lhs_stride, k, panel, 0, tile, 0);
-    default:
-      return;
-  }
+  ForBlocksOfRows<6>(rows, [&]<std::size_t kRows>(std::size_t row) {
+    MultiplyF32Rows<kRows, 1>(lhs + row * lhs_stride, lhs_stride, k, panel, 0,
+                              tile + row * kColumns, 0);
+  });
 }
 
 void MultiplyF32(const float* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
@@ -161,6 +142,7 @@ constexpr S8Panels kS8Panels = {.name = "avx2 vpmaddwd 6x16",
                                 .row_multiple = 1,
                                 .lhs_element_size = 2,
                                 .lhs_offset = 0,
+                                .takes_segments = true,
                                 .pack_lhs = PackLhs,
                                 .multiply = MultiplyS8};
 

@@ -5,6 +5,7 @@
 
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/avx2/panels.h"
+#include "kernels/vectorized/blocks_of_rows.h"
 
 namespace octet::kernels::avx2 {
 namespace {
@@ -24,51 +25,42 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
 }
 
 template <std::size_t kRows>
-void MultiplyRows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* panel,
+void MultiplyRows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
                   std::int32_t* tile) {
   __m256i sum[kRows][2];
   for (std::size_t r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-  for (std::size_t p = 0; p < k; p += 4) {
-    const auto* weights = reinterpret_cast<const __m256i*>(panel + p * kColumns);
-    const __m256i left = _mm256_load_si256(weights);
-    const __m256i right = _mm256_load_si256(weights + 1);
+  for (std::size_t s = 0; s < in.num_segments; ++s) {
+    const std::byte* row[kRows];
 #pragma GCC unroll 6
     for (std::size_t r = 0; r < kRows; ++r) {
-      std::int32_t bits = 0;
-      __builtin_memcpy(&bits, lhs + r * k + p, sizeof(bits));
-      const __m256i x = _mm256_set1_epi32(bits);
-      sum[r][0] = _mm256_dpbusd_avx_epi32(sum[r][0], x, left);
-      sum[r][1] = _mm256_dpbusd_avx_epi32(sum[r][1], x, right);
+      row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
+    }
+    for (std::size_t p = 0; p < in.segment_size; p += 4, panel += 4 * kColumns) {
+      const auto* weights = reinterpret_cast<const __m256i*>(panel);
+      const __m256i left = _mm256_load_si256(weights);
+      const __m256i right = _mm256_load_si256(weights + 1);
+#pragma GCC unroll 6
+      for (std::size_t r = 0; r < kRows; ++r) {
+        std::int32_t bits = 0;
+        __builtin_memcpy(&bits, row[r] + p, sizeof(bits));
+        const __m256i x = _mm256_set1_epi32(bits);
+        sum[r][0] = _mm256_dpbusd_avx_epi32(sum[r][0], x, left);
+        sum[r][1] = _mm256_dpbusd_avx_epi32(sum[r][1], x, right);
+      }
     }
   }
 #pragma GCC unroll 6
   for (std::size_t r = 0; r < kRows; ++r) {
-    auto* target = reinterpret_cast<__m256i*>(tile + r * kColumns);
+    auto* target = reinterpret_cast<__m256i*>(tile + (first_row + r) * kColumns);
     _mm256_storeu_si256(target, sum[r][0]);
     _mm256_storeu_si256(target + 1, sum[r][1]);
   }
 }
 
-void Multiply(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
-              const std::int8_t* panel, std::int32_t* tile) {
-  const auto* source = reinterpret_cast<const std::uint8_t*>(lhs);
-  for (; rows >= 6; rows -= 6, source += 6 * k_padded, tile += 6 * kColumns) {
-    MultiplyRows<6>(source, k_padded, panel, tile);
-  }
-  switch (rows) {
-    case 5:
-      return MultiplyRows<5>(source, k_padded, panel, tile);
-    case 4:
-      return MultiplyRows<4>(source, k_padded, panel, tile);
-    case 3:
-      return MultiplyRows<3>(source, k_padded, panel, tile);
-    case 2:
-      return MultiplyRows<2>(source, k_padded, panel, tile);
-    case 1:
-      return MultiplyRows<1>(source, k_padded, panel, tile);
-    default:
-      return;
-  }
+void Multiply(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+  ForBlocksOfRows<6>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
+    MultiplyRows<kRows>(in, row, panel, tile);
+  });
 }
 
 }  // namespace
@@ -80,6 +72,7 @@ constexpr S8Panels kS8VnniPanels = {.name = "avx2 avx-vnni 6x16",
                                     .row_multiple = 1,
                                     .lhs_element_size = 1,
                                     .lhs_offset = 128,
+                                    .takes_segments = true,
                                     .pack_lhs = PackLhs,
                                     .multiply = Multiply};
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/avx512vnni/intrinsics.h"
+#include "kernels/vectorized/blocks_of_rows.h"
 
 namespace octet::kernels::avx512vnni {
 namespace {
@@ -24,11 +25,28 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
   }
 }
 
+// The inputs of kRows rows, four neighbours at a time, with the panel's weights for them.
+template <std::size_t kRows>
+inline void AddFour(const std::byte* const (&row)[kRows], std::size_t p, const std::int8_t* weights,
+                    __m512i (&sum)[kRows][2]) {
+  const __m512i left = _mm512_load_si512(weights);
+  const __m512i right = _mm512_load_si512(weights + 64);
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+    std::int32_t bits = 0;
+    __builtin_memcpy(&bits, row[r] + p, sizeof(bits));
+    const __m512i x = _mm512_set1_epi32(bits);
+    sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], x, left);
+    sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], x, right);
+  }
+}
+
 // kRows x 32 sums stay in registers, kUnroll times over where the rows alone are too few to hide
-// the latency of vpdpbusd. k is a multiple of 4 * kUnroll.
-template <std::size_t kRows, std::size_t kUnroll>
-void MultiplyS8Rows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* panel,
+// the latency of vpdpbusd.
+template <std::size_t kRows>
+void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
                     std::int32_t* tile) {
+  constexpr std::size_t kUnroll = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
   __m512i sum[kUnroll][kRows][2];
 #pragma GCC unroll 8
   for (std::size_t u = 0; u < kUnroll; ++u) {
@@ -37,21 +55,23 @@ void MultiplyS8Rows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* p
       sum[u][r][0] = sum[u][r][1] = _mm512_setzero_si512();
     }
   }
-  for (std::size_t p = 0; p < k; p += 4 * kUnroll) {
+  for (std::size_t s = 0; s < in.num_segments; ++s) {
+    const std::byte* row[kRows];
 #pragma GCC unroll 8
-    for (std::size_t u = 0; u < kUnroll; ++u) {
-      const std::int8_t* weights = panel + (p + 4 * u) * kColumns;
-      const __m512i left = _mm512_load_si512(weights);
-      const __m512i right = _mm512_load_si512(weights + 64);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
+    }
+    std::size_t p = 0;
+    for (; p + 4 * kUnroll <= in.segment_size; p += 4 * kUnroll) {
 #pragma GCC unroll 8
-      for (std::size_t r = 0; r < kRows; ++r) {
-        std::int32_t bits = 0;
-        __builtin_memcpy(&bits, lhs + r * k + p + 4 * u, sizeof(bits));
-        const __m512i x = _mm512_set1_epi32(bits);
-        sum[u][r][0] = _mm512_dpbusd_epi32(sum[u][r][0], x, left);
-        sum[u][r][1] = _mm512_dpbusd_epi32(sum[u][r][1], x, right);
+      for (std::size_t u = 0; u < kUnroll; ++u) {
+        AddFour(row, p + 4 * u, panel + (p + 4 * u) * kColumns, sum[u]);
       }
     }
+    if constexpr (kUnroll > 1) {
+      for (; p < in.segment_size; p += 4) AddFour(row, p, panel + p * kColumns, sum[0]);
+    }
+    panel += in.segment_size * kColumns;
   }
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -62,35 +82,15 @@ void MultiplyS8Rows(const std::uint8_t* lhs, std::size_t k, const std::int8_t* p
       left = _mm512_add_epi32(left, sum[u][r][0]);
       right = _mm512_add_epi32(right, sum[u][r][1]);
     }
-    _mm512_storeu_si512(tile + r * kColumns, left);
-    _mm512_storeu_si512(tile + r * kColumns + 16, right);
+    _mm512_storeu_si512(tile + (first_row + r) * kColumns, left);
+    _mm512_storeu_si512(tile + (first_row + r) * kColumns + 16, right);
   }
 }
 
-void MultiplyS8(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
-                const std::int8_t* panel, std::int32_t* tile) {
-  const auto* source = reinterpret_cast<const std::uint8_t*>(lhs);
-  for (; rows >= 8; rows -= 8, source += 8 * k_padded, tile += 8 * kColumns) {
-    MultiplyS8Rows<8, 1>(source, k_padded, panel, tile);
-  }
-  switch (rows) {
-    case 7:
-      return MultiplyS8Rows<7, 1>(source, k_padded, panel, tile);
-    case 6:
-      return MultiplyS8Rows<6, 1>(source, k_padded, panel, tile);
-    case 5:
-      return MultiplyS8Rows<5, 1>(source, k_padded, panel, tile);
-    case 4:
-      return MultiplyS8Rows<4, 1>(source, k_padded, panel, tile);
-    case 3:
-      return MultiplyS8Rows<3, 2>(source, k_padded, panel, tile);
-    case 2:
-      return MultiplyS8Rows<2, 2>(source, k_padded, panel, tile);
-    case 1:
-      return MultiplyS8Rows<1, 4>(source, k_padded, panel, tile);
-    default:
-      return;
-  }
+void MultiplyS8(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+  ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
+    MultiplyS8Rows<kRows>(in, row, panel, tile);
+  });
 }
 
 // --- float: kRows x kPanels * 32 sums in registers, each adding in the order of k.
@@ -169,10 +169,11 @@ void MultiplyF32(const float* lhs, std::size_t lhs_stride, std::size_t rows, std
 constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 8x32",
                                 .columns = kColumns,
                                 .interleave = 4,
-                                .k_multiple = 16,  // four times unrolled
+                                .k_multiple = 4,
                                 .row_multiple = 1,
                                 .lhs_element_size = 1,
                                 .lhs_offset = 128,
+                                .takes_segments = true,
                                 .pack_lhs = PackLhs,
                                 .multiply = MultiplyS8};
 

@@ -15,9 +15,11 @@
 #include "kernels/onednn/conv2d_f32.h"
 #include "kernels/packed/depthwise.h"
 #include "kernels/packed/f32_product.h"
+#include "kernels/packed/filter_groups.h"
 #include "kernels/packed/image_to_rows.h"
 #include "kernels/packed/output.h"
 #include "kernels/packed/s8_product.h"
+#include "kernels/packed/window_conv2d.h"
 #include "kernels/validation.h"
 
 namespace octet::kernels {
@@ -26,32 +28,6 @@ namespace {
 // Output pixels whose inputs are laid out as rows at one time: few enough that
 // they stay in L2.
 constexpr std::size_t kPixelsAtATime = 2 * kTileRows;
-
-// What a row of inputs, and so the reduced dimension, holds.
-std::size_t RowSize(const Conv2dGeometry& g) {
-  return g.kernel_height * g.kernel_width * (g.in_channels / g.groups);
-}
-
-// filter[p, o] for one group, o counted inside the group.
-std::size_t FilterIndex(const Conv2dGeometry& g, std::size_t group, std::size_t p, std::size_t o) {
-  return p * g.out_channels + group * (g.out_channels / g.groups) + o;
-}
-
-template <typename T>
-std::span<const T> GroupPart(std::span<const T> values, const Conv2dGeometry& g,
-                             std::size_t group) {
-  const std::size_t size = g.out_channels / g.groups;
-  return values.empty() ? values : values.subspan(group * size, size);
-}
-
-Epilogue GroupEpilogue(const Epilogue& epilogue, const Conv2dGeometry& g, std::size_t group) {
-  Epilogue part = epilogue;
-  part.bias_s32 = GroupPart(epilogue.bias_s32, g, group);
-  part.bias_f32 = GroupPart(epilogue.bias_f32, g, group);
-  part.weight_scale = GroupPart(epilogue.weight_scale, g, group);
-  part.multiplier = GroupPart(epilogue.multiplier, g, group);
-  return part;
-}
 
 class PackedConv2dS8 final : public Conv2dS8 {
  public:
@@ -62,18 +38,8 @@ class PackedConv2dS8 final : public Conv2dS8 {
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         kind_(spec.epilogue.kind),
         provider_(std::string(micro.s8->name) + " rows") {
-    const Conv2dGeometry& g = geometry_;
-    for (std::size_t group = 0; group < g.groups; ++group) {
-      products_.push_back(std::make_unique<S8Product>(
-          micro, S8Product::Spec{.k = row_size_,
-                                 .n = g.out_channels / g.groups,
-                                 .weight =
-                                     [&g, &spec, group](std::size_t p, std::size_t o) {
-                                       return spec.filter[FilterIndex(g, group, p, o)];
-                                     },
-                                 .lhs_zero_point = spec.in_zero_point,
-                                 .epilogue = GroupEpilogue(spec.epilogue, g, group),
-                                 .zero_point = GroupPart(spec.filter_zero_point, g, group)}));
+    for (std::size_t group = 0; group < geometry_.groups; ++group) {
+      products_.push_back(std::make_unique<S8Product>(micro, GroupProduct(spec, group)));
     }
   }
 
@@ -217,6 +183,7 @@ class PackedConv2dF32 final : public Conv2dF32 {
 Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   if (std::string error = CheckConv2dS8(spec); !error.empty()) return {nullptr, std::move(error)};
   if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS8(micro, spec), ""};
+  if (auto windows = MakeWindowConv2dS8(micro, spec)) return {std::move(windows), ""};
   return {std::make_unique<PackedConv2dS8>(micro, spec), ""};
 }
 

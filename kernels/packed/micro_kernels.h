@@ -21,24 +21,38 @@ inline constexpr std::size_t kTileRows = 48;
 // The most columns of a panel, over all sets.
 inline constexpr std::size_t kMaxColumns = 32;
 
+// Packed inputs of some rows, at most kTileRows. Row r's lie in segments: number s begins at
+// lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What is behind a segment's values,
+// up to its size, may be anything that can be read: it meets weights of 0.
+struct S8Inputs {
+  const std::byte* lhs;
+  const std::uint32_t* row_offset;
+  std::size_t rows;
+  const std::uint32_t* segment_offset;
+  std::size_t num_segments;
+  std::size_t segment_size;  // elements, a multiple of k_multiple
+};
+
 // An integer matrix product, panel by panel. A panel holds `columns` output
 // channels of the packed weights as [k_padded /
-// interleave][columns][interleave] int8.
+// interleave][columns][interleave] int8, where k_padded is that of all segments.
 struct S8Panels {
   const char* name;
   std::size_t columns;       // of one panel
   std::size_t interleave;    // neighbours along k that lie together
-  std::size_t k_multiple;    // k_padded is k rounded up to this
+  std::size_t k_multiple;    // a segment's part of k is rounded up to this
   std::size_t row_multiple;  // rows are rounded up to this in packed inputs and tiles
   std::size_t lhs_element_size;
   std::int32_t lhs_offset;  // pack_lhs adds it to every input
+  // Whether rows may lie anywhere, in several segments. Otherwise they follow one another, in one
+  // segment each.
+  bool takes_segments;
   // [rows, k] int8, rows lhs_stride apart -> [rows, k_padded] elements; padding
   // is 0 and takes no part in a sum, whatever weight it meets.
   void (*pack_lhs)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
                    std::size_t k_padded, std::byte* out);
   // tile[rows, columns] = the product. Sums wrap modulo 2^32.
-  void (*multiply)(const std::byte* lhs, std::size_t rows, std::size_t k_padded,
-                   const std::int8_t* panel, std::int32_t* tile);
+  void (*multiply)(const S8Inputs& inputs, const std::int8_t* panel, std::int32_t* tile);
 };
 
 // Some rows, at most kTileRows, for one panel of int4 weights.

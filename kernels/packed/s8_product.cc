@@ -72,10 +72,13 @@ S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
       n_(spec.n),
       columns_(micro.s8->columns),
       num_panels_((spec.n - 1) / columns_ + 1),
-      k_padded_(
-          RoundUp(spec.k, std::max(micro.s8->k_multiple, micro.s8_many_rows == nullptr
-                                                             ? std::size_t{1}
-                                                             : micro.s8_many_rows->k_multiple))),
+      num_segments_(spec.num_segments),
+      segment_padded_(
+          RoundUp(spec.k / spec.num_segments,
+                  std::max(micro.s8->k_multiple, micro.s8_many_rows == nullptr
+                                                     ? std::size_t{1}
+                                                     : micro.s8_many_rows->k_multiple))),
+      k_padded_(num_segments_ * segment_padded_),
       has_row_terms_(!DifferencesFitS8(spec)),
       row_factor_(has_row_terms_ && HasOneZeroPoint(spec)
                       ? 0U - static_cast<std::uint32_t>(spec.zero_point[0])
@@ -87,12 +90,14 @@ S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
 
 void S8Product::PackWeights(const Spec& spec) {
   const std::size_t interleave = micro_.s8->interleave;
+  const std::size_t segment = k_ / num_segments_;
   weight_ = AlignedArray<std::int8_t>(num_panels_ * k_padded_ * columns_);
   for (std::size_t j = 0; j < n_; ++j) {
     const int zero = has_row_terms_ ? 0 : ZeroOf(spec, j);
     for (std::size_t p = 0; p < k_; ++p) {
+      const std::size_t q = p / segment * segment_padded_ + p % segment;
       weight_[j / columns_ * k_padded_ * columns_ +
-              (p / interleave * columns_ + j % columns_) * interleave + p % interleave] =
+              (q / interleave * columns_ + j % columns_) * interleave + q % interleave] =
           static_cast<std::int8_t>(spec.weight(p, j) - zero);
     }
   }
@@ -107,6 +112,10 @@ std::unique_ptr<const PaddedEpilogue> S8Product::MakeEpilogue(const Spec& spec,
   return std::make_unique<const PaddedEpilogue>(
       spec.epilogue, num_panels_ * columns_, column_sum, offset + spec.lhs_zero_point.value,
       has_row_terms_ && !HasOneZeroPoint(spec) ? spec.zero_point : std::span<const std::int8_t>());
+}
+
+bool S8Product::TakesSegments(const MicroKernels& micro, const Spec& spec) {
+  return micro.s8->takes_segments && micro.s8_many_rows == nullptr && DifferencesFitS8(spec);
 }
 
 const S8Panels& S8Product::PanelsFor(std::size_t rows) const {
@@ -147,6 +156,11 @@ void S8Product::Run(const Rows& rows) const {
   const std::size_t row_bytes = k_padded_ * rows.panels->lhs_element_size;
   const auto* row_terms = reinterpret_cast<const std::int32_t*>(
       rows.lhs + PackedRowsByteSize(*rows.panels, rows.count));
+  std::uint32_t packed_offset[kTileRows];
+  for (std::size_t r = 0; r < std::min(kTileRows, rows.count); ++r) {
+    packed_offset[r] = static_cast<std::uint32_t>(r * row_bytes);
+  }
+  constexpr std::uint32_t kOneSegment = 0;
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
   for (std::size_t panel = 0; panel < num_panels_; ++panel) {
     const std::size_t channel = panel * columns_;
@@ -161,8 +175,16 @@ void S8Product::Run(const Rows& rows) const {
                                  .out = rows.out + offset * rows.out_element_size,
                                  .out_stride = rows.out_stride,
                                  .row_term = has_row_terms_ ? row_terms + first : nullptr};
-      rows.panels->multiply(rows.lhs + first * row_bytes, target.rows, k_padded_,
-                            weight_.data() + panel * k_padded_ * columns_, tile);
+      const bool is_packed = rows.row_offset == nullptr;
+      const S8Inputs inputs = {
+          .lhs = is_packed ? rows.lhs + first * row_bytes : rows.lhs,
+          .row_offset = is_packed ? packed_offset : rows.row_offset + first,
+          .rows = target.rows,
+          .segment_offset = is_packed ? &kOneSegment : rows.segment_offset,
+          .num_segments = is_packed ? 1 : num_segments_,
+          .segment_size = is_packed ? k_padded_ : segment_padded_,
+      };
+      rows.panels->multiply(inputs, weight_.data() + panel * k_padded_ * columns_, tile);
       micro_.store_s8(table, target, tile);
     }
   }

@@ -44,6 +44,7 @@ class S8Product {
   struct Spec {
     std::size_t k = 0;
     std::size_t n = 0;
+    std::size_t num_segments = 1;  // of inputs that are used where they lie; divides k
     std::function<std::int8_t(std::size_t p, std::size_t j)> weight;
     ZeroPoint lhs_zero_point{0};
     Epilogue epilogue = {};
@@ -56,6 +57,9 @@ class S8Product {
 
   // The panels that `rows` rows are best multiplied with.
   const S8Panels& PanelsFor(std::size_t rows) const;
+  // Whether MicroKernels' panels take inputs where they lie, and the weights need nothing else.
+  static bool TakesSegments(const MicroKernels& micro, const Spec& spec);
+
   // Bytes of `rows` packed rows, and of their terms, for whichever panels.
   std::size_t PackedLhsByteSize(std::size_t rows) const;
   // Packs `rows` rows, `lhs_stride` apart.
@@ -66,6 +70,9 @@ class S8Product {
   struct Rows {
     const S8Panels* panels;  // the ones that `lhs` was packed for
     const std::byte* lhs;
+    // Where rows and segments lie, as S8Inputs says; null: they are PackLhs's.
+    const std::uint32_t* row_offset = nullptr;
+    const std::uint32_t* segment_offset = nullptr;
     std::size_t count;
     std::size_t first_row;  // row r's scale is row_scale[(first_row + r) /
                             // rows_per_scale]
@@ -89,6 +96,8 @@ class S8Product {
   const std::size_t n_;
   const std::size_t columns_;
   const std::size_t num_panels_;
+  const std::size_t num_segments_;
+  const std::size_t segment_padded_;
   const std::size_t k_padded_;
   // Weights whose difference to their zero point is no int8: what is packed is the weight, and
   // row_factor_ * the sum of a row's inputs is the row's term, which is added to its sums: as it is

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the int4 products of all sets share: blocks of rows, what zero points take away, and the
-// way from a group's sums to a tile. Private to this room.
+// What the int4 products of all sets share: what zero points take away, and the way from a group's
+// sums to a tile. Private to this room.
 
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/packed/micro_kernels.h"
+#include "kernels/vectorized/blocks_of_rows.h"
 
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
@@ -35,31 +36,6 @@ inline void AddScaledS4Sums(const std::int32_t* sums, std::size_t rows, const fl
     for (std::size_t j = 0; j < kColumns; ++j) {
       tile[r * kColumns + j] += static_cast<float>(sums[r * kColumns + j]) * scale[j];
     }
-  }
-}
-
-// Calls block.operator()<size>(first row) for all rows, kMaxRows (at most 8) at a time.
-template <std::size_t kMaxRows, typename Block>
-inline void ForBlocksOfRows(std::size_t rows, const Block& block) {
-  std::size_t row = 0;
-  for (; row + kMaxRows <= rows; row += kMaxRows) block.template operator()<kMaxRows>(row);
-  switch (rows - row) {
-    case 7:
-      return block.template operator()<7>(row);
-    case 6:
-      return block.template operator()<6>(row);
-    case 5:
-      return block.template operator()<5>(row);
-    case 4:
-      return block.template operator()<4>(row);
-    case 3:
-      return block.template operator()<3>(row);
-    case 2:
-      return block.template operator()<2>(row);
-    case 1:
-      return block.template operator()<1>(row);
-    default:
-      return;
   }
 }
 
