@@ -27,6 +27,7 @@ struct BenchOptions {
   std::string model;
   std::vector<std::string> compare;
   double seconds = 5;
+  bool profile = false;
   bool json = false;
 };
 
@@ -50,11 +51,22 @@ absl::Status BenchServer(BenchOptions options) {
   return CheckSomeAnswered(results);
 }
 
+absl::Status ProfileBundle(const BenchOptions& options) {
+  ASSIGN_OR_RETURN(const StepProfile profile, ProfileEngine(options.engine));
+  if (options.json) {
+    std::cout << StepProfileJson(profile).dump(2) << "\n";
+  } else {
+    std::cout << options.engine.bundle << ", " << StepProfileText(profile);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BenchBundle(BenchOptions options) {
   options.engine.batch = options.endpoint.batch;
   options.engine.inputs = options.endpoint.inputs;
   options.engine.duration =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
+  if (options.profile) return ProfileBundle(options);
   ASSIGN_OR_RETURN(const EngineResult result, BenchEngine(options.engine));
   if (options.json) {
     std::cout << EngineResultJson(result).dump(2) << "\n";
@@ -75,12 +87,14 @@ void AddBench(CLI::App& app, absl::Status& result) {
       "Measure endpoints of a server, or a bundle in this process.\n"
       "Example: octet bench --compare digits-fp32 digits-int8 --address localhost:8001 "
       "--input x.npy --labels y.npy\n"
-      "Example: octet bench --bundle models/digits/1 --batch 8");
+      "Example: octet bench --bundle models/digits/1 --batch 8\n"
+      "Example: octet bench --bundle models/digits/1 --profile");
   const auto options = std::make_shared<BenchOptions>();
   command->add_option("model", options->model, "A model of the server");
   command->add_option("--compare", options->compare, "Models, side by side with the first")
       ->expected(2, 64);
-  command->add_option("--bundle", options->engine.bundle, "A bundle, measured in this process");
+  auto* const bundle =
+      command->add_option("--bundle", options->engine.bundle, "A bundle, measured in this process");
   command->add_option("--address", options->endpoint.address, "host:port or unix:PATH")
       ->capture_default_str();
   command->add_option("--input", options->endpoint.inputs,
@@ -103,11 +117,17 @@ void AddBench(CLI::App& app, absl::Status& result) {
   command->add_option("--rounds", options->endpoint.num_rounds, "Turns that models take")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--threads", options->engine.num_threads, "Threads, with --bundle")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  auto* const threads =
+      command->add_option("--threads", options->engine.num_threads, "Threads, with --bundle")
+          ->capture_default_str()
+          ->check(CLI::PositiveNumber);
   command->add_option("--kernel-set", options->engine.kernel_set, "With --bundle")
       ->envname("OCTET_KERNEL_SET");
+  command
+      ->add_flag("--profile", options->profile,
+                 "With --bundle: the time of each step and each kind of step, in one thread")
+      ->needs(bundle)
+      ->excludes(threads);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] {
     const std::array absent = {options->model.empty(), options->compare.empty(),

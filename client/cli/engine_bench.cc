@@ -10,6 +10,7 @@
 
 #include "client/cli/input_files.h"
 #include "client/cli/local_model.h"
+#include "client/cli/repeated_run.h"
 #include "client/cli/step_times.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
@@ -19,40 +20,18 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// One thread's Session and buffers.
-struct Runner {
-  Arena arena;
-  std::unique_ptr<Session> session;
-  std::vector<Tensor> outputs;
-  std::vector<MutableTensorView> output_views;
-  std::vector<double> times_us;
-};
-
-absl::StatusOr<std::unique_ptr<Runner>> MakeRunner(const LocalModel& model,
-                                                   const std::vector<TensorView>& inputs) {
-  auto runner = std::make_unique<Runner>();
-  ASSIGN_OR_RETURN(runner->session, Session::Create(model.executable(), runner->arena));
-  std::vector<Dims> dims;
-  RETURN_IF_ERROR(runner->session->OutputDims(inputs, dims));
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    runner->outputs.emplace_back(model.executable()->outputs()[i].type.data_type, dims[i]);
-  }
-  for (Tensor& output : runner->outputs) runner->output_views.push_back(output.mutable_view());
-  RETURN_IF_ERROR(runner->session->Run(inputs, runner->output_views));
-  return runner;
-}
-
-void Measure(Runner& runner, const std::vector<TensorView>& inputs,
-             SteadyClock::time_point stop_at) {
+// Runs until `stop_at`; how long each run took.
+std::vector<double> Measure(RepeatedRun& run, SteadyClock::time_point stop_at) {
   kernels::PrepareThread();
+  std::vector<double> times_us;
   SteadyClock::time_point start = SteadyClock::now();
   do {  // once at least: the time may be over before the thread starts
-    // MakeRunner has run the same batch, so that this cannot fail.
-    runner.session->Run(inputs, runner.output_views).IgnoreError();
+    run.Run();
     const SteadyClock::time_point end = SteadyClock::now();
-    runner.times_us.push_back(std::chrono::duration<double, std::micro>(end - start).count());
+    times_us.push_back(std::chrono::duration<double, std::micro>(end - start).count());
     start = end;
   } while (start < stop_at);
+  return times_us;
 }
 
 absl::StatusOr<std::vector<Tensor>> InputRows(const LocalModel& model,
@@ -66,43 +45,63 @@ absl::StatusOr<std::vector<Tensor>> InputRows(const LocalModel& model,
       "bundle \"", options.bundle, "\" has no self-test rows: give rows with --input"));
 }
 
-}  // namespace
+// A bundle, and the batch it is measured with.
+struct LoadedRows {
+  std::unique_ptr<LocalModel> model;
+  std::vector<Tensor> rows;
+};
 
-absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options) {
+absl::StatusOr<LoadedRows> Load(const EngineBenchOptions& options) {
   if (options.batch < 1 || options.num_threads < 1) {
     return absl::InvalidArgumentError(absl::StrCat("batch is ", options.batch, " and threads ",
                                                    options.num_threads,
                                                    ", both must be at least 1"));
   }
-  ASSIGN_OR_RETURN(const auto model,
+  LoadedRows loaded;
+  ASSIGN_OR_RETURN(loaded.model,
                    LocalModel::Load(options.bundle, options.kernel_set, options.batch));
-  ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, InputRows(*model, options));
-  std::vector<TensorView> inputs;
-  for (const Tensor& tensor : tensors) inputs.push_back(tensor.view());
-  std::vector<std::unique_ptr<Runner>> runners;
+  ASSIGN_OR_RETURN(loaded.rows, InputRows(*loaded.model, options));
+  return loaded;
+}
+
+}  // namespace
+
+absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options) {
+  ASSIGN_OR_RETURN(const LoadedRows loaded, Load(options));
+  std::vector<std::unique_ptr<RepeatedRun>> runs;
   for (int i = 0; i < options.num_threads; ++i) {
-    ASSIGN_OR_RETURN(auto runner, MakeRunner(*model, inputs));
-    runners.push_back(std::move(runner));
+    ASSIGN_OR_RETURN(auto run, RepeatedRun::Create(loaded.model->executable(), loaded.rows));
+    runs.push_back(std::move(run));
   }
+  std::vector<std::vector<double>> times_us(runs.size());
   const SteadyClock::time_point begin = SteadyClock::now();
   std::vector<std::thread> threads;
-  for (const auto& runner : runners) {
-    threads.emplace_back(
-        [&, raw = runner.get()] { Measure(*raw, inputs, begin + options.duration); });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    threads.emplace_back([&, i] { times_us[i] = Measure(*runs[i], begin + options.duration); });
   }
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
   std::vector<double> times;
-  for (const auto& runner : runners) {
-    times.insert(times.end(), runner->times_us.begin(), runner->times_us.end());
+  for (const auto& of_thread : times_us) {
+    times.insert(times.end(), of_thread.begin(), of_thread.end());
   }
-  return EngineResult{.kernel_set = std::string(model->executable()->kernel_set().name),
+  return EngineResult{.kernel_set = std::string(loaded.model->executable()->kernel_set().name),
                       .batch = options.batch,
                       .num_threads = options.num_threads,
                       .best_us = *std::min_element(times.begin(), times.end()),
                       .median_us = Median(times),
                       .rows_per_second = static_cast<double>(times.size()) *
                                          static_cast<double>(options.batch) / seconds};
+}
+
+absl::StatusOr<StepProfile> ProfileEngine(const EngineBenchOptions& options) {
+  ASSIGN_OR_RETURN(const LoadedRows loaded, Load(options));
+  ASSIGN_OR_RETURN(auto times,
+                   MeasureModels({loaded.model->executable()}, loaded.rows, options.duration));
+  StepProfile profile = MakeStepProfile(std::move(times.front()));
+  profile.kernel_set = loaded.model->executable()->kernel_set().name;
+  profile.batch = options.batch;
+  return profile;
 }
 
 nlohmann::ordered_json EngineResultJson(const EngineResult& result) {

@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
 
+#include "client/cli/step_profile.h"
+
 namespace octet::cli {
 
 struct EngineBenchOptions {
@@ -34,6 +36,11 @@ struct EngineResult {
 // Each thread runs a batch at least once, however short the duration. Returns INVALID_ARGUMENT for
 // a batch or a number of threads below 1, the errors of reading, compiling and running the bundle.
 absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options);
+
+// How the time of a run divides among the bundle's steps; in the calling thread, whatever
+// `num_threads` is. `duration` is that of whole runs, and that of runs step by step. The errors are
+// those of BenchEngine.
+absl::StatusOr<StepProfile> ProfileEngine(const EngineBenchOptions& options);
 
 nlohmann::ordered_json EngineResultJson(const EngineResult& result);
 

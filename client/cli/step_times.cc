@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <utility>
 
+#include "client/cli/repeated_run.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
-#include "models/runtime/session.h"
 #include "models/runtime/step_runner.h"
 
 namespace octet::cli {
@@ -27,18 +27,20 @@ class Measurement {
   static absl::StatusOr<std::unique_ptr<Measurement>> Create(
       std::shared_ptr<const Executable> executable, const std::vector<Tensor>& inputs) {
     std::unique_ptr<Measurement> measurement(new Measurement());
+    ASSIGN_OR_RETURN(measurement->run_, RepeatedRun::Create(executable, inputs));
+    ASSIGN_OR_RETURN(measurement->runner_, StepRunner::Create(*executable, inputs));
+    measurement->steps_us_.resize(measurement->runner_->num_steps());
     measurement->executable_ = std::move(executable);
-    RETURN_IF_ERROR(measurement->Prepare(inputs));
     return measurement;
   }
 
   // Runs the model for `duration`, once at least, after a run that warms the caches.
   void RunWhole(std::chrono::nanoseconds duration) {
-    RunOnce();
+    run_->Run();
     const SteadyClock::time_point stop_at = SteadyClock::now() + duration;
     SteadyClock::time_point start = SteadyClock::now();
     do {
-      RunOnce();
+      run_->Run();
       const SteadyClock::time_point end = SteadyClock::now();
       whole_us_.push_back(MicrosecondsBetween(start, end));
       start = end;
@@ -63,8 +65,10 @@ class Measurement {
   [[nodiscard]] ModelTimes Result() const {
     ModelTimes times{.median_us = Median(whole_us_), .steps = {}};
     for (const StepDescription& step : executable_->steps()) {
-      times.steps.push_back(
-          {.node = step.node, .op = step.op, .median_us = Median(steps_us_[times.steps.size()])});
+      times.steps.push_back({.node = step.node,
+                             .op = step.op,
+                             .median_us = Median(steps_us_[times.steps.size()]),
+                             .kernel = step.kernel});
     }
     return times;
   }
@@ -72,31 +76,9 @@ class Measurement {
  private:
   Measurement() = default;
 
-  absl::Status Prepare(const std::vector<Tensor>& inputs) {
-    for (const Tensor& input : inputs) input_views_.push_back(input.view());
-    ASSIGN_OR_RETURN(session_, Session::Create(executable_, arena_));
-    std::vector<Dims> dims;
-    RETURN_IF_ERROR(session_->OutputDims(input_views_, dims));
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-      outputs_.emplace_back(executable_->outputs()[i].type.data_type, dims[i]);
-    }
-    for (Tensor& output : outputs_) output_views_.push_back(output.mutable_view());
-    RETURN_IF_ERROR(session_->Run(input_views_, output_views_));
-    ASSIGN_OR_RETURN(runner_, StepRunner::Create(*executable_, inputs));
-    steps_us_.resize(runner_->num_steps());
-    return absl::OkStatus();
-  }
-
-  // Prepare has run the same inputs, so that this cannot fail.
-  void RunOnce() { session_->Run(input_views_, output_views_).IgnoreError(); }
-
   std::shared_ptr<const Executable> executable_;
-  Arena arena_;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<RepeatedRun> run_;
   std::unique_ptr<StepRunner> runner_;
-  std::vector<TensorView> input_views_;
-  std::vector<Tensor> outputs_;
-  std::vector<MutableTensorView> output_views_;
   std::vector<double> whole_us_;
   std::vector<std::vector<double>> steps_us_;
 };

@@ -19,6 +19,7 @@ struct StepTime {
   std::string node;
   std::string op;
   double median_us = 0;
+  std::string kernel = {};
 };
 
 struct ModelTimes {

@@ -26,7 +26,7 @@ case "${1:-}" in
       echo "== $bundle"
       $built/bin/octet bench --bundle "$bundle"
     done
-    $peers/venv/bin/python tests/bench/engine/run.py $built
+    $peers/venv/bin/python tests/bench/engine/run.py $built --markdown $peers/engine.md
     ;;
   server)
     cmake/setup/configure.sh bench

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a case of the benchmark is, and the folders it uses."""
 import dataclasses
+import hashlib
 import pathlib
+from typing import Callable
 
 import numpy as np
 
@@ -20,6 +22,7 @@ class Contender:
     tolerance: float
     variant: str = ""
     program: str = ""  # another than "<engine>_contender"
+    num_cpus: int = 1  # that it computes on
 
     @property
     def name(self) -> str:
@@ -30,18 +33,25 @@ class Contender:
 class Case:
     """One question to all contenders. The first is the one the others are compared with."""
     name: str
-    input: np.ndarray
-    expected: np.ndarray  # the float answer
     contenders: list[Contender]
+    # Writes the contenders' models, where they are not there; returns the input and the float
+    # answer.
+    prepare: Callable[[], tuple[np.ndarray, np.ndarray]]
     operations: int  # of one inference: two for each multiplication
     weight_bytes: int  # read by one inference
     float_operations: int = 0  # those of `operations` that no engine computes in integers
+    num_parts: int = 1  # equal parts of one inference; times are told of one part
 
 
-def ready(folder: pathlib.Path) -> bool:
-    """Whether a folder of models was written to its end."""
-    return (folder / ".complete").exists()
-
-
-def complete(folder: pathlib.Path) -> None:
-    (folder / ".complete").touch()
+def write_once(folder: pathlib.Path, write: Callable[[], None], *sources: str) -> None:
+    """Calls `write`, which fills `folder`, unless it did so before: then, too, if one of `sources`,
+    the files that say what is written, or a peer's version has changed since."""
+    digest = hashlib.sha256()
+    for source in (*sources, pathlib.Path(__file__).with_name("peers") / "requirements.txt"):
+        digest.update(pathlib.Path(source).read_bytes())
+    stamp = folder / ".written"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write()
+    stamp.write_text(digest.hexdigest())

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -20,7 +21,7 @@ using SteadyClock = std::chrono::steady_clock;
 // Enough for a best and a median even of a slow model.
 constexpr std::size_t kLeastRuns = 5;
 
-nlohmann::json Measure(const std::function<void()>& run, double seconds) {
+Times TimeEach(const std::function<void()>& run, double seconds) {
   std::vector<double> times_us;
   run();  // warms the caches: another contender ran just now
   SteadyClock::time_point start = SteadyClock::now();
@@ -32,9 +33,9 @@ nlohmann::json Measure(const std::function<void()>& run, double seconds) {
     start = end;
   } while (start < stop_at || times_us.size() < kLeastRuns);
   std::sort(times_us.begin(), times_us.end());
-  return {{"best_us", times_us.front()},
-          {"median_us", times_us[times_us.size() / 2]},
-          {"runs", times_us.size()}};
+  return {.best_us = times_us.front(),
+          .median_us = times_us[times_us.size() / 2],
+          .runs = times_us.size()};
 }
 
 }  // namespace
@@ -54,6 +55,14 @@ ContenderOptions ContenderOptions::Parse(int argc, char** argv) {
   return options;
 }
 
+int ContenderMain(int argc, char** argv, int (*run)(const ContenderOptions& options)) {
+  try {
+    return run(ContenderOptions::Parse(argc, argv));
+  } catch (const std::exception& error) {
+    Fail(error.what());
+  }
+}
+
 int Serve(const Contender& contender) {
   const auto say = [](const nlohmann::json& line) { std::cout << line.dump() << std::endl; };
   say({{"version", contender.version}, {"detail", contender.detail}});
@@ -64,7 +73,9 @@ int Serve(const Contender& contender) {
     if (!(words >> command >> seconds) || command != "measure") {
       Fail("got \"" + line + "\", want \"measure SECONDS\"");
     }
-    say(Measure(contender.run, seconds));
+    const Times times =
+        contender.measure ? contender.measure(seconds) : TimeEach(contender.run, seconds);
+    say({{"best_us", times.best_us}, {"median_us", times.median_us}, {"runs", times.runs}});
   }
   return EXIT_SUCCESS;
 }
@@ -81,6 +92,11 @@ std::vector<Tensor> ReadInputs(const ContenderOptions& options) {
 
 void WriteAnswer(const ContenderOptions& options, TensorView answer) {
   Require(cli::WriteNpy(options.output, answer));
+}
+
+std::string KernelSetName() {
+  const char* const name = std::getenv("OCTET_KERNEL_SET");
+  return name == nullptr ? "" : name;
 }
 
 void Fail(const std::string& message) {

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,17 +29,30 @@ struct ContenderOptions {
   static ContenderOptions Parse(int argc, char** argv);
 };
 
+// Of one inference.
+struct Times {
+  double best_us = 0;
+  double median_us = 0;
+  std::size_t runs = 0;
+};
+
 struct Contender {
   std::string version;        // of the engine
   std::string detail;         // what it chose: kernels, precision
   std::function<void()> run;  // one inference; the inputs and outputs stay where they are
+  // At least so many seconds of inferences. Empty: calls `run` again and again, each call timed.
+  std::function<Times(double seconds)> measure = {};
 };
+
+// The main() of a contender: parses `argv` and returns what `run` returns. Ends the process with a
+// message if either fails.
+int ContenderMain(int argc, char** argv, int (*run)(const ContenderOptions& options));
 
 // Speaks with run.py until its input ends. Says first
 //   {"version": V, "detail": D}
 // and to each line `measure SECONDS` answers
 //   {"best_us": B, "median_us": M, "runs": N}
-// for at least SECONDS of runs, each timed. Returns the exit status of the program.
+// for at least SECONDS of runs. Returns the exit status of the program.
 int Serve(const Contender& contender);
 
 // Reads the .npy files. Ends the process with a message if that fails.
@@ -46,6 +60,9 @@ std::vector<Tensor> ReadInputs(const ContenderOptions& options);
 
 // Writes the answer to `options.output`, as float32. Ends the process with a message if that fails.
 void WriteAnswer(const ContenderOptions& options, TensorView answer);
+
+// OCTET_KERNEL_SET, which chooses our kernels here as elsewhere; empty: the best for this CPU.
+std::string KernelSetName();
 
 // Ends the process with `message` on stderr.
 [[noreturn]] void Fail(const std::string& message);

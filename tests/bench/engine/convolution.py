@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Single int8 convolutions with ReLU, of the shapes of ResNet-50 and MobileNetV2, beside oneDNN."""
+import functools
 import json
 import math
 import pathlib
@@ -30,22 +31,28 @@ def _networks():
         yield f"{name}, {channels} at {size}", network
 
 
+def _write(network: Network, folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """As convolution_contender.cc reads it; returns the input and the answer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layer = network.layers[0]
+    x = network.inputs(1, 3)
+    y = network.values(x)[layer.name]
+    np.save(folder / "filter.npy",
+            layer.w.reshape(*layer.w.shape[:2], -1, math.prod(layer.b.shape)))
+    np.save(folder / "bias.npy", layer.b)
+    (folder / "convolution.json").write_text(json.dumps(
+        {"stride": layer.strides[0], "groups": 1 if layer.kind == "conv" else layer.b.size,
+         "in_scale": float(np.abs(x).max() / 127), "out_scale": float(y.max() / 127)}))
+    return x, y
+
+
 def make_cases(_make_bundle: pathlib.Path):
     """All cases, shape by shape."""
     for name, network in _networks():
         folder = cases.MODELS / f"convolution {name}".replace(",", "").replace(" ", "-")
-        folder.mkdir(parents=True, exist_ok=True)
-        layer = network.layers[0]
-        x = network.inputs(1, 3)
-        y = network.values(x)[layer.name]
-        np.save(folder / "filter.npy", layer.w.reshape(*layer.w.shape[:2], -1, math.prod(
-            layer.b.shape)))
-        np.save(folder / "bias.npy", layer.b)
-        (folder / "convolution.json").write_text(json.dumps(
-            {"stride": layer.strides[0], "groups": 1 if layer.kind == "conv" else layer.b.size,
-             "in_scale": float(np.abs(x).max() / 127), "out_scale": float(y.max() / 127)}))
         contenders = [cases.Contender(engine, "int8", folder, INT8_TOLERANCE, engine,
                                       "convolution_contender")
                       for engine in ("octet", "onednn")]
-        yield cases.Case(f"convolution {name}", x, y, contenders, network.operations,
-                         network.weight_count)
+        yield cases.Case(f"convolution int8 {name}", contenders,
+                         functools.partial(_write, network, folder), network.operations,
+                         network.num_weights)

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/cli/local_model.h"
 #include "client/cli/npy.h"
 #include "kernels/kernel_set.h"
 #include "tests/bench/engine/contender.h"
@@ -118,7 +119,9 @@ int RunOctet(const ContenderOptions& options, Convolution& c) {
     multiplier.push_back(static_cast<float>(step / c.out_scale));
     bias.push_back(static_cast<std::int32_t>(std::nearbyint(c.bias[j] / step)));
   }
-  const kernels::KernelSet& set = *kernels::BestKernelSet();
+  const auto chosen = cli::ChooseKernelSet(KernelSetName());
+  Require(chosen.status());
+  const kernels::KernelSet& set = **chosen;
   const auto prepared = set.prepare_conv2d_s8({.geometry = c.geometry,
                                                .filter = c.filter,
                                                .epilogue = {.kind = kernels::EpilogueKind::kStatic,
@@ -212,9 +215,5 @@ int Run(const ContenderOptions& options) {
 }  // namespace octet::bench
 
 int main(int argc, char** argv) {
-  try {
-    return octet::bench::Run(octet::bench::ContenderOptions::Parse(argc, argv));
-  } catch (const std::exception& error) {
-    octet::bench::Fail(error.what());
-  }
+  return octet::bench::ContenderMain(argc, argv, octet::bench::Run);
 }

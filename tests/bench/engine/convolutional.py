@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutional networks with the shapes of MLPerf Tiny and MobileNetV2, weights from a seed, in
 int8 with calibrated ranges. One row: the cost of a convolution grows with the rows."""
+import functools
 import pathlib
 
 import numpy as np
 
 import cases
+import networks
 import octet_models
 import tflite_models
 from networks import Network
@@ -110,18 +112,22 @@ def _write_network(network: Network, folder: pathlib.Path) -> None:
     graph.save(folder, network.output)
 
 
-def _folder(name: str, network: Network, make_bundle: pathlib.Path) -> pathlib.Path:
+def _write_peers(folder: pathlib.Path, network: Network) -> None:
+    calibration = network.inputs(CALIBRATION_ROWS, CALIBRATION_SEED)
+    np.save(folder / "calibration.npy", calibration)
+    x = network.inputs(1, INPUT_SEED)
+    np.save(folder / "expected.npy", network.values(x)[network.output])
+    tflite_models.write_float(network, folder / "fp32.tflite")
+    tflite_models.write_int8(network, calibration, folder / "int8.tflite")
+
+
+@functools.cache
+def _write(name: str, make_bundle: pathlib.Path) -> pathlib.Path:
     """The folder of all models of a network, written where it is not there."""
-    folder = cases.MODELS / name.replace(" ", "-")
-    if not cases.ready(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        calibration = network.inputs(CALIBRATION_ROWS, CALIBRATION_SEED)
-        np.save(folder / "calibration.npy", calibration)
-        x = network.inputs(1, INPUT_SEED)
-        np.save(folder / "expected.npy", network.values(x)[network.output])
-        tflite_models.write_float(network, folder / "fp32.tflite")
-        tflite_models.write_int8(network, calibration, folder / "int8.tflite")
-        cases.complete(folder)
+    network = NETWORKS[name]()
+    folder = folder_of(name)
+    cases.write_once(folder, lambda: _write_peers(folder, network), __file__, networks.__file__,
+                     tflite_models.__file__)
     # Ours again: the format may have changed.
     _write_network(network, folder / "network")
     for precision in ("fp32", "int8-static"):
@@ -130,17 +136,29 @@ def _folder(name: str, network: Network, make_bundle: pathlib.Path) -> pathlib.P
     return folder
 
 
+def folder_of(name: str) -> pathlib.Path:
+    return cases.MODELS / name.replace(" ", "-")
+
+
+def make_case(title: str, name: str, contenders: list[cases.Contender],
+              make_bundle: pathlib.Path) -> cases.Case:
+    """A case of the models in folder_of(name); `name` is one of NETWORKS."""
+    network = NETWORKS[name]()
+
+    def prepare() -> tuple[np.ndarray, np.ndarray]:
+        return (network.inputs(1, INPUT_SEED),
+                np.load(_write(name, make_bundle) / "expected.npy"))
+
+    return cases.Case(title, contenders, prepare, network.operations, network.num_weights)
+
+
 def make_cases(make_bundle: pathlib.Path):
     """All cases, network by network."""
-    for name, make in NETWORKS.items():
-        network = make()
-        folder = _folder(name, network, make_bundle)
-        contenders = [
+    for name in NETWORKS:
+        folder = folder_of(name)
+        yield make_case(f"{name} int8", name, [
             cases.Contender("octet", "int8-static", folder / "int8-static", INT8_TOLERANCE),
             cases.Contender("octet", "fp32", folder / "fp32", FLOAT_TOLERANCE),
             cases.Contender("litert", "int8", folder / "int8.tflite", INT8_TOLERANCE),
             cases.Contender("litert", "fp32", folder / "fp32.tflite", FLOAT_TOLERANCE),
-        ]
-        yield cases.Case(f"{name} int8", network.inputs(1, INPUT_SEED),
-                         np.load(folder / "expected.npy"), contenders, network.operations,
-                         network.weight_count)
+        ], make_bundle)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fully connected layers: y = x w + b, and with GELU behind it, in int8 and 4 bits."""
+"""Fully connected layers: y = x w + b, and with GELU behind it; weights of 8 and of 4 bits with
+int8 or float activations."""
+import functools
 import math
 import pathlib
 
@@ -14,6 +16,7 @@ import onnx_models
 
 SHAPES = [(768, 768), (768, 3072), (3072, 768)]
 ROWS = [1, 2, 4, 8, 16, 128]
+WEIGHT_ONLY_ROWS = [1, 16]
 GROUP = 128
 CALIBRATION_ROWS = 32
 # Rounding of 8 and of 4 bits; bfloat16's is less than that of 8 bits.
@@ -24,6 +27,21 @@ FLOAT_TOLERANCE = 0.005
 
 def inputs(rows: int, k: int) -> np.ndarray:
     return np.sin(np.arange(rows * k, dtype=np.float32) * 0.37).reshape(rows, k)
+
+
+def _grouped(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """[n, groups, GROUP] in unsigned integers around 2^(bits - 1), and [n, groups, 1] scales."""
+    k, n = w.shape
+    grouped = np.ascontiguousarray(w.T).reshape(n, k // GROUP, GROUP)
+    middle = 1 << (bits - 1)
+    scale = (np.abs(grouped).max(2, keepdims=True) / (middle - 1)).astype(np.float32)
+    q = np.clip(np.rint(grouped / scale), -middle, middle - 1) + middle
+    return q.astype(np.uint8), scale
+
+
+def _packed(q: np.ndarray) -> np.ndarray:
+    """Two of 4 bits in a byte, the first in the low half."""
+    return q[..., 0::2] | (q[..., 1::2] << 4)
 
 
 def _write_onnxruntime(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
@@ -44,15 +62,15 @@ def _write_onnxruntime(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> No
         onnx_models.write_dynamic(plain, folder / f"dynamic-per-channel{suffix}.onnx", True)
     onnx_models.write_qdq(folder / "fp32.onnx", folder / "qdq.onnx",
                           {"x": inputs(CALIBRATION_ROWS, k)})
-    grouped = w.T.reshape(n, k // GROUP, GROUP)
-    scale = (np.abs(grouped).max(2) / 7).astype(np.float32)
-    q = (np.clip(np.rint(grouped / scale[..., None]), -8, 7) + 8).astype(np.uint8)
-    graph = onnx_models.Graph()
-    weights = graph.constant("w", q[..., 0::2] | (q[..., 1::2] << 4))
-    graph.add("MatMulNBits", ["x", weights, graph.constant("scale", scale.reshape(-1)), "", "",
-                              graph.constant("b", b)], "y", "com.microsoft",
-              K=k, N=n, bits=4, block_size=GROUP, accuracy_level=4)
-    graph.save(folder / "int4.onnx", input_, output)
+    for name, bits, level in [("int4-level-4", 4, 4), ("int4-level-1", 4, 1),
+                              ("int8-level-1", 8, 1)]:
+        q, scale = _grouped(w, bits)
+        graph = onnx_models.Graph()
+        weights = graph.constant("w", _packed(q) if bits == 4 else q)
+        graph.add("MatMulNBits", ["x", weights, graph.constant("scale", scale.reshape(-1)), "", "",
+                                  graph.constant("b", b)], "y", "com.microsoft",
+                  K=k, N=n, bits=bits, block_size=GROUP, accuracy_level=level)
+        graph.save(folder / f"{name}.onnx", input_, output)
 
 
 def _write_openvino(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
@@ -69,14 +87,12 @@ def _write_openvino(folder: pathlib.Path, w: np.ndarray, b: np.ndarray) -> None:
     q = np.clip(np.rint(rows / scale), -127, 127).astype(np.int8)
     save("int8-weights", ops.multiply(ops.convert(ops.constant(q), np.float32),
                                       ops.constant(scale)))
-    grouped = rows.reshape(n, k // GROUP, GROUP)
-    scale4 = (np.abs(grouped).max(2, keepdims=True) / 7).astype(np.float32)
-    q4 = (np.clip(np.rint(grouped / scale4), -8, 7) + 8).astype(np.uint8).reshape(-1)
-    packed = ops.constant(openvino.Tensor(np.ascontiguousarray(q4[0::2] | (q4[1::2] << 4)),
-                                          openvino.Shape([n, k // GROUP, GROUP]),
-                                          openvino.Type.u4))
+    q4, scale4 = _grouped(w, 4)
+    packed = _packed(q4).reshape(-1)  # a name, for the tensor borrows it
+    integers = ops.constant(openvino.Tensor(packed, openvino.Shape([n, k // GROUP, GROUP]),
+                                            openvino.Type.u4))
     zero = ops.convert(ops.constant(np.full((1, 1, 1), 8, np.uint8)), np.float32)
-    weight = ops.multiply(ops.subtract(ops.convert(packed, np.float32), zero),
+    weight = ops.multiply(ops.subtract(ops.convert(integers, np.float32), zero),
                           ops.constant(scale4))
     save("uint4-weights", ops.reshape(weight, ops.constant(np.array([n, k], np.int64)), False))
 
@@ -94,15 +110,11 @@ def _write_octet(folder: pathlib.Path, make_bundle: pathlib.Path, w: np.ndarray,
         if suffix:
             y = graph.add("Activation", [y], "gelu", activation="gelu")
         graph.save(folder / f"network{suffix}", y)
-    for precision, suffix, bundle in [
-        ("fp32", "", "fp32"),
-        ("int8-dynamic", "", "int8-dynamic"),
-        ("int8-static", "", "int8-static"),
-        ("int4-group-dynamic", "", "int4"),
-        ("int8-dynamic", "-gelu", "int8-dynamic-gelu"),
-    ]:
+    for precision, suffix in [("fp32", ""), ("int8-dynamic", ""), ("int8-static", ""),
+                              ("int8-weight-only", ""), ("int4", ""), ("int4-group-dynamic", ""),
+                              ("int8-dynamic", "-gelu")]:
         octet_models.write_bundle(make_bundle, folder / f"network{suffix}", calibration, precision,
-                                  folder / bundle)
+                                  folder / f"{precision}{suffix}")
 
 
 def _weights(k: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,17 +123,23 @@ def _weights(k: int, n: int) -> tuple[np.ndarray, np.ndarray]:
             random.normal(0, 0.1, n).astype(np.float32))
 
 
-def _folder(w: np.ndarray, b: np.ndarray, make_bundle: pathlib.Path) -> pathlib.Path:
-    """The folder of all models with these weights, written where it is not there."""
-    k, n = w.shape
-    folder = cases.MODELS / f"fully-connected-{k}x{n}"
-    if not cases.ready(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+def _folder_of(k: int, n: int) -> pathlib.Path:
+    return cases.MODELS / f"fully-connected-{k}x{n}"
+
+
+@functools.cache
+def _write(k: int, n: int, make_bundle: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """Writes all models of a shape where they are not there; returns weights and bias."""
+    w, b = _weights(k, n)
+    folder = _folder_of(k, n)
+
+    def write_peers() -> None:
         _write_onnxruntime(folder, w, b)
         _write_openvino(folder, w, b)
-        cases.complete(folder)
+
+    cases.write_once(folder, write_peers, __file__, onnx_models.__file__)
     _write_octet(folder, make_bundle, w, b)  # again: the format may have changed
-    return folder
+    return w, b
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -129,49 +147,75 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     return (x * 0.5 * (1 + erf(x / math.sqrt(2)))).astype(np.float32)
 
 
+def _int8(octet, onnxruntime, openvino_) -> list[cases.Contender]:
+    return [
+        octet("int8-dynamic"),
+        octet("int8-static"),
+        octet("fp32"),
+        onnxruntime("dynamic"),
+        onnxruntime("dynamic-per-channel"),
+        onnxruntime("qdq"),
+        onnxruntime("fp32"),
+        openvino_("qdq", "qdq.onnx", "default"),
+        openvino_("qdq", "qdq.onnx", "f32"),
+        openvino_("int8-weights", "int8-weights.xml", "f32-dq128"),
+        openvino_("fp32", "fp32.onnx", "default"),
+    ]
+
+
 def make_cases(make_bundle: pathlib.Path):
     """All cases, shape by shape."""
     for k, n in SHAPES:
-        w, b = _weights(k, n)
-        folder = _folder(w, b, make_bundle)
+        folder = _folder_of(k, n)
 
-        def case(kind, rows, bits, contenders, expected=None, x=None, w=w, k=k, n=n):
-            x = inputs(rows, k) if x is None else x
-            expected = x @ w + b if expected is None else expected
-            return cases.Case(f"fully connected {kind}, {rows} x {k} x {n}", x, expected,
-                              contenders, 2 * rows * k * n, k * n * bits // 8)
+        def contender(engine, form, file, variant="", folder=folder):
+            tolerance = (FLOAT_TOLERANCE if "fp32" in form else
+                         INT4_TOLERANCE if "int4" in form else INT8_TOLERANCE)
+            return cases.Contender(engine, form, folder / file, tolerance, variant)
 
-        def octet(form, tolerance, folder=folder):
-            return cases.Contender("octet", form, folder / form, tolerance)
+        def octet(form, contender=contender):
+            return contender("octet", form, form)
 
-        def onnxruntime(form, tolerance, folder=folder):
-            return cases.Contender("onnxruntime", form, folder / f"{form}.onnx", tolerance)
+        def onnxruntime(form, contender=contender):
+            return contender("onnxruntime", form, f"{form}.onnx")
 
-        def openvino_(form, file, variant, tolerance, folder=folder):
-            return cases.Contender("openvino", form, folder / file, tolerance, variant)
+        def openvino_(form, file, variant, contender=contender):
+            return contender("openvino", form, file, variant)
+
+        def case(kind, rows, bits, contenders, k=k, n=n):
+
+            def prepare() -> tuple[np.ndarray, np.ndarray]:
+                w, b = _write(k, n, make_bundle)
+                x = inputs(rows, k)
+                y = x @ w + b
+                return x, _gelu(y) if "GELU" in kind else y
+
+            operations = 2 * rows * k * n
+            return cases.Case(f"fully connected {kind}, {rows} x {k} x {n}", contenders, prepare,
+                              operations, k * n * bits // 8,
+                              operations if "weight-only" in kind else 0)
 
         for rows in ROWS:
-            yield case("int8", rows, 8, [
-                octet("int8-dynamic", INT8_TOLERANCE),
-                octet("int8-static", INT8_TOLERANCE),
-                octet("fp32", FLOAT_TOLERANCE),
-                onnxruntime("dynamic", INT8_TOLERANCE),
-                onnxruntime("dynamic-per-channel", INT8_TOLERANCE),
-                onnxruntime("qdq", INT8_TOLERANCE),
-                onnxruntime("fp32", FLOAT_TOLERANCE),
-                openvino_("qdq", "qdq.onnx", "default", INT8_TOLERANCE),
-                openvino_("qdq", "qdq.onnx", "f32", INT8_TOLERANCE),
-                openvino_("int8-weights", "int8-weights.xml", "f32-dq128", INT8_TOLERANCE),
-                openvino_("fp32", "fp32.onnx", "default", FLOAT_TOLERANCE),
+            yield case("int8", rows, 8, _int8(octet, onnxruntime, openvino_))
+            yield case("int4 with int8 activations", rows, 4, [
+                octet("int4-group-dynamic"),
+                onnxruntime("int4-level-4"),
+                openvino_("int4-weights", "uint4-weights.xml", "default-dq128"),
+                openvino_("int4-weights", "uint4-weights.xml", "f32-dq128"),
             ])
-            yield case("4 bits in groups of 128", rows, 4, [
-                octet("int4", INT4_TOLERANCE),
-                onnxruntime("int4", INT4_TOLERANCE),
-                openvino_("uint4-weights", "uint4-weights.xml", "f32-dq128", INT4_TOLERANCE),
-            ])
-        x = inputs(128, k)
         yield case("int8 + GELU", 128, 8, [
-            octet("int8-dynamic-gelu", INT8_TOLERANCE),
-            onnxruntime("dynamic-gelu", INT8_TOLERANCE),
-            onnxruntime("dynamic-per-channel-gelu", INT8_TOLERANCE),
-        ], expected=_gelu(x @ w + b), x=x)
+            octet("int8-dynamic-gelu"),
+            onnxruntime("dynamic-gelu"),
+            onnxruntime("dynamic-per-channel-gelu"),
+        ])
+        for rows in WEIGHT_ONLY_ROWS:
+            yield case("int8 weight-only", rows, 8, [
+                octet("int8-weight-only"),
+                onnxruntime("int8-level-1"),
+                openvino_("int8-weights", "int8-weights.xml", "default-dq0"),
+            ])
+            yield case("int4 weight-only", rows, 4, [
+                octet("int4"),
+                onnxruntime("int4-level-1"),
+                openvino_("int4-weights", "uint4-weights.xml", "default-dq0"),
+            ])

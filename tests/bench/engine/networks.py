@@ -83,7 +83,7 @@ class Network:
         return total
 
     @property
-    def weight_count(self) -> int:
+    def num_weights(self) -> int:
         return sum(layer.w.size for layer in self.layers if layer.w is not None)
 
     def values(self, x: np.ndarray) -> dict[str, np.ndarray]:

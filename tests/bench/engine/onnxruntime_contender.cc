@@ -66,9 +66,5 @@ int Run(const ContenderOptions& options) {
 }  // namespace octet::bench
 
 int main(int argc, char** argv) {
-  try {
-    return octet::bench::Run(octet::bench::ContenderOptions::Parse(argc, argv));
-  } catch (const std::exception& error) {
-    octet::bench::Fail(error.what());
-  }
+  return octet::bench::ContenderMain(argc, argv, octet::bench::Run);
 }

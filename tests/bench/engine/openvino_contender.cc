@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenVINO on an .onnx or .xml file, one thread. --variant: `default` (its own choice of precision:
-// bf16 where the CPU has it), `f32`, or `f32-dq128` (dynamic quantization in groups of 128).
+// OpenVINO on an .onnx or .xml file, one thread. --variant is its precision: `default` (its own
+// choice: bf16 where the CPU has it) or `f32`; behind it `-dq128` quantizes the activations of
+// compressed weights at run time, in groups of 128, and `-dq0` leaves them floats.
 
 #include <openvino/openvino.hpp>
 #include <string>
@@ -28,17 +29,21 @@ ov::element::Type ElementType(DataType type) {
   }
 }
 
+// PRECISION or PRECISION-dqGROUP.
 ov::AnyMap Properties(const std::string& variant) {
   ov::AnyMap properties = {{"INFERENCE_NUM_THREADS", 1},
                            {"NUM_STREAMS", "1"},
                            {"PERFORMANCE_HINT", "LATENCY"},
                            {"ENABLE_CPU_PINNING", false}};
-  if (variant == "default") return properties;
-  properties["INFERENCE_PRECISION_HINT"] = "f32";
-  if (variant == "f32") return properties;
-  if (variant != "f32-dq128")
-    Fail("--variant is \"" + variant + "\", want default, f32, f32-dq128");
-  properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 128;
+  const std::size_t dash = variant.find("-dq");
+  const std::string precision = variant.substr(0, dash);
+  if (precision != "default" && precision != "f32") {
+    Fail("--variant is \"" + variant + "\", want default or f32, or one of them and -dqGROUP");
+  }
+  if (precision != "default") properties["INFERENCE_PRECISION_HINT"] = precision;
+  if (dash != std::string::npos) {
+    properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = variant.substr(dash + 3);
+  }
   return properties;
 }
 
@@ -71,9 +76,5 @@ int Run(const ContenderOptions& options) {
 }  // namespace octet::bench
 
 int main(int argc, char** argv) {
-  try {
-    return octet::bench::Run(octet::bench::ContenderOptions::Parse(argc, argv));
-  } catch (const std::exception& error) {
-    octet::bench::Fail(error.what());
-  }
+  return octet::bench::ContenderMain(argc, argv, octet::bench::Run);
 }

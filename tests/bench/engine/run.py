@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine beside its peers, one thread each: every case in one interleaved run.
+"""The engine beside its peers: every case in one interleaved run.
 
-    run.py BUILD_FOLDER [--filter TEXT] [--rounds N] [--seconds S] [--json FILE]
+    run.py BUILD_FOLDER [--filter TEXT]... [--list] [--rounds N] [--seconds S]
+           [--json FILE] [--markdown FILE]
 
-Prints a table and writes a JSON line for each contender. An answer that is not near the float one
-takes an engine out of a comparison. A time is the best of all rounds; a ratio is a peer's time
-divided by Octet's.
+Prints each case and at the end a table, and writes a JSON line for each contender. An answer that
+is not near the float one takes an engine out of a comparison. A time is the best of all rounds; a
+ratio is a peer's time divided by Octet's. Ends with status 1 if Octet fails in a case.
 """
 import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,55 +23,16 @@ import convolution
 import convolutional
 import encoder
 import fully_connected
+import step_cost
+import summary
+import two_workers
+from contender_process import Failed, Process
 
-MODULES = (fully_connected, encoder, convolutional, convolution)
-
-
-class Failed(Exception):
-    pass
-
-
-def command_of(contender: cases.Contender, bin_folder: pathlib.Path) -> list:
-    """A program of the build, or a script beside this one."""
-    name = contender.program or f"{contender.engine}_contender"
-    script = pathlib.Path(__file__).with_name(f"{name}.py")
-    return [sys.executable, script] if script.exists() else [bin_folder / name]
-
-
-class Process:
-    """A contender that runs."""
-
-    def __init__(self, contender: cases.Contender, bin_folder: pathlib.Path,
-                 input_: pathlib.Path, output: pathlib.Path, log):
-        self.contender = contender
-        self._process = subprocess.Popen(
-            [*command_of(contender, bin_folder), "--model", contender.model, "--input", input_,
-             "--output", output, "--variant", contender.variant],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"})
-        self.about = self._read()
-        self.times = []
-
-    def _read(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise Failed(f"{self.contender.name} ended with status {self._process.wait()}")
-        return json.loads(line)
-
-    def measure(self, seconds: float) -> None:
-        self._process.stdin.write(f"measure {seconds}\n")
-        self._process.stdin.flush()
-        self.times.append(self._read())
-
-    def best(self) -> float:
-        return min(time["best_us"] for time in self.times)
-
-    def median(self) -> float:
-        return statistics.median(time["median_us"] for time in self.times)
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait()
+MODULES = (fully_connected, encoder, convolutional, convolution, two_workers, step_cost)
+# What a contender costs beside its rounds: its start, and what ours is written from. Measured on a
+# CPU of 2.4 GHz.
+START_SECONDS = 0.6
+LEAST_RUNS = 6  # of one round, see Serve in contender.h
 
 
 def relative_error(answer: np.ndarray, expected: np.ndarray) -> float:
@@ -89,119 +50,157 @@ def read_rate(peak, size: int) -> float:
 
 def floor_us(case: cases.Case, peak, kernel_set: str) -> float:
     """The time that arithmetic or reading the weights takes at the measured peak."""
-    rates = peak["kernel_set"][kernel_set]
+    rates = peak["kernel_set"].get(kernel_set)
+    if rates is None:
+        return 0  # a set without a peak: the reference
     integer_operations = case.operations - case.float_operations
     arithmetic = (integer_operations / rates["int8_gops"] +
                   case.float_operations / rates["f32_gflops"])
-    return max(arithmetic, case.weight_bytes / read_rate(peak, case.weight_bytes)) / 1e3
+    floor = max(arithmetic, case.weight_bytes / read_rate(peak, case.weight_bytes)) / 1e3
+    return floor / case.contenders[0].num_cpus
 
 
-def run_case(case: cases.Case, bin_folder: pathlib.Path, peak, options, log) -> list[dict]:
-    processes = []
-    rows = []
+def estimated_seconds(case: cases.Case, peak, options) -> float:
+    """How long a case takes, about, once its models are written: as if every contender computed at
+    the peak of float arithmetic."""
+    rate = max(rates["f32_gflops"] for rates in peak["kernel_set"].values())
+    run = case.operations / (rate * 1e9)
+    return len(case.contenders) * (
+        START_SECONDS + options.rounds * max(options.seconds, LEAST_RUNS * run))
+
+
+def start(contender: cases.Contender, case_input: pathlib.Path, expected: np.ndarray, row: dict,
+          options, log) -> Process | None:
+    """A process whose answer is right; or None, and the reason in `row`."""
+    output = case_input.with_name("output.npy")
+    try:
+        process = Process(contender, options.bin_folder, options.cpus, case_input, output, log)
+    except Failed as failure:
+        row["error"] = str(failure)
+        return None
+    row |= process.about
+    row["relative_error"] = relative_error(np.load(output), expected)
+    if row["relative_error"] <= contender.tolerance:
+        return process
+    row["error"] = (f"answers wrongly: relative error {row['relative_error']:.3g}, "
+                    f"tolerance {contender.tolerance}")
+    process.close()
+    return None
+
+
+def measure(running: list[tuple[Process, dict]], options) -> None:
+    """In turns, round by round; who ends meanwhile is out."""
+    for _ in range(options.rounds):
+        for process, row in running:
+            if "error" in row:
+                continue
+            try:
+                process.measure(options.seconds)
+            except Failed as failure:
+                row["error"] = str(failure)
+
+
+def run_case(case: cases.Case, peak, options, log) -> list[dict]:
+    """A row for each contender, ours first."""
+    rows = [{"case": case.name, "engine": contender.engine, "form": contender.form,
+             "variant": contender.variant} for contender in case.contenders]
+    ours = rows[0]
+    try:
+        input_, expected = case.prepare()
+    except subprocess.CalledProcessError as error:
+        ours["error"] = f"its models cannot be written: {error}"
+        return [ours]
+    running = []
     try:
         with tempfile.TemporaryDirectory() as folder:
-            input_ = pathlib.Path(folder, "input.npy")
-            output = pathlib.Path(folder, "output.npy")
-            np.save(input_, case.input)
-            for contender in case.contenders:
-                row = {"case": case.name, "engine": contender.engine, "form": contender.form,
-                       "variant": contender.variant}
-                rows.append(row)
-                try:
-                    process = Process(contender, bin_folder, input_, output, log)
-                except Failed as failure:
-                    row["error"] = str(failure)
-                    continue
-                row |= process.about
-                row["relative_error"] = relative_error(np.load(output), case.expected)
-                if row["relative_error"] > contender.tolerance:
-                    row["error"] = (f"answers wrongly: relative error {row['relative_error']:.3g}, "
-                                    f"tolerance {contender.tolerance}")
-                    process.close()
-                    continue
-                processes.append((process, row))
-        for _ in range(options.rounds):
-            for process, _ in processes:
-                process.measure(options.seconds)
-        for process, row in processes:
-            row |= {"best_us": process.best(), "median_us": process.median()}
+            input_path = pathlib.Path(folder, "input.npy")
+            np.save(input_path, input_)
+            for contender, row in zip(case.contenders, rows):
+                process = start(contender, input_path, expected, row, options, log)
+                if process is not None:
+                    running.append((process, row))
+        measure(running, options)
+        for process, row in running:
+            if "error" not in row:
+                row |= {"best_us": process.best_us() / case.num_parts,
+                        "median_us": process.median_us() / case.num_parts}
     finally:
-        for process, _ in processes:
+        for process, _ in running:
             process.close()
-    ours = rows[0]
     if "error" in ours:
-        raise Failed(f"{case.name}: {ours['error']}")
+        return rows
     for row in rows:
         if "best_us" in row:
             row["ratio"] = row["best_us"] / ours["best_us"]
     floor = floor_us(case, peak, ours["version"])
-    ours["floor_us"] = floor
-    ours["percent_of_peak"] = 100 * floor / ours["best_us"]
+    ours |= {"kernel_set": ours["version"], "floor_us": floor,
+             "percent_of_peak": 100 * floor / ours["best_us"]}
     return rows
 
 
-def print_case(rows: list[dict]) -> None:
-    ours = rows[0]
-    print(f"{ours['case']}  [{ours['version']}]  {ours['percent_of_peak']:.0f} % of peak")
-    for row in rows:
-        name = " ".join(filter(None, [row["engine"], row["form"], row["variant"]]))
-        if "error" in row:
-            print(f"  {name:44} {row['error']}")
-        else:
-            print(f"  {name:44} {row['best_us']:10.2f} us  median {row['median_us']:10.2f}"
-                  f"  ratio {row['ratio']:5.2f}  error {row['relative_error']:.4f}")
-    sys.stdout.flush()
+def chosen_cases(options) -> list[cases.Case]:
+    """Those that --filter names and this machine has CPUs for."""
+    chosen = []
+    for module in MODULES:
+        for case in module.make_cases(options.bin_folder / "make_bundle"):
+            if options.filter and not any(text in case.name for text in options.filter):
+                continue
+            wanted = max(contender.num_cpus for contender in case.contenders)
+            if wanted > len(options.cpus):
+                print(f"{case.name}: left out, wants {wanted} CPUs, has {len(options.cpus)}")
+                continue
+            chosen.append(case)
+    return chosen
 
 
-def best_of(rows: list[dict], engine: str) -> dict | None:
-    """The fastest form of an engine that answered rightly."""
-    timed = [row for row in rows if row["engine"] == engine and "best_us" in row]
-    return min(timed, key=lambda row: row["best_us"], default=None)
-
-
-def print_summary(results: list[list[dict]]) -> None:
-    """Octet beside each peer's best form."""
-    print(f"\n{'case':52} {'Octet us':>10} {'% of peak':>9}  ratio of each peer's best form")
-    for rows in results:
-        ours = rows[0]
-        peers = []
-        for engine in dict.fromkeys(row["engine"] for row in rows[1:] if row["engine"] != "octet"):
-            best = best_of(rows, engine)
-            form = " ".join(filter(None, [best["form"], best["variant"]])) if best else ""
-            peers.append(f"{engine} {best['ratio']:.2f} ({form})" if best else f"{engine} -")
-        print(f"{ours['case']:52} {ours['best_us']:10.2f} {ours['percent_of_peak']:9.0f}  "
-              f"{', '.join(peers)}")
-
-
-def main() -> None:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--filter", default="", help="only cases whose name contains this")
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--filter", action="append", metavar="TEXT",
+                        help="only cases whose name contains this; given again: or that")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=0.03, help="of each contender's round")
     parser.add_argument("--json", type=pathlib.Path,
                         default=cases.ROOT / "build/peers/engine.jsonl")
+    parser.add_argument("--markdown", type=pathlib.Path, help="the table, into a file as well")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    bin_folder = options.build.resolve() / "tests/bench/engine"
-    peak = json.loads(subprocess.check_output([bin_folder / "peak"]))
+    if options.rounds < 1:
+        parser.error(f"--rounds is {options.rounds}, wants 1 at least")
+    options.bin_folder = options.build.resolve() / "tests/bench/engine"
+    options.cpus = sorted(os.sched_getaffinity(0))
+    return options
+
+
+def main() -> int:
+    options = parse_options()
+    chosen = chosen_cases(options)
+    if options.list:
+        print("\n".join(case.name for case in chosen))
+        return 0
+    if not chosen:
+        sys.exit(f"no case has one of {options.filter} in its name; --list prints the names")
+    os.sched_setaffinity(0, options.cpus[:1])
+    peak = json.loads(subprocess.check_output([options.bin_folder / "peak"]))
     print(json.dumps(peak))
+    minutes = sum(estimated_seconds(case, peak, options) for case in chosen) / 60
+    print(f"{len(chosen)} cases, about {minutes:.1f} minutes; more where models are not written "
+          "yet", flush=True)
+    results = []
     with open(options.json, "w", encoding="utf-8") as file, \
             open(options.json.with_suffix(".log"), "w", encoding="utf-8") as log:
         file.write(json.dumps({"peak": peak}) + "\n")
-        results = []
-        make_bundle = bin_folder / "make_bundle"
-        for case in (case for module in MODULES for case in module.make_cases(make_bundle)):
-            if options.filter not in case.name:
-                continue
-            rows = run_case(case, bin_folder, peak, options, log)
-            print_case(rows)
+        for case in chosen:
+            rows = run_case(case, peak, options, log)
+            print(summary.case_lines(rows), flush=True)
             results.append(rows)
-            for row in rows:
-                file.write(json.dumps(row) + "\n")
-    print_summary(results)
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    table = summary.table(results)
+    print(f"\n{table}", end="")
+    if options.markdown:
+        options.markdown.write_text(table, encoding="utf-8")
+    return int(any("error" in rows[0] for rows in results))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -34,13 +34,32 @@ TEST(EngineBenchTest, RunsOnceHoweverShortTheDuration) {
   EXPECT_GT(result->best_us, 0);
 }
 
+TEST(EngineBenchTest, AProfileHasEveryStepOfTheBundle) {
+  const auto profile = ProfileEngine({.bundle = kDigits,
+                                      .kernel_set = "reference",
+                                      .batch = 3,
+                                      .duration = std::chrono::milliseconds(20)});
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->kernel_set, "reference");
+  EXPECT_EQ(profile->batch, 3);
+  EXPECT_GT(profile->median_us, 0);
+  ASSERT_EQ(profile->kinds.size(), 2U);
+  EXPECT_EQ(profile->kinds[0].op, "FullyConnected");
+  EXPECT_EQ(profile->kinds[0].num_steps, 3);
+  EXPECT_EQ(profile->kinds[1].op, "Softmax");
+  ASSERT_EQ(profile->steps.size(), 4U);
+  for (const StepTime& step : profile->steps) EXPECT_FALSE(step.kernel.empty()) << step.node;
+}
+
 TEST(EngineBenchTest, NoRowsOrThreadsAreRefused) {
   for (const EngineBenchOptions& options :
        {EngineBenchOptions{.bundle = kDigits, .batch = 0},
         EngineBenchOptions{.bundle = kDigits, .num_threads = 0}}) {
-    const absl::Status status = BenchEngine(options).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("at least 1"));
+    for (const absl::Status& status :
+         {BenchEngine(options).status(), ProfileEngine(options).status()}) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_THAT(std::string(status.message()), HasSubstr("at least 1"));
+    }
   }
 }
 

@@ -47,6 +47,7 @@ TEST_F(StepTimesTest, EachModelAndStepHasATimeHoweverShortTheDuration) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       EXPECT_EQ(model.steps[i].node, steps[i].node);
       EXPECT_EQ(model.steps[i].op, steps[i].op);
+      EXPECT_EQ(model.steps[i].kernel, steps[i].kernel);
       EXPECT_GT(model.steps[i].median_us, 0);
     }
   }
