@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutional networks with the shapes of MLPerf Tiny and MobileNetV2, weights from a seed, in
-int8 with calibrated ranges. One row: the cost of a convolution grows with the rows."""
+int8 with calibrated ranges, and one of them in uint8. One row: the cost of a convolution grows with
+the rows."""
+import json
 import pathlib
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 import cases
 import octet_models
 import tflite_models
+import uint8_models
 from networks import Network
 
 CALIBRATION_ROWS = 8
@@ -80,6 +83,7 @@ def _mobilenet_v2() -> Network:
 NETWORKS = {"ResNet-8": _resnet8, "visual wake words": _visual_wake_words,
             "keyword spotting": _keyword_spotting, "anomaly detection": _anomaly_detection,
             "MobileNetV2": _mobilenet_v2}
+UINT8_NETWORKS = ("MobileNetV2",)
 _OPERATORS = {"conv": "Conv2d", "depthwise": "DepthwiseConv2d", "dense": "FullyConnected"}
 
 
@@ -120,7 +124,8 @@ def _folder(name: str, network: Network, make_bundle: pathlib.Path) -> pathlib.P
         x = network.inputs(1, INPUT_SEED)
         np.save(folder / "expected.npy", network.values(x)[network.output])
         tflite_models.write_float(network, folder / "fp32.tflite")
-        tflite_models.write_int8(network, calibration, folder / "int8.tflite")
+        tflite_models.write_int8(network, tflite_models.activation_ranges(network, calibration),
+                                 folder / "int8.tflite")
         cases.complete(folder)
     # Ours again: the format may have changed.
     _write_network(network, folder / "network")
@@ -128,6 +133,29 @@ def _folder(name: str, network: Network, make_bundle: pathlib.Path) -> pathlib.P
         octet_models.write_bundle(make_bundle, folder / "network", folder / "calibration.npy",
                                   precision, folder / precision)
     return folder
+
+
+def _uint8_folder(folder: pathlib.Path, network: Network, make_bundle: pathlib.Path) -> pathlib.Path:
+    """The folder of the uint8 models of a network whose other models are in `folder`."""
+    uint8 = folder.with_name(f"{folder.name}-uint8")
+    calibration = folder / "calibration.npy"
+    if not cases.ready(uint8):
+        uint8.mkdir(exist_ok=True)
+        ranges = tflite_models.activation_ranges(network, np.load(calibration))
+        (uint8 / "ranges.json").write_text(json.dumps(ranges))
+        tflite_models.write_uint8(network, ranges, uint8 / "uint8.tflite")
+        cases.complete(uint8)
+    ranges = json.loads((uint8 / "ranges.json").read_text())
+    uint8_models.write_network(network, ranges, uint8 / "network")
+    octet_models.write_bundle(make_bundle, uint8 / "network", calibration, "as-is",
+                              uint8 / "uint8")
+    return uint8
+
+
+def _case(name: str, network: Network, folder: pathlib.Path,
+          contenders: list[cases.Contender]) -> cases.Case:
+    return cases.Case(name, network.inputs(1, INPUT_SEED), np.load(folder / "expected.npy"),
+                      contenders, network.operations, network.weight_count)
 
 
 def make_cases(make_bundle: pathlib.Path):
@@ -141,6 +169,11 @@ def make_cases(make_bundle: pathlib.Path):
             cases.Contender("litert", "int8", folder / "int8.tflite", INT8_TOLERANCE),
             cases.Contender("litert", "fp32", folder / "fp32.tflite", FLOAT_TOLERANCE),
         ]
-        yield cases.Case(f"{name} int8", network.inputs(1, INPUT_SEED),
-                         np.load(folder / "expected.npy"), contenders, network.operations,
-                         network.weight_count)
+        yield _case(f"{name} int8", network, folder, contenders)
+        if name in UINT8_NETWORKS:
+            uint8 = _uint8_folder(folder, network, make_bundle)
+            yield _case(f"{name} uint8", network, folder, [
+                cases.Contender("octet", "uint8", uint8 / "uint8", INT8_TOLERANCE),
+                contenders[0],
+                cases.Contender("litert", "uint8", uint8 / "uint8.tflite", INT8_TOLERANCE),
+            ])
