@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutional networks with the shapes of MLPerf Tiny and MobileNetV2, weights from a seed, in
-int8 with calibrated ranges. One row: the cost of a convolution grows with the rows."""
+int8 with calibrated ranges, and one of them in uint8. One row: the cost of a convolution grows with
+the rows."""
 import functools
+import json
 import pathlib
 
 import numpy as np
@@ -10,6 +12,7 @@ import cases
 import networks
 import octet_models
 import tflite_models
+import uint8_models
 from networks import Network
 
 CALIBRATION_ROWS = 8
@@ -82,6 +85,7 @@ def _mobilenet_v2() -> Network:
 NETWORKS = {"ResNet-8": _resnet8, "visual wake words": _visual_wake_words,
             "keyword spotting": _keyword_spotting, "anomaly detection": _anomaly_detection,
             "MobileNetV2": _mobilenet_v2}
+UINT8_NETWORKS = ("MobileNetV2",)
 _OPERATORS = {"conv": "Conv2d", "depthwise": "DepthwiseConv2d", "dense": "FullyConnected"}
 
 
@@ -112,13 +116,17 @@ def _write_network(network: Network, folder: pathlib.Path) -> None:
     graph.save(folder, network.output)
 
 
-def _write_peers(folder: pathlib.Path, network: Network) -> None:
+def _write_peers(folder: pathlib.Path, name: str, network: Network) -> None:
     calibration = network.inputs(CALIBRATION_ROWS, CALIBRATION_SEED)
     np.save(folder / "calibration.npy", calibration)
     x = network.inputs(1, INPUT_SEED)
     np.save(folder / "expected.npy", network.values(x)[network.output])
     tflite_models.write_float(network, folder / "fp32.tflite")
-    tflite_models.write_int8(network, calibration, folder / "int8.tflite")
+    ranges = tflite_models.activation_ranges(network, calibration)
+    tflite_models.write_int8(network, ranges, folder / "int8.tflite")
+    if name in UINT8_NETWORKS:
+        (folder / "ranges.json").write_text(json.dumps(ranges))
+        tflite_models.write_uint8(network, ranges, folder / "uint8.tflite")
 
 
 @functools.cache
@@ -126,13 +134,18 @@ def _write(name: str, make_bundle: pathlib.Path) -> pathlib.Path:
     """The folder of all models of a network, written where it is not there."""
     network = NETWORKS[name]()
     folder = folder_of(name)
-    cases.write_once(folder, lambda: _write_peers(folder, network), __file__, networks.__file__,
-                     tflite_models.__file__)
+    cases.write_once(folder, lambda: _write_peers(folder, name, network), __file__,
+                     networks.__file__, tflite_models.__file__)
     # Ours again: the format may have changed.
     _write_network(network, folder / "network")
     for precision in ("fp32", "int8-static"):
         octet_models.write_bundle(make_bundle, folder / "network", folder / "calibration.npy",
                                   precision, folder / precision)
+    if name in UINT8_NETWORKS:
+        ranges = json.loads((folder / "ranges.json").read_text())
+        uint8_models.write_network(network, ranges, folder / "network-uint8")
+        octet_models.write_bundle(make_bundle, folder / "network-uint8",
+                                  folder / "calibration.npy", "as-is", folder / "uint8")
     return folder
 
 
@@ -156,9 +169,16 @@ def make_cases(make_bundle: pathlib.Path):
     """All cases, network by network."""
     for name in NETWORKS:
         folder = folder_of(name)
+        int8 = cases.Contender("octet", "int8-static", folder / "int8-static", INT8_TOLERANCE)
         yield make_case(f"{name} int8", name, [
-            cases.Contender("octet", "int8-static", folder / "int8-static", INT8_TOLERANCE),
+            int8,
             cases.Contender("octet", "fp32", folder / "fp32", FLOAT_TOLERANCE),
             cases.Contender("litert", "int8", folder / "int8.tflite", INT8_TOLERANCE),
             cases.Contender("litert", "fp32", folder / "fp32.tflite", FLOAT_TOLERANCE),
         ], make_bundle)
+        if name in UINT8_NETWORKS:
+            yield make_case(f"{name} uint8", name, [
+                cases.Contender("octet", "uint8", folder / "uint8", INT8_TOLERANCE),
+                int8,
+                cases.Contender("litert", "uint8", folder / "uint8.tflite", INT8_TOLERANCE),
+            ], make_bundle)

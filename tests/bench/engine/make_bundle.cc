@@ -3,8 +3,8 @@
 //
 //   make_bundle NETWORK_FOLDER CALIBRATION.npy BUNDLE PRECISION
 //
-// PRECISION is fp32, a mode of `octet quantize`, or int4-group-dynamic: 4-bit weights in groups of
-// 128 with int8 activations.
+// PRECISION is fp32, a mode of `octet quantize`, int4-group-dynamic: 4-bit weights in groups of 128
+// with int8 activations, or as-is: the nodes are quantized already.
 
 #include <string>
 #include <utility>
@@ -33,8 +33,8 @@ Bundle MakeBundle(Graph network, const Tensor& calibration, const std::string& p
   Bundle bundle;
   bundle.graph = std::move(network);
   bundle.source = {"octet benchmark", "1", std::string(64, '0')};
-  bundle.precision = "fp32";
-  if (precision == "fp32") return bundle;
+  bundle.precision = precision == "as-is" ? "int8-static" : "fp32";
+  if (precision == "fp32" || precision == "as-is") return bundle;
   const OperatorRegistry operators = BuiltInOperators();
   const bool is_group_dynamic = precision == "int4-group-dynamic";
   const auto mode = ParseQuantizationMode(is_group_dynamic ? "int4" : precision);

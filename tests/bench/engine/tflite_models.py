@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow Lite models as its converter writes them: float, and int8 with one scale for each
-channel of the weights and calibrated ranges of the activations."""
+"""TensorFlow Lite models as its converter writes them: float, int8 with one scale for each channel of
+the weights and calibrated ranges of the activations, and uint8 as uint8_models.py says."""
 import pathlib
 
 from ai_edge_litert import schema_py_generated as schema
@@ -8,6 +8,7 @@ import flatbuffers
 import numpy as np
 
 from networks import Layer, Network
+import uint8_models
 
 _ACTIVATIONS = {"linear": schema.ActivationFunctionType.NONE,
                 "relu": schema.ActivationFunctionType.RELU,
@@ -18,9 +19,11 @@ _VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "ADD": 
 
 class _Writer:
 
-    def __init__(self, network: Network, ranges: dict[str, tuple[float, float]] | None):
+    def __init__(self, network: Network, ranges: dict[str, tuple[float, float]] | None,
+                 is_uint8: bool = False):
         self._network = network
         self._ranges = ranges  # None: a float model
+        self._is_uint8 = is_uint8
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
         self._buffers = [schema.BufferT()]  # the first is empty by definition
@@ -82,30 +85,37 @@ class _Writer:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
-    def _quantization(self, name: str) -> tuple[float, int]:
-        """Scale and zero point of an activation."""
-        low, high = self._ranges[name]
-        low, high = min(low, 0.0), max(high, 0.0)
-        scale = np.float32((high - low) / 255)
-        return float(scale), int(np.clip(round(-128 - low / scale), -128, 127))
+    def _quantization(self, name: str) -> uint8_models.Quantization:
+        """Of an activation, in uint8."""
+        return uint8_models.Quantization.of_range(*self._ranges[name])
 
     def _activation(self, name: str, shape: list[int]) -> None:
         if self._ranges is None:
             self._tensors[name] = self._tensor(name, shape, schema.TensorType.FLOAT32)
         else:
-            scale, zero_point = self._quantization(name)
-            self._tensors[name] = self._tensor(name, shape, schema.TensorType.INT8, scale,
-                                               zero_point)
+            of = self._quantization(name)
+            type_ = schema.TensorType.UINT8 if self._is_uint8 else schema.TensorType.INT8
+            self._tensors[name] = self._tensor(name, shape, type_, of.scale,
+                                               of.zero_point - (0 if self._is_uint8 else 128))
 
-    def _weights(self, layer: Layer, w: np.ndarray, axis: int) -> list[int]:
-        """The weights and the bias; the output channels are `axis` of w."""
+    def _weights(self, layer: Layer, permutation: tuple[int, ...], axis: int) -> list[int]:
+        """The weights, their dimensions permuted, and the bias; the output channels are then the
+        dimension `axis`."""
+        w = np.ascontiguousarray(layer.w.transpose(permutation))
+        if self._is_uint8:
+            weights = uint8_models.Weights.of_layer(layer, self._quantization(layer.inputs[0]))
+            return [self._tensor(f"{layer.name}.w", [], schema.TensorType.UINT8,
+                                 weights.quantization.scale, weights.quantization.zero_point,
+                                 data=np.ascontiguousarray(weights.w.transpose(permutation))),
+                    self._tensor(f"{layer.name}.b", [], schema.TensorType.INT32,
+                                 weights.bias_scale, data=weights.b)]
         if self._ranges is None:
             return [self._tensor(f"{layer.name}.w", [], schema.TensorType.FLOAT32, data=w),
                     self._tensor(f"{layer.name}.b", [], schema.TensorType.FLOAT32, data=layer.b)]
         others = tuple(i for i in range(w.ndim) if i != axis)
         scale = (np.abs(w).max(others, keepdims=True) / 127).astype(np.float32)
         q = np.clip(np.rint(w / scale), -127, 127).astype(np.int8)
-        bias_scale = scale.reshape(-1) * np.float32(self._quantization(layer.inputs[0])[0])
+        bias_scale = scale.reshape(-1) * np.float32(self._quantization(layer.inputs[0]).scale)
         bias = np.rint(layer.b / bias_scale).astype(np.int32)
         return [self._tensor(f"{layer.name}.w", [], schema.TensorType.INT8, scale.reshape(-1),
                              axis=axis, data=q),
@@ -130,18 +140,18 @@ class _Writer:
         window = {"padding": schema.Padding.SAME, "strideH": layer.strides[0],
                   "strideW": layer.strides[1]}
         if layer.kind == "conv":
-            weights = self._weights(layer, np.ascontiguousarray(layer.w.transpose(3, 0, 1, 2)), 0)
+            weights = self._weights(layer, (3, 0, 1, 2), 0)
             self._operator("CONV_2D", inputs + weights, outputs, schema.Conv2DOptionsT(),
                            "Conv2DOptions", dilationHFactor=1, dilationWFactor=1, **window,
                            **activation)
         elif layer.kind == "depthwise":
-            weights = self._weights(layer, np.ascontiguousarray(layer.w.transpose(3, 0, 1, 2)), 3)
+            weights = self._weights(layer, (3, 0, 1, 2), 3)
             self._operator("DEPTHWISE_CONV_2D", inputs + weights, outputs,
                            schema.DepthwiseConv2DOptionsT(), "DepthwiseConv2DOptions",
                            depthMultiplier=1, dilationHFactor=1, dilationWFactor=1, **window,
                            **activation)
         elif layer.kind == "dense":
-            weights = self._weights(layer, np.ascontiguousarray(layer.w.T), 0)
+            weights = self._weights(layer, (1, 0), 0)
             self._operator("FULLY_CONNECTED", inputs + weights, outputs,
                            schema.FullyConnectedOptionsT(), "FullyConnectedOptions", **activation)
         elif layer.kind == "add":
@@ -165,13 +175,23 @@ def write_float(network: Network, path: pathlib.Path) -> None:
     _Writer(network, None).write(path)
 
 
-def write_int8(network: Network, calibration: np.ndarray, path: pathlib.Path) -> None:
-    """Ranges are those of the rows of `calibration`."""
+def activation_ranges(network: Network, calibration: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Of the rows of `calibration`."""
     ranges = {name: (float(value.min()), float(value.max()))
               for name, value in network.values(calibration).items()}
     for layer in network.layers:
         if layer.kind in ("average_pool", "flatten"):  # share their input's quantization
             ranges[layer.name] = ranges[layer.inputs[0]]
         elif layer.kind == "softmax":
-            ranges[layer.name] = (0.0, 255 / 256)  # scale 1 / 256, zero point -128
+            ranges[layer.name] = (0.0, 255 / 256)  # scale 1 / 256
+    return ranges
+
+
+def write_int8(network: Network, ranges: dict[str, tuple[float, float]],
+               path: pathlib.Path) -> None:
     _Writer(network, ranges).write(path)
+
+
+def write_uint8(network: Network, ranges: dict[str, tuple[float, float]],
+                path: pathlib.Path) -> None:
+    _Writer(network, ranges, is_uint8=True).write(path)
