@@ -2,6 +2,7 @@
 #include "models/runtime/session.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -172,22 +173,43 @@ absl::Status Session::ReserveArena() {
   return absl::OkStatus();
 }
 
-absl::Status Session::Run(std::span<const TensorView> inputs,
-                          std::span<const MutableTensorView> outputs) {
+absl::Status Session::PrepareRun(std::span<const TensorView> inputs,
+                                 std::span<const MutableTensorView> outputs) {
   RETURN_IF_ERROR(BindSymbols(*executable_, inputs, symbols_));
   if (outputs.size() != executable_->outputs().size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("got ", outputs.size(), " outputs, wants ", executable_->outputs().size()));
   }
   quantize_nanoseconds_ = 0;
-  RETURN_IF_ERROR(ReserveArena());
+  return ReserveArena();
+}
+
+absl::Status Session::Run(std::span<const TensorView> inputs,
+                          std::span<const MutableTensorView> outputs) {
+  RETURN_IF_ERROR(PrepareRun(inputs, outputs));
+  const std::int64_t num_rows = symbols_[static_cast<std::size_t>(kRows.index)];
+  return RunBound(inputs, outputs, {.first = 0, .count = num_rows}, [] { return false; });
+}
+
+absl::Status Session::RunRows(std::span<const TensorView> inputs,
+                              std::span<const MutableTensorView> outputs, RowRange rows,
+                              absl::FunctionRef<bool()> stops) {
+  RETURN_IF_ERROR(PrepareRun(inputs, outputs));
+  assert(rows.first >= 0 && rows.count > 0 &&
+         rows.count <= symbols_[static_cast<std::size_t>(kRows.index)] - rows.first);
+  return RunBound(inputs, outputs, rows, stops);
+}
+
+absl::Status Session::RunBound(std::span<const TensorView> inputs,
+                               std::span<const MutableTensorView> outputs, RowRange rows,
+                               absl::FunctionRef<bool()> stops) {
   std::int64_t& rows_symbol = symbols_[static_cast<std::size_t>(kRows.index)];
-  const std::int64_t num_rows = rows_symbol;
-  for (std::int64_t row = 0; row < num_rows; row += chunk_rows_) {
-    rows_symbol = std::min(chunk_rows_, num_rows - row);
+  const std::int64_t end = rows.first + rows.count;
+  for (std::int64_t row = rows.first; row < end; row += chunk_rows_) {
+    rows_symbol = std::min(chunk_rows_, end - row);
     RETURN_IF_ERROR(Plan());
     arena_.Reserve(arena_byte_size_);  // does nothing: fewer rows than reserved for
-    RunChunk(inputs, outputs, row);
+    if (!RunChunk(inputs, outputs, row, stops)) return absl::CancelledError();
   }
   return absl::OkStatus();
 }
@@ -239,12 +261,14 @@ void Session::PlaceValues(std::span<const TensorView> inputs,
   }
 }
 
-void Session::RunChunk(std::span<const TensorView> inputs,
-                       std::span<const MutableTensorView> outputs, std::int64_t first_row) {
+bool Session::RunChunk(std::span<const TensorView> inputs,
+                       std::span<const MutableTensorView> outputs, std::int64_t first_row,
+                       absl::FunctionRef<bool()> stops) {
   const CompiledGraph& graph = executable_->compiled();
   PlaceValues(inputs, outputs, first_row);
   const std::span<std::byte> scratch = arena_.bytes().subspan(scratch_offset_, scratch_byte_size_);
   for (std::size_t s = 0; s < steps_.size(); ++s) {
+    if (stops()) return false;
     const CompiledStep& step = graph.steps[s];
     BoundStep& bound = steps_[s];
     for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
@@ -276,6 +300,7 @@ void Session::RunChunk(std::span<const TensorView> inputs,
         static_cast<std::size_t>(first_row) * (byte_size / static_cast<std::size_t>(num_rows));
     std::memcpy(target, data_[value], byte_size);
   }
+  return true;
 }
 
 }  // namespace octet

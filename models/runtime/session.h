@@ -9,12 +9,20 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 #include "models/runtime/executable.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
+
+// Rows of a batch that follow each other.
+struct RowRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  friend bool operator==(const RowRange&, const RowRange&) = default;
+};
 
 // A worker's memory for intermediate tensors, 64-byte aligned, shared by all Sessions of that
 // worker (it runs one batch at a time) and as large as the largest plan among them.
@@ -58,9 +66,17 @@ class Session {
   // such a symbol would need a larger arena than CompileOptions allows even for one row.
   absl::Status Run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
 
+  // As Run, but only `rows` of the batch: inputs and outputs hold all of it, and other Sessions may
+  // run other rows of the same tensors meanwhile. `stops` is asked before each step; once it says
+  // so, returns CANCELLED and reads and writes no more: anything may stand in those rows.
+  // Preconditions: rows come first in every input and output; `rows` lies within them.
+  absl::Status RunRows(std::span<const TensorView> inputs,
+                       std::span<const MutableTensorView> outputs, RowRange rows,
+                       absl::FunctionRef<bool()> stops);
+
   [[nodiscard]] const Executable& executable() const { return *executable_; }
 
-  // Nanoseconds that the last Run spent in steps that quantize float input rows on their own
+  // Nanoseconds that the last run spent in steps that quantize float input rows on their own
   // (Quantize nodes); the rest is compute.
   [[nodiscard]] std::int64_t last_quantize_nanoseconds() const { return quantize_nanoseconds_; }
 
@@ -79,9 +95,17 @@ class Session {
   // Room in the arena for as many rows as a run of the steps may have, if the other symbols are not
   // those of the last call.
   absl::Status ReserveArena();
+  // Binds the symbols and reserves the arena for a run.
+  absl::Status PrepareRun(std::span<const TensorView> inputs,
+                          std::span<const MutableTensorView> outputs);
+  // Runs `rows` of the caller's tensors, whose symbols are bound.
+  absl::Status RunBound(std::span<const TensorView> inputs,
+                        std::span<const MutableTensorView> outputs, RowRange rows,
+                        absl::FunctionRef<bool()> stops);
   // Runs the steps for the rows of symbols_, whose first is `first_row` of the caller's tensors.
-  void RunChunk(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
-                std::int64_t first_row);
+  // Returns whether it came to their end.
+  bool RunChunk(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
+                std::int64_t first_row, absl::FunctionRef<bool()> stops);
   void PlaceValues(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
                    std::int64_t first_row);
   const void* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);

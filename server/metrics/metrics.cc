@@ -72,6 +72,9 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
   exposition.Add(MetricId::kRows, values, static_cast<double>(statistics.num_rows));
   exposition.AddBatchRows(MetricId::kBatchRows, values, statistics.batches,
                           static_cast<double>(statistics.num_batch_rows));
+  exposition.Add(MetricId::kSplitBatches, values,
+                 static_cast<double>(statistics.num_split_batches));
+  exposition.Add(MetricId::kHelpedParts, values, static_cast<double>(statistics.num_helped_parts));
 }
 
 void AddProcessFigures(const std::string& root, Exposition& exposition) {

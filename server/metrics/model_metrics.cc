@@ -65,6 +65,8 @@ struct alignas(128) ModelMetrics::Block {
   std::atomic<std::int64_t> last_inference_unix_milliseconds{0};
   Counter num_rows;
   Counter num_batch_rows;
+  Counter num_split_batches;
+  Counter num_helped_parts;
   Counter failure_nanoseconds;
   std::array<Counter, 17> failures_by_code;
   std::array<BatchCounters, kMaxBatchRows + 1> batches;
@@ -110,6 +112,10 @@ void ModelMetrics::RecordBatch(std::size_t worker, const BatchTimes& times) {
   batch.count.Add(1);
   blocks_[worker].num_batch_rows.Add(
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, times.rows)));
+  if (times.helped_parts > 0) {
+    blocks_[worker].num_split_batches.Add(1);
+    blocks_[worker].num_helped_parts.Add(static_cast<std::uint64_t>(times.helped_parts));
+  }
   batch.gather.Add(Count(times.gather));
   batch.run.Add(Count(times.run));
   batch.scatter.Add(Count(times.scatter));
@@ -127,6 +133,8 @@ ModelStatistics ModelMetrics::Statistics() const {
                  block.last_inference_unix_milliseconds.load(std::memory_order_relaxed));
     statistics.num_rows += block.num_rows.value();
     statistics.num_batch_rows += block.num_batch_rows.value();
+    statistics.num_split_batches += block.num_split_batches.value();
+    statistics.num_helped_parts += block.num_helped_parts.value();
     statistics.failure.nanoseconds += block.failure_nanoseconds.value();
     for (std::size_t i = 0; i < block.failures_by_code.size(); ++i) {
       statistics.failures_by_code[i] += block.failures_by_code[i].value();

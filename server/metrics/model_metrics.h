@@ -50,6 +50,7 @@ struct BatchTimes {
   std::chrono::nanoseconds gather{0};   // inputs to one contiguous batch
   std::chrono::nanoseconds run{0};      // quantize and compute
   std::chrono::nanoseconds scatter{0};  // outputs to their requests
+  std::int64_t helped_parts = 0;        // that other workers ran for the one that began the batch
 };
 
 // Count and total time, as the protocol's StatisticDuration.
@@ -70,7 +71,9 @@ struct ModelStatistics {
   std::int64_t last_inference_unix_milliseconds = 0;  // 0: none yet
   std::uint64_t num_rows = 0;                         // of answered requests
   std::uint64_t num_batches = 0;
-  std::uint64_t num_batch_rows = 0;  // of those batches
+  std::uint64_t num_batch_rows = 0;     // of those batches
+  std::uint64_t num_split_batches = 0;  // those with helped parts
+  std::uint64_t num_helped_parts = 0;
   DurationSum success;
   DurationSum failure;
   LatencyCounts total;

@@ -3,9 +3,15 @@
 #include "server/scheduling/batching_policy.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace octet {
 namespace {
+
+// What one core reads from beyond its own caches, at the least.
+constexpr double kWeightBytesPerSecond = 10e9;
+// A part takes at least so many times as long as reading the weights.
+constexpr double kLeastPerWeightsRead = 2;
 
 bool RowsComeFirst(const std::vector<TensorSignature>& tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const TensorSignature& tensor) {
@@ -33,6 +39,30 @@ bool FitsBatch(const BatchingPolicy& policy, const InferenceRequest& first, std:
     if (!std::equal(a.begin() + 1, a.end(), b.begin() + 1, b.end())) return false;
   }
   return true;
+}
+
+std::int64_t PartRows(const BatchingPolicy& policy, const SplitCase& now) {
+  if (now.expected == std::chrono::nanoseconds::zero() || now.expected < policy.split_above) {
+    return now.rows;
+  }
+  const double row_nanoseconds =
+      static_cast<double>(now.expected.count()) / static_cast<double>(now.rows);
+  // The most parts that are each expected to take so long.
+  const auto parts_of = [&](double nanoseconds) {
+    const double rows = std::ceil(nanoseconds / row_nanoseconds);
+    if (rows > static_cast<double>(now.rows)) return std::int64_t{1};
+    return now.rows / std::max<std::int64_t>(1, static_cast<std::int64_t>(rows));
+  };
+  std::int64_t parts = (now.rows + now.max_rows - 1) / now.max_rows;
+  if (now.idle_workers > 0) {
+    const double weights_nanoseconds =
+        static_cast<double>(now.weight_bytes) / kWeightBytesPerSecond * 1e9;
+    const auto workers = static_cast<std::int64_t>(now.idle_workers) + 1;
+    parts = std::max(parts, std::min(policy.parts_per_worker * workers,
+                                     parts_of(kLeastPerWeightsRead * weights_nanoseconds)));
+  }
+  parts = std::min(parts, parts_of(static_cast<double>(policy.min_part.count())));
+  return (now.rows + parts - 1) / parts;
 }
 
 bool WakesAnother(const BatchingPolicy& policy, const HandOverCase& now) {

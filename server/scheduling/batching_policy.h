@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which requests go together, and who polls meanwhile. Pure.
+// Which requests go together, which batches are cut into parts, and who polls meanwhile. Pure.
 
 #pragma once
 
@@ -17,6 +17,14 @@ struct BatchingPolicy {
   // A batch expected to keep its worker for longer wakes another worker to poll; for a shorter one
   // the wake (about 25 us, on another core) costs more than what arrives meanwhile waits.
   std::chrono::nanoseconds hand_over_above = std::chrono::microseconds(100);
+  // A batch expected to keep one worker for longer is offered to idle ones in parts: several times
+  // the wake.
+  std::chrono::nanoseconds split_above = std::chrono::microseconds(200);
+  // No part is expected to be shorter: taking one costs a lock, and a helper a wake.
+  std::chrono::nanoseconds min_part = std::chrono::microseconds(50);
+  // The most parts that a batch is cut into for each worker that may compute it, where cutting
+  // costs anything: more than one, so that a helper that comes late leaves work to the others.
+  std::int64_t parts_per_worker = 4;
 };
 
 // Whether several requests' rows may be concatenated: rows come first in every input and output.
@@ -27,11 +35,27 @@ bool TakesBatches(const Executable& executable);
 bool FitsBatch(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
                const InferenceRequest& request);
 
+// What a worker knows of a batch that it begins.
+struct SplitCase {
+  std::int64_t rows = 0;
+  std::int64_t max_rows = 1;             // of one run of the steps (Executable::max_rows)
+  std::size_t weight_bytes = 0;          // read by each run of the steps
+  std::chrono::nanoseconds expected{0};  // on one worker; 0: not known
+  std::size_t idle_workers = 0;          // that may compute now, and have nothing else to do
+};
+// How many rows of the batch are a part; all of them if it is better not cut.
+//
+// A batch of more rows than one run of the steps has is cut into its runs, which costs nothing:
+// whoever becomes idle meanwhile helps. Smaller parts, for those who are idle now, make the steps
+// read their weights more often: each is worth it.
+// Precondition: the executable takes batches, and several workers may compute.
+std::int64_t PartRows(const BatchingPolicy& policy, const SplitCase& now);
+
 // What a worker knows when it leaves the poll to run a batch.
 struct HandOverCase {
   std::size_t idle_workers = 0;
   bool polled = false;                   // somebody polls already
-  bool work_is_waiting = false;          // for a worker that may compute
+  bool work_is_waiting = false;          // for a worker that may compute: a request, or a part
   std::chrono::nanoseconds expected{0};  // of the batch; 0: not known
 };
 // Whether to wake an idle worker.

@@ -6,6 +6,12 @@
 
 namespace octet {
 
+std::size_t InputByteSize(const InferenceRequest& request) {
+  std::size_t byte_size = 0;
+  for (const RequestInput& input : request.inputs) byte_size += input.data.size();
+  return byte_size;
+}
+
 void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
             absl::Status error) {
   const absl::StatusCode code = error.code();

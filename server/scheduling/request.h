@@ -87,6 +87,9 @@ struct InferenceRequest {
   TimePoint admitted;
 };
 
+// Of the data of its inputs, as they came.
+std::size_t InputByteSize(const InferenceRequest& request);
+
 // Answers a request with an error, and records it. `worker` is the calling worker's index.
 void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
             absl::Status error);

@@ -13,12 +13,6 @@ namespace {
 // batch slow to form.
 constexpr std::size_t kLookAhead = 256;
 
-std::size_t DataBytes(const InferenceRequest& request) {
-  std::size_t bytes = 0;
-  for (const RequestInput& input : request.inputs) bytes += input.data.size();
-  return bytes;
-}
-
 }  // namespace
 
 absl::Status RequestQueue::CheckRoom(const InferenceRequest& request) const {
@@ -28,7 +22,7 @@ absl::Status RequestQueue::CheckRoom(const InferenceRequest& request) const {
                                                      " requests wait, ", limits_.requests,
                                                      " may; back off and retry"));
   }
-  const std::size_t bytes = DataBytes(request);
+  const std::size_t bytes = InputByteSize(request);
   if (bytes > limits_.bytes || bytes_ > limits_.bytes - bytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", bytes_,
                                                      " bytes of inputs wait, ", limits_.bytes,
@@ -38,7 +32,7 @@ absl::Status RequestQueue::CheckRoom(const InferenceRequest& request) const {
 }
 
 void RequestQueue::Push(std::unique_ptr<InferenceRequest> request) {
-  bytes_ += DataBytes(*request);
+  bytes_ += InputByteSize(*request);
   rows_ += request->rows;
   waiting_.push_back(std::move(request));
 }
@@ -46,7 +40,7 @@ void RequestQueue::Push(std::unique_ptr<InferenceRequest> request) {
 std::unique_ptr<InferenceRequest> RequestQueue::Take(std::size_t index) {
   std::unique_ptr<InferenceRequest> request = std::move(waiting_[index]);
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-  bytes_ -= DataBytes(*request);
+  bytes_ -= InputByteSize(*request);
   rows_ -= request->rows;
   return request;
 }
@@ -62,14 +56,14 @@ Batch RequestQueue::TakeBatch(const BatchingPolicy& policy, TimePoint before) {
   batch.requests.push_back(Take(0));
   const InferenceRequest& first = *batch.requests.front();
   batch.rows = first.rows;
-  batch.bytes = DataBytes(first);
+  batch.bytes = InputByteSize(first);
   if (!TakesBatches(*first.executable)) return batch;
   std::size_t index = 0;
   for (std::size_t seen = 0; seen < kLookAhead && index < waiting_.size(); ++seen) {
     const InferenceRequest& next = *waiting_[index];
     if (next.arrival < before && FitsBatch(policy, first, batch.rows, next)) {
       batch.rows += next.rows;
-      batch.bytes += DataBytes(next);
+      batch.bytes += InputByteSize(next);
       batch.requests.push_back(Take(index));
     } else {
       ++index;

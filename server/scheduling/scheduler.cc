@@ -18,6 +18,12 @@ using std::chrono::steady_clock;
 // Events that one worker reads before it runs what it has read.
 constexpr int kMostEventsAtOnce = 256;
 
+std::size_t WeightBytes(const Executable& executable) {
+  std::size_t byte_size = 0;
+  for (const StepDescription& step : executable.steps()) byte_size += step.packed_byte_size;
+  return byte_size;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Options options, Metrics& metrics)
@@ -29,6 +35,12 @@ Scheduler::Scheduler(Options options, Metrics& metrics)
     workers_.push_back(std::make_unique<Worker>(i, options_.max_answer_bytes, metrics_));
   }
   num_prepared_.resize(num_workers);
+  offered_.reserve(options_.compute_threads);
+  for (std::size_t place = 0; place < options_.compute_threads; ++place) {
+    runs_.push_back(std::make_unique<BatchRun>());
+    active_.emplace_back(options_.compute_threads);
+    free_places_.push_back(place);
+  }
 }
 
 Scheduler::~Scheduler() { Join(); }
@@ -49,8 +61,10 @@ void Scheduler::Join() {
 
 absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   assert(!threads_.empty());
+  const bool takes_batches = TakesBatches(*executable);
+  const std::size_t weight_bytes = WeightBytes(*executable);
   MutexLock lock(mutex_);
-  known_.push_back({std::move(executable), {}});
+  known_.push_back({std::move(executable), takes_batches, weight_bytes, {}});
   const std::size_t wanted = known_.size();
   needed_.NotifyAll();
   events_->Wake();
@@ -86,7 +100,7 @@ void Scheduler::Work(std::size_t index) {
   if (options_.on_thread_start) options_.on_thread_start();
   while (true) {
     if (MakeSessions(index)) continue;
-    if (RunOneBatch(index)) continue;
+    if (RunOneBatch(index) || HelpOneBatch(index)) continue;
     if (!PollOrWait(index)) return;
   }
 }
@@ -112,35 +126,204 @@ bool Scheduler::MakeSessions(std::size_t index) {
 }
 
 bool Scheduler::RunOneBatch(std::size_t index) {
-  Batch batch;
-  std::size_t place = 0;  // of the batch's executable in known_
+  std::size_t place = 0;
+  std::int64_t part_rows = 0;
+  bool is_whole = true;
   {
     MutexLock lock(mutex_);
-    if (computing_ == options_.compute_threads) return false;
     const TimePoint before = Before(steady_clock::now());
-    batch = queue_.TakeBatch(options_.batching, before);
+    if (computing_ == options_.compute_threads) {
+      CallHelpersBack(before);
+      return false;
+    }
+    Batch batch = queue_.TakeBatch(options_.batching, before);
     if (batch.requests.empty()) return false;
     ++computing_;
-    const Executable* const executable = batch.requests.front()->executable.get();
-    while (place < known_.size() && known_[place].executable.get() != executable) ++place;
-    const std::chrono::nanoseconds expected = place < known_.size()
-                                                  ? known_[place].time.Expect(batch.bytes)
-                                                  : std::chrono::nanoseconds(0);
-    const HandOverCase now = {
-        .idle_workers = waiting_,
-        .polled = polled_,
-        .work_is_waiting = computing_ < options_.compute_threads && queue_.HasWork(before),
-        .expected = expected};
-    if (WakesAnother(options_.batching, now)) needed_.NotifyOne();
+    place = Activate(std::move(batch));
+    CallHelpersBack(before);
+    part_rows = ChoosePartRows(place, before);
+    is_whole = part_rows == runs_[place]->rows();
+    // One in parts wakes others when there are any to take.
+    if (is_whole) HandOver(active_[place].expected, before);
   }
-  const std::size_t bytes = batch.bytes;
+  if (is_whole) {
+    RunWhole(index, place);
+  } else {
+    RunInParts(index, place, part_rows);
+  }
+  return true;
+}
+
+void Scheduler::RunWhole(std::size_t index, std::size_t place) {
   const TimePoint start = steady_clock::now();
-  const bool all_ran = workers_[index]->Run(std::move(batch));
+  const std::size_t byte_size = workers_[index]->Run(*runs_[place]);
   const std::chrono::nanoseconds time = steady_clock::now() - start;
   MutexLock lock(mutex_);
-  --computing_;
-  if (all_ran && place < known_.size()) known_[place].time.Record(bytes, time);
+  Release(place, byte_size, time);
+}
+
+void Scheduler::RunInParts(std::size_t index, std::size_t place, std::int64_t part_rows) {
+  BatchRun& run = *runs_[place];
+  Worker& worker = *workers_[index];
+  if (!worker.Begin(run)) {
+    MutexLock lock(mutex_);
+    Release(place, 0, std::chrono::nanoseconds(0));
+    return;
+  }
+  RowRange part;
+  {
+    MutexLock lock(mutex_);
+    active_[place].progress.Begin(run.rows(), part_rows);
+    active_[place].owner_computes = true;
+    part = TakePart(place, Before(steady_clock::now()));
+  }
+  while (true) {
+    const RowsOutcome outcome = worker.RunRows(run, part, [] { return false; });
+    MutexLock lock(mutex_);
+    Active& active = active_[place];
+    active.progress.Complete(part, outcome, /*helped=*/false);
+    if (active.progress.has_part()) {
+      part = TakePart(place, Before(steady_clock::now()));
+      continue;
+    }
+    UpdateOffer(place);
+    active.owner_computes = false;
+    if (active.progress.is_complete()) break;
+    // A helper has the rest, and answers.
+    --computing_;
+    return;
+  }
+  Finish(index, place);
+}
+
+bool Scheduler::HelpOneBatch(std::size_t index) {
+  std::size_t place = 0;
+  RowRange part;
+  {
+    MutexLock lock(mutex_);
+    if (offered_.empty() || computing_ == options_.compute_threads) return false;
+    const TimePoint before = Before(steady_clock::now());
+    if (queue_.HasWork(before)) return false;
+    ++computing_;
+    place = offered_.front();
+    part = TakePart(place, before);
+  }
+  const RowsOutcome outcome = workers_[index]->RunRows(
+      *runs_[place], part, [this, place, part] { return GivesUp(place, part); });
+  {
+    MutexLock lock(mutex_);
+    const bool gave_up = absl::IsCancelled(outcome.status);
+    BatchProgress& progress = active_[place].progress;
+    // What was given back may be another batch by now.
+    if (!gave_up) {
+      progress.Complete(part, outcome, /*helped=*/true);
+      UpdateOffer(place);
+    }
+    if (gave_up || !progress.is_complete()) {
+      --computing_;
+      return true;
+    }
+  }
+  Finish(index, place);
   return true;
+}
+
+bool Scheduler::GivesUp(std::size_t place, RowRange part) {
+  if (!helpers_called_back_.load(std::memory_order_relaxed)) return false;
+  MutexLock lock(mutex_);
+  Active& active = active_[place];
+  if (!active.owner_computes || computing_ < options_.compute_threads ||
+      !queue_.HasWork(Before(steady_clock::now()))) {
+    return false;
+  }
+  // One goes for each request that waits; who takes it calls the next.
+  helpers_called_back_.store(false, std::memory_order_relaxed);
+  active.progress.GiveBack(part);
+  UpdateOffer(place);
+  return true;
+}
+
+void Scheduler::Finish(std::size_t index, std::size_t place) {
+  BatchRun& run = *runs_[place];
+  BatchOutcome outcome;
+  {
+    MutexLock lock(mutex_);
+    outcome = active_[place].progress.outcome();
+  }
+  const std::chrono::nanoseconds gather_time = run.gather_time();
+  const TimePoint start = steady_clock::now();
+  const std::size_t byte_size = workers_[index]->Finish(run, outcome);
+  const std::chrono::nanoseconds finish_time = steady_clock::now() - start;
+  MutexLock lock(mutex_);
+  Release(place, byte_size, gather_time + outcome.run + finish_time);
+}
+
+std::size_t Scheduler::Activate(Batch batch) {
+  const std::size_t place = free_places_.back();
+  free_places_.pop_back();
+  const Executable* const executable = batch.requests.front()->executable.get();
+  Active& active = active_[place];
+  active.known = 0;
+  while (active.known < known_.size() && known_[active.known].executable.get() != executable) {
+    ++active.known;
+  }
+  active.expected = active.known < known_.size() ? known_[active.known].time.Expect(batch.bytes)
+                                                 : std::chrono::nanoseconds(0);
+  runs_[place]->Begin(std::move(batch));
+  return place;
+}
+
+void Scheduler::Release(std::size_t place, std::size_t byte_size, std::chrono::nanoseconds time) {
+  --computing_;
+  free_places_.push_back(place);
+  const std::size_t known = active_[place].known;
+  if (byte_size > 0 && known < known_.size()) known_[known].time.Record(byte_size, time);
+}
+
+std::int64_t Scheduler::ChoosePartRows(std::size_t place, TimePoint before) const {
+  const BatchRun& run = *runs_[place];
+  const Active& active = active_[place];
+  if (options_.compute_threads == 1 || active.known == known_.size() ||
+      !known_[active.known].takes_batches) {
+    return run.rows();
+  }
+  const std::size_t may_compute = options_.compute_threads - computing_;
+  return PartRows(options_.batching,
+                  {.rows = run.rows(),
+                   .max_rows = run.executable()->max_rows(),
+                   .weight_bytes = known_[active.known].weight_bytes,
+                   .expected = active.expected,
+                   .idle_workers = queue_.HasWork(before) ? 0 : std::min(waiting_, may_compute)});
+}
+
+RowRange Scheduler::TakePart(std::size_t place, TimePoint before) {
+  const RowRange part = active_[place].progress.TakePart();
+  UpdateOffer(place);
+  HandOver(active_[place].expected, before);
+  return part;
+}
+
+void Scheduler::UpdateOffer(std::size_t place) {
+  const auto offer = std::find(offered_.begin(), offered_.end(), place);
+  const bool is_offered = offer != offered_.end();
+  const bool has_part = active_[place].progress.has_part();
+  if (is_offered && !has_part) offered_.erase(offer);
+  if (!is_offered && has_part) offered_.push_back(place);
+}
+
+void Scheduler::HandOver(std::chrono::nanoseconds expected, TimePoint before) {
+  const bool one_may_compute = computing_ < options_.compute_threads;
+  const HandOverCase now = {
+      .idle_workers = waiting_,
+      .polled = polled_,
+      .work_is_waiting = one_may_compute && (queue_.HasWork(before) || !offered_.empty()),
+      .expected = expected};
+  if (WakesAnother(options_.batching, now)) needed_.NotifyOne();
+}
+
+void Scheduler::CallHelpersBack(TimePoint before) {
+  helpers_called_back_.store(computing_ == options_.compute_threads && queue_.HasWork(before),
+                             std::memory_order_relaxed);
 }
 
 bool Scheduler::HasFullBatch() {
@@ -154,7 +337,10 @@ bool Scheduler::PollOrWait(std::size_t index) {
     MutexLock lock(mutex_);
     if (num_prepared_[index] < known_.size()) return true;
     const TimePoint now = steady_clock::now();
-    if (computing_ < options_.compute_threads && queue_.HasWork(Before(now))) return true;
+    if (computing_ < options_.compute_threads &&
+        (queue_.HasWork(Before(now)) || !offered_.empty())) {
+      return true;
+    }
     if (shut_down_) {
       if (queue_.empty()) return false;
       // Others compute, or arrivals are held.

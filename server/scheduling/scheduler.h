@@ -4,9 +4,16 @@
 // Leader and follower: one worker polls the event source; it runs what it read itself. At most
 // `compute_threads` workers compute at once, and there is one worker more, so that somebody can
 // always poll: a server whose cores are all busy still admits, refuses and answers health checks.
+//
+// The worker that takes a batch owns it. A batch that takes long enough is offered in parts of its
+// rows (PartRows): its owner takes one after another and never waits for anybody, workers that have
+// nothing else to do take of them meanwhile, and whoever finishes the last part answers. Requests
+// go first: a helper gives up its part, between two steps of the model, if one waits that no other
+// worker may compute.
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +28,8 @@
 #include "models/base/mutex.h"
 #include "models/runtime/executable.h"
 #include "server/metrics/metrics.h"
+#include "server/scheduling/batch_progress.h"
+#include "server/scheduling/batch_run.h"
 #include "server/scheduling/batch_time.h"
 #include "server/scheduling/batching_policy.h"
 #include "server/scheduling/event_source.h"
@@ -78,7 +87,18 @@ class Scheduler {
   // What is known of an executable.
   struct Known {
     std::shared_ptr<const Executable> executable;
+    bool takes_batches = false;
+    std::size_t weight_bytes = 0;
     BatchTime time;
+  };
+
+  // A batch that computes; it has a place in `runs_` too.
+  struct Active {
+    explicit Active(std::size_t max_helpers) : progress(max_helpers) {}
+    BatchProgress progress;
+    bool owner_computes = false;           // and so takes parts that are given back
+    std::size_t known = 0;                 // place in known_, or its size
+    std::chrono::nanoseconds expected{0};  // of all rows on one worker; 0: not known
   };
 
   void Work(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -86,6 +106,35 @@ class Scheduler {
   bool MakeSessions(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
   // Runs one batch, if this worker may. Returns whether it did.
   bool RunOneBatch(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunWhole(std::size_t index, std::size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunInParts(std::size_t index, std::size_t place, std::int64_t part_rows)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs one part of another's batch, if this worker may. Returns whether it did.
+  bool HelpOneBatch(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Answers a batch whose rows are all computed, or one of which failed.
+  void Finish(std::size_t index, std::size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether a helper must not compute `part` to its end: it is given back then.
+  bool GivesUp(std::size_t place, RowRange part) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // For a batch just taken from the queue. Returns its place.
+  std::size_t Activate(Batch batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The worker that had the last of a batch is free. `time` is what its `byte_size` of inputs took
+  // on one worker; 0 bytes: nobody knows.
+  void Release(std::size_t place, std::size_t byte_size, std::chrono::nanoseconds time)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // How many rows of the batch at `place` are a part.
+  [[nodiscard]] std::int64_t ChoosePartRows(std::size_t place, TimePoint before) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes a part of the batch at `place`, and wakes another worker for the next.
+  RowRange TakePart(std::size_t place, TimePoint before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes `offered_` right, after the parts of the batch at `place` changed.
+  void UpdateOffer(std::size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Wakes another worker, if the policy wants, now that this one runs a batch `expected` to last.
+  void HandOver(std::chrono::nanoseconds expected, TimePoint before)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Asks a helper to stop, if a request waits and all workers that may compute do.
+  void CallHelpersBack(TimePoint before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Polls, if nobody does, or waits to be needed. Returns whether the worker is to go on.
   bool PollOrWait(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
   // Requests that arrived before this may go.
@@ -98,6 +147,9 @@ class Scheduler {
   EventSource* events_ = nullptr;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  // By place. A batch belongs to the worker that activated it, while it is offered to all, and at
+  // last to the one that completed its progress.
+  std::vector<std::unique_ptr<BatchRun>> runs_;
 
   Mutex mutex_;
   CondVar needed_;    // a waiting worker has something to do
@@ -106,12 +158,19 @@ class Scheduler {
   std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);               // in the order of Prepare
   std::vector<std::size_t> num_prepared_ ABSL_GUARDED_BY(mutex_);  // of known_, by worker
   absl::Status prepare_error_ ABSL_GUARDED_BY(mutex_);
+  // As many places as may compute: each active batch has a worker that computes.
+  std::vector<Active> active_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::size_t> free_places_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::size_t> offered_ ABSL_GUARDED_BY(mutex_);  // places with a part to take
   std::size_t computing_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // workers
   bool polled_ ABSL_GUARDED_BY(mutex_) = false;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   TimePoint hold_from_ ABSL_GUARDED_BY(mutex_) = kNever;
   TimePoint hold_until_ ABSL_GUARDED_BY(mutex_);
+
+  // A hint, so that helpers need no lock to see that they may go on.
+  std::atomic<bool> helpers_called_back_ = false;
 };
 
 }  // namespace octet

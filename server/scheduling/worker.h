@@ -6,16 +6,15 @@
 #include <cstddef>
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 #include "models/runtime/executable.h"
 #include "models/runtime/session.h"
-#include "models/tensor/tensor.h"
 #include "server/metrics/metrics.h"
-#include "server/scheduling/request_queue.h"
+#include "server/scheduling/batch_progress.h"
+#include "server/scheduling/batch_run.h"
 
 namespace octet {
 
@@ -28,19 +27,21 @@ class Worker {
   // Makes the Session, unless it is there.
   absl::Status Prepare(const std::shared_ptr<const Executable>& executable);
 
-  // Answers every request of `batch`, which is not empty: expired ones with DEADLINE_EXCEEDED and
+  // Answers every request of `run`, which is not empty: expired ones with DEADLINE_EXCEEDED and
   // cancelled ones with CANCELLED, before any work is spent on them. Requests whose answers are too
-  // large together run one by one. Returns whether all of them were computed, in one go.
-  bool Run(Batch batch);
+  // large together run one by one. Returns the bytes of inputs that were computed in one go.
+  std::size_t Run(BatchRun& run);
+
+  // The same in three steps, between which other workers may run rows of the batch. Begin returns
+  // whether there are rows to run: if not, all requests are answered.
+  bool Begin(BatchRun& run);
+  // Returns CANCELLED in the outcome where `stops`, asked before each step, said so.
+  RowsOutcome RunRows(const BatchRun& run, RowRange rows, absl::FunctionRef<bool()> stops);
+  // Answers every request. Returns as Run does.
+  std::size_t Finish(BatchRun& run, const BatchOutcome& outcome);
 
  private:
-  // Drops the requests that nobody waits for any more.
-  void DropDead(Batch& batch, TimePoint now);
-  void RunOneByOne(Batch batch);
-  // The batch's inputs as one tensor each, in `inputs_`.
-  void Gather(const Batch& batch);
-  absl::Status RunSession(const Batch& batch, Session& session, std::vector<Tensor>& outputs,
-                          BatchTimes& times);
+  void Fail(BatchRun& run, const absl::Status& error);
 
   const std::size_t index_;
   const std::size_t max_answer_bytes_;
@@ -48,13 +49,6 @@ class Worker {
   Arena arena_;
   // A Session keeps its Executable; an entry stays for as long as the worker lives.
   std::unordered_map<const Executable*, std::unique_ptr<Session>> sessions_;
-
-  // Of the batch that runs; kept for their memory.
-  std::vector<TensorView> inputs_;
-  std::vector<Dims> input_dims_;
-  std::vector<Tensor> gathered_;
-  std::vector<Dims> output_dims_;
-  std::vector<MutableTensorView> output_views_;
 };
 
 }  // namespace octet

@@ -60,7 +60,8 @@ class FakeCompletion final : public Completion {
 
 struct RequestOptions {
   std::int64_t rows = 1;
-  float first = 0;  // the elements count up from it
+  float first = 0;          // the elements count up from it
+  std::int64_t length = 3;  // of a row
   TimePoint deadline = kNever;
   bool is_cancelled = false;
 };
@@ -70,10 +71,12 @@ struct FakeRequest {
   FakeRequest(const std::shared_ptr<const Executable>& executable,
               const std::shared_ptr<ModelMetrics>& metrics, const RequestOptions& options)
       : outcome(std::make_shared<Outcome>()), request(std::make_unique<InferenceRequest>()) {
-    auto data = std::make_shared<std::vector<float>>(static_cast<std::size_t>(options.rows * 3));
+    auto data = std::make_shared<std::vector<float>>(
+        static_cast<std::size_t>(options.rows * options.length));
     float next = options.first;
     for (float& value : *data) value = next++;
-    request->inputs.push_back({"x", "FP32", {options.rows, 3}, std::as_bytes(std::span(*data))});
+    request->inputs.push_back(
+        {"x", "FP32", {options.rows, options.length}, std::as_bytes(std::span(*data))});
     request->arrival = std::chrono::steady_clock::now();
     request->admitted = request->arrival;
     request->deadline = options.deadline;

@@ -79,6 +79,24 @@ TEST_F(SessionAllocationTest, OnlyALongerSequenceAllocates) {
   EXPECT_EQ(CountRun(64, 200), 0);
 }
 
+TEST_F(SessionAllocationTest, RowsOfABatchAllocateNothingEvenWhereTheyStop) {
+  ASSERT_EQ(CountRun(1, 100), 1);
+  const Tensor x = Counting({27, 100});
+  Tensor y(DataType::kFloat32, {27, 99});
+  const TensorView input = x.view();
+  const MutableTensorView output = y.mutable_view();
+  const long before = allocations;
+  for (const bool stops : {false, true}) {
+    for (const RowRange rows : {RowRange{0, 9}, {9, 9}, {18, 9}, {26, 1}}) {
+      const absl::Status status =
+          session_->RunRows({&input, 1}, {&output, 1}, rows, [stops] { return stops; });
+      EXPECT_EQ(absl::IsCancelled(status), stops);
+    }
+  }
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(y.as<float>().back(), 4 * 2699);
+}
+
 TEST(SessionAllocationOfKernelsTest, RealOperatorsAllocateNothingEither) {
   const OperatorRegistry operators = BuiltInOperators();
   for (const kernels::KernelSet* set : kernels::AllKernelSets()) {

@@ -88,6 +88,40 @@ TEST(SessionTest, SplitsMoreRowsThanPlanned) {
   EXPECT_EQ(model.arena.bytes().size(), arena_byte_size);
 }
 
+TEST(SessionTest, RunsSomeRowsAndLeavesTheOthers) {
+  Model model(FiveTimes(), {.max_rows = 4});
+  const Tensor x = Counting({11, 3});
+  const TensorView input = x.view();
+  for (const RowRange rows : {RowRange{0, 11}, {0, 1}, {10, 1}, {3, 2}, {1, 9}}) {
+    Tensor y(DataType::kFloat32, {11, 3});
+    const MutableTensorView output = y.mutable_view();
+    ASSERT_TRUE(model.session->RunRows({&input, 1}, {&output, 1}, rows, [] { return false; }).ok());
+    for (std::int64_t i = 0; i < 33; ++i) {
+      const bool is_of_them = i / 3 >= rows.first && i / 3 < rows.first + rows.count;
+      EXPECT_EQ(FloatsOf(y)[static_cast<std::size_t>(i)],
+                is_of_them ? 5 * static_cast<float>(i) : 0);
+    }
+  }
+}
+
+TEST(SessionTest, StopsBetweenSteps) {
+  Model model(FiveTimes(), {.max_rows = 4});
+  const Tensor x = Counting({7, 3});
+  const TensorView input = x.view();
+  Tensor y(DataType::kFloat32, {7, 3});
+  const MutableTensorView output = y.mutable_view();
+  // Three steps for four rows, three for the others.
+  for (int most = 0; most <= 6; ++most) {
+    int asked = 0;
+    const absl::Status status = model.session->RunRows({&input, 1}, {&output, 1}, {0, 7},
+                                                       [&asked, most] { return asked++ == most; });
+    EXPECT_EQ(status.code(), most < 6 ? absl::StatusCode::kCancelled : absl::StatusCode::kOk);
+    EXPECT_EQ(asked, std::min(most + 1, 6));
+    EXPECT_EQ(FloatsOf(y)[0], most < 3 ? 0 : 5 * FloatsOf(x)[0]);
+  }
+  EXPECT_EQ(FloatsOf(y).back(), 100);
+}
+
 TEST(SessionTest, TakesUnalignedInputs) {
   Model model(FiveTimes(), {.max_rows = 2});
   const Tensor x = Counting({5, 3});

@@ -41,10 +41,15 @@ TEST(MetricsTest, RecordedRequestsShowAtTheNextScrape) {
   const auto model = metrics.AddModel({"digits", "1", "fp32"}, {});
   model->RecordSuccess(0, {.total = 20us, .rows = 3});
   model->RecordFailure(1, absl::StatusCode::kDataLoss, 1us);
+  model->RecordBatch(0, {.rows = 3, .helped_parts = 2});
   const std::string text = metrics.Scrape();
   EXPECT_THAT(text, HasSubstr("octet_rows_total{model=\"digits\",version=\"1\","
                               "precision=\"fp32\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("precision=\"fp32\",code=\"DATA_LOSS\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_split_batches_total{model=\"digits\",version=\"1\","
+                              "precision=\"fp32\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_helped_parts_total{model=\"digits\",version=\"1\","
+                              "precision=\"fp32\"} 2\n"));
 }
 
 TEST(MetricsTest, ModelDisappearsWithItsLastHandle) {

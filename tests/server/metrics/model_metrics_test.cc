@@ -45,15 +45,18 @@ TEST(ModelMetricsTest, BatchesAreListedBySize) {
   metrics.RecordBatch(0, {.rows = 8, .gather = 1us, .run = 5us, .scatter = 2us});
   metrics.RecordBatch(1, {.rows = 8, .gather = 1us, .run = 7us, .scatter = 2us});
   metrics.RecordBatch(1, {.rows = 1, .run = 3us});
+  metrics.RecordBatch(0, {.rows = 8, .run = 3us, .helped_parts = 3});
   metrics.RecordBatch(1, {.rows = 100'000, .run = 3us});
   const ModelStatistics statistics = metrics.Statistics();
-  EXPECT_EQ(statistics.num_batches, 4U);
-  EXPECT_EQ(statistics.num_batch_rows, 100'017U);
+  EXPECT_EQ(statistics.num_batches, 5U);
+  EXPECT_EQ(statistics.num_batch_rows, 100'025U);
+  EXPECT_EQ(statistics.num_split_batches, 1U);
+  EXPECT_EQ(statistics.num_helped_parts, 3U);
   ASSERT_EQ(statistics.batches.size(), 3U);
   EXPECT_EQ(statistics.batches[0].rows, 1);
   EXPECT_EQ(statistics.batches[1].rows, 8);
-  EXPECT_EQ(statistics.batches[1].run.count, 2U);
-  EXPECT_EQ(statistics.batches[1].run.nanoseconds, 12'000U);
+  EXPECT_EQ(statistics.batches[1].run.count, 3U);
+  EXPECT_EQ(statistics.batches[1].run.nanoseconds, 15'000U);
   EXPECT_EQ(statistics.batches[1].gather.nanoseconds, 2'000U);
   EXPECT_EQ(statistics.batches[2].rows, ModelMetrics::kMaxBatchRows);
 }

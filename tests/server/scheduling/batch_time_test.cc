@@ -28,6 +28,16 @@ TEST(BatchTimeTest, WhatIsMuchLargerIsNotKnown) {
   EXPECT_GT(time.Expect(2000), 0ns);
 }
 
+TEST(BatchTimeTest, SmallBatchesSayNothingOfALargeOne) {
+  BatchTime time;
+  time.Record(64'000, 24us);
+  for (int i = 0; i < 100; ++i) time.Record(1000, 6us);
+  EXPECT_EQ(time.Expect(64'000), 24us);
+  EXPECT_EQ(time.Expect(1000), 6us);
+  EXPECT_EQ(time.Expect(32'000), 12us) << "by the next larger one";
+  EXPECT_EQ(time.Expect(100'000), 37'500ns) << "by the largest one";
+}
+
 TEST(BatchTimeTest, FollowsASlowerMachine) {
   BatchTime time;
   time.Record(1000, 10us);

@@ -2,111 +2,29 @@
 
 #include "server/scheduling/scheduler.h"
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <deque>
-#include <functional>
 #include <future>
 #include <memory>
-#include <span>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/support/fake_requests.h"
+#include "tests/server/scheduling/scheduler_test_base.h"
+#include "tests/support/gated_model.h"
 
 namespace octet {
 namespace {
 
 using ::testing::ElementsAre;
 using testing::FakeRequest;
+using testing::Gate;
 using testing::Outcome;
 using testing::RequestOptions;
 
-// Events are functions that the test posts.
-class FakeEventSource final : public EventSource {
- public:
-  using Event = std::function<void(std::size_t worker)>;
-
-  Polled Poll(std::size_t worker, TimePoint until) override {
-    EXPECT_EQ(polling_.fetch_add(1), 0) << "two workers poll at once";
-    const Polled polled = PollAlone(worker, until);
-    polling_.fetch_sub(1);
-    return polled;
-  }
-  void Wake() override {
-    Post([](std::size_t) {});
-  }
-  void Post(Event event) {
-    MutexLock lock(mutex_);
-    events_.push_back(std::move(event));
-    changed_.NotifyAll();
-  }
-  void ShutDown() {
-    MutexLock lock(mutex_);
-    shut_down_ = true;
-    changed_.NotifyAll();
-  }
-
- private:
-  Polled PollAlone(std::size_t worker, TimePoint until) {
-    Event event;
-    {
-      MutexLock lock(mutex_);
-      while (events_.empty()) {
-        if (shut_down_) return Polled::kShutDown;
-        if (std::chrono::steady_clock::now() >= until) return Polled::kTimedOut;
-        if (until == kNever) {
-          changed_.Wait(mutex_);
-        } else {
-          changed_.WaitUntil(mutex_, until);
-        }
-      }
-      event = std::move(events_.front());
-      events_.pop_front();
-    }
-    event(worker);
-    return Polled::kHandled;
-  }
-
-  std::atomic<int> polling_ = 0;
-  Mutex mutex_;
-  CondVar changed_;
-  std::deque<Event> events_ ABSL_GUARDED_BY(mutex_);
-  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
-class SchedulerTest : public ::testing::Test {
+class SchedulerTest : public testing::SchedulerTestBase {
  protected:
-  static constexpr std::size_t kComputeThreads = 2;
-
   explicit SchedulerTest(RequestQueue::Limits limits = {})
-      : scheduler_({.compute_threads = kComputeThreads, .queue = limits}, metrics_) {}
-  ~SchedulerTest() override {
-    events_.ShutDown();
-    scheduler_.Join();
-  }
-
-  std::shared_ptr<Outcome> Send(const RequestOptions& options) { return Send(options, model_); }
-  std::shared_ptr<Outcome> Send(const RequestOptions& options,
-                                const std::shared_ptr<const Executable>& model) {
-    auto fake = std::make_shared<FakeRequest>(model, model_metrics_, options);
-    fake->request->pass = *gate_.Enter();
-    events_.Post(
-        [this, fake](std::size_t worker) { scheduler_.Submit(worker, std::move(fake->request)); });
-    return fake->outcome;
-  }
-
-  const OperatorRegistry operators_ = testing::TinyOperators();
-  const std::shared_ptr<const Executable> model_ = testing::TwiceModel(operators_);
-  Metrics metrics_{
-      {.num_workers = Scheduler::NumWorkers(kComputeThreads), .server_version = "test"}};
-  const std::shared_ptr<ModelMetrics> model_metrics_ = std::make_shared<ModelMetrics>(
-      ModelMetrics::Labels{"m", "1", "fp32"}, Scheduler::NumWorkers(kComputeThreads));
-  DrainGate gate_;
-  FakeEventSource events_;
-  Scheduler scheduler_;
+      : SchedulerTestBase({.compute_threads = 2, .queue = limits}) {}
 };
 
 TEST_F(SchedulerTest, EveryRequestIsAnsweredOnce) {
@@ -159,81 +77,16 @@ TEST_F(SchedulerTest, WhatIsQueuedAtShutdownIsAnswered) {
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome->completions, 1);
 }
 
-// Holds those who come until it is opened, and counts them.
-class Gate {
- public:
-  void Enter() {
-    MutexLock lock(mutex_);
-    most_inside_ = std::max(most_inside_, ++inside_);
-    changed_.NotifyAll();
-    while (!is_open_) changed_.Wait(mutex_);
-    --inside_;
-  }
-  void Open() {
-    MutexLock lock(mutex_);
-    is_open_ = true;
-    changed_.NotifyAll();
-  }
-  // Returns whether so many were inside at one time, at `until` at the latest.
-  bool AwaitInside(int count, TimePoint until) {
-    MutexLock lock(mutex_);
-    while (inside_ < count) {
-      if (std::chrono::steady_clock::now() >= until) return false;
-      changed_.WaitUntil(mutex_, until);
-    }
-    return true;
-  }
-  int most_inside() {
-    MutexLock lock(mutex_);
-    return most_inside_;
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  int inside_ ABSL_GUARDED_BY(mutex_) = 0;
-  int most_inside_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
-// TinyOperators, and Gated: y = x once `gate` lets it.
-OperatorRegistry GatedOperators(Gate& gate) {
-  OperatorRegistry operators = testing::TinyOperators();
-  operators.Add(std::make_unique<const testing::TinyOperator>(
-      "Gated", 1,
-      [](std::span<const TensorType> types) -> absl::StatusOr<testing::TinyOperator::Types> {
-        return testing::TinyOperator::Types{types[0]};
-      },
-      [&gate](const StepArguments& arguments, bool) {
-        gate.Enter();
-        std::copy_n(arguments.inputs[0].as<float>(), testing::CountOf(arguments.inputs[0]),
-                    arguments.outputs[0].as<float>());
-      }));
-  return operators;
-}
-
-// One request at a time.
-std::shared_ptr<const Executable> GatedModel(const OperatorRegistry& operators) {
-  Graph graph;
-  const ValueId x = graph.AddValue("x", testing::FloatType({Dim(kRows), 3}));
-  const ValueId y = graph.AddValue("y", testing::FloatType({Dim(kRows), 3}));
-  graph.nodes.push_back(Node{"y", "Gated", {x}, {y}, {}});
-  graph.inputs = {x};
-  graph.outputs = {y};
-  return Executable::Compile(graph, operators, testing::TinyKernels(), {.max_rows = 1}).value();
-}
-
 class GatedModelTest : public SchedulerTest {
  protected:
   ~GatedModelTest() override {
     compute_gate_.Open();
-    events_.ShutDown();
-    scheduler_.Join();
+    Stop();
   }
 
   Gate compute_gate_;
-  const OperatorRegistry gated_operators_ = GatedOperators(compute_gate_);
-  const std::shared_ptr<const Executable> gated_ = GatedModel(gated_operators_);
+  const OperatorRegistry gated_operators_ = testing::GatedOperators(compute_gate_);
+  const std::shared_ptr<const Executable> gated_ = testing::GatedModel(gated_operators_);
 };
 
 TEST_F(GatedModelTest, NoMoreThanTheBudgetComputeAndSomebodyPollsMeanwhile) {
@@ -245,22 +98,22 @@ TEST_F(GatedModelTest, NoMoreThanTheBudgetComputeAndSomebodyPollsMeanwhile) {
   for (int i = 0; i < 4; ++i) {
     outcomes.push_back(Send({.first = static_cast<float>(i)}, gated_));
   }
-  ASSERT_TRUE(compute_gate_.AwaitInside(static_cast<int>(kComputeThreads), until));
+  ASSERT_TRUE(compute_gate_.AwaitInside(2, until));
   // Each event comes to a worker that computes nothing, while both others do.
   for (int i = 0; i < 10; ++i) {
     std::promise<void> handled;
     events_.Post([&handled](std::size_t) { handled.set_value(); });
     ASSERT_EQ(handled.get_future().wait_for(kPatience), std::future_status::ready);
   }
-  EXPECT_EQ(compute_gate_.most_inside(), static_cast<int>(kComputeThreads));
+  EXPECT_EQ(compute_gate_.most_inside(), 2);
   EXPECT_EQ(gate_.inside(), 4);
   compute_gate_.Open();
   ASSERT_TRUE(gate_.WaitUntilEmpty(until + kPatience));
-  EXPECT_EQ(compute_gate_.most_inside(), static_cast<int>(kComputeThreads));
+  EXPECT_EQ(compute_gate_.most_inside(), 2);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const float x = static_cast<float>(i);
     EXPECT_EQ(outcomes[i]->completions, 1);
-    EXPECT_THAT(outcomes[i]->values, ElementsAre(x, x + 1, x + 2));
+    EXPECT_THAT(outcomes[i]->values, ElementsAre(2 * x, 2 * x + 2, 2 * x + 4));
   }
 }
 

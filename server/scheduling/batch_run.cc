@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scheduling/batch_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+
+namespace octet {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+// Keeps what an answer's views refer to.
+struct AnswerOwner {
+  std::shared_ptr<const std::vector<Tensor>> outputs;
+  std::shared_ptr<const void> model;
+};
+
+// The share of `run`, by the clock, that the workers spent in quantizing: together they spend more
+// time than passes.
+nanoseconds QuantizeTime(const BatchOutcome& outcome, nanoseconds run) {
+  if (outcome.helped_parts == 0) return outcome.quantize;
+  const double share =
+      static_cast<double>(outcome.quantize.count()) / static_cast<double>(outcome.run.count());
+  return nanoseconds(static_cast<std::int64_t>(static_cast<double>(run.count()) * share));
+}
+
+}  // namespace
+
+void BatchRun::Begin(Batch batch) {
+  batch_ = std::move(batch);
+  start_ = steady_clock::now();
+}
+
+void BatchRun::DropDead(std::size_t worker, Metrics& metrics) {
+  std::size_t kept = 0;
+  for (std::unique_ptr<InferenceRequest>& request : batch_.requests) {
+    absl::Status dead;
+    // First, because the transport cancels a call whose deadline has passed.
+    if (request->deadline <= start_) {
+      dead = absl::DeadlineExceededError(absl::StrCat(
+          "the deadline passed in the queue, after ",
+          std::chrono::duration_cast<std::chrono::microseconds>(start_ - request->arrival).count(),
+          " us in the server; nothing was computed"));
+    } else if (request->completion->IsCancelled()) {
+      dead = absl::CancelledError("the caller cancelled the request while it was queued");
+    }
+    if (dead.ok()) {
+      std::swap(batch_.requests[kept++], request);
+    } else {
+      batch_.rows -= request->rows;
+      batch_.bytes -= InputByteSize(*request);
+      octet::Refuse(std::move(request), worker, metrics, std::move(dead));
+    }
+  }
+  batch_.requests.resize(kept);
+}
+
+void BatchRun::Gather() {
+  const InferenceRequest& first = *batch_.requests.front();
+  inputs_ = first.bound_inputs;
+  if (batch_.requests.size() == 1) return;
+  input_dims_.resize(inputs_.size());
+  gathered_inputs_.resize(std::max(gathered_inputs_.size(), inputs_.size()));
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Dims& dims = input_dims_[i];
+    dims.assign(inputs_[i].dims.begin(), inputs_[i].dims.end());
+    dims[0] = batch_.rows;
+    const std::size_t byte_size = ByteSize(inputs_[i].data_type, dims);
+    if (gathered_inputs_[i].bytes().size() < byte_size) {
+      gathered_inputs_[i] = Tensor(DataType::kUint8, {static_cast<std::int64_t>(byte_size)});
+    }
+    std::byte* to = gathered_inputs_[i].bytes().data();
+    for (const std::unique_ptr<InferenceRequest>& request : batch_.requests) {
+      const TensorView& view = request->bound_inputs[i];
+      const std::size_t part = ByteSize(view.data_type, view.dims);
+      std::memcpy(to, view.data, part);
+      to += part;
+    }
+    inputs_[i] = {inputs_[i].data_type, dims, gathered_inputs_[i].bytes().data()};
+  }
+}
+
+absl::Status BatchRun::MakeTensors(Session& session, std::size_t max_answer_bytes) {
+  Gather();
+  gathered_ = steady_clock::now();
+  RETURN_IF_ERROR(session.OutputDims(inputs_, output_dims_));
+  const std::vector<TensorSignature>& signature = session.executable().outputs();
+  std::size_t byte_size = 0;
+  for (std::size_t i = 0; i < signature.size(); ++i) {
+    byte_size += ByteSize(signature[i].type.data_type, output_dims_[i]);
+    if (byte_size > max_answer_bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat("the answer to ", batch_.rows,
+                                                       " rows is larger than ", max_answer_bytes,
+                                                       " bytes; send fewer rows"));
+    }
+  }
+  outputs_ = std::make_shared<std::vector<Tensor>>();
+  outputs_->reserve(signature.size());
+  output_views_.clear();
+  for (std::size_t i = 0; i < signature.size(); ++i) {
+    outputs_->emplace_back(signature[i].type.data_type, output_dims_[i]);
+    output_views_.push_back(outputs_->back().mutable_view());
+  }
+  return absl::OkStatus();
+}
+
+InferenceAnswer BatchRun::AnswerTo(const InferenceRequest& request, std::int64_t first_row) const {
+  InferenceAnswer answer{.model = request.model, .outputs = {}, .owner = nullptr, .times = {}};
+  answer.owner = std::make_shared<AnswerOwner>(AnswerOwner{outputs_, request.model_owner});
+  for (const std::size_t index : request.output_indices) {
+    const Tensor& whole = (*outputs_)[index];
+    AnswerOutput output{request.executable->outputs()[index].name, whole.data_type(), whole.dims(),
+                        whole.bytes()};
+    if (batch_.requests.size() > 1) {
+      const std::size_t row_bytes = output.data.size() / static_cast<std::size_t>(batch_.rows);
+      output.data = output.data.subspan(static_cast<std::size_t>(first_row) * row_bytes,
+                                        static_cast<std::size_t>(request.rows) * row_bytes);
+      output.dims[0] = request.rows;
+    }
+    answer.outputs.push_back(std::move(output));
+  }
+  return answer;
+}
+
+void BatchRun::Answer(std::size_t worker, const BatchOutcome& outcome) {
+  const TimePoint ran = steady_clock::now();
+  BatchTimes times{.rows = batch_.rows,
+                   .gather = gather_time(),
+                   .run = ran - gathered_,
+                   .helped_parts = outcome.helped_parts};
+  const nanoseconds quantize = QuantizeTime(outcome, times.run);
+  const std::shared_ptr<ModelMetrics> metrics = batch_.requests.front()->metrics;
+  std::int64_t first_row = 0;
+  for (std::unique_ptr<InferenceRequest>& request : batch_.requests) {
+    InferenceAnswer answer = AnswerTo(*request, first_row);
+    answer.times = {.queue = start_ - request->admitted,
+                    .parse = request->admitted - request->arrival,
+                    .quantize = quantize,
+                    .compute = times.run - quantize,
+                    .rows = request->rows};
+    first_row += request->rows;
+    octet::Answer(std::move(request), worker, std::move(answer));
+  }
+  times.scatter = steady_clock::now() - ran;
+  metrics->RecordBatch(worker, times);
+  TakeRequests();
+}
+
+void BatchRun::Refuse(std::size_t worker, Metrics& metrics, const absl::Status& error) {
+  for (std::unique_ptr<InferenceRequest>& request : TakeRequests()) {
+    octet::Refuse(std::move(request), worker, metrics, error);
+  }
+}
+
+std::vector<std::unique_ptr<InferenceRequest>> BatchRun::TakeRequests() {
+  outputs_ = nullptr;  // what was answered keeps it
+  return std::exchange(batch_, {}).requests;
+}
+
+}  // namespace octet
