@@ -135,7 +135,7 @@ def _write(name: str, make_bundle: pathlib.Path) -> pathlib.Path:
     network = NETWORKS[name]()
     folder = folder_of(name)
     cases.write_once(folder, lambda: _write_peers(folder, name, network), __file__,
-                     networks.__file__, tflite_models.__file__)
+                     networks.__file__, tflite_models.__file__, uint8_models.__file__)
     # Ours again: the format may have changed.
     _write_network(network, folder / "network")
     for precision in ("fp32", "int8-static"):
