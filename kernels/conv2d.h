@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "kernels/activation.h"
 #include "kernels/epilogue.h"
@@ -50,8 +52,9 @@ struct Conv2dS8Spec {
   std::span<const std::int8_t> filter = {};
   std::span<const std::int8_t> filter_zero_point = {};  // out_channels, or empty: 0
   ZeroPoint in_zero_point{0};
-  Epilogue epilogue = {};  // the row of kDynamic is one image
-  bool is_open = false;    // a run says what size its images have
+  Epilogue epilogue = {};                // the row of kDynamic is one image
+  bool is_open = false;                  // a run says what size its images have
+  std::string_view implementation = {};  // of Conv2dS8Implementations; empty: its first
 };
 
 struct Conv2dF32Spec {
@@ -107,6 +110,8 @@ inline const Conv2dGeometry& RunGeometry(const Conv2dGeometry* geometry,
 // every instruction set, and refuse at prepare what could overflow, as
 // matmul_s8.h says.
 using PrepareConv2dS8 = Prepared<Conv2dS8> (*)(const Conv2dS8Spec& spec);
+// Int8 has several ways to the same bits, as implementations.h says; float has one.
+using Conv2dS8Implementations = std::vector<std::string_view> (*)(const Conv2dS8Spec& spec);
 using PrepareConv2dF32 = Prepared<Conv2dF32> (*)(const Conv2dF32Spec& spec);
 
 }  // namespace octet::kernels

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu_features.h"
 
+#include <array>
 #include <cpuid.h>
 #include <cstdint>
+#include <string>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +55,30 @@ CpuFeatures DetectCpuFeatures() {
   features.amx_int8 =
       features.avx512_vnni && saves_tiles && HasBit(leaf7.edx, 24) && HasBit(leaf7.edx, 25);
   return features;
+}
+
+std::string CpuName() {
+  std::string name;
+  for (std::uint32_t leaf = 0x80000002U; leaf <= 0x80000004U; ++leaf) {
+    const Registers part = CpuId(leaf, 0);
+    for (const std::uint32_t value : std::array{part.eax, part.ebx, part.ecx, part.edx}) {
+      for (int shift = 0; shift < 32; shift += 8) {
+        const auto letter = static_cast<char>((value >> shift) & 0xFFU);
+        if (letter > ' ' && letter <= '~') {
+          name += letter;
+        } else if (!name.empty() && name.back() != ' ') {
+          name += ' ';
+        }
+      }
+    }
+  }
+  while (!name.empty() && name.back() == ' ') name.pop_back();
+  const std::uint32_t version = CpuId(1, 0).eax;
+  const std::uint32_t base_family = (version >> 8) & 0xFU;
+  const std::uint32_t family = base_family + (base_family == 0xF ? (version >> 20) & 0xFFU : 0);
+  const std::uint32_t model = ((version >> 4) & 0xFU) + ((version >> 12) & 0xF0U);
+  return (name.empty() ? "unnamed" : name) + ", family " + std::to_string(family) + ", model " +
+         std::to_string(model) + ", stepping " + std::to_string(version & 0xFU);
 }
 
 bool RequestAmxPermission() {

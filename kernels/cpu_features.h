@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <string>
+
 namespace octet::kernels {
 
 struct CpuFeatures {
@@ -14,6 +16,10 @@ struct CpuFeatures {
 
 // Asks the CPU (cpuid) and the operating system (xgetbv). Cheap, no state.
 CpuFeatures DetectCpuFeatures();
+
+// This CPU's model, as far as it decides what is fast: "AMD EPYC 9554 64-Core Processor, family 25,
+// model 17, stepping 1". Printable ASCII; a hypervisor may say what it likes.
+std::string CpuName();
 
 // Asks Linux once for this process's permission to use AMX tiles. Must have
 // returned true before the first tile instruction, and covers threads started

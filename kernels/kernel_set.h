@@ -36,7 +36,9 @@ struct KernelSet {
   RequantizeS8 requantize_s8;
 
   PrepareMatmulS8 prepare_matmul_s8;
+  MatmulS8Implementations matmul_s8_implementations;
   PrepareMatmulS8S4 prepare_matmul_s8s4;
+  MatmulS8S4Implementations matmul_s8s4_implementations;
   PrepareMatmulF32 prepare_matmul_f32;
   PrepareMatmulWeightOnly prepare_matmul_weight_only;
   BatchedMatmulF32 batched_matmul_f32;
@@ -46,6 +48,7 @@ struct KernelSet {
   AttentionF32ScratchByteSize attention_f32_scratch_byte_size;
 
   PrepareConv2dS8 prepare_conv2d_s8;
+  Conv2dS8Implementations conv2d_s8_implementations;
   PrepareConv2dF32 prepare_conv2d_f32;
   Pool2dF32 pool2d_f32;
   Pool2dS8 pool2d_s8;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "kernels/epilogue.h"
 #include "kernels/prepared.h"
@@ -25,6 +27,7 @@ struct MatmulS8Spec {
   std::span<const std::int8_t> zero_point = {};  // n values, or empty: 0
   ZeroPoint lhs_zero_point{0};                   // in [-128, 127]
   Epilogue epilogue = {};
+  std::string_view implementation = {};  // of MatmulS8Implementations; empty: its first
 };
 
 // Int4 weights, one value a byte (each in [-8, 15]: int4 or uint4), packed two
@@ -47,6 +50,7 @@ struct MatmulS8S4Spec {
       {};                       // as scale where grouped, [n] where not; or empty: 0
   ZeroPoint lhs_zero_point{0};  // must be 0 where grouped
   Epilogue epilogue = {};
+  std::string_view implementation = {};  // of MatmulS8S4Implementations; empty: its first
 };
 
 class MatmulS8 : public PreparedKernel {
@@ -73,5 +77,9 @@ class MatmulS8 : public PreparedKernel {
 // summation can overflow.
 using PrepareMatmulS8 = Prepared<MatmulS8> (*)(const MatmulS8Spec& spec);
 using PrepareMatmulS8S4 = Prepared<MatmulS8> (*)(const MatmulS8S4Spec& spec);
+
+// Several ways to the same bits, as implementations.h says.
+using MatmulS8Implementations = std::vector<std::string_view> (*)(const MatmulS8Spec& spec);
+using MatmulS8S4Implementations = std::vector<std::string_view> (*)(const MatmulS8S4Spec& spec);
 
 }  // namespace octet::kernels

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/implementations.h"
 #include "kernels/onednn/conv2d_f32.h"
 #include "kernels/packed/depthwise.h"
 #include "kernels/packed/f32_product.h"
@@ -26,18 +27,26 @@ namespace octet::kernels {
 namespace {
 
 // Output pixels whose inputs are laid out as rows at one time: few enough that
-// they stay in L2.
+// they stay in L2. Long rows: so many that large weights are read less often.
 constexpr std::size_t kPixelsAtATime = 2 * kTileRows;
+constexpr std::size_t kLongPixelsAtATime = 5 * kPixelsAtATime;
+
+constexpr std::string_view kDepthwise = "depthwise";
+constexpr std::string_view kWindows = "windows";
+constexpr std::string_view kShortWindows = "short_windows";
+constexpr std::string_view kRows = "rows";
+constexpr std::string_view kLongRows = "long_rows";
 
 class PackedConv2dS8 final : public Conv2dS8 {
  public:
-  PackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
+  PackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec, bool is_long)
       : geometry_(spec.geometry),
+        pixels_at_a_time_(is_long ? kLongPixelsAtATime : kPixelsAtATime),
         row_size_(RowSize(geometry_)),
         may_need_rows_(spec.is_open || !IsPointwise(geometry_)),
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         kind_(spec.epilogue.kind),
-        provider_(std::string(micro.s8->name) + " rows") {
+        provider_(std::string(micro.s8->name) + (is_long ? " long rows" : " rows")) {
     for (std::size_t group = 0; group < geometry_.groups; ++group) {
       products_.push_back(std::make_unique<S8Product>(micro, GroupProduct(spec, group)));
     }
@@ -50,7 +59,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
     return size;
   }
   std::size_t ScratchByteSize(std::size_t) const override {
-    return RowsByteSize() + products_.front()->PackedLhsByteSize(kPixelsAtATime);
+    return RowsByteSize() + products_.front()->PackedLhsByteSize(pixels_at_a_time_);
   }
 
   void Run(const Arguments& a) const override {
@@ -61,8 +70,8 @@ class PackedConv2dS8 final : public Conv2dS8 {
     const OutputBytes out = OutputOf(kind_, a.out);
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const std::int8_t* in = a.in.data() + image * g.InSize();
-      for (std::size_t first = 0; first < pixels; first += kPixelsAtATime) {
-        const std::size_t count = std::min(kPixelsAtATime, pixels - first);
+      for (std::size_t first = 0; first < pixels; first += pixels_at_a_time_) {
+        const std::size_t count = std::min(pixels_at_a_time_, pixels - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
           const std::size_t index =
               image * g.OutSize() + first * g.out_channels + group * (g.out_channels / g.groups);
@@ -75,7 +84,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
 
  private:
   std::size_t RowsByteSize() const {
-    return may_need_rows_ ? RoundUp(kPixelsAtATime * row_size_, kScratchAlignment) : 0;
+    return may_need_rows_ ? RoundUp(pixels_at_a_time_ * row_size_, kScratchAlignment) : 0;
   }
 
   void RunPixels(const Conv2dGeometry& g, const std::int8_t* in, std::size_t group,
@@ -104,6 +113,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
   }
 
   const Conv2dGeometry geometry_;
+  const std::size_t pixels_at_a_time_;
   const std::size_t row_size_;
   const bool may_need_rows_;  // the pads of a run decide
   const std::int8_t padding_;
@@ -178,13 +188,50 @@ class PackedConv2dF32 final : public Conv2dF32 {
   std::vector<std::unique_ptr<const F32Product>> products_;  // one a group
 };
 
+// The ways to compute a checked spec, the rule's first.
+std::vector<std::string_view> FittingNames(const MicroKernels& micro, const Conv2dS8Spec& spec) {
+  const Conv2dGeometry& g = spec.geometry;
+  std::vector<std::string_view> names;
+  if (IsDepthwise(g)) {
+    names.push_back(kDepthwise);
+    // With one channel out, a group's product would leave nearly all of a panel unused.
+    if (g.out_channels > g.in_channels && !spec.is_open) names.push_back(kRows);
+    return names;
+  }
+  const WindowFit fit = FitWindows(micro, spec);
+  // What is best for images of any size cannot be measured on one.
+  if (spec.is_open) {
+    names.push_back(fit.is_usual ? kWindows : kRows);
+    return names;
+  }
+  names.push_back(kRows);
+  if (g.OutHeight() * g.OutWidth() > kPixelsAtATime) names.push_back(kLongRows);
+  if (!fit.is_possible) return names;
+  names.insert(fit.is_usual ? names.begin() : names.end(), kWindows);
+  if (fit.is_long) names.push_back(kShortWindows);
+  return names;
+}
+
 }  // namespace
+
+std::vector<std::string_view> PackedConv2dS8Implementations(const MicroKernels& micro,
+                                                            const Conv2dS8Spec& spec) {
+  if (!CheckConv2dS8(spec).empty()) return {};
+  return FittingNames(micro, spec);
+}
 
 Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   if (std::string error = CheckConv2dS8(spec); !error.empty()) return {nullptr, std::move(error)};
-  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS8(micro, spec), ""};
-  if (auto windows = MakeWindowConv2dS8(micro, spec)) return {std::move(windows), ""};
-  return {std::make_unique<PackedConv2dS8>(micro, spec), ""};
+  const std::vector<std::string_view> names = FittingNames(micro, spec);
+  const std::string_view name = spec.implementation.empty() ? names.front() : spec.implementation;
+  if (std::string error = CheckImplementation(name, names); !error.empty()) {
+    return {nullptr, std::move(error)};
+  }
+  if (name == kDepthwise) return {MakeDepthwiseConv2dS8(micro, spec), ""};
+  if (name == kWindows || name == kShortWindows) {
+    return {MakeWindowConv2dS8(micro, spec, name == kShortWindows), ""};
+  }
+  return {std::make_unique<PackedConv2dS8>(micro, spec, name == kLongRows), ""};
 }
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {

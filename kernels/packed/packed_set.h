@@ -41,8 +41,14 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   set.prepare_matmul_s8 = [](const MatmulS8Spec& spec) {
     return PreparePackedMatmulS8(kMicro(), spec);
   };
+  set.matmul_s8_implementations = [](const MatmulS8Spec& spec) {
+    return PackedMatmulS8Implementations(kMicro(), spec);
+  };
   set.prepare_matmul_s8s4 = [](const MatmulS8S4Spec& spec) {
     return PreparePackedMatmulS8S4(kMicro(), spec);
+  };
+  set.matmul_s8s4_implementations = [](const MatmulS8S4Spec& spec) {
+    return PackedMatmulS8S4Implementations(kMicro(), spec);
   };
   set.prepare_matmul_f32 = [](const MatmulF32Spec& spec) {
     return PreparePackedMatmulF32(kMicro(), spec);
@@ -67,6 +73,9 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.prepare_conv2d_s8 = [](const Conv2dS8Spec& spec) {
     return PreparePackedConv2dS8(kMicro(), spec);
+  };
+  set.conv2d_s8_implementations = [](const Conv2dS8Spec& spec) {
+    return PackedConv2dS8Implementations(kMicro(), spec);
   };
   set.prepare_conv2d_f32 = [](const Conv2dF32Spec& spec) {
     return PreparePackedConv2dF32(kMicro(), spec);

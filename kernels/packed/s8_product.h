@@ -16,6 +16,13 @@
 
 namespace octet::kernels {
 
+// `micro` for products that never take the panels for many rows.
+inline MicroKernels WithoutManyRows(MicroKernels micro) {
+  micro.s8_many_rows = nullptr;
+  micro.s4_many_rows = nullptr;
+  return micro;
+}
+
 // An Epilogue with its arrays padded to whole panels.
 class PaddedEpilogue {
  public:

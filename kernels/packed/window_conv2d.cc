@@ -27,6 +27,9 @@ namespace {
 constexpr std::size_t kMostPixels = 4 * kTileRows;
 constexpr std::size_t kCopyBytes = std::size_t{96} << 10;
 
+// Windows that their parts' padding makes larger than so many times are not worth trying.
+constexpr std::size_t kMostPadding = 3;
+
 // What a row of the kernel sees, or, where its taps are no neighbours, what a tap sees.
 struct Segments {
   explicit Segments(const Conv2dGeometry& g)
@@ -66,21 +69,36 @@ struct Block {
   std::size_t columns;
 };
 
+std::size_t InputPixels(const Conv2dGeometry& g, const Block& block) {
+  const Rectangle rectangle(g, block.rows, block.columns);
+  return rectangle.height * rectangle.width;
+}
+
+// As many output pixels of one line as their inputs have room.
+std::size_t MostPixels(const Conv2dGeometry& g, std::size_t pixel_bytes) {
+  std::size_t pixels = kMostPixels;
+  while (pixels > kTileRows && InputPixels(g, Block(pixels, pixels)) * pixel_bytes > kCopyBytes) {
+    pixels /= 2;
+  }
+  return pixels;
+}
+
 class WindowConv2dS8 final : public Conv2dS8 {
  public:
-  WindowConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
-      : panels_(*micro.s8),
+  WindowConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec, bool is_short)
+      : micro_(WithoutManyRows(micro)),
+        panels_(*micro.s8),
         geometry_(spec.geometry),
         is_open_(spec.is_open),
         segments_(geometry_),
         pixel_bytes_(geometry_.in_channels * panels_.lhs_element_size),
-        most_pixels_(MostPixels()),
+        most_pixels_(is_short ? kTileRows : MostPixels(geometry_, pixel_bytes_)),
         kind_(spec.epilogue.kind),
-        provider_(std::string(panels_.name) + " windows") {
+        provider_(std::string(panels_.name) + (is_short ? " short windows" : " windows")) {
     for (std::size_t group = 0; group < geometry_.groups; ++group) {
       S8Product::Spec product = GroupProduct(spec, group);
       product.num_segments = segments_.count;
-      products_.push_back(std::make_unique<S8Product>(micro, product));
+      products_.push_back(std::make_unique<S8Product>(micro_, product));
     }
     const std::vector<std::int8_t> pixel(geometry_.in_channels,
                                          static_cast<std::int8_t>(spec.in_zero_point.value));
@@ -160,21 +178,6 @@ class WindowConv2dS8 final : public Conv2dS8 {
     return RoundUp((kMostPixels + segments_.count) * sizeof(std::uint32_t), kScratchAlignment);
   }
 
-  static std::size_t InputPixels(const Conv2dGeometry& g, const Block& block) {
-    const Rectangle rectangle(g, block.rows, block.columns);
-    return rectangle.height * rectangle.width;
-  }
-
-  // As many output pixels of one line as their inputs have room.
-  std::size_t MostPixels() const {
-    std::size_t pixels = kMostPixels;
-    while (pixels > kTileRows &&
-           InputPixels(geometry_, Block(pixels, pixels)) * pixel_bytes_ > kCopyBytes) {
-      pixels /= 2;
-    }
-    return pixels;
-  }
-
   Block BlockOf(const Conv2dGeometry& g) const {
     Block block(most_pixels_, g.OutWidth());
     block.rows = std::min(block.rows, g.OutHeight());
@@ -231,6 +234,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
     }
   }
 
+  const MicroKernels micro_;  // the products refer to it
   const S8Panels& panels_;
   const Conv2dGeometry geometry_;
   const bool is_open_;
@@ -239,19 +243,31 @@ class WindowConv2dS8 final : public Conv2dS8 {
   const std::size_t most_pixels_;
   const EpilogueKind kind_;
   const std::string provider_;
-  AlignedArray<std::byte> padding_;  // one packed pixel
+  AlignedArray<std::byte> padding_;                         // one packed pixel
   std::vector<std::unique_ptr<const S8Product>> products_;  // one a group
 };
 
 }  // namespace
 
-std::unique_ptr<const Conv2dS8> MakeWindowConv2dS8(const MicroKernels& micro,
-                                                   const Conv2dS8Spec& spec) {
-  const Segments segments(spec.geometry);
+WindowFit FitWindows(const MicroKernels& micro, const Conv2dS8Spec& spec) {
+  const Conv2dGeometry& g = spec.geometry;
+  const Segments segments(g);
   const std::size_t padded = segments.count * RoundUp(segments.size, micro.s8->k_multiple);
-  const bool is_mostly_padding = 2 * padded > 3 * RowSize(spec.geometry);
-  if (is_mostly_padding || !S8Product::TakesSegments(micro, GroupProduct(spec, 0))) return nullptr;
-  return std::make_unique<WindowConv2dS8>(micro, spec);
+  const MicroKernels few = WithoutManyRows(micro);
+  WindowFit fit;
+  fit.is_possible = padded <= kMostPadding * RowSize(g);
+  for (std::size_t group = 0; group < g.groups && fit.is_possible; ++group) {
+    fit.is_possible = S8Product::TakesSegments(few, GroupProduct(spec, group));
+  }
+  fit.is_usual = fit.is_possible && 2 * padded <= 3 * RowSize(g) && micro.s8_many_rows == nullptr;
+  fit.is_long = std::min(MostPixels(g, g.in_channels * micro.s8->lhs_element_size),
+                         g.OutHeight() * g.OutWidth()) > kTileRows;
+  return fit;
+}
+
+std::unique_ptr<const Conv2dS8> MakeWindowConv2dS8(const MicroKernels& micro,
+                                                   const Conv2dS8Spec& spec, bool is_short) {
+  return std::make_unique<WindowConv2dS8>(micro, spec, is_short);
 }
 
 }  // namespace octet::kernels

@@ -128,6 +128,9 @@ class ReferenceConv2dF32 final : public Conv2dF32 {
 
 Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec& spec) {
   if (std::string error = CheckConv2dS8(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (std::string error = CheckOnlyImplementation(spec.implementation); !error.empty()) {
+    return {nullptr, std::move(error)};
+  }
   return {std::make_unique<ReferenceConv2dS8>(spec), ""};
 }
 

@@ -81,6 +81,9 @@ class ReferenceMatmulS8 final : public MatmulS8 {
 
 Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec) {
   if (std::string error = CheckMatmulS8(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (std::string error = CheckOnlyImplementation(spec.implementation); !error.empty()) {
+    return {nullptr, std::move(error)};
+  }
   std::vector<std::int16_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {
     for (std::size_t j = 0; j < spec.n; ++j) {
@@ -97,6 +100,9 @@ Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec) {
 
 Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec& spec) {
   if (std::string error = CheckMatmulS8S4(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (std::string error = CheckOnlyImplementation(spec.implementation); !error.empty()) {
+    return {nullptr, std::move(error)};
+  }
   const std::size_t group_size = spec.group_size == 0 ? spec.k : spec.group_size;
   std::vector<std::int16_t> weight(spec.k * spec.n);
   for (std::size_t p = 0; p < spec.k; ++p) {

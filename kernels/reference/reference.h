@@ -9,13 +9,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "kernels/implementations.h"
 #include "kernels/kernel_set.h"
 
 namespace octet::kernels::reference {
 
 extern const KernelSet kSet;
+
+// The only name that a spec may ask for.
+inline constexpr std::string_view kImplementation = "loops";
+
+// Why a spec that asks for `implementation` is refused, or an empty string.
+inline std::string CheckOnlyImplementation(std::string_view implementation) {
+  if (implementation.empty()) return "";
+  return CheckImplementation(implementation, {&kImplementation, 1});
+}
 
 void QuantizeRowsS8(const RowQuantizeSpec& spec, std::span<const float> in,
                     std::span<std::int8_t> out, std::span<float> row_scale);

@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "kernels/reference/reference.h"
+#include "kernels/validation.h"
 
 namespace octet::kernels::reference {
+namespace {
+
+// There is one way only.
+std::vector<std::string_view> Implementations(const std::string& error) {
+  if (!error.empty()) return {};
+  return {kImplementation};
+}
+
+}  // namespace
 
 const KernelSet kSet = {
     .name = "reference",
@@ -11,7 +25,11 @@ const KernelSet kSet = {
     .dequantize_s8 = DequantizeS8,
     .requantize_s8 = RequantizeS8,
     .prepare_matmul_s8 = PrepareMatmulS8,
+    .matmul_s8_implementations =
+        [](const MatmulS8Spec& spec) { return Implementations(CheckMatmulS8(spec)); },
     .prepare_matmul_s8s4 = PrepareMatmulS8S4,
+    .matmul_s8s4_implementations =
+        [](const MatmulS8S4Spec& spec) { return Implementations(CheckMatmulS8S4(spec)); },
     .prepare_matmul_f32 = PrepareMatmulF32,
     .prepare_matmul_weight_only = PrepareMatmulWeightOnly,
     .batched_matmul_f32 = BatchedMatmulF32,
@@ -19,6 +37,8 @@ const KernelSet kSet = {
     .attention_f32 = AttentionF32,
     .attention_f32_scratch_byte_size = AttentionF32ScratchByteSize,
     .prepare_conv2d_s8 = PrepareConv2dS8,
+    .conv2d_s8_implementations =
+        [](const Conv2dS8Spec& spec) { return Implementations(CheckConv2dS8(spec)); },
     .prepare_conv2d_f32 = PrepareConv2dF32,
     .pool2d_f32 = Pool2dF32,
     .pool2d_s8 = Pool2dS8,

@@ -80,6 +80,8 @@ TEST(KernelSetTest, EveryFamilyIsThereInEverySet) {
     EXPECT_NE(set->requantize_s8, nullptr);
     EXPECT_NE(set->prepare_matmul_s8, nullptr);
     EXPECT_NE(set->prepare_matmul_s8s4, nullptr);
+    EXPECT_NE(set->matmul_s8_implementations, nullptr);
+    EXPECT_NE(set->matmul_s8s4_implementations, nullptr);
     EXPECT_NE(set->prepare_matmul_f32, nullptr);
     EXPECT_NE(set->prepare_matmul_weight_only, nullptr);
     EXPECT_NE(set->batched_matmul_f32, nullptr);
@@ -87,6 +89,7 @@ TEST(KernelSetTest, EveryFamilyIsThereInEverySet) {
     EXPECT_NE(set->attention_f32, nullptr);
     EXPECT_NE(set->attention_f32_scratch_byte_size, nullptr);
     EXPECT_NE(set->prepare_conv2d_s8, nullptr);
+    EXPECT_NE(set->conv2d_s8_implementations, nullptr);
     EXPECT_NE(set->prepare_conv2d_f32, nullptr);
     EXPECT_NE(set->pool2d_f32, nullptr);
     EXPECT_NE(set->pool2d_s8, nullptr);
