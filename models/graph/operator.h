@@ -8,8 +8,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -66,6 +68,13 @@ class Step {
   [[nodiscard]] virtual std::size_t packed_byte_size() const { return 0; }
 };
 
+// Which of several ways to compute a layer is taken, all of which give the same bits. `layer` says
+// what decides how fast each is (kernels::LayerKey), `names` those that fit, first what a fixed
+// rule takes. Returns one of `names`, or "" if there is none. To be asked at most once by one
+// Prepare.
+using ChooseImplementation = absl::FunctionRef<std::string_view(
+    std::string_view layer, std::span<const std::string_view> names)>;
+
 // What Prepare is given.
 struct PrepareContext {
   const Node& node;
@@ -75,6 +84,7 @@ struct PrepareContext {
   std::span<const ConstantTensor* const> constants;
   const kernels::KernelSet& kernels;
   std::int64_t max_rows;  // the most rows a batch will have
+  ChooseImplementation choose_implementation;
 };
 
 class Operator {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/implementations.h"
 #include "models/base/status_macros.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
@@ -405,6 +406,8 @@ class Convolution final : public Operator {
     spec.filter_zero_point = filter.zero_point;
     spec.epilogue = epilogue->View();
     spec.is_open = form.window.is_open;
+    spec.implementation = context.choose_implementation(
+        kernels::LayerKey(spec), context.kernels.conv2d_s8_implementations(spec));
     auto prepared = context.kernels.prepare_conv2d_s8(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
     return std::make_unique<const IntegerStep>(form, activation, rows, std::move(prepared.kernel),

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/implementations.h"
 #include "models/base/status_macros.h"
 #include "models/operators/fully_connected_weights.h"
 #include "models/operators/fused_activation.h"
@@ -263,6 +264,8 @@ absl::StatusOr<std::unique_ptr<const kernels::MatmulS8>> PrepareIntegerMatmul(
     spec.zero_point = weights.zero_point;
     spec.lhs_zero_point = zero_point;
     spec.epilogue = epilogue;
+    spec.implementation = context.choose_implementation(
+        kernels::LayerKey(spec), context.kernels.matmul_s8s4_implementations(spec));
     prepared = context.kernels.prepare_matmul_s8s4(spec);
   } else {
     kernels::MatmulS8Spec spec;
@@ -273,6 +276,8 @@ absl::StatusOr<std::unique_ptr<const kernels::MatmulS8>> PrepareIntegerMatmul(
     spec.zero_point = weights.zero_point;
     spec.lhs_zero_point = zero_point;
     spec.epilogue = epilogue;
+    spec.implementation = context.choose_implementation(
+        kernels::LayerKey(spec), context.kernels.matmul_s8_implementations(spec));
     prepared = context.kernels.prepare_matmul_s8(spec);
   }
   if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);

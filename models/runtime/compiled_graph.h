@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 
 #include "models/graph/operator.h"
+#include "models/runtime/kernel_choices.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -36,12 +37,21 @@ struct CompiledValue {
   std::optional<ConstantTensor> constant;
 };
 
+// The way a step computes, where its operator asked which of several to take.
+struct StepImplementation {
+  std::string layer;                                    // kernels::LayerKey
+  std::string name;                                     // what was taken
+  std::vector<std::string> fitting;                     // all that fit, the fixed rule's first
+  std::optional<KernelChoice> measured = std::nullopt;  // why; without it, by the fixed rule
+};
+
 struct CompiledStep {
   std::string node;
   std::string op;
   std::unique_ptr<const Step> step;
   std::vector<std::int32_t> inputs;  // values; -1 for an absent one
   std::vector<std::int32_t> outputs;
+  std::optional<StepImplementation> implementation = std::nullopt;
   bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
 };
 

@@ -2,10 +2,15 @@
 #include "models/runtime/executable.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "kernels/cpu_features.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/graph/passes/passes.h"
@@ -24,7 +29,11 @@ class Compiler {
  public:
   Compiler(Graph& graph, const OperatorRegistry& operators, const kernels::KernelSet& kernels,
            const CompileOptions& options)
-      : graph_(graph), operators_(operators), kernels_(kernels), options_(options) {}
+      : graph_(graph),
+        operators_(operators),
+        kernels_(kernels),
+        options_(options),
+        cpu_(kernels::CpuName()) {}
 
   absl::StatusOr<CompiledGraph> Compile() {
     PlaceInputsAndConstants();
@@ -72,20 +81,45 @@ class Compiler {
     }
     std::vector<TensorType> outputs;
     for (const ValueId id : node.outputs) outputs.push_back(TypeOf(id));
-    absl::StatusOr<std::unique_ptr<const Step>> step = op->Prepare({.node = node,
-                                                                    .inputs = inputs,
-                                                                    .outputs = outputs,
-                                                                    .constants = constants,
-                                                                    .kernels = kernels_,
-                                                                    .max_rows = options_.max_rows});
+    std::optional<StepImplementation> implementation;
+    const auto choose = [&](std::string_view layer, std::span<const std::string_view> names) {
+      return Choose(layer, names, implementation);
+    };
+    absl::StatusOr<std::unique_ptr<const Step>> step =
+        op->Prepare({.node = node,
+                     .inputs = inputs,
+                     .outputs = outputs,
+                     .constants = constants,
+                     .kernels = kernels_,
+                     .max_rows = options_.max_rows,
+                     .choose_implementation = choose});
     RETURN_IF_ERROR(step.status());
     result_.steps.push_back({.node = node.name,
                              .op = node.op,
                              .step = *std::move(step),
                              .inputs = node.inputs,
                              .outputs = node.outputs,
+                             .implementation = std::move(implementation),
                              .quantizes_input = node.op == "Quantize"});
     return absl::OkStatus();
+  }
+
+  // ChooseImplementation: what was measured, if it fits, or the first of `names`.
+  std::string_view Choose(std::string_view layer, std::span<const std::string_view> names,
+                          std::optional<StepImplementation>& implementation) const {
+    if (names.empty()) return "";
+    implementation = StepImplementation{.layer = std::string(layer),
+                                        .name = std::string(names.front()),
+                                        .fitting = {names.begin(), names.end()}};
+    if (options_.choices == nullptr) return names.front();
+    const KernelChoice* const choice =
+        options_.choices->Find({cpu_, std::string(kernels_.name), std::string(layer)});
+    if (choice == nullptr) return names.front();
+    const auto chosen = std::ranges::find(names, choice->implementation);
+    if (chosen == names.end()) return names.front();
+    implementation->name = std::string(*chosen);
+    implementation->measured = *choice;
+    return *chosen;
   }
 
   // A step writes straight into the caller's tensor where the output is a value of its own.
@@ -169,6 +203,7 @@ class Compiler {
   const OperatorRegistry& operators_;
   const kernels::KernelSet& kernels_;
   const CompileOptions& options_;
+  const std::string cpu_;
   std::vector<std::int32_t> alias_of_;  // by ValueId: the value whose bytes it shares, or itself
   CompiledGraph result_;
 };
@@ -210,7 +245,8 @@ std::vector<StepDescription> Executable::steps() const {
     steps.push_back({.node = step.node,
                      .op = step.op,
                      .kernel = step.step->kernel_name(),
-                     .packed_byte_size = step.step->packed_byte_size()});
+                     .packed_byte_size = step.step->packed_byte_size(),
+                     .implementation = step.implementation});
   }
   return steps;
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"
 #include "models/runtime/compiled_graph.h"
+#include "models/runtime/kernel_choices.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -27,6 +29,9 @@ struct CompileOptions {
   std::int64_t max_rows = 64;
   // The most bytes of arena that one run may ask for: a request decides how long a sequence is.
   std::size_t max_arena_byte_size = std::size_t{1} << 30;
+  // What was measured; for layers that it lacks, and without it, fixed rules choose. It never
+  // changes a result.
+  std::shared_ptr<const KernelChoices> choices = nullptr;
 };
 
 // A named input or output of a model.
@@ -41,6 +46,7 @@ struct StepDescription {
   std::string op;
   std::string kernel;
   std::size_t packed_byte_size = 0;
+  std::optional<StepImplementation> implementation = std::nullopt;
 };
 
 // Thread safety: immutable; shared by every Session of every worker.

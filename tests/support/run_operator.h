@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -162,12 +163,17 @@ class OperatorRun {
     const std::vector<const ConstantTensor*> constants = ConstantPointers();
     ASSIGN_OR_RETURN(const std::vector<TensorType> types, Infer());
     EXPECT_EQ(types.size(), node_.outputs.size());
-    ASSIGN_OR_RETURN(const std::unique_ptr<const Step> step, op_->Prepare({.node = node_,
-                                                                           .inputs = types_,
-                                                                           .outputs = types,
-                                                                           .constants = constants,
-                                                                           .kernels = kernels,
-                                                                           .max_rows = 16}));
+    const auto by_rule = [](std::string_view, std::span<const std::string_view> names) {
+      return names.empty() ? std::string_view() : names.front();
+    };
+    ASSIGN_OR_RETURN(const std::unique_ptr<const Step> step,
+                     op_->Prepare({.node = node_,
+                                   .inputs = types_,
+                                   .outputs = types,
+                                   .constants = constants,
+                                   .kernels = kernels,
+                                   .max_rows = 16,
+                                   .choose_implementation = by_rule}));
     EXPECT_FALSE(step->kernel_name().empty());
     std::vector<TensorView> inputs;
     std::vector<std::int64_t> symbols(8, 1);  // rows, and those of Open
