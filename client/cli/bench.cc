@@ -16,6 +16,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/endpoint_bench.h"
 #include "client/cli/engine_bench.h"
+#include "client/cli/kernel_choices.h"
 #include "models/base/status_macros.h"
 
 namespace octet::cli {
@@ -123,6 +124,7 @@ void AddBench(CLI::App& app, absl::Status& result) {
           ->check(CLI::PositiveNumber);
   command->add_option("--kernel-set", options->engine.kernel_set, "With --bundle")
       ->envname("OCTET_KERNEL_SET");
+  AddKernelChoices(*command, options->engine.choices);
   command
       ->add_flag("--profile", options->profile,
                  "With --bundle: the time of each step and each kind of step, in one thread")

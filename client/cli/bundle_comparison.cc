@@ -71,7 +71,7 @@ absl::Status CheckSameInputs(const LocalModel& first, const LocalModel& other) {
 absl::StatusOr<std::vector<std::unique_ptr<LocalModel>>> LoadModels(const CompareOptions& options) {
   std::vector<std::unique_ptr<LocalModel>> models;
   for (const std::string& bundle : options.bundles) {
-    ASSIGN_OR_RETURN(auto model, LocalModel::Load(bundle, options.kernel_set, 1));
+    ASSIGN_OR_RETURN(auto model, LocalModel::Load(bundle, options.kernel_set, {.max_rows = 1}));
     models.push_back(std::move(model));
     const absl::Status status = CheckSameInputs(*models.front(), *models.back());
     if (!status.ok()) return Annotate(status, bundle);

@@ -19,5 +19,6 @@ void AddInfer(CLI::App& app, absl::Status& result);
 void AddInspect(CLI::App& app, absl::Status& result);
 void AddQuantize(CLI::App& app, absl::Status& result);
 void AddRun(CLI::App& app, absl::Status& result);
+void AddTune(CLI::App& app, absl::Status& result);
 
 }  // namespace octet::cli

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "client/cli/input_files.h"
+#include "client/cli/kernel_choices.h"
 #include "client/cli/local_model.h"
 #include "client/cli/repeated_run.h"
 #include "client/cli/step_times.h"
@@ -58,8 +59,9 @@ absl::StatusOr<LoadedRows> Load(const EngineBenchOptions& options) {
                                                    ", both must be at least 1"));
   }
   LoadedRows loaded;
-  ASSIGN_OR_RETURN(loaded.model,
-                   LocalModel::Load(options.bundle, options.kernel_set, options.batch));
+  ASSIGN_OR_RETURN(loaded.model, LocalModel::Load(options.bundle, options.kernel_set,
+                                                  {.max_rows = options.batch,
+                                                   .choices = ReadChoices(options.choices)}));
   ASSIGN_OR_RETURN(loaded.rows, InputRows(*loaded.model, options));
   return loaded;
 }

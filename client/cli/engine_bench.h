@@ -18,6 +18,7 @@ namespace octet::cli {
 struct EngineBenchOptions {
   std::string bundle;
   std::string kernel_set = {};           // empty: the best
+  std::string choices = {};              // a file of kernel choices; empty: fixed rules choose
   std::vector<std::string> inputs = {};  // --input arguments; none: the self-test's rows
   std::int64_t batch = 1;
   int num_threads = 1;  // each runs batches of its own

@@ -11,6 +11,7 @@
 #include "nlohmann/json.hpp"
 
 #include "client/cli/commands.h"
+#include "client/cli/kernel_choices.h"
 #include "client/cli/local_model.h"
 #include "client/cli/table.h"
 #include "kernels/kernel_set.h"
@@ -24,6 +25,7 @@ using Json = nlohmann::ordered_json;
 struct InspectOptions {
   std::string bundle;
   std::string kernel_set;
+  std::string choices;
   bool json = false;
 };
 
@@ -89,10 +91,12 @@ Json ToJson(const LocalModel& model, const absl::Status& self_test) {
   for (const Layer& layer : bundle.layers) layers.push_back(ToJson(layer));
   Json steps = Json::array();
   for (const StepDescription& step : executable.steps()) {
-    steps.push_back({{"node", step.node},
-                     {"operator", step.op},
-                     {"kernel", step.kernel},
-                     {"packed_bytes", step.packed_byte_size}});
+    Json entry = {{"node", step.node},
+                  {"operator", step.op},
+                  {"kernel", step.kernel},
+                  {"packed_bytes", step.packed_byte_size}};
+    if (step.implementation) entry["implementation"] = ImplementationJson(*step.implementation);
+    steps.push_back(std::move(entry));
   }
   return {{"digest", bundle.digest},
           {"precision", bundle.precision},
@@ -129,9 +133,10 @@ void Print(const LocalModel& model, const absl::Status& self_test) {
          })});
   }
   std::cout << layers.ToString() << "\n";
-  Table steps({"step", "operator", "kernel", "packed bytes"});
+  Table steps({"step", "operator", "kernel", "packed bytes", "implementation"});
   for (const StepDescription& step : executable.steps()) {
-    steps.AddRow({step.node, step.op, step.kernel, absl::StrCat(step.packed_byte_size)});
+    steps.AddRow({step.node, step.op, step.kernel, absl::StrCat(step.packed_byte_size),
+                  step.implementation ? ImplementationText(*step.implementation) : ""});
   }
   std::cout << "kernel set " << executable.kernel_set().name << "\n" << steps.ToString();
   if (!self_test.ok()) {
@@ -144,7 +149,9 @@ void Print(const LocalModel& model, const absl::Status& self_test) {
 }
 
 absl::Status Inspect(const InspectOptions& options) {
-  ASSIGN_OR_RETURN(const auto model, LocalModel::LoadUntested(options.bundle, options.kernel_set));
+  ASSIGN_OR_RETURN(const auto model,
+                   LocalModel::LoadUntested(options.bundle, options.kernel_set,
+                                            {.choices = ReadChoices(options.choices)}));
   // A bundle that fails is shown as well: what is wrong with it may be seen.
   absl::Status self_test = model->RunSelfTest();
   if (options.json) {
@@ -168,6 +175,7 @@ void AddInspect(CLI::App& app, absl::Status& result) {
       ->required();
   command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")
       ->envname("OCTET_KERNEL_SET");
+  AddKernelChoices(*command, options->choices);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] { result = Inspect(*options); });
 }

@@ -32,24 +32,23 @@ std::vector<InputSpecification> InputSpecifications(const Graph& graph) {
 
 absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::Load(const std::string& path,
                                                              const std::string& kernel_set,
-                                                             std::int64_t max_rows) {
-  ASSIGN_OR_RETURN(auto model, LoadUntested(path, kernel_set, max_rows));
+                                                             const CompileOptions& compile) {
+  ASSIGN_OR_RETURN(auto model, LoadUntested(path, kernel_set, compile));
   if (const absl::Status status = model->RunSelfTest(); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("\"", path, "\": ", status.message()));
   }
   return model;
 }
 
-absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::LoadUntested(const std::string& path,
-                                                                     const std::string& kernel_set,
-                                                                     std::int64_t max_rows) {
+absl::StatusOr<std::unique_ptr<LocalModel>> LocalModel::LoadUntested(
+    const std::string& path, const std::string& kernel_set, const CompileOptions& compile) {
   ASSIGN_OR_RETURN(const kernels::KernelSet* const kernels, ChooseKernelSet(kernel_set));
   kernels::PrepareThread();
   std::unique_ptr<LocalModel> model(new LocalModel());
   model->operators_ = BuiltInOperators();
   ASSIGN_OR_RETURN(model->bundle_, ReadBundle(path));
-  ASSIGN_OR_RETURN(model->executable_, Executable::Compile(model->bundle_.graph, model->operators_,
-                                                           *kernels, {.max_rows = max_rows}));
+  ASSIGN_OR_RETURN(model->executable_,
+                   Executable::Compile(model->bundle_.graph, model->operators_, *kernels, compile));
   ASSIGN_OR_RETURN(model->session_, Session::Create(model->executable_, model->arena_));
   return model;
 }

@@ -32,11 +32,10 @@ class LocalModel {
   // Returns the errors of each, those of the self-test as RunSelfTest does, behind the path.
   static absl::StatusOr<std::unique_ptr<LocalModel>> Load(const std::string& path,
                                                           const std::string& kernel_set,
-                                                          std::int64_t max_rows = 64);
+                                                          const CompileOptions& compile = {});
   // The same without the self-test: for looking at a bundle, not for its answers.
-  static absl::StatusOr<std::unique_ptr<LocalModel>> LoadUntested(const std::string& path,
-                                                                  const std::string& kernel_set,
-                                                                  std::int64_t max_rows = 64);
+  static absl::StatusOr<std::unique_ptr<LocalModel>> LoadUntested(
+      const std::string& path, const std::string& kernel_set, const CompileOptions& compile = {});
 
   // What the server does before it serves a bundle: FAILED_PRECONDITION where the kernels chosen do
   // not compute what the bundle says. OK for a bundle without a self-test.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `octet`: imports, inspects, quantizes, runs, evaluates, calls, compares and benchmarks models.
+// `octet`: imports, inspects, quantizes, runs, evaluates, calls, compares, benchmarks and tunes
+// models.
 
 #include <cstdlib>
 #include <iostream>
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   octet::cli::AddCompare(app, result);
   octet::cli::AddInfer(app, result);
   octet::cli::AddBench(app, result);
+  octet::cli::AddTune(app, result);
   octet::cli::AddDemo(app, result);
   try {
     app.parse(argc, argv);

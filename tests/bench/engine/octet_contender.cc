@@ -106,7 +106,8 @@ Times MeasureTogether(const Workers& workers, double seconds) {
 int Run(const ContenderOptions& options) {
   kernels::PrepareThread();
   const std::vector<Tensor> inputs = ReadInputs(options);
-  const auto model = cli::LocalModel::Load(options.model, KernelSetName(), inputs[0].dims()[0]);
+  const auto model =
+      cli::LocalModel::Load(options.model, KernelSetName(), {.max_rows = inputs[0].dims()[0]});
   Require(model.status());
   const std::shared_ptr<const Executable>& executable = (*model)->executable();
   const Workers workers = MakeWorkers(executable, inputs, NumWorkers(options.variant));

@@ -15,6 +15,7 @@ import tempfile
 OCTET = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet"
 ZOO = "models/zoo/repository"
 FLOAT, INT8, MLP = f"{ZOO}/digits-fp32/1", f"{ZOO}/digits-int8/1", f"{ZOO}/digits-mlp-fp32/1"
+STATIC = f"{ZOO}/digits-int8-static/1"
 IMAGES = "models/zoo/data/digits_test_images.npy"
 LABELS = "models/zoo/data/digits_test_labels.npy"
 KERAS = "models/zoo/keras/digits_mlp.keras"
@@ -120,6 +121,34 @@ def test_inspect_says_that_the_self_test_passed() -> None:
     expect(0, "self-test passed", "inspect", INT8)
     result = json.loads(expect(0, "", "inspect", INT8, "--json").stdout)
     assert result["self_test"] == {"outcome": "passed"}, result
+
+
+def test_tune_keeps_what_it_measured() -> None:
+    steps = json.loads(expect(0, "", "inspect", STATIC, "--json").stdout)["steps"]
+    usual = [step["implementation"] for step in steps if "implementation" in step]
+    assert usual and all(choice["chosen_by"] == "rule" for choice in usual), usual
+    has_choice = any(len(choice["fitting"]) > 1 for choice in usual)
+    with tempfile.TemporaryDirectory() as folder:
+        choices = f"{folder}/choices.txt"
+        tune = ("tune", STATIC, "--kernel-choices", choices)
+        if has_choice:
+            expect(0, "layers measured, kept in " + choices, *tune, "--seconds", "1")
+            expect(0, " (measured at batch 1,16: ", "inspect", STATIC, "--kernel-choices", choices)
+            expect(0, "best ", "bench", "--bundle", STATIC, "--seconds", "0.01",
+                   "--kernel-choices", choices)
+        expect(0, "has one implementation for every layer", *tune, "--kernel-set", "reference")
+        # Without its file it is what it was, and says so.
+        pathlib.Path(choices).write_text("<html>\n")
+        done = expect(0, "self-test passed", "inspect", STATIC, "--kernel-choices", choices)
+        assert f'warning: "{choices}": begins with "<html>"' in done.stderr, done
+        assert "(measured" not in done.stdout, done
+
+
+def test_tune_used_wrongly() -> None:
+    expect(2, "--kernel-choices", "tune", STATIC)
+    expect(2, "--batch", "tune", STATIC, "--kernel-choices", "x", "--batch", "0")
+    expect(2, "--seconds", "tune", STATIC, "--kernel-choices", "x", "--seconds", "nan")
+    expect(1, "octet tune: ", "tune", "no/such/bundle", "--kernel-choices", "x")
 
 
 def break_self_test(bundle: pathlib.Path) -> None:
