@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@
 #include "models/base/cpu_budget.h"
 #include "models/base/status_macros.h"
 #include "models/operators/operators.h"
+#include "models/runtime/kernel_choices_file.h"
 #include "server/config/server_config.h"
 #include "server/frontends/grpc/grpc_server.h"
 #include "server/frontends/http/http_server.h"
@@ -44,6 +46,17 @@ absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
     return absl::FailedPreconditionError(absl::StrCat("OCTET_KERNEL_SET: ", selection.error));
   }
   return selection.set;
+}
+
+// What `octet tune` measured, where there is a state directory; null without one.
+std::shared_ptr<const KernelChoices> StoredChoices(const std::string& state_directory) {
+  if (state_directory.empty()) return nullptr;
+  const std::string path = absl::StrCat(state_directory, "/kernel-choices.txt");
+  StoredKernelChoices stored = ReadKernelChoices(path);
+  if (!stored.warning.empty()) spdlog::warn("kernel choices: {}", stored.warning);
+  spdlog::info("kernel choices: {} layers in {}, fixed rules for the others",
+               stored.choices.entries().size(), path);
+  return std::make_shared<const KernelChoices>(std::move(stored.choices));
 }
 
 // Loads the repository and gives every worker its Sessions; unready, but alive, until then.
@@ -84,8 +97,9 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   Metrics metrics(
       {.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = kVersion});
   const OperatorRegistry operators = BuiltInOperators();
-  const BundleLoader loader({.kernel_set_name = std::string(kernel_set->name)}, operators,
-                            *kernel_set, metrics);
+  const BundleLoader loader({.compile = {.choices = StoredChoices(config.state_directory)},
+                             .kernel_set_name = std::string(kernel_set->name)},
+                            operators, *kernel_set, metrics);
   ModelRepository repository(config.model_repository, loader, metrics);
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;

@@ -52,7 +52,8 @@ constexpr std::array kFlags = {
     Flag{"workers", "N", "threads that compute at once, default 0: what CPUs and quota allow"},
     Flag{"repository_poll", "DURATION",
          "look for new versions this often; this release loads models at start only"},
-    Flag{"state_directory", "DIR", "where state may be kept; this release keeps none"},
+    Flag{"state_directory", "DIR",
+         "what outlives the server: kernel-choices.txt, from `octet tune`"},
     Flag{"allow_management", "",
          "let clients load and unload models; this release has no such calls"},
 };
@@ -256,10 +257,6 @@ std::vector<std::string> Warnings(const ServerConfig& config, const Origins& ori
     warnings.push_back(absl::StrCat(origins.Of("repository_poll"),
                                     ": this release loads models at start only; restart it for new "
                                     "versions"));
-  }
-  if (!config.state_directory.empty()) {
-    warnings.push_back(
-        absl::StrCat(origins.Of("state_directory"), ": this release keeps no state"));
   }
   if (config.allow_management) {
     warnings.push_back(
