@@ -5,11 +5,20 @@
 #include "kernels/avx2/depthwise.h"
 #include "kernels/avx2/expand.h"
 #include "kernels/avx2/row_sums.h"
+#include "kernels/avx2/store_static.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
 namespace octet::kernels::avx512vnni {
 namespace {
+
+void StoreS8(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile) {
+  if (table.kind == EpilogueKind::kStatic && table.row_factor == nullptr) {
+    avx2::StoreStatic(table, target, 32, tile);
+  } else {
+    StoreS8Tile<32>(table, target, tile);
+  }
+}
 
 constexpr MicroKernels MakeMicroKernels() {
   MicroKernels micro = VectorizedMicroKernels<32>();
@@ -18,6 +27,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.f32 = &kF32Panels;
   micro.expand_s8 = avx2::ExpandS8;
   micro.expand_s4 = avx2::ExpandS4;
+  micro.store_s8 = StoreS8;
   micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
   micro.depthwise_f32 = avx2::DepthwiseF32;

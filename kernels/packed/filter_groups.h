@@ -44,9 +44,10 @@ inline S8Product::Spec GroupProduct(const Conv2dS8Spec& spec, std::size_t group)
   const Conv2dGeometry& g = spec.geometry;
   return {.k = RowSize(g),
           .n = g.out_channels / g.groups,
-          .weight = [&spec, group](std::size_t p,
-                                   std::size_t o) { return spec.filter[FilterIndex(
-                                       spec.geometry, group, p, o)]; },
+          .weight =
+              [&spec, group](std::size_t p, std::size_t o) {
+                return spec.filter[FilterIndex(spec.geometry, group, p, o)];
+              },
           .lhs_zero_point = spec.in_zero_point,
           .epilogue = GroupEpilogue(spec.epilogue, g, group),
           .zero_point = GroupPart(spec.filter_zero_point, g, group)};

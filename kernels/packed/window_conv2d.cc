@@ -239,7 +239,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
   const std::size_t most_pixels_;
   const EpilogueKind kind_;
   const std::string provider_;
-  AlignedArray<std::byte> padding_;  // one packed pixel
+  AlignedArray<std::byte> padding_;                         // one packed pixel
   std::vector<std::unique_ptr<const S8Product>> products_;  // one a group
 };
 
