@@ -57,15 +57,13 @@ void StoreBlock(const EpilogueTable& table, const TileTarget& target, std::size_
   auto* out = static_cast<std::int8_t*>(target.out) + first;
   for (std::size_t r = 0; r < target.rows; ++r, out += target.out_stride) {
     const std::int32_t* sums = tile + r * columns + first;
-    const __m256i term =
-        _mm256_set1_epi32(target.row_term == nullptr ? 0 : target.row_term[r]);
+    const __m256i term = _mm256_set1_epi32(target.row_term == nullptr ? 0 : target.row_term[r]);
     // Both halves' low columns, then their high ones: eight of `left`, then of `right`.
-    const __m256i mixed = _mm256_packs_epi32(left.Round(sums, term),
-                                             right.Round(sums + kBlock / 2, term));
+    const __m256i mixed =
+        _mm256_packs_epi32(left.Round(sums, term), right.Round(sums + kBlock / 2, term));
     const __m256i shorts = _mm256_permute4x64_epi64(mixed, 0xD8);
-    const __m128i bytes =
-        _mm_packs_epi16(_mm_add_epi16(_mm256_castsi256_si128(shorts), zero),
-                        _mm_add_epi16(_mm256_extracti128_si256(shorts, 1), zero));
+    const __m128i bytes = _mm_packs_epi16(_mm_add_epi16(_mm256_castsi256_si128(shorts), zero),
+                                          _mm_add_epi16(_mm256_extracti128_si256(shorts, 1), zero));
     if (rest >= kBlock) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
     } else {

@@ -3,9 +3,9 @@
 #include "kernels/avx512vnni/micro_kernels.h"
 
 #include "kernels/avx2/depthwise.h"
-#include "kernels/avx2/expand.h"
 #include "kernels/avx2/row_sums.h"
 #include "kernels/avx2/store_static.h"
+#include "kernels/avx2/weight_only.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -27,6 +27,8 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.f32 = &kF32Panels;
   micro.expand_s8 = avx2::ExpandS8;
   micro.expand_s4 = avx2::ExpandS4;
+  micro.multiply_few_rows_s8 = avx2::MultiplyFewRowsS8;
+  micro.multiply_few_rows_s4 = avx2::MultiplyFewRowsS4;
   micro.store_s8 = StoreS8;
   micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;

@@ -142,6 +142,26 @@ struct ExpandRun {
   float* out;
 };
 
+// The most rows that integer weights become floats for in registers.
+inline constexpr std::size_t kFewRows = 4;
+
+// Some rows, at most kFewRows, for panels of integer weights that become floats in registers, as
+// ExpandRun says, but for the same zero in all columns, where `zero` is null.
+struct FewRowsRun {
+  const float* lhs;
+  std::size_t lhs_stride;
+  std::size_t rows;
+  std::size_t k;
+  std::size_t columns;
+  std::size_t num_panels;    // rows * num_panels is at most kTileRows
+  std::size_t panel_stride;  // bytes
+  const float* zero;         // of the first panel, as scale; the next ones lie table_stride further
+  std::int32_t one_zero;     // of nibbles, where there is no table of them; bytes have 0
+  const float* scale;        // null: 1
+  std::size_t table_stride;
+  float* tile;  // [num_panels, rows, columns] += the product, each sum in the order of k
+};
+
 // A float tile's way out: y = activation(x + bias), or x / scale + bias, or x *
 // scale + bias.
 struct F32EpilogueTable {
@@ -205,6 +225,9 @@ struct MicroKernels {
   void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);
   // Nibbles are [rows, columns / 2]: the first half of the columns lies in the low ones.
   void (*expand_s4)(const ExpandRun& run, const std::uint8_t* nibbles);
+  // Panels as those of expand_s8 and expand_s4. Equal to F32Panels::multiply with expanded weights.
+  void (*multiply_few_rows_s8)(const FewRowsRun& run, const std::int8_t* panels);
+  void (*multiply_few_rows_s4)(const FewRowsRun& run, const std::uint8_t* panels);
 
   // sums[num_pixels, columns]. The filter is [num_taps / 2][padded channels][2]: num_taps is even.
   void (*depthwise_s8)(const DepthwiseRun<std::int8_t>& run, const std::int16_t* filter,
