@@ -126,8 +126,8 @@ TEST_P(MatmulF32Test, ARowsResultDoesNotDependOnItsBatchWithIntegerWeights) {
         for (std::size_t rows = 1; rows < 6; ++rows) {
           SCOPED_TRACE(testing::Message()
                        << rows << " rows, " << bits << " bits by " << group_size);
-          const std::vector<float> some(lhs.begin() + k, lhs.begin() + (1 + rows) * k);
-          const std::vector<float> wanted(all.begin() + n, all.begin() + (1 + rows) * n);
+          const std::vector<float> some(lhs.data() + k, lhs.data() + (1 + rows) * k);
+          const std::vector<float> wanted(all.data() + n, all.data() + (1 + rows) * n);
           EXPECT_TRUE(SameBits(Run(prepared, rows, n, some), wanted));
         }
       }
