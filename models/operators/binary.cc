@@ -93,14 +93,14 @@ class Binary final : public Operator {
     const TensorQuantization& out = *context.outputs[0].quantization;
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(context.node, activation, out));
-    const kernels::BinaryS8Quantization quantization = {.a_scale = a.scale.value,
-                                                        .a_zero_point = a.zero_point.value,
-                                                        .b_scale = b.scale.value,
-                                                        .b_zero_point = b.zero_point.value,
-                                                        .out_scale = out.scale.value,
-                                                        .out_zero_point = out.zero_point.value,
-                                                        .lo = range.lo,
-                                                        .hi = range.hi};
+    const kernels::BinaryQuantization quantization = {.a_scale = a.scale.value,
+                                                      .a_zero_point = a.zero_point.value,
+                                                      .b_scale = b.scale.value,
+                                                      .b_zero_point = b.zero_point.value,
+                                                      .out_scale = out.scale.value,
+                                                      .out_zero_point = out.zero_point.value,
+                                                      .lo = range.lo,
+                                                      .hi = range.hi};
     const kernels::KernelSet& kernels = context.kernels;
     return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_s8"),
                     [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
