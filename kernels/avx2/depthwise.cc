@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/vectorized/blocks_of_rows.h"
+
 namespace octet::kernels::avx2 {
 namespace {
 
@@ -176,15 +178,10 @@ void ChannelsS16(const DepthwiseRun<std::int16_t>& run, std::size_t channel,
                  const std::int16_t* filter, std::int32_t* sums) {
   const std::size_t offset = run.first_channel + channel;
   const std::int16_t* weights = filter + 2 * offset;
-  std::size_t p = 0;
-  for (; p + 4 <= run.num_pixels; p += 4) {
-    PixelsS16<4, kVectors>(run, offset + p * run.pixel_step, weights,
-                           sums + p * run.columns + channel);
-  }
-  for (; p < run.num_pixels; ++p) {
-    PixelsS16<1, kVectors>(run, offset + p * run.pixel_step, weights,
-                           sums + p * run.columns + channel);
-  }
+  ForBlocksOfRows<4>(run.num_pixels, [&]<std::size_t kPixels>(std::size_t p) {
+    PixelsS16<kPixels, kVectors>(run, offset + p * run.pixel_step, weights,
+                                 sums + p * run.columns + channel);
+  });
 }
 
 template <std::size_t kVectors>

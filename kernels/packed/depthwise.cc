@@ -86,6 +86,7 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
+    const std::size_t out_size = g.OutSize();
     alignas(64) std::int32_t sums[kTileRows * kMaxColumns];
     for (std::size_t image = 0; image < a.num_images; ++image) {
       windows_.ForEachRun(
@@ -100,7 +101,7 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
                  .first_row = 0,
                  .rows_per_scale = std::numeric_limits<std::size_t>::max(),
                  .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-                 .out = out.data + (image * g.OutSize() + index) * out.element_size,
+                 .out = out.data + (image * out_size + index) * out.element_size,
                  .out_stride = g.out_channels},
                 sums);
           });
@@ -142,6 +143,7 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
+    const std::size_t out_size = g.OutSize();
     for (std::size_t image = 0; image < a.num_images; ++image) {
       windows_.ForEachRun(
           g, micro_.s16->columns, a.in.data() + image * g.InSize(), a.scratch.data(),
@@ -153,7 +155,7 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
                              .first_row = 0,
                              .rows_per_scale = 1,
                              .row_scale = nullptr,
-                             .out = out.data + (image * g.OutSize() + index) * out.element_size,
+                             .out = out.data + (image * out_size + index) * out.element_size,
                              .out_stride = g.out_channels});
           });
     }

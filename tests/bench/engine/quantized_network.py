@@ -26,9 +26,11 @@ def write(network: Network, form: Form, folder: pathlib.Path) -> None:
     graph = octet_models.Graph()
     graph.input("input", "FP32", [-1, *network.input_shape])
     graph.add("Quantize", ["input"], "x", **form.attributes("x"))
+    shapes = {layer.name: layer.shape for layer in network.layers}
     for layer in network.layers:
         if layer.kind == "average_pool":
-            graph.add("Reduce", layer.inputs, layer.name, kind="mean", axes=[1, 2], keep_dims=1)
+            graph.add("AveragePool2d", layer.inputs, layer.name, padding="valid",
+                      pool_size=shapes[layer.inputs[0]][:2], strides=[1, 1])
         elif layer.kind == "flatten":
             graph.add("Reshape", layer.inputs, layer.name, shape=[0, -1])
         elif layer.kind == "softmax":
