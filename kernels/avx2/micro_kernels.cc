@@ -24,6 +24,7 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8, const S4Panels& s4) 
   MicroKernels micro = VectorizedMicroKernels<16>();
   micro.s8 = &s8;
   micro.s4 = &s4;
+  micro.s16 = &kS16Panels;
   micro.f32 = &kF32Panels;
   micro.expand_s8 = ExpandS8;
   micro.expand_s4 = ExpandS4;
@@ -32,6 +33,7 @@ constexpr MicroKernels MakeMicroKernels(const S8Panels& s8, const S4Panels& s4) 
   micro.store_s8 = StoreS8;
   micro.sum_rows = SumRows;
   micro.depthwise_s8 = DepthwiseS8;
+  micro.depthwise_s16 = DepthwiseS16;
   micro.depthwise_f32 = DepthwiseF32;
   return micro;
 }

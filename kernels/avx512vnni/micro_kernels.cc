@@ -24,6 +24,7 @@ constexpr MicroKernels MakeMicroKernels() {
   MicroKernels micro = VectorizedMicroKernels<32>();
   micro.s8 = &kS8Panels;
   micro.s4 = &kS4Panels;
+  micro.s16 = &kS16Panels;
   micro.f32 = &kF32Panels;
   micro.expand_s8 = avx2::ExpandS8;
   micro.expand_s4 = avx2::ExpandS4;
@@ -32,6 +33,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.store_s8 = StoreS8;
   micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
+  micro.depthwise_s16 = avx2::DepthwiseS16;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;
 }
