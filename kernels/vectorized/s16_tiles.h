@@ -39,12 +39,21 @@ inline void StoreS16Tile(const S16EpilogueTable& table, const TileTarget& target
   const auto lo = static_cast<double>(table.lo);
   const auto hi = static_cast<double>(table.hi);
   auto* out = static_cast<std::int16_t*>(target.out);
-  for (std::size_t r = 0; r < target.rows; ++r) {
-    const Sum* sum = sums + r * kColumns;
-    alignas(64) std::int16_t row[kColumns];
+  // A full row goes where it belongs at once.
+  const auto round_row = [=](const Sum* sum, std::int16_t* row) {
     for (std::size_t j = 0; j < kColumns; ++j) {
       row[j] = RoundClippedS16((static_cast<double>(sum[j]) + add[j]) * scale[j], lo, hi);
     }
+  };
+  if (target.num_channels == kColumns) {
+    for (std::size_t r = 0; r < target.rows; ++r) {
+      round_row(sums + r * kColumns, out + r * target.out_stride);
+    }
+    return;
+  }
+  for (std::size_t r = 0; r < target.rows; ++r) {
+    alignas(64) std::int16_t row[kColumns];
+    round_row(sums + r * kColumns, row);
     CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
   }
 }
