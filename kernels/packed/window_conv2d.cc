@@ -99,8 +99,10 @@ std::unique_ptr<const Conv2dS8> MakeWindowConv2dS8(const MicroKernels& micro,
                                                    const Conv2dS8Spec& spec) {
   const WindowSegments segments(spec.geometry);
   const std::size_t padded = segments.count * RoundUp(segments.size, micro.s8->k_multiple);
-  const bool is_mostly_padding = 2 * padded > 3 * RowSize(spec.geometry);
-  if (is_mostly_padding || !S8Product::TakesSegments(micro, GroupProduct(spec, 0))) return nullptr;
+  if (2 * padded > 3 * RowSize(spec.geometry)) return nullptr;
+  for (std::size_t group = 0; group < spec.geometry.groups; ++group) {
+    if (!S8Product::TakesSegments(micro, GroupProduct(spec, group))) return nullptr;
+  }
   return std::make_unique<WindowConv2dS8>(micro, spec);
 }
 

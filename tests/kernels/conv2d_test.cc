@@ -122,6 +122,16 @@ TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
   }
 }
 
+TEST_P(Conv2dTest, ALaterGroupMayNeedRowsWhereTheFirstDoesNot) {
+  for (const Conv2dGeometry& g : Geometries()) {
+    if (g.groups == 1) continue;
+    const auto filter = Bytes(FilterSize(g), 100, 127);
+    std::vector<std::int8_t> zero_point(g.out_channels);
+    zero_point.back() = -128;
+    ExpectEqualToReference({.geometry = g, .filter = filter, .filter_zero_point = zero_point}, 2);
+  }
+}
+
 TEST_P(Conv2dTest, ZeroPointsOfTheFilterAreTakenAway) {
   for (std::size_t i = 0; i < Geometries().size(); ++i) {
     SCOPED_TRACE(testing::Message() << "geometry " << i);
