@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two-dimensional convolution (cross-correlation), channels last, float32 and
-// int8.
+// Two-dimensional convolution (cross-correlation), channels last, float32, int8
+// and int16.
 
 #pragma once
 
@@ -24,7 +24,7 @@ namespace octet::kernels {
 //                / stride_height + 1, rounded down; the width likewise
 //
 // All sizes are at least 1, the effective kernel fits into the padded image,
-// and padding stands for real 0: the zero point of an int8 input.
+// and padding stands for real 0: the zero point of an integer input.
 struct Conv2dGeometry {
   std::size_t in_height = 1, in_width = 1, in_channels = 1;
   std::size_t kernel_height = 1, kernel_width = 1;
@@ -57,6 +57,14 @@ struct Conv2dS8Spec {
   std::string_view implementation = {};  // of Conv2dS8Implementations; empty: its first
 };
 
+// Int16 images times an int8 filter, both symmetric, as in matmul_s16.h.
+struct Conv2dS16Spec {
+  Conv2dGeometry geometry = {};
+  std::span<const std::int8_t> filter = {};
+  EpilogueS16 epilogue = {};
+  bool is_open = false;
+};
+
 struct Conv2dF32Spec {
   Conv2dGeometry geometry = {};
   std::span<const float> filter = {};
@@ -86,6 +94,20 @@ class Conv2dS8 : public PreparedKernel {
   virtual void Run(const Arguments& arguments) const = 0;
 };
 
+class Conv2dS16 : public PreparedKernel {
+ public:
+  struct Arguments {
+    std::size_t num_images = 0;
+    const Conv2dGeometry* geometry = nullptr;
+    std::span<const std::int16_t> in = {};
+    EpilogueS16Output out = {};
+    std::span<std::byte> scratch = {};
+  };
+
+  virtual std::size_t ScratchByteSize(std::size_t num_images) const = 0;
+  virtual void Run(const Arguments& arguments) const = 0;
+};
+
 class Conv2dF32 : public PreparedKernel {
  public:
   struct Arguments {
@@ -108,10 +130,11 @@ inline const Conv2dGeometry& RunGeometry(const Conv2dGeometry* geometry,
 
 // Ordinary, grouped and depthwise alike. Integer convolutions are exact on
 // every instruction set, and refuse at prepare what could overflow, as
-// matmul_s8.h says.
+// matmul_s8.h and matmul_s16.h say.
 using PrepareConv2dS8 = Prepared<Conv2dS8> (*)(const Conv2dS8Spec& spec);
 // Int8 has several ways to the same bits, as implementations.h says; float has one.
 using Conv2dS8Implementations = std::vector<std::string_view> (*)(const Conv2dS8Spec& spec);
+using PrepareConv2dS16 = Prepared<Conv2dS16> (*)(const Conv2dS16Spec& spec);
 using PrepareConv2dF32 = Prepared<Conv2dF32> (*)(const Conv2dF32Spec& spec);
 
 }  // namespace octet::kernels

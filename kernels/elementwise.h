@@ -41,21 +41,24 @@ using BinaryF32 = void (*)(BinaryKind kind, const BinaryShape& shape, const Acti
                            std::span<const float> a, std::span<const float> b,
                            std::span<float> out);
 
-// int8 add and multiply: each operand is dequantized, r = a_real op b_real in
-// float32, and out = clip(round_half_even(r / out_scale) + out_zero_point, lo,
-// hi). kind is kAdd or kMultiply.
-struct BinaryS8Quantization {
+// int8 and int16 add and multiply: each operand is dequantized, r = a_real op
+// b_real in float32, and out = clip(round_half_even(r / out_scale) +
+// out_zero_point, lo, hi). kind is kAdd or kMultiply.
+struct BinaryQuantization {
   float a_scale = 1.0F;
   std::int32_t a_zero_point = 0;
   float b_scale = 1.0F;
   std::int32_t b_zero_point = 0;
   float out_scale = 1.0F;
   std::int32_t out_zero_point = 0;
-  std::int32_t lo = -128;  // relu raises it
+  std::int32_t lo = -128;  // within the type; relu raises it
   std::int32_t hi = 127;
 };
 using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
-                          const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
+                          const BinaryQuantization& quantization, std::span<const std::int8_t> a,
                           std::span<const std::int8_t> b, std::span<std::int8_t> out);
+using BinaryS16 = void (*)(BinaryKind kind, const BinaryShape& shape,
+                           const BinaryQuantization& quantization, std::span<const std::int16_t> a,
+                           std::span<const std::int16_t> b, std::span<std::int16_t> out);
 
 }  // namespace octet::kernels

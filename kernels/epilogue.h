@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to the int32 sums of an integer matmul or convolution before
-// they are stored.
+// What happens to the sums of an integer matmul or convolution before they are
+// stored.
 
 #pragma once
 
@@ -60,6 +60,27 @@ struct EpilogueOutput {
   std::span<std::int32_t> s32 = {};  // kNone
   std::span<float> f32 = {};         // kDynamic, kStaticFloat
   std::span<std::int8_t> s8 = {};    // kStatic
+};
+
+// Int16 activations, whose sums may be beyond int32. They are exact, and finished in float64:
+//   kStatic, int16 out:        q = clip(round_half_even(real), lo, hi)
+//   kStaticFloat, float32 out: y = activation(float(real))
+//   real = double(acc + bias[j]) * double(multiplier[j]), where |acc + bias[j]| is at most 2^53, so
+//   that only the product is rounded
+// Equal bit for bit on every instruction set. A prepare step copies what it needs.
+struct EpilogueS16 {
+  EpilogueKind kind = EpilogueKind::kStatic;  // or kStaticFloat
+  std::span<const std::int64_t> bias = {};    // one a channel, or empty
+  std::span<const float> multiplier = {};     // one a channel; finite, not 0
+  std::int32_t lo = -32768;                   // kStatic; -32768 <= lo <= hi <= 32767
+  std::int32_t hi = 32767;
+  Activation activation = {};  // kStaticFloat
+};
+
+// The span of the epilogue's kind, the other empty.
+struct EpilogueS16Output {
+  std::span<std::int16_t> s16 = {};  // kStatic
+  std::span<float> f32 = {};         // kStaticFloat
 };
 
 }  // namespace octet::kernels

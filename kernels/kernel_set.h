@@ -13,6 +13,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/elementwise.h"
 #include "kernels/matmul_f32.h"
+#include "kernels/matmul_s16.h"
 #include "kernels/matmul_s8.h"
 #include "kernels/normalization.h"
 #include "kernels/pooling.h"
@@ -34,11 +35,14 @@ struct KernelSet {
   QuantizeS8 quantize_s8;
   DequantizeS8 dequantize_s8;
   RequantizeS8 requantize_s8;
+  QuantizeS16 quantize_s16;
+  DequantizeS16 dequantize_s16;
 
   PrepareMatmulS8 prepare_matmul_s8;
   MatmulS8Implementations matmul_s8_implementations;
   PrepareMatmulS8S4 prepare_matmul_s8s4;
   MatmulS8S4Implementations matmul_s8s4_implementations;
+  PrepareMatmulS16 prepare_matmul_s16;
   PrepareMatmulF32 prepare_matmul_f32;
   PrepareMatmulWeightOnly prepare_matmul_weight_only;
   BatchedMatmulF32 batched_matmul_f32;
@@ -49,14 +53,17 @@ struct KernelSet {
 
   PrepareConv2dS8 prepare_conv2d_s8;
   Conv2dS8Implementations conv2d_s8_implementations;
+  PrepareConv2dS16 prepare_conv2d_s16;
   PrepareConv2dF32 prepare_conv2d_f32;
   Pool2dF32 pool2d_f32;
   Pool2dS8 pool2d_s8;
+  Pool2dS16 pool2d_s16;
 
   ActivationF32 activation_f32;
   LookupS8 lookup_s8;
   BinaryF32 binary_f32;
   BinaryS8 binary_s8;
+  BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;
 };

@@ -32,9 +32,11 @@ enum class PoolKind : std::uint8_t { kMax, kAverage };
 using Pool2dF32 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
                            std::span<const float> in, std::span<float> out);
 
-// int8: the average is the integer sum over the count, rounded half away from
-// zero; in and out have the same quantization. Exact.
+// int8 and int16: the average is the integer sum over the count, rounded half
+// away from zero; in and out have the same quantization. Exact.
 using Pool2dS8 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
                           std::span<const std::int8_t> in, std::span<std::int8_t> out);
+using Pool2dS16 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                           std::span<const std::int16_t> in, std::span<std::int16_t> out);
 
 }  // namespace octet::kernels

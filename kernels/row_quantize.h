@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Float32 to int8 and back.
+// Float32 to int8 or int16 and back.
 
 #pragma once
 
@@ -47,6 +47,11 @@ using QuantizeS8 = void (*)(Scale scale, ZeroPoint zero_point, std::span<const f
 // out[i] = float(in[i] - zero_point) * scale.
 using DequantizeS8 = void (*)(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,
                               std::span<float> out);
+
+// The same to int16 and back, which is symmetric: no zero point, the bounds -32768 and 32767, and
+// NaN gives 0.
+using QuantizeS16 = void (*)(Scale scale, std::span<const float> in, std::span<std::int16_t> out);
+using DequantizeS16 = void (*)(Scale scale, std::span<const std::int16_t> in, std::span<float> out);
 
 // out[i] = clip(round_half_even(float(in[i] - in_zero_point) * multiplier) +
 // out_zero_point,

@@ -72,6 +72,33 @@ std::string CheckEpilogue(const Epilogue& epilogue, std::size_t n, bool has_grou
   return "unknown epilogue";
 }
 
+std::string CheckEpilogueS16(const EpilogueS16& epilogue, std::size_t n) {
+  if (epilogue.kind != EpilogueKind::kStatic && epilogue.kind != EpilogueKind::kStaticFloat) {
+    return "int16 inputs want a static epilogue";
+  }
+  std::string error = CheckOptionalSize("bias", epilogue.bias.size(), n);
+  if (!error.empty()) return error;
+  if (epilogue.lo < -32768 || epilogue.lo > epilogue.hi || epilogue.hi > 32767) {
+    return "the result's bounds are [" + std::to_string(epilogue.lo) + ", " +
+           std::to_string(epilogue.hi) + "], wants a range inside [-32768, 32767]";
+  }
+  return CheckScales("multiplier", epilogue.multiplier, n);
+}
+
+// Whether sums of int16 inputs times weights of that magnitude, and the bias, are exact in float64.
+std::string CheckColumnS16(std::size_t j, std::size_t magnitude,
+                           std::span<const std::int64_t> bias) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 53;
+  // Of a bias of -2^63 as well.
+  const std::uint64_t bias_size = bias.empty()
+                                      ? 0
+                                      : (bias[j] < 0 ? 0 - static_cast<std::uint64_t>(bias[j])
+                                                     : static_cast<std::uint64_t>(bias[j]));
+  if (magnitude <= kMost / 32768 && bias_size <= kMost - magnitude * 32768) return "";
+  return "output channel " + std::to_string(j) + " may reach beyond 2^53: its weights sum to " +
+         std::to_string(magnitude) + ", its bias is " + std::to_string(bias_size);
+}
+
 // The largest |lhs - zero_point| of an int8 lhs.
 std::int64_t LargestInput(ZeroPoint zero_point) {
   return std::max(128 + std::int64_t{zero_point.value}, 127 - std::int64_t{zero_point.value});
@@ -194,6 +221,20 @@ std::string CheckMatmulS8S4(const MatmulS8S4Spec& spec) {
   return "";
 }
 
+std::string CheckMatmulS16(const MatmulS16Spec& spec) {
+  std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
+  if (error.empty()) error = CheckEpilogueS16(spec.epilogue, spec.n);
+  for (std::size_t j = 0; error.empty() && j < spec.n; ++j) {
+    std::size_t magnitude = 0;
+    for (std::size_t p = 0; p < spec.k; ++p) {
+      magnitude += static_cast<std::size_t>(
+          std::abs(int{spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)]}));
+    }
+    error = CheckColumnS16(j, magnitude, spec.epilogue.bias);
+  }
+  return error;
+}
+
 std::string CheckMatmulF32(const MatmulF32Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
   return error.empty() ? CheckOptionalSize("bias", spec.bias.size(), spec.n) : error;
@@ -230,6 +271,20 @@ std::string CheckConv2dS8(const Conv2dS8Spec& spec) {
       magnitude += std::abs(spec.filter[i] - zero);
     }
     error = CheckColumn(j, magnitude, LargestInput(spec.in_zero_point), spec.epilogue.bias_s32);
+  }
+  return error;
+}
+
+std::string CheckConv2dS16(const Conv2dS16Spec& spec) {
+  const Conv2dGeometry& g = spec.geometry;
+  std::string error = CheckGeometry(g, spec.filter.size());
+  if (error.empty()) error = CheckEpilogueS16(spec.epilogue, g.out_channels);
+  for (std::size_t j = 0; error.empty() && j < g.out_channels; ++j) {
+    std::size_t magnitude = 0;
+    for (std::size_t i = j; i < spec.filter.size(); i += g.out_channels) {
+      magnitude += static_cast<std::size_t>(std::abs(int{spec.filter[i]}));
+    }
+    error = CheckColumnS16(j, magnitude, spec.epilogue.bias);
   }
   return error;
 }

@@ -63,7 +63,7 @@ void MultiplyOneTile(const std::int8_t* lhs, std::size_t k, const std::int8_t* p
   _tile_stored(1, tile + 16, 4 * kColumns);
 }
 
-void Multiply(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+void Multiply(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   const auto* lhs = reinterpret_cast<const std::int8_t*>(in.lhs);
   const std::size_t k = in.segment_size;
   LoadTileConfig(kTileBytes);

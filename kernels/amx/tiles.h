@@ -33,10 +33,10 @@ inline void LoadTileConfig(std::size_t step) {
     config.row_bytes[i] = kTileBytes;
     config.rows[i] = kTileHeight;
   }
-  for (const std::size_t input : {4, 5}) {
+  for (const std::size_t input : {4UL, 5UL}) {
     config.row_bytes[input] = static_cast<std::uint16_t>(step);
   }
-  for (const std::size_t weights : {6, 7}) {
+  for (const std::size_t weights : {6UL, 7UL}) {
     config.rows[weights] = static_cast<std::uint8_t>(step / 4);
   }
   _tile_loadconfig(&config);

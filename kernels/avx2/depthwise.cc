@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/vectorized/blocks_of_rows.h"
+
 namespace octet::kernels::avx2 {
 namespace {
 
@@ -66,6 +68,64 @@ void PixelsS8(const DepthwiseRun<std::int8_t>& run, std::size_t offset, const st
   }
 }
 
+// The inputs of two taps, alternating, with their weights: 8 channels of int16 in order, or 16 as
+// channels 0 to 3 and 8 to 11, then 4 to 7 and 12 to 15, which is what vpunpck makes.
+inline __m256i Alternating(__m128i a, __m128i b) {
+  return _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b));
+}
+inline __m256i LowHalves(__m256i a, __m256i b) { return _mm256_permute2x128_si256(a, b, 0x20); }
+inline __m256i HighHalves(__m256i a, __m256i b) { return _mm256_permute2x128_si256(a, b, 0x31); }
+
+// kPixels x kVectors * 8 sums in registers.
+template <std::size_t kPixels, std::size_t kVectors>
+void PixelsS16(const DepthwiseRun<std::int16_t>& run, std::size_t offset,
+               const std::int16_t* filter, std::int32_t* sums) {
+  __m256i sum[kPixels][kVectors];
+#pragma GCC unroll 4
+  for (std::size_t p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) sum[p][v] = _mm256_setzero_si256();
+  }
+  for (std::size_t tap = 0; tap < run.num_taps; tap += 2) {
+    const auto* weights = reinterpret_cast<const __m256i*>(filter + tap * run.padded_channels);
+    const std::int16_t* first = run.taps[tap] + offset;
+    const std::int16_t* second = run.taps[tap + 1] + offset;
+    if constexpr (kVectors == 2) {
+      const __m256i low = LowHalves(_mm256_load_si256(weights), _mm256_load_si256(weights + 1));
+      const __m256i high = HighHalves(_mm256_load_si256(weights), _mm256_load_si256(weights + 1));
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        const std::size_t step = p * run.pixel_step;
+        const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + step));
+        const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + step));
+        sum[p][0] =
+            _mm256_add_epi32(sum[p][0], _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), low));
+        sum[p][1] =
+            _mm256_add_epi32(sum[p][1], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), high));
+      }
+    } else {
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        const std::size_t step = p * run.pixel_step;
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first + step));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(second + step));
+        sum[p][0] = _mm256_add_epi32(
+            sum[p][0], _mm256_madd_epi16(Alternating(a, b), _mm256_load_si256(weights)));
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t p = 0; p < kPixels; ++p) {
+    auto* target = reinterpret_cast<__m256i*>(sums + p * run.columns);
+    if constexpr (kVectors == 2) {
+      _mm256_storeu_si256(target, LowHalves(sum[p][0], sum[p][1]));
+      _mm256_storeu_si256(target + 1, HighHalves(sum[p][0], sum[p][1]));
+    } else {
+      _mm256_storeu_si256(target, sum[p][0]);
+    }
+  }
+}
+
 template <std::size_t kPixels, std::size_t kVectors>
 void PixelsF32(const DepthwiseRun<float>& run, std::size_t offset, const float* filter,
                float* sums) {
@@ -114,6 +174,17 @@ void ChannelsS8(const DepthwiseRun<std::int8_t>& run, std::size_t channel,
 }
 
 template <std::size_t kVectors>
+void ChannelsS16(const DepthwiseRun<std::int16_t>& run, std::size_t channel,
+                 const std::int16_t* filter, std::int32_t* sums) {
+  const std::size_t offset = run.first_channel + channel;
+  const std::int16_t* weights = filter + 2 * offset;
+  ForBlocksOfRows<4>(run.num_pixels, [&]<std::size_t kPixels>(std::size_t p) {
+    PixelsS16<kPixels, kVectors>(run, offset + p * run.pixel_step, weights,
+                                 sums + p * run.columns + channel);
+  });
+}
+
+template <std::size_t kVectors>
 void ChannelsF32(const DepthwiseRun<float>& run, std::size_t channel, const float* filter,
                  float* sums) {
   const std::size_t offset = run.first_channel + channel;
@@ -138,6 +209,15 @@ void DepthwiseS8(const DepthwiseRun<std::int8_t>& run, const std::int16_t* filte
     ChannelsS8<2>(run, channel, filter, sums);
   }
   if (channel < run.num_channels) ChannelsS8<1>(run, channel, filter, sums);
+}
+
+void DepthwiseS16(const DepthwiseRun<std::int16_t>& run, const std::int16_t* filter,
+                  std::int32_t* sums) {
+  std::size_t channel = 0;
+  for (; channel + 2 * kLanes <= run.num_channels; channel += 2 * kLanes) {
+    ChannelsS16<2>(run, channel, filter, sums);
+  }
+  if (channel < run.num_channels) ChannelsS16<1>(run, channel, filter, sums);
 }
 
 void DepthwiseF32(const DepthwiseRun<float>& run, const float* filter, float* sums) {

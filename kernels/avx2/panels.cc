@@ -36,7 +36,7 @@ inline __m256i BroadcastPair(const std::int16_t* pair) {
 
 // kRows x 16 sums stay in registers.
 template <std::size_t kRows>
-void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
+void MultiplyS8Rows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
                     std::int32_t* tile) {
   __m256i sum[kRows][2];
   for (std::size_t r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
@@ -67,7 +67,7 @@ void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t
   }
 }
 
-void MultiplyS8(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+void MultiplyS8(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<6>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
     MultiplyS8Rows<kRows>(in, row, panel, tile);
   });
@@ -145,6 +145,10 @@ constexpr S8Panels kS8Panels = {.name = "avx2 vpmaddwd 6x16",
                                 .takes_segments = true,
                                 .pack_lhs = PackLhs,
                                 .multiply = MultiplyS8};
+
+// The inputs of int8 panels are of 16 bits already.
+constexpr S16Panels kS16Panels = {
+    .name = "avx2 vpmaddwd 6x16", .columns = kColumns, .multiply = MultiplyS8};
 
 constexpr F32Panels kF32Panels = {
     .name = "avx2 fma 6x16", .columns = kColumns, .multiply = MultiplyF32};

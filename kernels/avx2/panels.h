@@ -12,6 +12,7 @@ extern const S8Panels kS8Panels;      // vpmaddwd on 16-bit inputs: never satura
 extern const S8Panels kS8VnniPanels;  // AVX-VNNI's vpdpbusd
 extern const S4Panels kS4Panels;      // vpmaddubsw, which nibbles cannot saturate
 extern const S4Panels kS4VnniPanels;  // AVX-VNNI's vpdpbusd
+extern const S16Panels kS16Panels;    // vpmaddwd
 extern const F32Panels kF32Panels;    // FMA
 
 }  // namespace octet::kernels::avx2

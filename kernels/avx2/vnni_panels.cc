@@ -25,7 +25,7 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
 }
 
 template <std::size_t kRows>
-void MultiplyRows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
+void MultiplyRows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
                   std::int32_t* tile) {
   __m256i sum[kRows][2];
   for (std::size_t r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
@@ -57,7 +57,7 @@ void MultiplyRows(const S8Inputs& in, std::size_t first_row, const std::int8_t* 
   }
 }
 
-void Multiply(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+void Multiply(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<6>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
     MultiplyRows<kRows>(in, row, panel, tile);
   });

@@ -41,10 +41,27 @@ inline void AddFour(const std::byte* const (&row)[kRows], std::size_t p, const s
   }
 }
 
+// Adds the sums of kUnroll chains up.
+template <std::size_t kUnroll, std::size_t kRows>
+inline void StoreSums(const __m512i (&sum)[kUnroll][kRows][2], std::int32_t* tile) {
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+    __m512i left = sum[0][r][0];
+    __m512i right = sum[0][r][1];
+#pragma GCC unroll 8
+    for (std::size_t u = 1; u < kUnroll; ++u) {
+      left = _mm512_add_epi32(left, sum[u][r][0]);
+      right = _mm512_add_epi32(right, sum[u][r][1]);
+    }
+    _mm512_storeu_si512(tile + r * kColumns, left);
+    _mm512_storeu_si512(tile + r * kColumns + 16, right);
+  }
+}
+
 // kRows x 32 sums stay in registers, kUnroll times over where the rows alone are too few to hide
 // the latency of vpdpbusd.
 template <std::size_t kRows>
-void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t* panel,
+void MultiplyS8Rows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
                     std::int32_t* tile) {
   constexpr std::size_t kUnroll = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
   __m512i sum[kUnroll][kRows][2];
@@ -73,23 +90,73 @@ void MultiplyS8Rows(const S8Inputs& in, std::size_t first_row, const std::int8_t
     }
     panel += in.segment_size * kColumns;
   }
+  StoreSums(sum, tile + first_row * kColumns);
+}
+
+void MultiplyS8(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
+  ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
+    MultiplyS8Rows<kRows>(in, row, panel, tile);
+  });
+}
+
+// --- int16: vpdpwssd adds two products of 16 bits to 32.
+
+inline __m512i LoadWidened(const std::int8_t* weights) {
+  return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(weights)));
+}
+
+// The inputs of kRows rows, two neighbours at a time, with the panel's weights for them.
+template <std::size_t kRows>
+inline void AddTwo(const std::byte* const (&row)[kRows], std::size_t p, const std::int8_t* weights,
+                   __m512i (&sum)[kRows][2]) {
+  const __m512i left = LoadWidened(weights);
+  const __m512i right = LoadWidened(weights + kColumns);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
-    __m512i left = sum[0][r][0];
-    __m512i right = sum[0][r][1];
-#pragma GCC unroll 8
-    for (std::size_t u = 1; u < kUnroll; ++u) {
-      left = _mm512_add_epi32(left, sum[u][r][0]);
-      right = _mm512_add_epi32(right, sum[u][r][1]);
-    }
-    _mm512_storeu_si512(tile + (first_row + r) * kColumns, left);
-    _mm512_storeu_si512(tile + (first_row + r) * kColumns + 16, right);
+    std::int32_t bits = 0;
+    __builtin_memcpy(&bits, row[r] + p * sizeof(std::int16_t), sizeof(bits));
+    const __m512i x = _mm512_set1_epi32(bits);
+    sum[r][0] = _mm512_dpwssd_epi32(sum[r][0], x, left);
+    sum[r][1] = _mm512_dpwssd_epi32(sum[r][1], x, right);
   }
 }
 
-void MultiplyS8(const S8Inputs& in, const std::int8_t* panel, std::int32_t* tile) {
+template <std::size_t kRows>
+void MultiplyS16Rows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
+                     std::int32_t* tile) {
+  constexpr std::size_t kUnroll = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
+  __m512i sum[kUnroll][kRows][2];
+#pragma GCC unroll 8
+  for (std::size_t u = 0; u < kUnroll; ++u) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+      sum[u][r][0] = sum[u][r][1] = _mm512_setzero_si512();
+    }
+  }
+  for (std::size_t s = 0; s < in.num_segments; ++s) {
+    const std::byte* row[kRows];
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+      row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
+    }
+    std::size_t p = 0;
+    for (; p + 2 * kUnroll <= in.segment_size; p += 2 * kUnroll) {
+#pragma GCC unroll 8
+      for (std::size_t u = 0; u < kUnroll; ++u) {
+        AddTwo(row, p + 2 * u, panel + (p + 2 * u) * kColumns, sum[u]);
+      }
+    }
+    if constexpr (kUnroll > 1) {
+      for (; p < in.segment_size; p += 2) AddTwo(row, p, panel + p * kColumns, sum[0]);
+    }
+    panel += in.segment_size * kColumns;
+  }
+  StoreSums(sum, tile + first_row * kColumns);
+}
+
+void MultiplyS16(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
-    MultiplyS8Rows<kRows>(in, row, panel, tile);
+    MultiplyS16Rows<kRows>(in, row, panel, tile);
   });
 }
 
@@ -176,6 +243,9 @@ constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 8x32",
                                 .takes_segments = true,
                                 .pack_lhs = PackLhs,
                                 .multiply = MultiplyS8};
+
+constexpr S16Panels kS16Panels = {
+    .name = "avx512vnni vpdpwssd 8x32", .columns = kColumns, .multiply = MultiplyS16};
 
 constexpr F32Panels kF32Panels = {
     .name = "avx512vnni fma 12x32", .columns = kColumns, .multiply = MultiplyF32};

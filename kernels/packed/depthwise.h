@@ -20,6 +20,8 @@ inline bool IsDepthwise(const Conv2dGeometry& g) {
 // The spec has been checked.
 std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
                                                       const Conv2dS8Spec& spec);
+std::unique_ptr<const Conv2dS16> MakeDepthwiseConv2dS16(const MicroKernels& micro,
+                                                        const Conv2dS16Spec& spec);
 // `note` is added to the provider's name.
 std::unique_ptr<const Conv2dF32> MakeDepthwiseConv2dF32(const MicroKernels& micro,
                                                         const Conv2dF32Spec& spec,

@@ -49,14 +49,15 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
   num_groups_ = (k_ - 1) / group_size_ + 1;
   const bool has_negative =
       std::any_of(spec.weight.begin(), spec.weight.end(), [](std::int8_t w) { return w < 0; });
-  const int nibble_bias = spec.bits == 4 && has_negative ? 8 : 0;
+  nibble_bias_ = spec.bits == 4 && has_negative ? 8 : 0;
+  has_zero_points_ = !spec.zero_point.empty();
   zero_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
   group_scale_ = AlignedArray<float>(zero_.size(), 1.0F);
   for (std::size_t g = 0; g < num_groups_; ++g) {
     for (std::size_t j = 0; j < n_; ++j) {
       const std::size_t i = (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
       const int zero_point = spec.zero_point.empty() ? 0 : spec.zero_point[g * n_ + j];
-      zero_[i] = static_cast<float>(zero_point + nibble_bias);
+      zero_[i] = static_cast<float>(zero_point + nibble_bias_);
       if (!is_grouped) continue;
       const float scale = spec.scale[g * n_ + j];
       group_scale_[i] = spec.convention == ScaleConvention::kReciprocal ? 1.0F / scale : scale;
@@ -86,7 +87,7 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
     std::uint8_t* panel = nibbles_.data() + j / columns_ * k_ * half + j % half;
     const unsigned shift = j % columns_ < half ? 0 : 4;
     for (std::size_t p = 0; p < k_; ++p) {
-      const auto nibble = static_cast<unsigned>(weight_at(p, j) + nibble_bias);
+      const auto nibble = static_cast<unsigned>(weight_at(p, j) + nibble_bias_);
       panel[p * half] |= static_cast<std::uint8_t>(nibble << shift);
     }
   }
@@ -121,6 +122,34 @@ void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, f
   }
 }
 
+void F32Product::MultiplyFewRows(const Rows& rows, std::size_t first_row, std::size_t num_rows,
+                                 std::size_t panel, std::size_t num_panels, float* tile) const {
+  for (std::size_t group = 0; group < num_groups_; ++group) {
+    const std::size_t begin = group * group_size_;
+    const std::size_t table = (panel * num_groups_ + group) * columns_;
+    const std::size_t first = (panel * k_ + begin) * columns_;
+    const std::size_t panel_size = k_ * columns_;
+    FewRowsRun run = {.lhs = rows.lhs + first_row * rows.lhs_stride + begin,
+                      .lhs_stride = rows.lhs_stride,
+                      .rows = num_rows,
+                      .k = std::min(group_size_, k_ - begin),
+                      .columns = columns_,
+                      .num_panels = num_panels,
+                      .panel_stride = panel_size,
+                      .zero = has_zero_points_ ? zero_.data() + table : nullptr,
+                      .one_zero = nibble_bias_,
+                      .scale = scale_.size() != 0 ? nullptr : group_scale_.data() + table,
+                      .table_stride = num_groups_ * columns_,
+                      .tile = tile};
+    if (nibbles_.size() == 0) {
+      micro_.multiply_few_rows_s8(run, bytes_.data() + first);
+    } else {
+      run.panel_stride = panel_size / 2;
+      micro_.multiply_few_rows_s4(run, nibbles_.data() + first / 2);
+    }
+  }
+}
+
 void F32Product::Multiply(const Rows& rows, std::size_t first_row, std::size_t num_rows,
                           std::size_t panel, std::size_t num_panels, float* tile) const {
   const float* lhs = rows.lhs + first_row * rows.lhs_stride;
@@ -129,6 +158,9 @@ void F32Product::Multiply(const Rows& rows, std::size_t first_row, std::size_t n
     micro_.f32->multiply(lhs, rows.lhs_stride, num_rows, k_, weight_.data() + panel * stride,
                          stride, num_panels, tile);
     return;
+  }
+  if (num_rows <= kFewRows) {
+    return MultiplyFewRows(rows, first_row, num_rows, panel, num_panels, tile);
   }
   auto* expanded = reinterpret_cast<float*>(rows.scratch);
   for (std::size_t begin = 0; begin < k_; begin += kExpandRows) {

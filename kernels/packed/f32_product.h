@@ -49,6 +49,9 @@ class F32Product {
   // Adds to the tiles of `num_panels` panels.
   void Multiply(const Rows& rows, std::size_t first_row, std::size_t num_rows, std::size_t panel,
                 std::size_t num_panels, float* tile) const;
+  // The same for at most kFewRows rows of integer weights.
+  void MultiplyFewRows(const Rows& rows, std::size_t first_row, std::size_t num_rows,
+                       std::size_t panel, std::size_t num_panels, float* tile) const;
   // Rows [begin, end) along k of a panel, as floats.
   void Expand(std::size_t panel, std::size_t begin, std::size_t end, float* out) const;
 
@@ -62,6 +65,8 @@ class F32Product {
   AlignedArray<float> weight_;  // [panels, k, columns]
   std::size_t group_size_ = 0;  // integer weights; k where there is one scale a channel
   std::size_t num_groups_ = 0;
+  bool has_zero_points_ = false;  // of integer weights; without, zero_ is nibble_bias_
+  int nibble_bias_ = 0;
   AlignedArray<std::int8_t> bytes_;     // 8-bit weights, [panels, k, columns]
   AlignedArray<std::uint8_t> nibbles_;  // 4-bit weights, as MicroKernels::expand_s4 has them
   AlignedArray<float> zero_;            // [panels, groups, columns], of what is kept

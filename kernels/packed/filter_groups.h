@@ -7,6 +7,7 @@
 #include <span>
 
 #include "kernels/conv2d.h"
+#include "kernels/packed/s16_product.h"
 #include "kernels/packed/s8_product.h"
 
 namespace octet::kernels {
@@ -44,12 +45,26 @@ inline S8Product::Spec GroupProduct(const Conv2dS8Spec& spec, std::size_t group)
   const Conv2dGeometry& g = spec.geometry;
   return {.k = RowSize(g),
           .n = g.out_channels / g.groups,
-          .weight = [&spec, group](std::size_t p,
-                                   std::size_t o) { return spec.filter[FilterIndex(
-                                       spec.geometry, group, p, o)]; },
+          .weight =
+              [&spec, group](std::size_t p, std::size_t o) {
+                return spec.filter[FilterIndex(spec.geometry, group, p, o)];
+              },
           .lhs_zero_point = spec.in_zero_point,
           .epilogue = GroupEpilogue(spec.epilogue, g, group),
           .zero_point = GroupPart(spec.filter_zero_point, g, group)};
+}
+inline S16Product::Spec GroupProduct(const Conv2dS16Spec& spec, std::size_t group) {
+  const Conv2dGeometry& g = spec.geometry;
+  EpilogueS16 epilogue = spec.epilogue;
+  epilogue.bias = GroupPart(epilogue.bias, g, group);
+  epilogue.multiplier = GroupPart(epilogue.multiplier, g, group);
+  return {.k = RowSize(g),
+          .n = g.out_channels / g.groups,
+          .weight =
+              [&spec, group](std::size_t p, std::size_t o) {
+                return spec.filter[FilterIndex(spec.geometry, group, p, o)];
+              },
+          .epilogue = epilogue};
 }
 
 }  // namespace octet::kernels

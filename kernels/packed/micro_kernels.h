@@ -21,10 +21,11 @@ inline constexpr std::size_t kTileRows = 48;
 // The most columns of a panel, over all sets.
 inline constexpr std::size_t kMaxColumns = 32;
 
-// Packed inputs of some rows, at most kTileRows. Row r's lie in segments: number s begins at
-// lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What is behind a segment's values,
-// up to its size, may be anything that can be read: it meets weights of 0.
-struct S8Inputs {
+// Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
+// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What
+// is behind a segment's values, up to its size, may be anything that can be read: it meets weights
+// of 0.
+struct PanelInputs {
   const std::byte* lhs;
   const std::uint32_t* row_offset;
   std::size_t rows;
@@ -52,8 +53,17 @@ struct S8Panels {
   void (*pack_lhs)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
                    std::size_t k_padded, std::byte* out);
   // tile[rows, columns] = the product. Sums wrap modulo 2^32.
-  void (*multiply)(const S8Inputs& inputs, const std::int8_t* panel, std::int32_t* tile);
+  void (*multiply)(const PanelInputs& inputs, const std::int8_t* panel, std::int32_t* tile);
 };
+
+// The same for int16 inputs, which are used as they are: lhs_element_size, interleave and
+// k_multiple are 2, and segments are taken. Each sum is below 2^31.
+struct S16Panels {
+  const char* name;
+  std::size_t columns;
+  void (*multiply)(const PanelInputs& inputs, const std::int8_t* panel, std::int32_t* tile);
+};
+inline constexpr std::size_t kS16Interleave = 2;
 
 // Some rows, at most kTileRows, for one panel of int4 weights.
 //
@@ -119,6 +129,16 @@ struct EpilogueTable {
   Activation activation;
 };
 
+// An EpilogueS16 with its arrays padded to whole panels.
+struct S16EpilogueTable {
+  EpilogueKind kind;
+  const double* add;
+  const double* scale;
+  std::int32_t lo;
+  std::int32_t hi;
+  Activation activation;
+};
+
 // Which rows a tile holds and where its results go.
 struct TileTarget {
   std::size_t rows;
@@ -140,6 +160,26 @@ struct ExpandRun {
   const float* zero;
   const float* scale;
   float* out;
+};
+
+// The most rows that integer weights become floats for in registers.
+inline constexpr std::size_t kFewRows = 4;
+
+// Some rows, at most kFewRows, for panels of integer weights that become floats in registers, as
+// ExpandRun says, but for the same zero in all columns, where `zero` is null.
+struct FewRowsRun {
+  const float* lhs;
+  std::size_t lhs_stride;
+  std::size_t rows;
+  std::size_t k;
+  std::size_t columns;
+  std::size_t num_panels;    // rows * num_panels is at most kTileRows
+  std::size_t panel_stride;  // bytes
+  const float* zero;         // of the first panel, as scale; the next ones lie table_stride further
+  std::int32_t one_zero;     // of nibbles, where there is no table of them; bytes have 0
+  const float* scale;        // null: 1
+  std::size_t table_stride;
+  float* tile;  // [num_panels, rows, columns] += the product, each sum in the order of k
 };
 
 // A float tile's way out: y = activation(x + bias), or x / scale + bias, or x *
@@ -189,6 +229,7 @@ struct MicroKernels {
   std::size_t many_rows_from;
   const S4Panels* s4;
   const S4Panels* s4_many_rows;  // as s8_many_rows
+  const S16Panels* s16;          // of as many columns as s8
   const F32Panels* f32;
 
   // sums[r] = factor * (start + the sum of row r's k values), modulo 2^32; rows `stride` apart.
@@ -199,16 +240,29 @@ struct MicroKernels {
   void (*store_s8)(const EpilogueTable& table, const TileTarget& target, std::int32_t* tile);
   void (*store_f32)(const F32EpilogueTable& table, const TileTarget& target, float* tile);
 
+  void (*store_s16)(const S16EpilogueTable& table, const TileTarget& target,
+                    const std::int32_t* tile);
+  // Of sums that are made of several tiles, which add_sums adds up: total[i] += tile[i].
+  void (*store_s16_total)(const S16EpilogueTable& table, const TileTarget& target,
+                          const double* total);
+  void (*add_sums)(const std::int32_t* tile, std::size_t size, double* total);
+
   // Int4 with scales by group: sums / row_scale + bias, activation.
   void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
 
   void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);
   // Nibbles are [rows, columns / 2]: the first half of the columns lies in the low ones.
   void (*expand_s4)(const ExpandRun& run, const std::uint8_t* nibbles);
+  // Panels as those of expand_s8 and expand_s4. Equal to F32Panels::multiply with expanded weights.
+  void (*multiply_few_rows_s8)(const FewRowsRun& run, const std::int8_t* panels);
+  void (*multiply_few_rows_s4)(const FewRowsRun& run, const std::uint8_t* panels);
 
   // sums[num_pixels, columns]. The filter is [num_taps / 2][padded channels][2]: num_taps is even.
   void (*depthwise_s8)(const DepthwiseRun<std::int8_t>& run, const std::int16_t* filter,
                        std::int32_t* sums);
+  // The same; each sum is below 2^31.
+  void (*depthwise_s16)(const DepthwiseRun<std::int16_t>& run, const std::int16_t* filter,
+                        std::int32_t* sums);
   // The filter is [num_taps][padded channels]; each sum runs in the order of the taps.
   void (*depthwise_f32)(const DepthwiseRun<float>& run, const float* filter, float* sums);
 
@@ -219,12 +273,16 @@ struct MicroKernels {
   QuantizeS8 quantize_s8;
   DequantizeS8 dequantize_s8;
   RequantizeS8 requantize_s8;
+  QuantizeS16 quantize_s16;
+  DequantizeS16 dequantize_s16;
   Pool2dF32 pool2d_f32;
   Pool2dS8 pool2d_s8;
+  Pool2dS16 pool2d_s16;
   ActivationF32 activation_f32;
   LookupS8 lookup_s8;
   BinaryF32 binary_f32;
   BinaryS8 binary_s8;
+  BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;
 };

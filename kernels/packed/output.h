@@ -27,4 +27,9 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
   return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
 }
 
+inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueS16Output& out) {
+  if (kind == EpilogueKind::kStatic) return {reinterpret_cast<std::byte*>(out.s16.data()), 2};
+  return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
+}
+
 }  // namespace octet::kernels

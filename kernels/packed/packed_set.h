@@ -11,7 +11,9 @@
 #include "kernels/kernel_set.h"
 #include "kernels/packed/attention.h"
 #include "kernels/packed/conv2d.h"
+#include "kernels/packed/conv2d_s16.h"
 #include "kernels/packed/matmul_f32.h"
+#include "kernels/packed/matmul_s16.h"
 #include "kernels/packed/matmul_s8.h"
 #include "kernels/packed/micro_kernels.h"
 
@@ -38,6 +40,12 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.requantize_s8 = [](const RequantizeSpec& spec, std::span<const std::int8_t> in,
                          std::span<std::int8_t> out) { kMicro().requantize_s8(spec, in, out); };
+  set.quantize_s16 = [](Scale scale, std::span<const float> in, std::span<std::int16_t> out) {
+    kMicro().quantize_s16(scale, in, out);
+  };
+  set.dequantize_s16 = [](Scale scale, std::span<const std::int16_t> in, std::span<float> out) {
+    kMicro().dequantize_s16(scale, in, out);
+  };
   set.prepare_matmul_s8 = [](const MatmulS8Spec& spec) {
     return PreparePackedMatmulS8(kMicro(), spec);
   };
@@ -49,6 +57,9 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.matmul_s8s4_implementations = [](const MatmulS8S4Spec& spec) {
     return PackedMatmulS8S4Implementations(kMicro(), spec);
+  };
+  set.prepare_matmul_s16 = [](const MatmulS16Spec& spec) {
+    return PreparePackedMatmulS16(kMicro(), spec);
   };
   set.prepare_matmul_f32 = [](const MatmulF32Spec& spec) {
     return PreparePackedMatmulF32(kMicro(), spec);
@@ -77,6 +88,9 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   set.conv2d_s8_implementations = [](const Conv2dS8Spec& spec) {
     return PackedConv2dS8Implementations(kMicro(), spec);
   };
+  set.prepare_conv2d_s16 = [](const Conv2dS16Spec& spec) {
+    return PreparePackedConv2dS16(kMicro(), spec);
+  };
   set.prepare_conv2d_f32 = [](const Conv2dF32Spec& spec) {
     return PreparePackedConv2dF32(kMicro(), spec);
   };
@@ -88,6 +102,10 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
                      std::span<const std::int8_t> in, std::span<std::int8_t> out) {
     kMicro().pool2d_s8(geometry, kind, num_images, in, out);
   };
+  set.pool2d_s16 = [](const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+                      std::span<const std::int16_t> in, std::span<std::int16_t> out) {
+    kMicro().pool2d_s16(geometry, kind, num_images, in, out);
+  };
   set.activation_f32 = [](const Activation& activation, std::span<const float> in,
                           std::span<float> out) { kMicro().activation_f32(activation, in, out); };
   set.lookup_s8 = [](std::span<const std::int8_t, 256> table, std::span<const std::int8_t> in,
@@ -97,9 +115,14 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
     kMicro().binary_f32(kind, shape, activation, a, b, out);
   };
   set.binary_s8 = [](BinaryKind kind, const BinaryShape& shape,
-                     const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
+                     const BinaryQuantization& quantization, std::span<const std::int8_t> a,
                      std::span<const std::int8_t> b, std::span<std::int8_t> out) {
     kMicro().binary_s8(kind, shape, quantization, a, b, out);
+  };
+  set.binary_s16 = [](BinaryKind kind, const BinaryShape& shape,
+                      const BinaryQuantization& quantization, std::span<const std::int16_t> a,
+                      std::span<const std::int16_t> b, std::span<std::int16_t> out) {
+    kMicro().binary_s16(kind, shape, quantization, a, b, out);
   };
   set.softmax_f32 = [](SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
                        std::span<float> out) { kMicro().softmax_f32(kind, shape, in, out); };

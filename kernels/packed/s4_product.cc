@@ -32,7 +32,7 @@ S4Product::S4Product(const MicroKernels& micro, const MatmulS8S4Spec& spec)
       num_groups_((spec.k - 1) / group_size_ + 1),
       group_padded_(PaddedGroup(micro, std::min(group_size_, k_))) {
   PackWeights(spec);
-  const auto zero_of = [&spec, this](std::size_t i) {
+  const auto zero_of = [&spec](std::size_t i) {
     return spec.zero_point.empty() ? 0 : int{spec.zero_point[i]};
   };
   zero_ = PackTable<std::int16_t>(

@@ -176,7 +176,7 @@ void S8Product::Run(const Rows& rows) const {
                                  .out_stride = rows.out_stride,
                                  .row_term = has_row_terms_ ? row_terms + first : nullptr};
       const bool is_packed = rows.row_offset == nullptr;
-      const S8Inputs inputs = {
+      const PanelInputs inputs = {
           .lhs = is_packed ? rows.lhs + first * row_bytes : rows.lhs,
           .row_offset = is_packed ? packed_offset : rows.row_offset + first,
           .rows = target.rows,

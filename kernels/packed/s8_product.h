@@ -77,7 +77,7 @@ class S8Product {
   struct Rows {
     const S8Panels* panels;  // the ones that `lhs` was packed for
     const std::byte* lhs;
-    // Where rows and segments lie, as S8Inputs says; null: they are PackLhs's.
+    // Where rows and segments lie, as PanelInputs says; null: they are PackLhs's.
     const std::uint32_t* row_offset = nullptr;
     const std::uint32_t* segment_offset = nullptr;
     std::size_t count;

@@ -5,82 +5,37 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "kernels/packed/aligned_array.h"
+#include "kernels/packed/convolution_windows.h"
 #include "kernels/packed/filter_groups.h"
-#include "kernels/packed/image_to_rows.h"
 #include "kernels/packed/output.h"
 #include "kernels/packed/s8_product.h"
 
 namespace octet::kernels {
 namespace {
 
-// Output pixels that are computed from one copy of their inputs: as many as leave the copy in L2,
-// beside weights.
-constexpr std::size_t kMostPixels = 4 * kTileRows;
-constexpr std::size_t kCopyBytes = std::size_t{96} << 10;
-
 // Windows that their parts' padding makes larger than so many times are not worth trying.
 constexpr std::size_t kMostPadding = 3;
 
-// What a row of the kernel sees, or, where its taps are no neighbours, what a tap sees.
-struct Segments {
-  explicit Segments(const Conv2dGeometry& g)
-      : are_lines(g.groups == 1 && g.dilation_width == 1),
-        count(g.kernel_height * (are_lines ? 1 : g.kernel_width)),
-        size((are_lines ? g.kernel_width : 1) * (g.in_channels / g.groups)) {}
-  bool are_lines;
-  std::size_t count;
-  std::size_t size;
-};
-
-// Pixels of one line: a convolution that looks at one pixel only need not know of lines.
-Conv2dGeometry Flattened(const Conv2dGeometry& g) {
-  Conv2dGeometry flat = g;
-  if (IsPointwise(g)) {
-    flat.in_width = g.in_height * g.in_width;
-    flat.in_height = 1;
-  }
-  return flat;
+// Bytes of a packed input pixel.
+std::size_t PixelBytes(const MicroKernels& micro, const Conv2dGeometry& g) {
+  return g.in_channels * micro.s8->lhs_element_size;
 }
 
-// The inputs of `rows` x `columns` output pixels.
-struct Rectangle {
-  Rectangle(const Conv2dGeometry& g, std::size_t rows, std::size_t columns)
-      : height((rows - 1) * g.stride_height + (g.kernel_height - 1) * g.dilation_height + 1),
-        width((columns - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width + 1) {}
-  std::size_t height;
-  std::size_t width;
-};
-
-// Output pixels that are taken together: whole lines, or a part of one.
-struct Block {
-  Block(std::size_t most_pixels, std::size_t out_width)
-      : rows(std::max(std::size_t{1}, most_pixels / out_width)),
-        columns(std::min(most_pixels, out_width)) {}
-  std::size_t rows;
-  std::size_t columns;
-};
-
-std::size_t InputPixels(const Conv2dGeometry& g, const Block& block) {
-  const Rectangle rectangle(g, block.rows, block.columns);
-  return rectangle.height * rectangle.width;
-}
-
-// As many output pixels of one line as their inputs have room.
-std::size_t MostPixels(const Conv2dGeometry& g, std::size_t pixel_bytes) {
-  std::size_t pixels = kMostPixels;
-  while (pixels > kTileRows && InputPixels(g, Block(pixels, pixels)) * pixel_bytes > kCopyBytes) {
-    pixels /= 2;
-  }
-  return pixels;
+// A pixel of padding, packed.
+std::vector<std::byte> PackedPadding(const S8Panels& panels, const Conv2dS8Spec& spec) {
+  const std::vector<std::int8_t> pixel(spec.geometry.in_channels,
+                                       static_cast<std::int8_t>(spec.in_zero_point.value));
+  // Aligned as pack_lhs wants it.
+  AlignedArray<std::byte> packed(pixel.size() * panels.lhs_element_size);
+  panels.pack_lhs(pixel.data(), 0, 1, pixel.size(), pixel.size(), packed.data());
+  return {packed.data(), packed.data() + packed.size()};
 }
 
 class WindowConv2dS8 final : public Conv2dS8 {
@@ -89,161 +44,66 @@ class WindowConv2dS8 final : public Conv2dS8 {
       : micro_(WithoutManyRows(micro)),
         panels_(*micro.s8),
         geometry_(spec.geometry),
-        is_open_(spec.is_open),
-        segments_(geometry_),
-        pixel_bytes_(geometry_.in_channels * panels_.lhs_element_size),
-        most_pixels_(is_short ? kTileRows : MostPixels(geometry_, pixel_bytes_)),
+        windows_(geometry_, spec.is_open, PackedPadding(panels_, spec),
+                 panels_.k_multiple * panels_.lhs_element_size,
+                 is_short
+                     ? kTileRows
+                     : ConvolutionWindows::MostPixels(geometry_, PixelBytes(micro, geometry_))),
         kind_(spec.epilogue.kind),
         provider_(std::string(panels_.name) + (is_short ? " short windows" : " windows")) {
     for (std::size_t group = 0; group < geometry_.groups; ++group) {
       S8Product::Spec product = GroupProduct(spec, group);
-      product.num_segments = segments_.count;
+      product.num_segments = windows_.segments().count;
       products_.push_back(std::make_unique<S8Product>(micro_, product));
     }
-    const std::vector<std::int8_t> pixel(geometry_.in_channels,
-                                         static_cast<std::int8_t>(spec.in_zero_point.value));
-    padding_ = AlignedArray<std::byte>(pixel_bytes_);
-    panels_.pack_lhs(pixel.data(), 0, 1, pixel.size(), pixel.size(), padding_.data());
   }
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override {
-    std::size_t size = padding_.ByteSize();
+    std::size_t size = windows_.ByteSize();
     for (const auto& product : products_) size += product->PackedByteSize();
     return size;
   }
-  std::size_t ScratchByteSize(std::size_t) const override {
-    std::size_t pixels = 0;
-    if (is_open_) {
-      for (std::size_t width = 1; width <= most_pixels_; ++width) {
-        pixels = std::max(pixels, InputPixels(geometry_, Block(most_pixels_, width)));
-      }
-    } else {
-      const Conv2dGeometry g = Flattened(geometry_);
-      pixels = InputPixels(g, BlockOf(g));
-    }
-    // The last segment is read as far as it is padded.
-    const std::size_t slack = panels_.k_multiple * panels_.lhs_element_size;
-    return OffsetsByteSize() + RoundUp(pixels * pixel_bytes_ + slack, kScratchAlignment);
-  }
+  std::size_t ScratchByteSize(std::size_t) const override { return windows_.ScratchByteSize(); }
 
   void Run(const Arguments& a) const override {
-    const Conv2dGeometry g = Flattened(RunGeometry(a.geometry, geometry_));
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
-    const Block block = BlockOf(g);
-    const Rectangle rectangle(g, block.rows, block.columns);
-    const std::size_t line_bytes = rectangle.width * pixel_bytes_;
-    auto* row_offset = reinterpret_cast<std::uint32_t*>(a.scratch.data());
-    auto* segment_offset = row_offset + kMostPixels;
-    SetSegmentOffsets(g, line_bytes, segment_offset);
-    std::byte* copy = a.scratch.data() + OffsetsByteSize();
+    const std::size_t group_bytes = g.in_channels / g.groups * panels_.lhs_element_size;
+    const std::size_t group_channels = g.out_channels / g.groups;
     const OutputBytes out = OutputOf(kind_, a.out);
-    std::size_t columns_of_offsets = 0;
-    for (std::size_t image = 0; image < a.num_images; ++image) {
-      for (std::size_t y = 0; y < g.OutHeight(); y += block.rows) {
-        const std::size_t rows = std::min(block.rows, g.OutHeight() - y);
-        for (std::size_t x = 0; x < g.OutWidth(); x += block.columns) {
-          const std::size_t columns = std::min(block.columns, g.OutWidth() - x);
-          if (columns != columns_of_offsets) {
-            SetRowOffsets(g, block.rows, columns, line_bytes, row_offset);
-            columns_of_offsets = columns;
-          }
-          CopyInputs(g, a.in.data() + image * g.InSize(), y, x, Rectangle(g, rows, columns),
-                     line_bytes, copy);
-          const std::size_t pixel = (image * g.OutHeight() + y) * g.OutWidth() + x;
+    const auto pack = [this](const std::int8_t* values, std::size_t size, std::byte* packed) {
+      panels_.pack_lhs(values, 0, 1, size, size, packed);
+    };
+    windows_.ForEachBlock(
+        g, a.num_images, a.in.data(), a.scratch.data(), pack,
+        [&](const ConvolutionWindows::Block& block) {
           for (std::size_t group = 0; group < g.groups; ++group) {
-            const std::size_t channel = group * (g.out_channels / g.groups);
+            const std::size_t index = block.first_pixel * g.out_channels + group * group_channels;
             products_[group]->Run(
                 {.panels = &panels_,
-                 .lhs = copy + group * (pixel_bytes_ / g.groups),
-                 .row_offset = row_offset,
-                 .segment_offset = segment_offset,
-                 .count = rows * columns,
+                 .lhs = block.inputs + group * group_bytes,
+                 .row_offset = block.row_offset,
+                 .segment_offset = block.segment_offset,
+                 .count = block.count,
                  .first_row = 0,
                  .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-                 .out = out.data + (pixel * g.out_channels + channel) * out.element_size,
+                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : block.image),
+                 .out = out.data + index * out.element_size,
                  .out_stride = g.out_channels,
                  .out_element_size = out.element_size});
           }
-        }
-      }
-    }
+        });
   }
 
  private:
-  // Bytes of the offsets of rows and segments.
-  std::size_t OffsetsByteSize() const {
-    return RoundUp((kMostPixels + segments_.count) * sizeof(std::uint32_t), kScratchAlignment);
-  }
-
-  Block BlockOf(const Conv2dGeometry& g) const {
-    Block block(most_pixels_, g.OutWidth());
-    block.rows = std::min(block.rows, g.OutHeight());
-    return block;
-  }
-
-  void SetSegmentOffsets(const Conv2dGeometry& g, std::size_t line_bytes,
-                         std::uint32_t* offset) const {
-    for (std::size_t kh = 0; kh < g.kernel_height; ++kh) {
-      for (std::size_t kw = 0; kw < (segments_.are_lines ? 1 : g.kernel_width); ++kw) {
-        *offset++ = static_cast<std::uint32_t>(kh * g.dilation_height * line_bytes +
-                                               kw * g.dilation_width * pixel_bytes_);
-      }
-    }
-  }
-
-  void SetRowOffsets(const Conv2dGeometry& g, std::size_t rows, std::size_t columns,
-                     std::size_t line_bytes, std::uint32_t* offset) const {
-    for (std::size_t y = 0; y < rows; ++y) {
-      for (std::size_t x = 0; x < columns; ++x) {
-        *offset++ = static_cast<std::uint32_t>(y * g.stride_height * line_bytes +
-                                               x * g.stride_width * pixel_bytes_);
-      }
-    }
-  }
-
-  void Pad(std::size_t pixels, std::byte* out) const {
-    for (std::size_t i = 0; i < pixels; ++i) {
-      std::memcpy(out + i * pixel_bytes_, padding_.data(), pixel_bytes_);
-    }
-  }
-
-  // What the output pixels from (y, x) on see, packed, with padding where the image ends.
-  void CopyInputs(const Conv2dGeometry& g, const std::int8_t* image, std::size_t y, std::size_t x,
-                  const Rectangle& rectangle, std::size_t line_bytes, std::byte* out) const {
-    // Of the padded image.
-    const std::size_t top = y * g.stride_height;
-    const std::size_t left = x * g.stride_width;
-    const std::size_t right = left + rectangle.width;
-    const std::size_t begin = std::clamp(g.pad_left, left, right);
-    const std::size_t end = std::clamp(g.pad_left + g.in_width, begin, right);
-    for (std::size_t line = 0; line < rectangle.height; ++line, out += line_bytes) {
-      const std::size_t padded_y = top + line;
-      if (padded_y < g.pad_top || padded_y - g.pad_top >= g.in_height || begin == end) {
-        Pad(rectangle.width, out);
-        continue;
-      }
-      Pad(begin - left, out);
-      const std::size_t first = (padded_y - g.pad_top) * g.in_width + (begin - g.pad_left);
-      const std::size_t size = (end - begin) * g.in_channels;
-      panels_.pack_lhs(image + first * g.in_channels, 0, 1, size, size,
-                       out + (begin - left) * pixel_bytes_);
-      Pad(right - end, out + (end - left) * pixel_bytes_);
-    }
-  }
-
   const MicroKernels micro_;  // the products refer to it
   const S8Panels& panels_;
   const Conv2dGeometry geometry_;
-  const bool is_open_;
-  const Segments segments_;
-  const std::size_t pixel_bytes_;  // packed
-  const std::size_t most_pixels_;
+  const ConvolutionWindows windows_;
   const EpilogueKind kind_;
   const std::string provider_;
-  AlignedArray<std::byte> padding_;                         // one packed pixel
   std::vector<std::unique_ptr<const S8Product>> products_;  // one a group
 };
 
@@ -251,7 +111,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
 
 WindowFit FitWindows(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
-  const Segments segments(g);
+  const WindowSegments segments(g);
   const std::size_t padded = segments.count * RoundUp(segments.size, micro.s8->k_multiple);
   const MicroKernels few = WithoutManyRows(micro);
   WindowFit fit;
@@ -260,7 +120,7 @@ WindowFit FitWindows(const MicroKernels& micro, const Conv2dS8Spec& spec) {
     fit.is_possible = S8Product::TakesSegments(few, GroupProduct(spec, group));
   }
   fit.is_usual = fit.is_possible && 2 * padded <= 3 * RowSize(g) && micro.s8_many_rows == nullptr;
-  fit.is_long = std::min(MostPixels(g, g.in_channels * micro.s8->lhs_element_size),
+  fit.is_long = std::min(ConvolutionWindows::MostPixels(g, PixelBytes(micro, g)),
                          g.OutHeight() * g.OutWidth()) > kTileRows;
   return fit;
 }

@@ -84,6 +84,42 @@ class ReferenceConv2dS8 final : public Conv2dS8 {
   const OwnedEpilogue epilogue_;
 };
 
+class ReferenceConv2dS16 final : public Conv2dS16 {
+ public:
+  explicit ReferenceConv2dS16(const Conv2dS16Spec& spec)
+      : geometry_(spec.geometry),
+        filter_(spec.filter.begin(), spec.filter.end()),
+        epilogue_(spec.epilogue) {}
+
+  std::string_view Provider() const override { return "reference conv2d_s16"; }
+  std::size_t PackedByteSize() const override { return filter_.size() + epilogue_.ByteSize(); }
+  std::size_t ScratchByteSize(std::size_t) const override { return 0; }
+
+  void Run(const Arguments& a) const override {
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    assert(a.in.size() == a.num_images * g.InSize());
+    std::size_t index = 0;
+    for (std::size_t image = 0; image < a.num_images; ++image) {
+      const std::int16_t* in = a.in.data() + image * g.InSize();
+      for (std::size_t y = 0; y < g.OutHeight(); ++y) {
+        for (std::size_t x = 0; x < g.OutWidth(); ++x) {
+          for (std::size_t o = 0; o < g.out_channels; ++o) {
+            std::int64_t acc = 0;
+            ForEachTap(g, y, x, o,
+                       [&](std::size_t i, std::size_t f) { acc += in[i] * filter_[f]; });
+            epilogue_.Store(acc, o, index++, a.out);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  const Conv2dGeometry geometry_;
+  const std::vector<std::int8_t> filter_;
+  const OwnedEpilogueS16 epilogue_;
+};
+
 class ReferenceConv2dF32 final : public Conv2dF32 {
  public:
   explicit ReferenceConv2dF32(const Conv2dF32Spec& spec)
@@ -132,6 +168,11 @@ Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec& spec) {
     return {nullptr, std::move(error)};
   }
   return {std::make_unique<ReferenceConv2dS8>(spec), ""};
+}
+
+Prepared<Conv2dS16> PrepareConv2dS16(const Conv2dS16Spec& spec) {
+  if (std::string error = CheckConv2dS16(spec); !error.empty()) return {nullptr, std::move(error)};
+  return {std::make_unique<ReferenceConv2dS16>(spec), ""};
 }
 
 Prepared<Conv2dF32> PrepareConv2dF32(const Conv2dF32Spec& spec) {

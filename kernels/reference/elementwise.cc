@@ -53,6 +53,17 @@ float Compute(BinaryKind kind, float a, float b) {
   return 0.0F;
 }
 
+template <typename T>
+void BinaryIntegers(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& q,
+                    std::span<const T> a, std::span<const T> b, std::span<T> out) {
+  ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
+    const float x = static_cast<float>(a[i] - q.a_zero_point) * q.a_scale;
+    const float y = static_cast<float>(b[j] - q.b_zero_point) * q.b_scale;
+    const float real = Compute(kind, x, y) / q.out_scale;
+    out[index] = static_cast<T>(RoundAndClip(real, q.out_zero_point, q.lo, q.hi));
+  });
+}
+
 }  // namespace
 
 void ActivationF32(const Activation& activation, std::span<const float> in, std::span<float> out) {
@@ -76,15 +87,16 @@ void BinaryF32(BinaryKind kind, const BinaryShape& shape, const Activation& acti
   ActivationF32(activation, out, out);
 }
 
-void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryS8Quantization& q,
+void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& q,
               std::span<const std::int8_t> a, std::span<const std::int8_t> b,
               std::span<std::int8_t> out) {
-  ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
-    const float x = static_cast<float>(a[i] - q.a_zero_point) * q.a_scale;
-    const float y = static_cast<float>(b[j] - q.b_zero_point) * q.b_scale;
-    const float real = Compute(kind, x, y);
-    out[index] = RoundToS8(real / q.out_scale, q.out_zero_point, q.lo, q.hi);
-  });
+  BinaryIntegers(kind, shape, q, a, b, out);
+}
+
+void BinaryS16(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& q,
+               std::span<const std::int16_t> a, std::span<const std::int16_t> b,
+               std::span<std::int16_t> out) {
+  BinaryIntegers(kind, shape, q, a, b, out);
 }
 
 }  // namespace octet::kernels::reference

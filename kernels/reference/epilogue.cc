@@ -34,7 +34,8 @@ void OwnedEpilogue::Store(std::int32_t acc, float row_scale, std::size_t j, std:
       if (!e.bias_f32.empty()) y += e.bias_f32[j];
       break;
     case EpilogueKind::kStatic:
-      out.s8[index] = RoundToS8(y * e.multiplier[j], e.out_zero_point.value, e.lo, e.hi);
+      out.s8[index] = static_cast<std::int8_t>(
+          RoundAndClip(y * e.multiplier[j], e.out_zero_point.value, e.lo, e.hi));
       return;
     case EpilogueKind::kStaticFloat:
       y = y * e.multiplier[j];
@@ -52,6 +53,27 @@ void OwnedEpilogue::StoreScaled(float sum, float row_scale, std::size_t j, std::
 
 std::size_t OwnedEpilogue::ByteSize() const {
   return 4 * (bias_s32_.size() + weight_scale_.size() + bias_f32_.size() + multiplier_.size());
+}
+
+OwnedEpilogueS16::OwnedEpilogueS16(const EpilogueS16& epilogue)
+    : epilogue_(epilogue),
+      bias_(epilogue.bias.begin(), epilogue.bias.end()),
+      multiplier_(epilogue.multiplier.begin(), epilogue.multiplier.end()) {
+  epilogue_.bias = bias_;
+  epilogue_.multiplier = multiplier_;
+}
+
+void OwnedEpilogueS16::Store(std::int64_t acc, std::size_t j, std::size_t index,
+                             const EpilogueS16Output& out) const {
+  const EpilogueS16& e = epilogue_;
+  if (!e.bias.empty()) acc += e.bias[j];
+  const double real = static_cast<double>(acc) * double{e.multiplier[j]};
+  if (e.kind == EpilogueKind::kStatic) {
+    out.s16[index] = static_cast<std::int16_t>(RoundAndClip(real, 0, e.lo, e.hi));
+    return;
+  }
+  const auto y = static_cast<float>(real);
+  ActivationF32(e.activation, std::span(&y, 1), out.f32.subspan(index, 1));
 }
 
 }  // namespace octet::kernels::reference

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "kernels/reference/reference.h"
@@ -30,8 +31,34 @@ void ForEachWindow(const Pool2dGeometry& g, const Window& window) {
 }
 
 // in / count rounded half away from zero.
-std::int32_t RoundedMean(std::int32_t sum, std::int32_t count) {
+std::int64_t RoundedMean(std::int64_t sum, std::int64_t count) {
   return sum >= 0 ? (sum + count / 2) / count : -((-sum + count / 2) / count);
+}
+
+template <typename T>
+void PoolIntegers(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                  std::span<const T> in, std::span<T> out) {
+  for (std::size_t image = 0; image < num_images; ++image) {
+    const T* source = in.data() + image * g.InSize();
+    T* target = out.data() + image * g.OutSize();
+    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left, std::size_t right,
+                         std::size_t index) {
+      for (std::size_t c = 0; c < g.channels; ++c) {
+        T largest = std::numeric_limits<T>::min();
+        std::int64_t sum = 0;
+        for (std::size_t y = top; y < bottom; ++y) {
+          for (std::size_t x = left; x < right; ++x) {
+            const T value = source[(y * g.in_width + x) * g.channels + c];
+            largest = std::max(largest, value);
+            sum += value;
+          }
+        }
+        const auto count = static_cast<std::int64_t>((bottom - top) * (right - left));
+        target[index + c] =
+            kind == PoolKind::kMax ? largest : static_cast<T>(RoundedMean(sum, count));
+      }
+    });
+  }
 }
 
 }  // namespace
@@ -62,27 +89,12 @@ void Pool2dF32(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
 
 void Pool2dS8(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
               std::span<const std::int8_t> in, std::span<std::int8_t> out) {
-  for (std::size_t image = 0; image < num_images; ++image) {
-    const std::int8_t* source = in.data() + image * g.InSize();
-    std::int8_t* target = out.data() + image * g.OutSize();
-    ForEachWindow(g, [&](std::size_t top, std::size_t bottom, std::size_t left, std::size_t right,
-                         std::size_t index) {
-      for (std::size_t c = 0; c < g.channels; ++c) {
-        std::int32_t largest = -128;
-        std::int32_t sum = 0;
-        for (std::size_t y = top; y < bottom; ++y) {
-          for (std::size_t x = left; x < right; ++x) {
-            const std::int32_t value = source[(y * g.in_width + x) * g.channels + c];
-            largest = std::max(largest, value);
-            sum += value;
-          }
-        }
-        const auto count = static_cast<std::int32_t>((bottom - top) * (right - left));
-        target[index + c] =
-            static_cast<std::int8_t>(kind == PoolKind::kMax ? largest : RoundedMean(sum, count));
-      }
-    });
-  }
+  PoolIntegers(g, kind, num_images, in, out);
+}
+
+void Pool2dS16(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+               std::span<const std::int16_t> in, std::span<std::int16_t> out) {
+  PoolIntegers(g, kind, num_images, in, out);
 }
 
 }  // namespace octet::kernels::reference

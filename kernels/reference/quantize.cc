@@ -9,14 +9,22 @@
 
 namespace octet::kernels::reference {
 
-std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi) {
-  if (std::isnan(value)) return static_cast<std::int8_t>(std::clamp(zero_point, lo, hi));
+std::int32_t RoundAndClip(double value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi) {
+  if (std::isnan(value)) return std::clamp(zero_point, lo, hi);
   // Beyond these bounds the result is clipped in any case, and the conversion
   // would overflow.
-  const float bounded = std::clamp(value, -1024.0F, 1024.0F);
+  const double bounded = std::clamp(value, -100000.0, 100000.0);
   const auto rounded = static_cast<std::int32_t>(std::nearbyint(bounded));
-  return static_cast<std::int8_t>(std::clamp(rounded + zero_point, lo, hi));
+  return std::clamp(rounded + zero_point, lo, hi);
 }
+
+namespace {
+
+std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi) {
+  return static_cast<std::int8_t>(RoundAndClip(value, zero_point, lo, hi));
+}
+
+}  // namespace
 
 void QuantizeRowsS8(const RowQuantizeSpec& spec, std::span<const float> in,
                     std::span<std::int8_t> out, std::span<float> row_scale) {
@@ -55,6 +63,16 @@ void RequantizeS8(const RequantizeSpec& spec, std::span<const std::int8_t> in,
     const float real = static_cast<float>(in[i] - spec.in_zero_point.value) * spec.multiplier;
     out[i] = RoundToS8(real, spec.out_zero_point.value, -128, 127);
   }
+}
+
+void QuantizeS16(Scale scale, std::span<const float> in, std::span<std::int16_t> out) {
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    out[i] = static_cast<std::int16_t>(RoundAndClip(in[i] / scale.value, 0, -32768, 32767));
+  }
+}
+
+void DequantizeS16(Scale scale, std::span<const std::int16_t> in, std::span<float> out) {
+  for (std::size_t i = 0; i < in.size(); ++i) out[i] = static_cast<float>(in[i]) * scale.value;
 }
 
 }  // namespace octet::kernels::reference

@@ -37,9 +37,12 @@ void DequantizeS8(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t
                   std::span<float> out);
 void RequantizeS8(const RequantizeSpec& spec, std::span<const std::int8_t> in,
                   std::span<std::int8_t> out);
+void QuantizeS16(Scale scale, std::span<const float> in, std::span<std::int16_t> out);
+void DequantizeS16(Scale scale, std::span<const std::int16_t> in, std::span<float> out);
 
 Prepared<MatmulS8> PrepareMatmulS8(const MatmulS8Spec& spec);
 Prepared<MatmulS8> PrepareMatmulS8S4(const MatmulS8S4Spec& spec);
+Prepared<MatmulS16> PrepareMatmulS16(const MatmulS16Spec& spec);
 Prepared<MatmulF32> PrepareMatmulF32(const MatmulF32Spec& spec);
 Prepared<MatmulF32> PrepareMatmulWeightOnly(const MatmulWeightOnlySpec& spec);
 void BatchedMatmulF32(const BatchedMatmulF32Shape& shape, std::span<const float> lhs,
@@ -52,20 +55,26 @@ void AttentionF32(const AttentionShape& shape, const float* query, const float* 
 std::size_t AttentionF32ScratchByteSize(const AttentionShape& shape);
 
 Prepared<Conv2dS8> PrepareConv2dS8(const Conv2dS8Spec& spec);
+Prepared<Conv2dS16> PrepareConv2dS16(const Conv2dS16Spec& spec);
 Prepared<Conv2dF32> PrepareConv2dF32(const Conv2dF32Spec& spec);
 void Pool2dF32(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
                std::span<const float> in, std::span<float> out);
 void Pool2dS8(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
               std::span<const std::int8_t> in, std::span<std::int8_t> out);
+void Pool2dS16(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
+               std::span<const std::int16_t> in, std::span<std::int16_t> out);
 
 void ActivationF32(const Activation& activation, std::span<const float> in, std::span<float> out);
 void LookupS8(std::span<const std::int8_t, 256> table, std::span<const std::int8_t> in,
               std::span<std::int8_t> out);
 void BinaryF32(BinaryKind kind, const BinaryShape& shape, const Activation& activation,
                std::span<const float> a, std::span<const float> b, std::span<float> out);
-void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryS8Quantization& quantization,
+void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& quantization,
               std::span<const std::int8_t> a, std::span<const std::int8_t> b,
               std::span<std::int8_t> out);
+void BinaryS16(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& quantization,
+               std::span<const std::int16_t> a, std::span<const std::int16_t> b,
+               std::span<std::int16_t> out);
 void SoftmaxF32(SoftmaxKind kind, const SoftmaxShape& shape, std::span<const float> in,
                 std::span<float> out);
 void NormalizeF32(NormalizationKind kind, const NormalizationShape& shape, float epsilon,
@@ -73,8 +82,8 @@ void NormalizeF32(NormalizationKind kind, const NormalizationShape& shape, float
                   std::span<const float> beta, std::span<float> out);
 
 // clip(round_half_even(value) + zero_point, lo, hi), for any value; NaN gives
-// the zero point.
-std::int8_t RoundToS8(float value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi);
+// the zero point. Zero point and bounds are int16.
+std::int32_t RoundAndClip(double value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi);
 
 // An Epilogue that owns its arrays.
 class OwnedEpilogue {
@@ -99,6 +108,22 @@ class OwnedEpilogue {
   std::vector<std::int32_t> bias_s32_;
   std::vector<float> weight_scale_;
   std::vector<float> bias_f32_;
+  std::vector<float> multiplier_;
+};
+
+// An EpilogueS16 that owns its arrays.
+class OwnedEpilogueS16 {
+ public:
+  explicit OwnedEpilogueS16(const EpilogueS16& epilogue);
+
+  // Finishes the sum `acc` of output channel j and stores it at `index` of `out`.
+  void Store(std::int64_t acc, std::size_t j, std::size_t index,
+             const EpilogueS16Output& out) const;
+  std::size_t ByteSize() const { return 8 * bias_.size() + 4 * multiplier_.size(); }
+
+ private:
+  EpilogueS16 epilogue_;  // its spans are the vectors below
+  std::vector<std::int64_t> bias_;
   std::vector<float> multiplier_;
 };
 

@@ -104,21 +104,22 @@ inline void BinaryLoop(BinaryKind kind, const BinaryShape& shape, const Activati
   ActivationLoop(activation, out, out);
 }
 
-inline void BinaryS8Loop(BinaryKind kind, const BinaryShape& shape,
-                         const BinaryS8Quantization& quantization, std::span<const std::int8_t> a,
-                         std::span<const std::int8_t> b, std::span<std::int8_t> out) {
-  const BinaryS8Quantization q = quantization;
+// T is int8 or int16.
+template <typename T>
+inline void BinaryIntegerLoop(BinaryKind kind, const BinaryShape& shape,
+                              const BinaryQuantization& quantization, std::span<const T> a,
+                              std::span<const T> b, std::span<T> out) {
+  const BinaryQuantization q = quantization;
   const auto lo = static_cast<float>(q.lo - q.out_zero_point);
   const auto hi = static_cast<float>(q.hi - q.out_zero_point);
-  const std::int8_t* a_data = a.data();
-  const std::int8_t* b_data = b.data();
-  std::int8_t* out_data = out.data();
+  const T* a_data = a.data();
+  const T* b_data = b.data();
+  T* out_data = out.data();
   const auto run_all = [&](auto f) {
-    const auto element = [=](std::int8_t s, std::int8_t t) {
+    const auto element = [=](T s, T t) {
       const float x = static_cast<float>(s - q.a_zero_point) * q.a_scale;
       const float y = static_cast<float>(t - q.b_zero_point) * q.b_scale;
-      return static_cast<std::int8_t>(RoundClipped(f(x, y) / q.out_scale, lo, hi, 0.0F) +
-                                      q.out_zero_point);
+      return static_cast<T>(RoundClipped(f(x, y) / q.out_scale, lo, hi, 0.0F) + q.out_zero_point);
     };
     ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o, std::size_t size,
                           std::size_t a_stride, std::size_t b_stride) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/packed/micro_kernels.h"
 #include "kernels/vectorized/activation.h"
@@ -13,6 +14,7 @@
 #include "kernels/vectorized/pooling.h"
 #include "kernels/vectorized/quantize.h"
 #include "kernels/vectorized/rows.h"
+#include "kernels/vectorized/s16_tiles.h"
 #include "kernels/vectorized/tiles.h"
 
 namespace octet::kernels {
@@ -25,17 +27,24 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.store_s8 = StoreS8Tile<kColumns>;
   micro.store_f32 = StoreF32Tile<kColumns>;
   micro.store_scaled = StoreScaledTile<kColumns>;
+  micro.store_s16 = StoreS16Tile<kColumns, std::int32_t>;
+  micro.store_s16_total = StoreS16Tile<kColumns, double>;
+  micro.add_sums = AddSums;
   micro.attention_weights = AttentionWeights<kColumns>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;
   micro.dequantize_s8 = DequantizeLoop;
   micro.requantize_s8 = RequantizeLoop;
+  micro.quantize_s16 = QuantizeS16Loop;
+  micro.dequantize_s16 = DequantizeS16Loop;
   micro.pool2d_f32 = Pool2dF32Loop;
   micro.pool2d_s8 = Pool2dS8Loop;
+  micro.pool2d_s16 = Pool2dS16Loop;
   micro.activation_f32 = ActivationLoop;
   micro.lookup_s8 = LookupLoop;
   micro.binary_f32 = BinaryLoop;
-  micro.binary_s8 = BinaryS8Loop;
+  micro.binary_s8 = BinaryIntegerLoop<std::int8_t>;
+  micro.binary_s16 = BinaryIntegerLoop<std::int16_t>;
   micro.softmax_f32 = SoftmaxLoop;
   micro.normalize_f32 = NormalizeLoop;
   return micro;

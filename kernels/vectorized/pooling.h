@@ -91,36 +91,55 @@ inline void Pool2dF32Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t nu
   }
 }
 
-inline void AveragePoolS8Image(const Pool2dGeometry& g, const std::int8_t* in, std::int8_t* out) {
+// Sum holds the sum of a window.
+template <typename Sum, typename T>
+inline void AveragePoolImage(const Pool2dGeometry& g, const T* in, T* out) {
   constexpr std::size_t kChunk = 64;
   ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
-    const auto count =
-        static_cast<std::int32_t>((rows.end - rows.begin) * (columns.end - columns.begin));
+    const auto count = static_cast<Sum>((rows.end - rows.begin) * (columns.end - columns.begin));
     for (std::size_t first = 0; first < g.channels; first += kChunk) {
       const std::size_t size = g.channels - first < kChunk ? g.channels - first : kChunk;
-      std::int32_t sum[kChunk] = {};
-      ForEachPoolTap(g, rows, columns, in, [=, &sum](const std::int8_t* pixel) {
+      Sum sum[kChunk] = {};
+      ForEachPoolTap(g, rows, columns, in, [=, &sum](const T* pixel) {
         for (std::size_t c = 0; c < size; ++c) sum[c] += pixel[first + c];
       });
       for (std::size_t c = 0; c < size; ++c) {
-        const std::int32_t magnitude = sum[c] < 0 ? -sum[c] : sum[c];
-        const std::int32_t mean = (magnitude + count / 2) / count;
-        out[offset + first + c] = static_cast<std::int8_t>(sum[c] < 0 ? -mean : mean);
+        const Sum magnitude = sum[c] < 0 ? -sum[c] : sum[c];
+        const Sum mean = (magnitude + count / 2) / count;
+        out[offset + first + c] = static_cast<T>(sum[c] < 0 ? -mean : mean);
       }
     }
   });
 }
 
-inline void Pool2dS8Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
-                         std::span<const std::int8_t> in, std::span<std::int8_t> out) {
+template <typename Sum, typename T>
+inline void PoolIntegersLoop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                             std::span<const T> in, std::span<T> out) {
   for (std::size_t image = 0; image < num_images; ++image) {
-    const std::int8_t* source = in.data() + image * g.InSize();
-    std::int8_t* target = out.data() + image * g.OutSize();
+    const T* source = in.data() + image * g.InSize();
+    T* target = out.data() + image * g.OutSize();
     if (kind == PoolKind::kMax) {
       MaxPoolImage(g, source, target);
     } else {
-      AveragePoolS8Image(g, source, target);
+      AveragePoolImage<Sum>(g, source, target);
     }
+  }
+}
+
+inline void Pool2dS8Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                         std::span<const std::int8_t> in, std::span<std::int8_t> out) {
+  PoolIntegersLoop<std::int32_t>(g, kind, num_images, in, out);
+}
+
+inline void Pool2dS16Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
+                          std::span<const std::int16_t> in, std::span<std::int16_t> out) {
+  // With half of count, a sum of so many is within int32.
+  constexpr std::size_t kMostSummed = std::size_t{1} << 15;
+  if (g.pool_height <= kMostSummed && g.pool_width <= kMostSummed &&
+      g.pool_height * g.pool_width <= kMostSummed) {
+    PoolIntegersLoop<std::int32_t>(g, kind, num_images, in, out);
+  } else {
+    PoolIntegersLoop<std::int64_t>(g, kind, num_images, in, out);
   }
 }
 

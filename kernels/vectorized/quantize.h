@@ -13,7 +13,7 @@
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
 
-// clip(round_half_even(value), lo, hi) for integers lo and hi within +-1024
+// clip(round_half_even(value), lo, hi) for integers lo and hi within +-2^21
 // and a value that is not NaN.
 inline std::int32_t RoundClippedNumber(float value, float lo, float hi) {
   const float above = value < lo ? lo : value;
@@ -67,6 +67,25 @@ inline void QuantizeLoop(Scale scale, ZeroPoint zero_point, std::span<const floa
   for (std::size_t i = 0; i < size; ++i) {
     target[i] = static_cast<std::int8_t>(RoundClipped(source[i] / step, lo, hi, 0.0F) + zero);
   }
+}
+
+inline void QuantizeS16Loop(Scale scale, std::span<const float> in, std::span<std::int16_t> out) {
+  const float* source = in.data();
+  std::int16_t* target = out.data();
+  const std::size_t size = in.size();
+  const float step = scale.value;
+  for (std::size_t i = 0; i < size; ++i) {
+    target[i] =
+        static_cast<std::int16_t>(RoundClipped(source[i] / step, -32768.0F, 32767.0F, 0.0F));
+  }
+}
+
+inline void DequantizeS16Loop(Scale scale, std::span<const std::int16_t> in, std::span<float> out) {
+  const std::int16_t* source = in.data();
+  float* target = out.data();
+  const std::size_t size = in.size();
+  const float step = scale.value;
+  for (std::size_t i = 0; i < size; ++i) target[i] = static_cast<float>(source[i]) * step;
 }
 
 inline void DequantizeLoop(Scale scale, ZeroPoint zero_point, std::span<const std::int8_t> in,

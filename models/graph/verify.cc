@@ -99,12 +99,15 @@ class Verifier {
     if (value.type.quantization) {
       const float scale = value.type.quantization->scale.value;
       const std::int32_t zero_point = value.type.quantization->zero_point.value;
-      if (!(scale > 0) || !std::isfinite(scale) || zero_point < -128 || zero_point > 127 ||
-          value.type.data_type != DataType::kInt8) {
+      const bool is_int16 = value.type.data_type == DataType::kInt16;
+      if (!(scale > 0) || !std::isfinite(scale) || zero_point < (is_int16 ? 0 : -128) ||
+          zero_point > (is_int16 ? 0 : 127) ||
+          (value.type.data_type != DataType::kInt8 && !is_int16)) {
         return Invalid(absl::StrCat("value \"", value.name, "\" is ",
                                     DataTypeName(value.type.data_type), " with scale ", scale,
                                     " and zero point ", zero_point,
-                                    ", wants INT8, a finite scale above 0 and -128 to 127"));
+                                    ", wants INT8, a finite scale above 0 and -128 to 127, or "
+                                    "INT16, such a scale and 0"));
       }
     }
     return absl::OkStatus();

@@ -51,7 +51,8 @@ class Binary final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(2, 2));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "a", {DataType::kFloat32, DataType::kInt8}));
+    RETURN_IF_ERROR(
+        inputs.CheckDataType(0, "a", {DataType::kFloat32, DataType::kInt8, DataType::kInt16}));
     RETURN_IF_ERROR(inputs.CheckDataType(1, "b", {types[0].data_type}));
     ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(node, inputs.shape(0), inputs.shape(1)));
     TensorType output{types[0].data_type, std::move(shape), std::nullopt};
@@ -60,20 +61,21 @@ class Binary final : public Operator {
       return OneOutput(node, std::move(output));
     }
     if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply) {
-      return UnimplementedNode(node, "int8 inputs");
+      return UnimplementedNode(node, DataTypeName(output.data_type), " inputs");
     }
     if (!types[0].quantization.has_value() || !types[1].quantization.has_value()) {
-      return InvalidNode(node, "int8 inputs without a quantization");
+      return InvalidNode(node, DataTypeName(output.data_type), " inputs without a quantization");
     }
-    ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+    ASSIGN_OR_RETURN(output.quantization,
+                     QuantizationAttributes(node, "output_", output.data_type));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
-    RETURN_IF_ERROR(StaticClipRange(node, activation, *output.quantization).status());
+    RETURN_IF_ERROR(StaticClipRange(node, activation, output).status());
     return OneOutput(node, std::move(output));
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    if (context.inputs[0].data_type == DataType::kInt8) return PrepareInt8(context);
+    if (context.inputs[0].data_type != DataType::kFloat32) return PrepareInteger(context);
     ASSIGN_OR_RETURN(const kernels::Activation activation,
                      ElementwiseActivationAttributes(context.node));
     const kernels::KernelSet& kernels = context.kernels;
@@ -87,21 +89,31 @@ class Binary final : public Operator {
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<const Step>> PrepareInt8(const PrepareContext& context) const {
+  absl::StatusOr<std::unique_ptr<const Step>> PrepareInteger(const PrepareContext& context) const {
     const TensorQuantization& a = *context.inputs[0].quantization;
     const TensorQuantization& b = *context.inputs[1].quantization;
     const TensorQuantization& out = *context.outputs[0].quantization;
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
-    ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(context.node, activation, out));
-    const kernels::BinaryS8Quantization quantization = {.a_scale = a.scale.value,
-                                                        .a_zero_point = a.zero_point.value,
-                                                        .b_scale = b.scale.value,
-                                                        .b_zero_point = b.zero_point.value,
-                                                        .out_scale = out.scale.value,
-                                                        .out_zero_point = out.zero_point.value,
-                                                        .lo = range.lo,
-                                                        .hi = range.hi};
+    ASSIGN_OR_RETURN(const ClipRange range,
+                     StaticClipRange(context.node, activation, context.outputs[0]));
+    const kernels::BinaryQuantization quantization = {.a_scale = a.scale.value,
+                                                      .a_zero_point = a.zero_point.value,
+                                                      .b_scale = b.scale.value,
+                                                      .b_zero_point = b.zero_point.value,
+                                                      .out_scale = out.scale.value,
+                                                      .out_zero_point = out.zero_point.value,
+                                                      .lo = range.lo,
+                                                      .hi = range.hi};
     const kernels::KernelSet& kernels = context.kernels;
+    if (context.inputs[0].data_type == DataType::kInt16) {
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_s16"),
+                      [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
+                        kernels.binary_s16(kind, MakeShape(arguments), quantization,
+                                           Elements<std::int16_t>(arguments.inputs[0]),
+                                           Elements<std::int16_t>(arguments.inputs[1]),
+                                           Elements<std::int16_t>(arguments.outputs[0]));
+                      });
+    }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_s8"),
                     [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
                       kernels.binary_s8(kind, MakeShape(arguments), quantization,

@@ -70,17 +70,17 @@ absl::Status CheckConstants(const Node& node, const NodeInputs& inputs,
     return UnimplementedNode(node, "a float32 filter with quantized activations");
   }
   const bool is_static = form.quantization == ActivationQuantization::kStatic;
+  const DataType x = inputs.type(kX).data_type;
+  RETURN_IF_ERROR(is_static ? CheckStaticInput(node, inputs, kX)
+                            : inputs.CheckDataType(kX, "x", {DataType::kFloat32}));
   RETURN_IF_ERROR(
-      inputs.CheckDataType(kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
-  if (is_static && !inputs.type(kX).quantization.has_value()) {
-    return InvalidNode(node, "input \"x\" is int8 without a quantization");
-  }
+      CheckStaticWeights(node, x, inputs.type(kFilter).data_type, inputs.Has(kZeroPoint)));
   if (form.quantization == ActivationQuantization::kDynamic) {
     RETURN_IF_ERROR(DynamicAttributes(node).status());
   }
   if (!inputs.Has(kBias)) return absl::OkStatus();
-  return inputs.CheckConstant(kBias, "bias", is_static ? DataType::kInt32 : DataType::kFloat32,
-                              channels);
+  return is_static ? CheckStaticBias(inputs, kBias, x, channels)
+                   : inputs.CheckConstant(kBias, "bias", DataType::kFloat32, channels);
 }
 
 void SetWindow(const SpatialWindow& window, kernels::Conv2dGeometry& geometry) {
@@ -232,11 +232,9 @@ class IntegerStep final : public Step {
 
   void Run(const StepArguments& arguments) const override {
     const TensorView& x = arguments.inputs[kX];
-    const MutableTensorView& out = arguments.outputs[0];
     const std::size_t images = NumImages(x);
     const kernels::Conv2dGeometry geometry = geometry_.Of(x);
     const std::size_t in_size = images * geometry.InSize();
-    const std::size_t out_size = images * geometry.OutSize();
     ScratchLayout layout(arguments.scratch);
     kernels::Conv2dS8::Arguments run;
     run.num_images = images;
@@ -253,11 +251,7 @@ class IntegerStep final : public Step {
     } else {
       run.in = {x.as<std::int8_t>(), in_size};
     }
-    if (out.data_type == DataType::kInt8) {
-      run.out.s8 = {out.as<std::int8_t>(), out_size};
-    } else {
-      run.out.f32 = {out.as<float>(), out_size};
-    }
+    SetOutput(arguments.outputs[0], images * geometry.OutSize(), run.out);
     run.scratch = layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     convolution_->Run(run);
     ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
@@ -276,6 +270,53 @@ class IntegerStep final : public Step {
   const FusedActivation activation_;
   const std::optional<kernels::RowQuantizeSpec> rows_;
   const std::unique_ptr<const kernels::Conv2dS8> convolution_;
+  const kernels::KernelSet& kernels_;
+};
+
+// PTSQ of int16 images: int16 or float32 out.
+class Int16Step final : public Step {
+ public:
+  Int16Step(const ConvolutionForm& form, FusedActivation activation,
+            std::unique_ptr<const kernels::Conv2dS16> convolution,
+            const kernels::KernelSet& kernels)
+      : geometry_(form),
+        activation_(activation),
+        convolution_(std::move(convolution)),
+        kernels_(kernels) {}
+
+  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
+    return geometry_.Check(inputs[kX]);
+  }
+
+  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
+    return convolution_->ScratchByteSize(NumImages(inputs[kX]));
+  }
+
+  void Run(const StepArguments& arguments) const override {
+    const TensorView& x = arguments.inputs[kX];
+    const kernels::Conv2dGeometry geometry = geometry_.Of(x);
+    kernels::Conv2dS16::Arguments run;
+    run.num_images = NumImages(x);
+    run.geometry = &geometry;
+    run.in = {x.as<std::int16_t>(), run.num_images * geometry.InSize()};
+    SetOutput(arguments.outputs[0], run.num_images * geometry.OutSize(), run.out);
+    run.scratch = arguments.scratch;
+    convolution_->Run(run);
+    ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
+  }
+
+  [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
+  [[nodiscard]] std::string kernel_name() const override {
+    return std::string(convolution_->Provider());
+  }
+  [[nodiscard]] std::size_t packed_byte_size() const override {
+    return convolution_->PackedByteSize();
+  }
+
+ private:
+  const ImageGeometry geometry_;
+  const FusedActivation activation_;
+  const std::unique_ptr<const kernels::Conv2dS16> convolution_;
   const kernels::KernelSet& kernels_;
 };
 
@@ -342,9 +383,9 @@ class Convolution final : public Operator {
                          Dim(static_cast<std::int64_t>(form.geometry.out_channels))};
     TensorType output{DataType::kFloat32, shape, std::nullopt};
     if (form.quantization == ActivationQuantization::kStatic) {
-      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape));
+      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape, types[kX].data_type));
       if (output.quantization.has_value()) {
-        RETURN_IF_ERROR(StaticClipRange(node, activation, *output.quantization).status());
+        RETURN_IF_ERROR(StaticClipRange(node, activation, output).status());
       }
     }
     return OneOutput(node, std::move(output));
@@ -358,6 +399,9 @@ class Convolution final : public Operator {
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     if (form.quantization == ActivationQuantization::kNone) {
       return PrepareFloat(context, form, activation);
+    }
+    if (context.inputs[kX].data_type == DataType::kInt16) {
+      return PrepareInt16(context, form, activation);
     }
     return PrepareInteger(context, form, activation);
   }
@@ -379,6 +423,27 @@ class Convolution final : public Operator {
     auto prepared = context.kernels.prepare_conv2d_f32(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
     return std::make_unique<const FloatStep>(form, activation, std::move(prepared.kernel),
+                                             context.kernels);
+  }
+
+  static absl::StatusOr<std::unique_ptr<const Step>> PrepareInt16(
+      const PrepareContext& context, const ConvolutionForm& form,
+      const FusedActivation& activation) {
+    ASSIGN_OR_RETURN(const IntegerFilter filter,
+                     MakeIntegerFilter(context, form.geometry.out_channels));
+    ASSIGN_OR_RETURN(
+        const Int16Epilogue epilogue,
+        Int16Epilogue::Make(context.node, activation, *context.inputs[kX].quantization,
+                            context.outputs[0], filter.scale,
+                            context.node.HasInput(kBias) ? context.constants[kBias] : nullptr));
+    kernels::Conv2dS16Spec spec;
+    spec.geometry = form.geometry;
+    spec.filter = filter.values;
+    spec.epilogue = epilogue.View();
+    spec.is_open = form.window.is_open;
+    auto prepared = context.kernels.prepare_conv2d_s16(spec);
+    if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
+    return std::make_unique<const Int16Step>(form, activation, std::move(prepared.kernel),
                                              context.kernels);
   }
 

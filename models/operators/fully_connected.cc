@@ -161,11 +161,12 @@ class DynamicStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
-// PTSQ: int8 in, int8 or float32 out.
+// PTSQ: T in, which is int8 or int16, T or float32 out.
+template <typename Matmul, typename T>
 class StaticStep final : public Step {
  public:
   StaticStep(FullyConnectedForm form, FusedActivation activation,
-             std::unique_ptr<const kernels::MatmulS8> matmul, const kernels::KernelSet& kernels)
+             std::unique_ptr<const Matmul> matmul, const kernels::KernelSet& kernels)
       : form_(form), activation_(activation), matmul_(std::move(matmul)), kernels_(kernels) {}
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
@@ -174,18 +175,13 @@ class StaticStep final : public Step {
 
   void Run(const StepArguments& arguments) const override {
     const std::size_t m = NumRows(arguments.inputs[Input::kX]);
-    kernels::EpilogueOutput out;
-    if (arguments.outputs[0].data_type == DataType::kInt8) {
-      out.s8 = {arguments.outputs[0].as<std::int8_t>(), m * form_.n};
-    } else {
-      out.f32 = {arguments.outputs[0].as<float>(), m * form_.n};
-    }
-    matmul_->Run({.m = m,
-                  .lhs = {arguments.inputs[Input::kX].as<std::int8_t>(), m * form_.k},
-                  .row_scale = {},
-                  .out = out,
-                  .scratch = arguments.scratch});
-    if (!out.f32.empty()) ApplyOverRows(kernels_, activation_, form_.n, out.f32);
+    typename Matmul::Arguments run;
+    run.m = m;
+    run.lhs = {arguments.inputs[Input::kX].as<T>(), m * form_.k};
+    SetOutput(arguments.outputs[0], m * form_.n, run.out);
+    run.scratch = arguments.scratch;
+    matmul_->Run(run);
+    if (!run.out.f32.empty()) ApplyOverRows(kernels_, activation_, form_.n, run.out.f32);
   }
 
   [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
@@ -197,7 +193,7 @@ class StaticStep final : public Step {
  private:
   const FullyConnectedForm form_;
   const FusedActivation activation_;
-  const std::unique_ptr<const kernels::MatmulS8> matmul_;
+  const std::unique_ptr<const Matmul> matmul_;
   const kernels::KernelSet& kernels_;
 };
 
@@ -308,9 +304,9 @@ class FullyConnected final : public Operator {
     shape.back() = Dim(static_cast<std::int64_t>(form.n));
     TensorType output{DataType::kFloat32, shape, std::nullopt};
     if (form.quantization == ActivationQuantization::kStatic) {
-      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape));
+      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape, types[Input::kX].data_type));
       if (output.quantization.has_value()) {
-        RETURN_IF_ERROR(StaticClipRange(node, activation, *output.quantization).status());
+        RETURN_IF_ERROR(StaticClipRange(node, activation, output).status());
       }
     }
     if (form.quantization == ActivationQuantization::kDynamic) {
@@ -335,15 +331,39 @@ class FullyConnected final : public Operator {
     }
     ASSIGN_OR_RETURN(const IntegerWeights weights,
                      MakeIntegerWeights(context.node, form, context.constants, {}));
+    if (context.inputs[Input::kX].data_type == DataType::kInt16) {
+      return PrepareInt16(context, form, activation, weights);
+    }
     ASSIGN_OR_RETURN(const IntegerEpilogue epilogue,
                      IntegerEpilogue::Static(
                          context.node, activation, *context.inputs[Input::kX].quantization,
                          context.outputs[0], weights.scale, ConstantAt(context, Input::kBias)));
     ASSIGN_OR_RETURN(auto matmul, PrepareIntegerMatmul(context, form, weights, epilogue.View()));
-    return std::make_unique<const StaticStep>(form, activation, std::move(matmul), context.kernels);
+    return std::make_unique<const StaticStep<kernels::MatmulS8, std::int8_t>>(
+        form, activation, std::move(matmul), context.kernels);
   }
 
  private:
+  static absl::StatusOr<std::unique_ptr<const Step>> PrepareInt16(const PrepareContext& context,
+                                                                  const FullyConnectedForm& form,
+                                                                  const FusedActivation& activation,
+                                                                  const IntegerWeights& weights) {
+    ASSIGN_OR_RETURN(
+        const Int16Epilogue epilogue,
+        Int16Epilogue::Make(context.node, activation, *context.inputs[Input::kX].quantization,
+                            context.outputs[0], weights.scale, ConstantAt(context, Input::kBias)));
+    kernels::MatmulS16Spec spec;
+    spec.k = form.k;
+    spec.n = form.n;
+    spec.layout = weights.layout;
+    spec.weight = weights.values;
+    spec.epilogue = epilogue.View();
+    auto prepared = context.kernels.prepare_matmul_s16(spec);
+    if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
+    return std::make_unique<const StaticStep<kernels::MatmulS16, std::int16_t>>(
+        form, activation, std::move(prepared.kernel), context.kernels);
+  }
+
   static absl::StatusOr<std::unique_ptr<const Step>> PrepareFloat(
       const PrepareContext& context, const FullyConnectedForm& form,
       const FusedActivation& activation) {

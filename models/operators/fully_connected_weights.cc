@@ -100,20 +100,21 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
 absl::Status CheckActivationTypes(const Node& node, const NodeInputs& inputs,
                                   const FullyConnectedForm& form) {
   const bool is_static = form.quantization == ActivationQuantization::kStatic;
-  RETURN_IF_ERROR(
-      inputs.CheckDataType(Input::kX, "x", {is_static ? DataType::kInt8 : DataType::kFloat32}));
-  if (is_static && !inputs.type(Input::kX).quantization.has_value()) {
-    return InvalidNode(node, "input \"x\" is int8 without a quantization");
-  }
+  RETURN_IF_ERROR(is_static ? CheckStaticInput(node, inputs, Input::kX)
+                            : inputs.CheckDataType(Input::kX, "x", {DataType::kFloat32}));
+  RETURN_IF_ERROR(CheckStaticWeights(node, inputs.type(Input::kX).data_type,
+                                     inputs.type(Input::kWeight).data_type,
+                                     inputs.Has(Input::kZeroPoint)));
   RETURN_IF_ERROR(inputs.CheckRank(Input::kX, "x", 1));
   if (inputs.shape(Input::kX).back() != Dim(static_cast<std::int64_t>(form.k))) {
     return InvalidNode(node, "input \"x\" has shape ", ToString(inputs.shape(Input::kX), {}),
                        ", wants ", form.k, " as its last dimension");
   }
   if (inputs.Has(Input::kBias)) {
-    RETURN_IF_ERROR(inputs.CheckConstant(Input::kBias, "bias",
-                                         is_static ? DataType::kInt32 : DataType::kFloat32,
-                                         std::array{static_cast<std::int64_t>(form.n)}));
+    const std::array dims{static_cast<std::int64_t>(form.n)};
+    RETURN_IF_ERROR(
+        is_static ? CheckStaticBias(inputs, Input::kBias, inputs.type(Input::kX).data_type, dims)
+                  : inputs.CheckConstant(Input::kBias, "bias", DataType::kFloat32, dims));
   }
   if (inputs.Has(Input::kInputScale)) {
     RETURN_IF_ERROR(inputs.CheckScale(Input::kInputScale, "input_scale",

@@ -228,7 +228,8 @@ absl::StatusOr<std::vector<std::size_t>> AxesAttribute(const Node& node, std::si
 }
 
 absl::StatusOr<TensorQuantization> QuantizationAttributes(const Node& node,
-                                                          absl::string_view prefix) {
+                                                          absl::string_view prefix,
+                                                          DataType data_type) {
   const std::string scale_key = absl::StrCat(prefix, "scale");
   const std::string zero_point_key = absl::StrCat(prefix, "zero_point");
   if (node.attributes.find(scale_key) == node.attributes.end()) {
@@ -236,6 +237,10 @@ absl::StatusOr<TensorQuantization> QuantizationAttributes(const Node& node,
   }
   ASSIGN_OR_RETURN(const float scale, PositiveAttribute(node, scale_key, 1.0));
   ASSIGN_OR_RETURN(const std::int64_t zero_point, node.Int(zero_point_key, 0));
+  if (data_type == DataType::kInt16 && zero_point != 0) {
+    return InvalidNode(node, "attribute \"", zero_point_key, "\" is ", zero_point,
+                       " for an INT16 tensor, wants 0");
+  }
   if (zero_point < -128 || zero_point > 127) {
     return InvalidNode(node, "attribute \"", zero_point_key, "\" is ", zero_point,
                        ", wants -128 to 127");

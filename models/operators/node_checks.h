@@ -111,9 +111,11 @@ absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view ke
 // Attribute `axes`: distinct, sorted, none of them 0, not empty.
 absl::StatusOr<std::vector<std::size_t>> AxesAttribute(const Node& node, std::size_t rank);
 
-// Attributes `scale` and `zero_point` (or with `prefix` "output_"): int8, both checked.
+// Attributes `scale` and `zero_point` (or with `prefix` "output_"), both checked, of a tensor of
+// type `data_type`: int8, or int16, whose zero point is 0.
 absl::StatusOr<TensorQuantization> QuantizationAttributes(const Node& node,
-                                                          absl::string_view prefix);
+                                                          absl::string_view prefix,
+                                                          DataType data_type = DataType::kInt8);
 
 // The result of a type rule with one output, after a check that its rank and size are sane.
 absl::StatusOr<std::vector<TensorType>> OneOutput(const Node& node, TensorType type);

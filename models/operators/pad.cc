@@ -32,6 +32,9 @@ absl::StatusOr<Element> PadElement(const Node& node, const TensorType& type, flo
   if (type.quantization.has_value()) {
     const float quantized = std::nearbyint(value / type.quantization->scale.value) +
                             static_cast<float>(type.quantization->zero_point.value);
+    if (type.data_type == DataType::kInt16) {
+      return Bytes(static_cast<std::int16_t>(std::clamp(quantized, -32768.0F, 32767.0F)));
+    }
     return Bytes(static_cast<std::int8_t>(std::clamp(quantized, -128.0F, 127.0F)));
   }
   if (type.data_type == DataType::kFloat32) return Bytes(value);

@@ -52,8 +52,8 @@ kernels::Pool2dGeometry MakeGeometry(const SpatialWindow& window, std::int64_t c
 class PoolStep final : public Step {
  public:
   PoolStep(const SpatialWindow& window, kernels::PoolKind kind, const kernels::KernelSet& kernels,
-           bool is_int8)
-      : window_(window), kind_(kind), kernels_(kernels), is_int8_(is_int8) {}
+           DataType data_type)
+      : window_(window), kind_(kind), kernels_(kernels), data_type_(data_type) {}
 
   [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
     const TensorView& x = inputs[0];
@@ -68,7 +68,10 @@ class PoolStep final : public Step {
     const auto images = static_cast<std::size_t>(x.dims[0]);
     const std::size_t in_size = images * geometry.InSize();
     const std::size_t out_size = images * geometry.OutSize();
-    if (is_int8_) {
+    if (data_type_ == DataType::kInt16) {
+      kernels_.pool2d_s16(geometry, kind_, images, {x.as<std::int16_t>(), in_size},
+                          {out.as<std::int16_t>(), out_size});
+    } else if (data_type_ == DataType::kInt8) {
       kernels_.pool2d_s8(geometry, kind_, images, {x.as<std::int8_t>(), in_size},
                          {out.as<std::int8_t>(), out_size});
     } else {
@@ -78,14 +81,17 @@ class PoolStep final : public Step {
   }
 
   [[nodiscard]] std::string kernel_name() const override {
-    return absl::StrCat(std::string(kernels_.name), is_int8_ ? ":pool2d_s8" : ":pool2d_f32");
+    const absl::string_view family = data_type_ == DataType::kInt16  ? ":pool2d_s16"
+                                     : data_type_ == DataType::kInt8 ? ":pool2d_s8"
+                                                                     : ":pool2d_f32";
+    return absl::StrCat(std::string(kernels_.name), family);
   }
 
  private:
   const SpatialWindow window_;
   const kernels::PoolKind kind_;
   const kernels::KernelSet& kernels_;
-  const bool is_int8_;
+  const DataType data_type_;  // float32, int8 or int16
 };
 
 class Pool2d final : public Operator {
@@ -102,7 +108,8 @@ class Pool2d final : public Operator {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
     RETURN_IF_ERROR(inputs.CheckRank(0, "x", 4, 4));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8}));
+    RETURN_IF_ERROR(
+        inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8, DataType::kInt16}));
     RETURN_IF_ERROR(KnownSize(node, types[0].shape[3]).status());
     ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(node, types[0].shape));
     TensorType output = types[0];
@@ -115,7 +122,7 @@ class Pool2d final : public Operator {
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(context.node, context.inputs[0].shape));
     return std::make_unique<const PoolStep>(window, kind_, context.kernels,
-                                            context.inputs[0].data_type == DataType::kInt8);
+                                            context.inputs[0].data_type);
   }
 
  private:

@@ -35,8 +35,14 @@ class Quantize final : public Operator {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
     RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kUint8}));
-    ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
-    return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
+    ASSIGN_OR_RETURN(const std::string to, NameAttribute(node, "to", "INT8", {"INT8", "INT16"}));
+    const DataType data_type = to == "INT16" ? DataType::kInt16 : DataType::kInt8;
+    if (data_type == DataType::kInt16) {
+      RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
+    }
+    ASSIGN_OR_RETURN(const TensorQuantization quantization,
+                     QuantizationAttributes(node, "", data_type));
+    return OneOutput(node, {data_type, types[0].shape, quantization});
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
@@ -49,6 +55,14 @@ class Quantize final : public Operator {
         std::transform(x.begin(), x.end(), Elements<std::int8_t>(arguments.outputs[0]).begin(),
                        [](std::uint8_t q) { return static_cast<std::int8_t>(q ^ 0x80); });
       });
+    }
+    if (context.outputs[0].data_type == DataType::kInt16) {
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":quantize_s16"),
+                      [quantization, &kernels](const StepArguments& arguments) {
+                        kernels.quantize_s16(quantization.scale,
+                                             Elements<float>(arguments.inputs[0]),
+                                             Elements<std::int16_t>(arguments.outputs[0]));
+                      });
     }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":quantize_s8"),
                     [quantization, &kernels](const StepArguments& arguments) {
@@ -125,10 +139,7 @@ class Dequantize final : public Operator {
       }
       RETURN_IF_ERROR(inputs.CheckScale(kScale, "scale", dims));
     } else {
-      RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8}));
-      if (!types[0].quantization.has_value()) {
-        return InvalidNode(node, "input \"x\" is int8 without a quantization");
-      }
+      RETURN_IF_ERROR(CheckStaticInput(node, inputs, 0));
     }
     return OneOutput(node, {DataType::kFloat32, types[0].shape, std::nullopt});
   }
@@ -147,6 +158,14 @@ class Dequantize final : public Operator {
       });
     }
     const TensorQuantization quantization = *context.inputs[0].quantization;
+    if (context.inputs[0].data_type == DataType::kInt16) {
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":dequantize_s16"),
+                      [quantization, &kernels](const StepArguments& arguments) {
+                        kernels.dequantize_s16(quantization.scale,
+                                               Elements<std::int16_t>(arguments.inputs[0]),
+                                               Elements<float>(arguments.outputs[0]));
+                      });
+    }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":dequantize_s8"),
                     [quantization, &kernels](const StepArguments& arguments) {
                       kernels.dequantize_s8(quantization.scale, quantization.zero_point,

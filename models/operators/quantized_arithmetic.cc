@@ -42,33 +42,56 @@ absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node) {
   return spec;
 }
 
-absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape) {
+absl::Status CheckStaticInput(const Node& node, const NodeInputs& inputs, std::size_t index) {
+  RETURN_IF_ERROR(inputs.CheckDataType(index, "x", {DataType::kInt8, DataType::kInt16}));
+  if (inputs.type(index).quantization.has_value()) return absl::OkStatus();
+  return InvalidNode(node, "input \"x\" is ", DataTypeName(inputs.type(index).data_type),
+                     " without a quantization");
+}
+
+absl::Status CheckStaticBias(const NodeInputs& inputs, std::size_t index, DataType x,
+                             std::span<const std::int64_t> dims) {
+  const bool is_wide = x == DataType::kInt16 && inputs.type(index).data_type == DataType::kInt64;
+  return inputs.CheckConstant(index, "bias", is_wide ? DataType::kInt64 : DataType::kInt32, dims);
+}
+
+absl::Status CheckStaticWeights(const Node& node, DataType x, DataType weight,
+                                bool has_zero_points) {
+  if (x != DataType::kInt16 || (weight == DataType::kInt8 && !has_zero_points)) {
+    return absl::OkStatus();
+  }
+  return UnimplementedNode(node, "an INT16 input with ", DataTypeName(weight), " weights",
+                           has_zero_points ? " that have zero points" : "", ", wants INT8 without");
+}
+
+absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape, DataType quantized) {
   TensorType type{DataType::kFloat32, std::move(shape), std::nullopt};
   if (node.attributes.find("output_scale") == node.attributes.end()) return type;
-  ASSIGN_OR_RETURN(type.quantization, QuantizationAttributes(node, "output_"));
-  type.data_type = DataType::kInt8;
+  ASSIGN_OR_RETURN(type.quantization, QuantizationAttributes(node, "output_", quantized));
+  type.data_type = quantized;
   return type;
 }
 
 absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivation& activation,
-                                          const TensorQuantization& output) {
+                                          const TensorType& output) {
   using kernels::ActivationKind;
-  ClipRange range;
+  ClipRange range =
+      output.data_type == DataType::kInt16 ? ClipRange{-32768, 32767} : ClipRange{-128, 127};
   if (activation.is_linear()) return range;
   const kernels::Activation& elementwise = activation.elementwise;
   const bool is_relu = elementwise.kind == ActivationKind::kRelu;
   const bool is_plain_relu = is_relu && elementwise.alpha == 0.0F && elementwise.threshold == 0.0F;
   if (activation.over_rows.has_value() ||
       (!is_plain_relu && elementwise.kind != ActivationKind::kRelu6)) {
-    return UnimplementedNode(node,
-                             "an int8 result with an activation that is not linear, relu or "
-                             "relu6");
+    return UnimplementedNode(node, "an ", DataTypeName(output.data_type),
+                             " result with an activation that is not linear, relu or relu6");
   }
-  const std::int32_t zero_point = output.zero_point.value;
+  const std::int32_t zero_point = output.quantization->zero_point.value;
   range.lo = std::max(range.lo, zero_point);
   const float most = is_relu ? elementwise.beta : 6.0F;
   if (most < 0.0F) return InvalidNode(node, "a relu with the greatest value ", most);
-  const float top = std::nearbyint(most / output.scale.value) + static_cast<float>(zero_point);
+  const float top =
+      std::nearbyint(most / output.quantization->scale.value) + static_cast<float>(zero_point);
   if (top < static_cast<float>(range.hi)) range.hi = static_cast<std::int32_t>(top);
   return range;
 }
@@ -163,6 +186,18 @@ std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant) {
   return elements;
 }
 
+std::vector<std::int64_t> Int64Elements(const ConstantTensor& constant) {
+  if (constant.data_type() == DataType::kInt32) {
+    const std::vector<std::int32_t> elements = Int32Elements(constant);
+    return {elements.begin(), elements.end()};
+  }
+  std::vector<std::int64_t> elements(constant.bytes().size() / sizeof(std::int64_t));
+  if (!elements.empty()) {
+    std::memcpy(elements.data(), constant.bytes().data(), elements.size() * sizeof(std::int64_t));
+  }
+  return elements;
+}
+
 absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
                                                          const FusedActivation& activation,
                                                          std::vector<float> scale,
@@ -176,15 +211,18 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
   return result;
 }
 
-absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
-    const Node& node, const FusedActivation& activation, const TensorQuantization& input,
-    const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
-  IntegerEpilogue result;
-  const bool is_int8 = output.quantization.has_value();
-  result.epilogue_.kind =
-      is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
+namespace {
+
+// What each channel's sums are multiplied by: input scale * weight scale / output scale, in double,
+// rounded once.
+absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
+                                                     const TensorQuantization& input,
+                                                     const TensorType& output,
+                                                     std::span<const float> scale) {
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
-  const double output_scale = is_int8 ? static_cast<double>(output.quantization->scale.value) : 1.0;
+  const double output_scale =
+      output.quantization.has_value() ? static_cast<double>(output.quantization->scale.value) : 1.0;
+  std::vector<float> multipliers;
   for (const float element : scale) {
     const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
                                     ? 1.0 / static_cast<double>(element)
@@ -195,14 +233,43 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
       return InvalidNode(node, "scales ", input.scale.value, ", ", element, " and ", output_scale,
                          " give a multiplier that is not finite");
     }
-    result.multiplier_.push_back(multiplier);
+    multipliers.push_back(multiplier);
   }
+  return multipliers;
+}
+
+}  // namespace
+
+void SetOutput(const MutableTensorView& result, std::size_t size, kernels::EpilogueOutput& out) {
+  if (result.data_type == DataType::kInt8) {
+    out.s8 = {result.as<std::int8_t>(), size};
+  } else {
+    out.f32 = {result.as<float>(), size};
+  }
+}
+
+void SetOutput(const MutableTensorView& result, std::size_t size, kernels::EpilogueS16Output& out) {
+  if (result.data_type == DataType::kInt16) {
+    out.s16 = {result.as<std::int16_t>(), size};
+  } else {
+    out.f32 = {result.as<float>(), size};
+  }
+}
+
+absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
+    const Node& node, const FusedActivation& activation, const TensorQuantization& input,
+    const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
+  IntegerEpilogue result;
+  const bool is_int8 = output.quantization.has_value();
+  result.epilogue_.kind =
+      is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
+  ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
   if (bias != nullptr) result.bias_s32_ = Int32Elements(*bias);
   if (!is_int8) {
     result.epilogue_.activation = activation.elementwise;
     return result;
   }
-  ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(node, activation, *output.quantization));
+  ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(node, activation, output));
   result.epilogue_.lo = range.lo;
   result.epilogue_.hi = range.hi;
   result.epilogue_.out_zero_point = output.quantization->zero_point;
@@ -214,6 +281,30 @@ kernels::Epilogue IntegerEpilogue::View() const {
   epilogue.weight_scale = scale_;
   epilogue.bias_f32 = bias_f32_;
   epilogue.bias_s32 = bias_s32_;
+  epilogue.multiplier = multiplier_;
+  return epilogue;
+}
+
+absl::StatusOr<Int16Epilogue> Int16Epilogue::Make(
+    const Node& node, const FusedActivation& activation, const TensorQuantization& input,
+    const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
+  Int16Epilogue result;
+  ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
+  if (bias != nullptr) result.bias_ = Int64Elements(*bias);
+  if (!output.quantization.has_value()) {
+    result.epilogue_.kind = kernels::EpilogueKind::kStaticFloat;
+    result.epilogue_.activation = activation.elementwise;
+    return result;
+  }
+  ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(node, activation, output));
+  result.epilogue_.lo = range.lo;
+  result.epilogue_.hi = range.hi;
+  return result;
+}
+
+kernels::EpilogueS16 Int16Epilogue::View() const {
+  kernels::EpilogueS16 epilogue = epilogue_;
+  epilogue.bias = bias_;
   epilogue.multiplier = multiplier_;
   return epilogue;
 }

@@ -3,16 +3,19 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
 #include "models/operators/fused_activation.h"
+#include "models/operators/node_checks.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -29,18 +32,30 @@ absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& no
 // `dynamic_range` and `dynamic_epsilon`; the sizes are left to the caller.
 absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node);
 
-// The type of a result that `output_scale` and `output_zero_point` describe: int8 where they are
-// given, else float32.
-absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape);
+// Checks input `index`, "x" in messages, of a PTSQ node: int8 or int16 with a quantization.
+absl::Status CheckStaticInput(const Node& node, const NodeInputs& inputs, std::size_t index);
+// Checks a bias beside such an input `x`: int32, or beside int16 int64 as well.
+absl::Status CheckStaticBias(const NodeInputs& inputs, std::size_t index, DataType x,
+                             std::span<const std::int64_t> dims);
+// Checks weights of type `weight` beside such an input `x`: beside int16 they are int8 without zero
+// points.
+absl::Status CheckStaticWeights(const Node& node, DataType x, DataType weight,
+                                bool has_zero_points);
 
-// The interval that an int8 result is clipped to: all of it, or less with a fused relu or relu6.
+// The type of a result that `output_scale` and `output_zero_point` describe: `quantized`, int8 or
+// int16, where they are given, else float32.
+absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape, DataType quantized);
+
+// The interval that an integer result is clipped to: its type's, or less with a fused relu or
+// relu6.
 struct ClipRange {
-  std::int32_t lo = -128;
-  std::int32_t hi = 127;
+  std::int32_t lo;
+  std::int32_t hi;
 };
-// UNIMPLEMENTED for an activation that is not linear, relu or relu6.
+// UNIMPLEMENTED for an activation that is not linear, relu or relu6. `output` is int8 or int16 and
+// has a quantization.
 absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivation& activation,
-                                          const TensorQuantization& output);
+                                          const TensorType& output);
 
 // The values of one byte each: int4 and uint4 unpacked in logical order, int8 as it is, uint8
 // shifted by -128. Precondition: one of those types.
@@ -70,6 +85,12 @@ std::vector<std::int32_t> ByteElements(const ConstantTensor& constant);
 
 // The int32 elements of a constant, which may lie unaligned.
 std::vector<std::int32_t> Int32Elements(const ConstantTensor& constant);
+// Those of an int32 or int64 constant.
+std::vector<std::int64_t> Int64Elements(const ConstantTensor& constant);
+
+// Where a PTSQ kernel writes, for a result of `size` elements.
+void SetOutput(const MutableTensorView& result, std::size_t size, kernels::EpilogueOutput& out);
+void SetOutput(const MutableTensorView& result, std::size_t size, kernels::EpilogueS16Output& out);
 
 // Owns what a kernels::Epilogue borrows.
 class IntegerEpilogue {
@@ -96,6 +117,24 @@ class IntegerEpilogue {
   std::vector<float> scale_;
   std::vector<float> bias_f32_;
   std::vector<std::int32_t> bias_s32_;
+  std::vector<float> multiplier_;
+};
+
+// Owns what a kernels::EpilogueS16 borrows.
+class Int16Epilogue {
+ public:
+  // As IntegerEpilogue::Static, for an int16 input.
+  static absl::StatusOr<Int16Epilogue> Make(const Node& node, const FusedActivation& activation,
+                                            const TensorQuantization& input,
+                                            const TensorType& output, std::span<const float> scale,
+                                            const ConstantTensor* bias);
+
+  // Valid as long as this object, unmoved.
+  [[nodiscard]] kernels::EpilogueS16 View() const;
+
+ private:
+  kernels::EpilogueS16 epilogue_;
+  std::vector<std::int64_t> bias_;
   std::vector<float> multiplier_;
 };
 

@@ -21,7 +21,7 @@ namespace {
 
 enum class ReduceKind { kMax, kMean, kMin, kSum };
 
-// So many int8 values have a sum within int32.
+// So many int8 values have a sum within int32, and int16 values one that float64 holds.
 constexpr std::int64_t kMostSummed = std::int64_t{1} << 23;
 
 absl::StatusOr<ReduceKind> KindAttribute(const Node& node) {
@@ -138,23 +138,41 @@ void ReduceFloat(ReduceKind kind, const std::vector<std::size_t>& axes,
   for (std::size_t i = 0; i < extent.out_size; ++i) out[i] /= count;
 }
 
-void ReduceInt8(ReduceKind kind, const std::vector<std::size_t>& axes,
-                const StepArguments& arguments) {
+// T is int8 or int16; Sum holds the sum, and the mean is computed in Real.
+template <typename T, typename Sum, typename Real>
+void ReduceIntegers(ReduceKind kind, const std::vector<std::size_t>& axes,
+                    const StepArguments& arguments) {
   const TensorView& x = arguments.inputs[0];
-  auto* out = arguments.outputs[0].as<std::int8_t>();
+  auto* out = arguments.outputs[0].as<T>();
   const Extent extent = MakeExtent(x, axes);
   if (kind != ReduceKind::kMean) {
-    return ReduceExtremes<std::int8_t>(kind, extent, x, -128, 127, out);
+    return ReduceExtremes<T>(kind, extent, x, std::numeric_limits<T>::min(),
+                             std::numeric_limits<T>::max(), out);
   }
   ScratchLayout layout(arguments.scratch);
-  const std::span<std::int32_t> sums = layout.Take<std::int32_t>(extent.out_size);
-  std::fill(sums.begin(), sums.end(), 0);
-  Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<std::int8_t>(), sums.data(),
-       [](std::int32_t a, std::int32_t b) { return a + b; });
-  const auto count = static_cast<float>(extent.count);
+  const std::span<Sum> sums = layout.Take<Sum>(extent.out_size);
+  std::fill(sums.begin(), sums.end(), Sum{0});
+  Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<T>(), sums.data(),
+       [](Sum a, Sum b) { return a + b; });
+  const auto count = static_cast<Real>(extent.count);
   for (std::size_t i = 0; i < extent.out_size; ++i) {
-    out[i] = static_cast<std::int8_t>(std::nearbyint(static_cast<float>(sums[i]) / count));
+    out[i] = static_cast<T>(std::nearbyint(static_cast<Real>(sums[i]) / count));
   }
+}
+
+template <typename T, typename Sum, typename Real>
+std::unique_ptr<const Step> MakeIntegerStep(std::string kernel_name, ReduceKind kind,
+                                            const std::vector<std::size_t>& axes) {
+  return MakeStepWithScratch(
+      std::move(kernel_name),
+      [kind, axes](const StepArguments& arguments) {
+        ReduceIntegers<T, Sum, Real>(kind, axes, arguments);
+      },
+      [axes](std::span<const TensorView> inputs) -> std::size_t {
+        ScratchLayout layout;
+        layout.Take<Sum>(MakeExtent(inputs[0], axes).out_size);
+        return layout.byte_size();
+      });
 }
 
 class Reduce final : public Operator {
@@ -167,7 +185,10 @@ class Reduce final : public Operator {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
     RETURN_IF_ERROR(inputs.CheckRank(0, "x", 2));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8}));
+    RETURN_IF_ERROR(
+        inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8, DataType::kInt16}));
+    const DataType data_type = types[0].data_type;
+    const bool is_integer = data_type != DataType::kFloat32;
     ASSIGN_OR_RETURN(const ReduceKind kind, KindAttribute(node));
     ASSIGN_OR_RETURN(Shape shape, ReducedShape(node, types[0].shape));
     ASSIGN_OR_RETURN(const std::vector<std::size_t> axes, AxesAttribute(node, inputs.rank(0)));
@@ -175,17 +196,21 @@ class Reduce final : public Operator {
     for (const std::size_t axis : axes) {
       const Dim& dim = types[0].shape[axis];
       if (dim == Dim(0)) return InvalidNode(node, "axis ", axis, " holds nothing to reduce");
-      if (types[0].data_type != DataType::kInt8) continue;
-      if (!dim.is_constant()) return UnimplementedNode(node, "an int8 input of open size");
+      if (!is_integer) continue;
+      if (!dim.is_constant()) {
+        return UnimplementedNode(node, "an ", DataTypeName(data_type), " input of open size");
+      }
       auto product = count.Times(dim.value());
       if (!product.ok()) return WithNode(node, product.status());
       count = *product;
     }
-    if (types[0].data_type == DataType::kInt8) {
-      if (kind == ReduceKind::kSum) return UnimplementedNode(node, "the sum of an int8 input");
+    if (is_integer) {
+      if (kind == ReduceKind::kSum) {
+        return UnimplementedNode(node, "the sum of an ", DataTypeName(data_type), " input");
+      }
       if (count.value() > kMostSummed) {
-        return UnimplementedNode(node, "a mean of ", count.value(), " int8 values, wants at most ",
-                                 kMostSummed);
+        return UnimplementedNode(node, "a mean of ", count.value(), " ", DataTypeName(data_type),
+                                 " values, wants at most ", kMostSummed);
       }
     }
     return OneOutput(node, {types[0].data_type, std::move(shape), types[0].quantization});
@@ -202,14 +227,10 @@ class Reduce final : public Operator {
                         ReduceFloat(kind, axes, arguments);
                       });
     }
-    return MakeStepWithScratch(
-        "portable:reduce_s8",
-        [kind, axes](const StepArguments& arguments) { ReduceInt8(kind, axes, arguments); },
-        [axes](std::span<const TensorView> inputs) -> std::size_t {
-          ScratchLayout layout;
-          layout.Take<std::int32_t>(MakeExtent(inputs[0], axes).out_size);
-          return layout.byte_size();
-        });
+    if (context.inputs[0].data_type == DataType::kInt16) {
+      return MakeIntegerStep<std::int16_t, std::int64_t, double>("portable:reduce_s16", kind, axes);
+    }
+    return MakeIntegerStep<std::int8_t, std::int32_t, float>("portable:reduce_s8", kind, axes);
   }
 };
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/kernels/conv2d_geometries.h"
+#include "tests/kernels/convolution_geometries.h"
 #include "tests/kernels/kernel_set_test_base.h"
 
 namespace octet::kernels {
@@ -119,6 +119,16 @@ TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
                               .epilogue = {.kind = EpilogueKind::kDynamic, .weight_scale = scale}},
                              3);
     }
+  }
+}
+
+TEST_P(Conv2dTest, ALaterGroupMayNeedRowsWhereTheFirstDoesNot) {
+  for (const Conv2dGeometry& g : Geometries()) {
+    if (g.groups == 1) continue;
+    const auto filter = Bytes(FilterSize(g), 100, 127);
+    std::vector<std::int8_t> zero_point(g.out_channels);
+    zero_point.back() = -128;
+    ExpectEqualToReference({.geometry = g, .filter = filter, .filter_zero_point = zero_point}, 2);
   }
 }
 

@@ -67,14 +67,14 @@ TEST_P(ElementwiseTest, PowersAreClose) {
 }
 
 TEST_P(ElementwiseTest, IntegersAreEqual) {
-  const BinaryS8Quantization quantization = {.a_scale = 0.03F,
-                                             .a_zero_point = -4,
-                                             .b_scale = 0.011F,
-                                             .b_zero_point = 100,
-                                             .out_scale = 0.02F,
-                                             .out_zero_point = 7,
-                                             .lo = 7,
-                                             .hi = 125};
+  const BinaryQuantization quantization = {.a_scale = 0.03F,
+                                           .a_zero_point = -4,
+                                           .b_scale = 0.011F,
+                                           .b_zero_point = 100,
+                                           .out_scale = 0.02F,
+                                           .out_zero_point = 7,
+                                           .lo = 7,
+                                           .hi = 125};
   for (const BinaryShape& shape : Shapes()) {
     for (const BinaryKind kind : {BinaryKind::kAdd, BinaryKind::kMultiply}) {
       const auto a = Bytes(200);
@@ -83,6 +83,22 @@ TEST_P(ElementwiseTest, IntegersAreEqual) {
       std::vector<std::int8_t> wanted(got.size());
       set().binary_s8(kind, shape, quantization, a, b, got);
       Reference().binary_s8(kind, shape, quantization, a, b, wanted);
+      EXPECT_EQ(got, wanted);
+    }
+  }
+}
+
+TEST_P(ElementwiseTest, Int16sAreEqual) {
+  const BinaryQuantization quantization = {
+      .a_scale = 3e-5F, .b_scale = 1.1e-5F, .out_scale = 2e-5F, .lo = -20000, .hi = 32767};
+  for (const BinaryShape& shape : Shapes()) {
+    for (const BinaryKind kind : {BinaryKind::kAdd, BinaryKind::kMultiply}) {
+      const auto a = Shorts(200);
+      const auto b = Shorts(200);
+      std::vector<std::int16_t> got(OutSize(shape));
+      std::vector<std::int16_t> wanted(got.size());
+      set().binary_s16(kind, shape, quantization, a, b, got);
+      Reference().binary_s16(kind, shape, quantization, a, b, wanted);
       EXPECT_EQ(got, wanted);
     }
   }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "kernels/cpu_features.h"
-#include "tests/kernels/conv2d_geometries.h"
+#include "tests/kernels/convolution_geometries.h"
 #include "tests/kernels/kernel_set_test_base.h"
 
 namespace octet::kernels {

@@ -57,6 +57,12 @@ class KernelSetTest : public testing::TestWithParam<const KernelSet*> {
     for (std::int8_t& value : values) value = static_cast<std::int8_t>(distribution(random_));
     return values;
   }
+  std::vector<std::int16_t> Shorts(std::size_t size, int low = -32768, int high = 32767) {
+    std::uniform_int_distribution<int> distribution(low, high);
+    std::vector<std::int16_t> values(size);
+    for (std::int16_t& value : values) value = static_cast<std::int16_t>(distribution(random_));
+    return values;
+  }
   std::vector<std::int32_t> Integers(std::size_t size, int low, int high) {
     std::uniform_int_distribution<int> distribution(low, high);
     std::vector<std::int32_t> values(size);

@@ -101,6 +101,40 @@ TEST_P(MatmulF32Test, WeightOnlyIsCloseToTheReference) {
   }
 }
 
+TEST_P(MatmulF32Test, ARowsResultDoesNotDependOnItsBatchWithIntegerWeights) {
+  const std::size_t k = 150;
+  const std::size_t n = 75;
+  const std::size_t m = 9;
+  const auto lhs = Floats(m * k, -1.0F, 1.0F);
+  for (const std::int32_t bits : {4, 8}) {
+    const auto weight = bits == 4 ? Bytes(k * n, -8, 7) : Bytes(k * n);
+    for (const std::size_t group_size : {0UL, 7UL, 64UL}) {
+      const std::size_t groups = group_size == 0 ? 1 : (k - 1) / group_size + 1;
+      const auto zero_point = Bytes(groups * n, -8, 7);
+      const auto scale = Floats(groups * n, 0.5F, 2.0F);
+      for (const bool has_zero_points : {false, true}) {
+        MatmulWeightOnlySpec spec = {.k = k,
+                                     .n = n,
+                                     .bits = bits,
+                                     .weight = weight,
+                                     .group_size = group_size,
+                                     .scale = scale,
+                                     .convention = ScaleConvention::kMultiply};
+        if (has_zero_points) spec.zero_point = zero_point;
+        const auto prepared = set().prepare_matmul_weight_only(spec);
+        const auto all = Run(prepared, m, n, lhs);
+        for (std::size_t rows = 1; rows < 6; ++rows) {
+          SCOPED_TRACE(testing::Message()
+                       << rows << " rows, " << bits << " bits by " << group_size);
+          const std::vector<float> some(lhs.data() + k, lhs.data() + (1 + rows) * k);
+          const std::vector<float> wanted(all.data() + n, all.data() + (1 + rows) * n);
+          EXPECT_TRUE(SameBits(Run(prepared, rows, n, some), wanted));
+        }
+      }
+    }
+  }
+}
+
 TEST_P(MatmulF32Test, UnsignedNibblesAreTakenToo) {
   const auto weight = Bytes(40 * 20, 0, 15);
   const auto zero_point = Bytes(2 * 20, 0, 15);

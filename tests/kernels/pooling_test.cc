@@ -70,6 +70,32 @@ TEST_P(PoolingTest, IntegersAreEqual) {
   }
 }
 
+TEST_P(PoolingTest, Int16sAreEqual) {
+  for (const Pool2dGeometry& g : Geometries()) {
+    for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage}) {
+      const auto in = Shorts(3 * g.InSize());
+      std::vector<std::int16_t> got(3 * g.OutSize());
+      std::vector<std::int16_t> wanted(got.size());
+      set().pool2d_s16(g, kind, 3, in, got);
+      Reference().pool2d_s16(g, kind, 3, in, wanted);
+      EXPECT_EQ(got, wanted);
+    }
+  }
+}
+
+TEST_P(PoolingTest, Int16AveragesOfManyPixelsDoNotOverflow) {
+  for (const std::size_t size : {181UL, 182UL, 300UL}) {
+    const Pool2dGeometry g = {
+        .in_height = size, .in_width = size, .pool_height = size, .pool_width = size};
+    for (const int value : {-32768, 32767}) {
+      const std::vector<std::int16_t> in(g.InSize(), static_cast<std::int16_t>(value));
+      std::vector<std::int16_t> out(1);
+      set().pool2d_s16(g, PoolKind::kAverage, 1, in, out);
+      EXPECT_EQ(out[0], value);
+    }
+  }
+}
+
 TEST_P(PoolingTest, AnAverageCountsPixelsInsideTheImageOnly) {
   const Pool2dGeometry g = {.in_height = 2,
                             .in_width = 2,
@@ -91,6 +117,10 @@ TEST_P(PoolingTest, IntegerAveragesRoundHalfAwayFromZero) {
   std::vector<std::int8_t> out(3);
   set().pool2d_s8(g, PoolKind::kAverage, 1, std::vector<std::int8_t>{1, -1, 127, 2, -2, 127}, out);
   EXPECT_EQ(out, (std::vector<std::int8_t>{2, -2, 127}));
+  std::vector<std::int16_t> wide(3);
+  set().pool2d_s16(g, PoolKind::kAverage, 1, std::vector<std::int16_t>{1, -1, 32767, 2, -2, 32767},
+                   wide);
+  EXPECT_EQ(wide, (std::vector<std::int16_t>{2, -2, 32767}));
 }
 
 OCTET_FOR_ALL_KERNEL_SETS(PoolingTest);

@@ -93,6 +93,31 @@ TEST_P(RowQuantizeTest, TensorsAreEqualToTheBit) {
   }
 }
 
+TEST_P(RowQuantizeTest, Int16TensorsAreEqualToTheBit) {
+  auto in = Floats(1000, -40.0F, 40.0F);
+  in[0] = kNan;
+  in[1] = kInfinity;
+  in[2] = -kInfinity;
+  in[3] = 3e38F;
+  for (std::size_t i = 4; i < 50; ++i) in[i] = 0.125F * static_cast<float>(i);
+  for (const float scale : {0.25F, 0.001F, 1e-30F, 3e5F}) {
+    std::vector<std::int16_t> got(in.size());
+    std::vector<std::int16_t> wanted(in.size());
+    set().quantize_s16(Scale{scale}, in, got);
+    Reference().quantize_s16(Scale{scale}, in, wanted);
+    EXPECT_EQ(got, wanted);
+    EXPECT_EQ(got[0], 0);
+    EXPECT_EQ(got[1], 32767);
+    EXPECT_EQ(got[2], -32768);
+
+    std::vector<float> got_real(in.size());
+    std::vector<float> wanted_real(in.size());
+    set().dequantize_s16(Scale{scale}, wanted, got_real);
+    Reference().dequantize_s16(Scale{scale}, wanted, wanted_real);
+    EXPECT_TRUE(SameBits(got_real, wanted_real));
+  }
+}
+
 TEST_P(RowQuantizeTest, RoundsBeforeItAddsTheZeroPoint) {
   // Adding first would give 2, 2, 4, 4, 6.
   std::vector<std::int8_t> out(5);

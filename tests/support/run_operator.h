@@ -67,6 +67,9 @@ inline Tensor Floats(Dims dims, const std::vector<float>& elements) {
 inline Tensor Int8s(Dims dims, const std::vector<std::int8_t>& elements) {
   return MakeTensor(DataType::kInt8, std::move(dims), elements);
 }
+inline Tensor Int16s(Dims dims, const std::vector<std::int16_t>& elements) {
+  return MakeTensor(DataType::kInt16, std::move(dims), elements);
+}
 inline Tensor Bools(Dims dims, const std::vector<std::uint8_t>& elements) {
   return MakeTensor(DataType::kBool, std::move(dims), elements);
 }
@@ -98,6 +101,15 @@ inline std::vector<std::int8_t> Int8Noise(std::size_t count, std::uint32_t seed)
   for (std::int8_t& value : values) {
     seed = seed * 1664525U + 1013904223U;
     value = static_cast<std::int8_t>(static_cast<std::int32_t>(seed >> 24) - 128);
+  }
+  return values;
+}
+
+inline std::vector<std::int16_t> Int16Noise(std::size_t count, std::uint32_t seed) {
+  std::vector<std::int16_t> values(count);
+  for (std::int16_t& value : values) {
+    seed = seed * 1664525U + 1013904223U;
+    value = static_cast<std::int16_t>(static_cast<std::int32_t>(seed >> 16) - 32768);
   }
   return values;
 }

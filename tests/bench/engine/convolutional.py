@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutional networks with the shapes of MLPerf Tiny and MobileNetV2, weights from a seed, in
-int8 with calibrated ranges, and one of them in uint8. One row: the cost of a convolution grows with
-the rows."""
+int8 with calibrated ranges, one of them in uint8, and one in 16x8. One row: the cost of a convolution
+grows with the rows."""
 import functools
 import json
 import pathlib
@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 import cases
+import int16_models
 import networks
 import octet_models
 import tflite_models
@@ -19,6 +20,7 @@ CALIBRATION_ROWS = 8
 CALIBRATION_SEED = 1
 INPUT_SEED = 2
 INT8_TOLERANCE = 0.15  # rounding adds up over the layers
+INT16_TOLERANCE = 0.02  # of the weights, which are int8
 FLOAT_TOLERANCE = 0.001
 
 
@@ -86,6 +88,7 @@ NETWORKS = {"ResNet-8": _resnet8, "visual wake words": _visual_wake_words,
             "keyword spotting": _keyword_spotting, "anomaly detection": _anomaly_detection,
             "MobileNetV2": _mobilenet_v2}
 UINT8_NETWORKS = ("MobileNetV2",)
+INT16_NETWORKS = ("keyword spotting",)
 _OPERATORS = {"conv": "Conv2d", "depthwise": "DepthwiseConv2d", "dense": "FullyConnected"}
 
 
@@ -123,10 +126,12 @@ def _write_peers(folder: pathlib.Path, name: str, network: Network) -> None:
     np.save(folder / "expected.npy", network.values(x)[network.output])
     tflite_models.write_float(network, folder / "fp32.tflite")
     ranges = tflite_models.activation_ranges(network, calibration)
+    (folder / "ranges.json").write_text(json.dumps(ranges))
     tflite_models.write_int8(network, ranges, folder / "int8.tflite")
     if name in UINT8_NETWORKS:
-        (folder / "ranges.json").write_text(json.dumps(ranges))
         tflite_models.write_uint8(network, ranges, folder / "uint8.tflite")
+    if name in INT16_NETWORKS:
+        tflite_models.write_int16(network, ranges, folder / "int16.tflite")
 
 
 @functools.cache
@@ -135,17 +140,20 @@ def _write(name: str, make_bundle: pathlib.Path) -> pathlib.Path:
     network = NETWORKS[name]()
     folder = folder_of(name)
     cases.write_once(folder, lambda: _write_peers(folder, name, network), __file__,
-                     networks.__file__, tflite_models.__file__, uint8_models.__file__)
+                     networks.__file__, tflite_models.__file__, uint8_models.__file__,
+                     int16_models.__file__)
     # Ours again: the format may have changed.
     _write_network(network, folder / "network")
     for precision in ("fp32", "int8-static"):
         octet_models.write_bundle(make_bundle, folder / "network", folder / "calibration.npy",
                                   precision, folder / precision)
-    if name in UINT8_NETWORKS:
-        ranges = json.loads((folder / "ranges.json").read_text())
-        uint8_models.write_network(network, ranges, folder / "network-uint8")
-        octet_models.write_bundle(make_bundle, folder / "network-uint8",
-                                  folder / "calibration.npy", "as-is", folder / "uint8")
+    ranges = json.loads((folder / "ranges.json").read_text())
+    for form, networks_, module in (("uint8", UINT8_NETWORKS, uint8_models),
+                                    ("int16", INT16_NETWORKS, int16_models)):
+        if name in networks_:
+            module.write_network(network, ranges, folder / f"network-{form}")
+            octet_models.write_bundle(make_bundle, folder / f"network-{form}",
+                                      folder / "calibration.npy", "as-is", folder / form)
     return folder
 
 
@@ -181,4 +189,10 @@ def make_cases(make_bundle: pathlib.Path):
                 cases.Contender("octet", "uint8", folder / "uint8", INT8_TOLERANCE),
                 int8,
                 cases.Contender("litert", "uint8", folder / "uint8.tflite", INT8_TOLERANCE),
+            ], make_bundle)
+        if name in INT16_NETWORKS:
+            yield make_case(f"{name} int16x8", name, [
+                cases.Contender("octet", "int16x8", folder / "int16", INT16_TOLERANCE),
+                int8,
+                cases.Contender("litert", "int16x8", folder / "int16.tflite", INT16_TOLERANCE),
             ], make_bundle)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorFlow Lite models as its converter writes them: float, int8 with one scale for each channel of
-the weights and calibrated ranges of the activations, and uint8 as uint8_models.py says."""
+the weights and calibrated ranges of the activations, uint8 as uint8_models.py says, and 16x8 as
+int16_models.py does."""
 import pathlib
 
 from ai_edge_litert import schema_py_generated as schema
 import flatbuffers
 import numpy as np
 
+import int16_models
 from networks import Layer, Network
 import uint8_models
 
@@ -20,10 +22,10 @@ _VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "ADD": 
 class _Writer:
 
     def __init__(self, network: Network, ranges: dict[str, tuple[float, float]] | None,
-                 is_uint8: bool = False):
+                 form: str = "int8"):
         self._network = network
         self._ranges = ranges  # None: a float model
-        self._is_uint8 = is_uint8
+        self._form = form  # "int8", "uint8" or "int16"
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
         self._buffers = [schema.BufferT()]  # the first is empty by definition
@@ -92,17 +94,33 @@ class _Writer:
     def _activation(self, name: str, shape: list[int]) -> None:
         if self._ranges is None:
             self._tensors[name] = self._tensor(name, shape, schema.TensorType.FLOAT32)
+        elif self._form == "int16":
+            self._tensors[name] = self._tensor(name, shape, schema.TensorType.INT16,
+                                               self._int16_scale(name))
         else:
             of = self._quantization(name)
-            type_ = schema.TensorType.UINT8 if self._is_uint8 else schema.TensorType.INT8
+            is_uint8 = self._form == "uint8"
+            type_ = schema.TensorType.UINT8 if is_uint8 else schema.TensorType.INT8
             self._tensors[name] = self._tensor(name, shape, type_, of.scale,
-                                               of.zero_point - (0 if self._is_uint8 else 128))
+                                               of.zero_point - (0 if is_uint8 else 128))
+
+    def _int16_scale(self, name: str) -> float:
+        if any(layer.name == name and layer.kind == "softmax" for layer in self._network.layers):
+            return int16_models.SOFTMAX_SCALE
+        return int16_models.scale_of(*self._ranges[name])
 
     def _weights(self, layer: Layer, permutation: tuple[int, ...], axis: int) -> list[int]:
         """The weights, their dimensions permuted, and the bias; the output channels are then the
         dimension `axis`."""
         w = np.ascontiguousarray(layer.w.transpose(permutation))
-        if self._is_uint8:
+        if self._form == "int16":
+            weights = int16_models.Weights.of_layer(layer, self._int16_scale(layer.inputs[0]))
+            return [self._tensor(f"{layer.name}.w", [], schema.TensorType.INT8, weights.scale,
+                                 axis=axis,
+                                 data=np.ascontiguousarray(weights.w.transpose(permutation))),
+                    self._tensor(f"{layer.name}.b", [], schema.TensorType.INT64,
+                                 weights.bias_scale, data=weights.b)]
+        if self._form == "uint8":
             weights = uint8_models.Weights.of_layer(layer, self._quantization(layer.inputs[0]))
             return [self._tensor(f"{layer.name}.w", [], schema.TensorType.UINT8,
                                  weights.quantization.scale, weights.quantization.zero_point,
@@ -194,4 +212,9 @@ def write_int8(network: Network, ranges: dict[str, tuple[float, float]],
 
 def write_uint8(network: Network, ranges: dict[str, tuple[float, float]],
                 path: pathlib.Path) -> None:
-    _Writer(network, ranges, is_uint8=True).write(path)
+    _Writer(network, ranges, "uint8").write(path)
+
+
+def write_int16(network: Network, ranges: dict[str, tuple[float, float]],
+                path: pathlib.Path) -> None:
+    _Writer(network, ranges, "int16").write(path)

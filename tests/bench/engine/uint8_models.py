@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-import octet_models
+import quantized_network
 from networks import Layer, Network
 
 
@@ -42,44 +42,24 @@ class Weights:
                    np.rint(layer.b / bias_scale).astype(np.int32), bias_scale)
 
 
-_OPERATORS = {"conv": "Conv2d", "depthwise": "DepthwiseConv2d", "dense": "FullyConnected",
-              "add": "Add"}
+class _Form:
+    """Octet's activations are int8, 128 less."""
+
+    def __init__(self, ranges: dict[str, tuple[float, float]]):
+        self._quantization = {name: Quantization.of_range(*range_)
+                              for name, range_ in ranges.items()}
+
+    def attributes(self, name: str, prefix: str = "") -> dict:
+        of = self._quantization[name]
+        return {f"{prefix}scale": of.scale, f"{prefix}zero_point": of.zero_point - 128}
+
+    def constants(self, layer: Layer) -> dict[str, np.ndarray]:
+        weights = Weights.of_layer(layer, self._quantization[layer.inputs[0]])
+        return {"w": weights.w, "scale": np.array([weights.quantization.scale], np.float32),
+                "zero_point": np.array([weights.quantization.zero_point], np.uint8),
+                "b": weights.b}
 
 
 def write_network(network: Network, ranges: dict[str, tuple[float, float]],
                   folder: pathlib.Path) -> None:
-    """As an importer of such a model would: Octet's activations are int8, 128 less."""
-    quantization = {name: Quantization.of_range(*range_) for name, range_ in ranges.items()}
-
-    def output(layer_name: str) -> dict:
-        of = quantization[layer_name]
-        return {"output_scale": of.scale, "output_zero_point": of.zero_point - 128}
-
-    graph = octet_models.Graph()
-    graph.input("input", "FP32", [-1, *network.input_shape])
-    graph.add("Quantize", ["input"], "x", scale=quantization["x"].scale,
-              zero_point=quantization["x"].zero_point - 128)
-    for layer in network.layers:
-        if layer.kind == "average_pool":
-            graph.add("Reduce", layer.inputs, layer.name, kind="mean", axes=[1, 2], keep_dims=1)
-        elif layer.kind == "flatten":
-            graph.add("Reshape", layer.inputs, layer.name, shape=[0, -1])
-        elif layer.kind == "add":
-            graph.add("Add", layer.inputs, layer.name, activation=layer.activation,
-                      **output(layer.name))
-        else:
-            weights = Weights.of_layer(layer, quantization[layer.inputs[0]])
-            w = graph.constant(f"{layer.name}.w", weights.w)
-            b = graph.constant(f"{layer.name}.b", weights.b)
-            scale = graph.constant(f"{layer.name}.scale",
-                                   np.array([weights.quantization.scale], np.float32))
-            zero_point = graph.constant(f"{layer.name}.zero_point",
-                                        np.array([weights.quantization.zero_point], np.uint8))
-            is_dense = layer.kind == "dense"
-            inputs = [w, scale, zero_point, b] if is_dense else [w, scale, b, zero_point]
-            window = {} if is_dense else {"strides": list(layer.strides), "padding": "same"}
-            graph.add(_OPERATORS[layer.kind], [*layer.inputs, *inputs], layer.name,
-                      activation=layer.activation, activation_quantization="static",
-                      scale_convention="multiply", **window, **output(layer.name))
-    graph.add("Dequantize", [network.output], "output")
-    graph.save(folder, "output")
+    quantized_network.write(network, _Form(ranges), folder)

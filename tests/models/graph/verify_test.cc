@@ -99,6 +99,8 @@ std::vector<Damage> Damages() {
       {"InfiniteScale", quantized(std::numeric_limits<float>::infinity(), 0, DataType::kInt8),
        "scale"},
       {"ZeroPoint", quantized(1, 200, DataType::kInt8), "zero point 200"},
+      {"ZeroPointOfInt16", quantized(1, -1, DataType::kInt16), "zero point -1"},
+      {"QuantizedInt32", quantized(1, 0, DataType::kInt32), "INT32"},
       {"QuantizedFloat", quantized(1, 0, DataType::kFloat32), "FP32"},
       {"ConstantsType", [](Graph& g) { g.values[3].type.data_type = DataType::kInt32; },
        "constant \"w\""},

@@ -99,6 +99,47 @@ TEST_P(BinaryTest, Int8IsComputedInFloat32AndRoundedOnce) {
   }
 }
 
+TEST_P(BinaryTest, Int16IsComputedInFloat32AndRoundedOnce) {
+  const auto a = Int16Noise(2 * 5, 1);
+  const auto b = Int16Noise(2 * 5, 2);
+  for (const bool is_add : {true, false}) {
+    const auto y = OperatorRun(is_add ? MakeAdd() : MakeMultiply())
+                       .Input(Int16s({2, 5}, a), Quantization(0.001F, 0))
+                       .Input(Int16s({2, 5}, b), Quantization(0.002F, 0))
+                       .With("output_scale", 0.03125)
+                       .With("activation", "relu6")
+                       .First<std::int16_t>(Kernels());
+    ASSERT_EQ(y.size(), a.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const float ra = static_cast<float>(a[i]) * 0.001F;
+      const float rb = static_cast<float>(b[i]) * 0.002F;
+      const float r = is_add ? ra + rb : ra * rb;
+      EXPECT_EQ(y[i], std::min(192.0F, std::max(0.0F, std::nearbyint(r / 0.03125F))));
+    }
+  }
+}
+
+TEST(BinaryRuleTest, RefusesInt16WithAZeroPointOrWithInt8) {
+  const auto add = [] {
+    OperatorRun run(MakeAdd());
+    run.Input(Int16s({1, 1}, {1}), Quantization(1, 0));
+    return run;
+  };
+  EXPECT_EQ(
+      add()
+          .Input(Int16s({1, 1}, {1}), Quantization(1, 0))
+          .With("output_scale", 1.0)
+          .With("output_zero_point", std::int64_t{1})
+          .InferStatus()
+          .message(),
+      "Add \"under_test\": attribute \"output_zero_point\" is 1 for an INT16 tensor, wants 0");
+  EXPECT_FALSE(add()
+                   .Input(Int8s({1, 1}, {1}), Quantization(1, 0))
+                   .With("output_scale", 1.0)
+                   .InferStatus()
+                   .ok());
+}
+
 TEST(BinaryRuleTest, RefusesWhatDoesNotFit) {
   const auto code = [](const OperatorRun& run) { return run.InferStatus().code(); };
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;

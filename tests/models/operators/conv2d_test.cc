@@ -49,9 +49,9 @@ struct Layer {
     const std::int64_t sum = pads.empty() ? 0 : pads[i] + pads[i + 2];
     return {pads.empty() ? 0 : pads[i], (in + sum - span) / strides[i] + 1};
   }
-  // The sum over the window of (x - zero) * filter, in double: exact for int8.
-  template <typename T>
-  [[nodiscard]] std::vector<double> Sums(const std::vector<T>& x, const std::vector<T>& filter,
+  // The sum over the window of (x - zero) * filter, in double: exact for integers.
+  template <typename T, typename Filter>
+  [[nodiscard]] std::vector<double> Sums(const std::vector<T>& x, const std::vector<Filter>& filter,
                                          double zero) const {
     const Axis rows = Extent(h, kh, 0);
     const Axis columns = Extent(w, kw, 1);
@@ -167,6 +167,40 @@ TEST_P(Conv2dTest, StaticInt8IsExact) {
       const auto acc = static_cast<std::int32_t>(sums[i]) + bias[channel];
       const float q = std::nearbyint(static_cast<float>(acc) * m) + 7.0F;
       ASSERT_EQ(y[i], std::min(127.0F, std::max(-128.0F, q))) << "element " << i;
+    }
+  }
+}
+
+TEST_P(Conv2dTest, StaticInt16IsExact) {
+  for (const Layer& layer : Layers()) {
+    const auto x = Int16Noise(layer.InSize(), 1);
+    const auto filter = Int8Noise(layer.FilterSize(), 2);
+    std::vector<float> scale;
+    std::vector<std::int64_t> bias;
+    for (std::int64_t i = 0; i < layer.o; ++i) {
+      scale.push_back(0.01F + 0.001F * static_cast<float>(i));
+      bias.push_back(i * 50000 - 100000);
+    }
+    auto run = layer.Node();
+    run.Input(Int16s({layer.n, layer.h, layer.w, layer.c}, x), Quantization(0.001F, 0))
+        .Constant(ConstantTensor::Copy(DataType::kInt8, layer.FilterDims(), filter))
+        .Constant(FloatConstant({layer.o}, scale))
+        .Constant(ConstantTensor::Copy(DataType::kInt64, {layer.o}, bias))
+        .With("activation_quantization", "static")
+        .With("scale_convention", "multiply")
+        .With("activation", "relu")
+        .With("output_scale", 0.03125);
+    layer.SetAttributes(run, !layer.IsDepthwise());
+    const auto y = run.First<std::int16_t>(Kernels());
+    const auto sums = layer.Sums(x, filter, 0);
+    ASSERT_EQ(y.size(), sums.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const std::size_t channel = i % static_cast<std::size_t>(layer.o);
+      const auto m = static_cast<float>(static_cast<double>(0.001F) *
+                                        static_cast<double>(scale[channel]) / 0.03125);
+      const double q =
+          std::nearbyint((sums[i] + static_cast<double>(bias[channel])) * static_cast<double>(m));
+      ASSERT_EQ(y[i], std::min(32767.0, std::max(0.0, q))) << "element " << i;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -305,6 +306,100 @@ TEST_P(FullyConnectedTest, StaticInt8MayEndInFloat32) {
       EXPECT_EQ(y[i * 8 + j], static_cast<float>(given.Accumulator(i, j)) * m);
     }
   }
+}
+
+// TensorFlow Lite's 16x8: int16 activations, int8 weights, a bias of int64.
+struct Int16Case {
+  std::int64_t k = 16;
+  std::vector<std::int16_t> x;
+  std::vector<std::int8_t> w;
+  std::vector<float> scale;
+  std::vector<std::int64_t> bias;
+  TensorQuantization in = Quantization(0.001F, 0);
+
+  explicit Int16Case(std::int64_t inputs = 16) : k(inputs) {
+    x = Int16Noise(static_cast<std::size_t>(4 * k), 3);
+    w = Int8Noise(static_cast<std::size_t>(k * 8), 4);
+    for (int j = 0; j < 8; ++j) {
+      scale.push_back(0.01F + 0.002F * static_cast<float>(j));
+      bias.push_back((std::int64_t{1} << (4 * j)) - 1000);
+    }
+  }
+  [[nodiscard]] OperatorRun Node(const std::optional<ConstantTensor>& zero_point = {}) const {
+    OperatorRun run(MakeFullyConnected());
+    run.Input(Int16s({4, k}, x), in)
+        .Constant(ConstantTensor::Copy(DataType::kInt8, {k, 8}, w))
+        .Constant(FloatConstant({8}, scale));
+    if (zero_point.has_value()) {
+      run.Constant(*zero_point);
+    } else {
+      run.Absent();
+    }
+    run.Constant(ConstantTensor::Copy(DataType::kInt64, {8}, bias));
+    run.With("activation_quantization", "static").With("scale_convention", "multiply");
+    return run;
+  }
+  [[nodiscard]] std::int64_t Accumulator(std::size_t i, std::size_t j) const {
+    const auto size = static_cast<std::size_t>(k);
+    std::int64_t sum = bias[j];
+    for (std::size_t p = 0; p < size; ++p) sum += x[i * size + p] * w[p * 8 + j];
+    return sum;
+  }
+};
+
+TEST_P(FullyConnectedTest, StaticInt16RequantizesExactlyAndClipsForRelu) {
+  for (const std::int64_t k : {16, 17, 1500}) {
+    const Int16Case given(k);
+    const auto y = given.Node()
+                       .With("output_scale", 0.05)
+                       .With("activation", "relu")
+                       .First<std::int16_t>(Kernels());
+    ASSERT_EQ(y.size(), 32U);
+    const double output_scale = static_cast<double>(static_cast<float>(0.05));
+    for (std::size_t i = 0; i < 4; ++i) {
+      for (std::size_t j = 0; j < 8; ++j) {
+        const auto m = static_cast<float>(static_cast<double>(0.001F) *
+                                          static_cast<double>(given.scale[j]) / output_scale);
+        const double q =
+            std::nearbyint(static_cast<double>(given.Accumulator(i, j)) * static_cast<double>(m));
+        EXPECT_EQ(y[i * 8 + j], std::min(32767.0, std::max(0.0, q)));
+      }
+    }
+  }
+}
+
+TEST_P(FullyConnectedTest, StaticInt16MayEndInFloat32) {
+  const Int16Case given;
+  const auto y = given.Node().First(Kernels());
+  ASSERT_EQ(y.size(), 32U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      const auto m =
+          static_cast<float>(static_cast<double>(0.001F) * static_cast<double>(given.scale[j]));
+      EXPECT_EQ(y[i * 8 + j], static_cast<float>(static_cast<double>(given.Accumulator(i, j)) *
+                                                 static_cast<double>(m)));
+    }
+  }
+}
+
+TEST(FullyConnectedRuleTest, Int16TakesSymmetricInt8Weights) {
+  const auto zero_point =
+      ConstantTensor::Copy(DataType::kInt8, {8}, std::vector<std::int8_t>(8, 0));
+  EXPECT_EQ(
+      Int16Case().Node(zero_point).InferStatus().message(),
+      "FullyConnected \"under_test\": an INT16 input with INT8 weights that have zero points, "
+      "wants INT8 without");
+  EXPECT_EQ(Int16Case()
+                .Node()
+                .With("output_scale", 1.0)
+                .With("output_zero_point", std::int64_t{-1})
+                .InferStatus()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Int16Case().Node().With("activation_quantization", "dynamic").InferStatus().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Int16Case().Node().With("output_scale", 1.0).Infer().value()[0].data_type,
+            DataType::kInt16);
 }
 
 // A layer of TensorFlow Lite's uint8 models: int8 with 128 subtracted from values and zero points.

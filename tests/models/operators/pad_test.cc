@@ -33,6 +33,14 @@ TEST_P(PadTest, Int8IsPaddedWithTheQuantizedValue) {
   EXPECT_EQ(run.First<std::int8_t>(Kernels()), (std::vector<std::int8_t>{-3, 7}));
 }
 
+TEST_P(PadTest, Int16IsPaddedWithTheQuantizedValue) {
+  OperatorRun run(MakePad());
+  run.Input(Int16s({1, 1}, {7}), Quantization(0.5F, 0))
+      .With("pads", Ints{0, 1, 0, 0})
+      .With("value", -500.0);
+  EXPECT_EQ(run.First<std::int16_t>(Kernels()), (std::vector<std::int16_t>{-1000, 7}));
+}
+
 TEST(PadRuleTest, RefusesWhatDoesNotFit) {
   for (const Ints& pads :
        {Ints{1, 0, 0, 0}, Ints{0, -1, 0, 0}, Ints{0, 1}, Ints{0, INT64_MAX, 0, 0}}) {

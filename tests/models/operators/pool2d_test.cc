@@ -47,6 +47,19 @@ TEST_P(Pool2dTest, Int8AverageRoundsHalfAwayFromZero) {
             (std::vector<std::int8_t>{4, -5}));
 }
 
+TEST_P(Pool2dTest, Int16AverageRoundsHalfAwayFromZero) {
+  const auto y =
+      Pool(MakeAveragePool2d(), "valid")
+          .Input(Int16s({1, 2, 4, 1}, {999, 1000, -1, -2, 999, 1000, -1, -2}), Quantization(1, 0))
+          .First<std::int16_t>(Kernels());
+  EXPECT_EQ(y, (std::vector<std::int16_t>{1000, -2}));
+  EXPECT_EQ(
+      Pool(MakeMaxPool2d(), "valid")
+          .Input(Int16s({1, 2, 2, 2}, {1, -800, 2, -700, 3, -600, 400, -500}), Quantization(1, 0))
+          .First<std::int16_t>(Kernels()),
+      (std::vector<std::int16_t>{400, -500}));
+}
+
 TEST_P(Pool2dTest, AnOpenSizeIsTheFixedOneToTheBit) {
   for (const bool is_max : {true, false}) {
     for (const char* const padding : {"valid", "same"}) {

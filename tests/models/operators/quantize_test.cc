@@ -61,6 +61,36 @@ TEST_P(QuantizeTest, RequantizesWithOneFloatMultiplier) {
   EXPECT_EQ(y, (std::vector<std::int8_t>{-4, -3, -2, 58}));
 }
 
+TEST_P(QuantizeTest, ToInt16AndBack) {
+  const std::vector<float> x = {0.25F, 0.75F, -0.25F,
+                                1e9F,  -1e9F, std::numeric_limits<float>::quiet_NaN()};
+  const auto y = To(MakeQuantize(), 0.5, 0)
+                     .With("to", "INT16")
+                     .Input(Floats({1, 6}, x))
+                     .First<std::int16_t>(Kernels());
+  EXPECT_EQ(y, (std::vector<std::int16_t>{0, 2, 0, 32767, -32768, 0}));
+  OperatorRun back(MakeDequantize());
+  back.Input(Int16s({1, 6}, y), Quantization(0.5F, 0));
+  EXPECT_EQ(back.First(Kernels()), (std::vector<float>{0, 1, 0, 16383.5F, -16384, 0}));
+}
+
+TEST(QuantizeRuleTest, Int16HasNoZeroPointAndComesFromFloats) {
+  EXPECT_EQ(
+      To(MakeQuantize(), 1, 3).With("to", "INT16").Input(Floats({1, 1}, {1})).InferStatus().code(),
+      kInvalid);
+  EXPECT_EQ(To(MakeQuantize(), 1, 0)
+                .With("to", "INT16")
+                .Input(MakeTensor(DataType::kUint8, {1, 1}, std::vector<std::uint8_t>{1}))
+                .InferStatus()
+                .code(),
+            kInvalid);
+  EXPECT_EQ(
+      To(MakeQuantize(), 1, 0).With("to", "INT32").Input(Floats({1, 1}, {1})).InferStatus().code(),
+      kInvalid);
+  EXPECT_EQ(OperatorRun(MakeDequantize()).Input(Int16s({1, 1}, {1})).InferStatus().code(),
+            kInvalid);
+}
+
 TEST(QuantizeRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(OperatorRun(MakeQuantize()).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
   EXPECT_EQ(To(MakeQuantize(), 0, 0).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);

@@ -59,6 +59,17 @@ TEST_P(ReduceTest, Int8MeanRoundsHalfToEven) {
   EXPECT_EQ(run("max"), (std::vector<std::int8_t>{2, 3, -128, 127}));
 }
 
+TEST_P(ReduceTest, Int16MeanRoundsHalfToEven) {
+  const auto run = [&](const std::string& kind) {
+    return Reduce(kind, {1})
+        .Input(Int16s({1, 2, 4}, {1000, 2, -32768, 32767, 1001, 3, -32768, 32766}),
+               Quantization(0.1F, 0))
+        .First<std::int16_t>(Kernels());
+  };
+  EXPECT_EQ(run("mean"), (std::vector<std::int16_t>{1000, 2, -32768, 32766}));
+  EXPECT_EQ(run("max"), (std::vector<std::int16_t>{1001, 3, -32768, 32767}));
+}
+
 TEST_P(ReduceTest, AnyIsTrueForAnyByteButZero) {
   OperatorRun run(MakeReduceAny());
   run.Input(Bools({2, 3}, {0, 0, 7, 0, 0, 0})).With("axes", Ints{1});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small convolutions of every kind that kernels tell apart.
+// The convolutions that every kind of them is tested with.
 
 #pragma once
 
