@@ -30,6 +30,9 @@ class Measurement {
     ASSIGN_OR_RETURN(measurement->run_, RepeatedRun::Create(executable, inputs));
     ASSIGN_OR_RETURN(measurement->runner_, StepRunner::Create(*executable, inputs));
     measurement->steps_us_.resize(measurement->runner_->num_steps());
+    for (const StepDescription& step : executable->steps()) {
+      measurement->is_in_place_.push_back(IsInPlace(step.in_place, inputs[0].dims()[0]));
+    }
     measurement->executable_ = std::move(executable);
     return measurement;
   }
@@ -56,7 +59,7 @@ class Measurement {
       for (std::size_t i = 0; i < runner_->num_steps(); ++i) {
         runner_->Run(i);
         const SteadyClock::time_point end = SteadyClock::now();
-        steps_us_[i].push_back(MicrosecondsBetween(start, end));
+        if (!is_in_place_[i]) steps_us_[i].push_back(MicrosecondsBetween(start, end));
         start = end;
       }
     } while (SteadyClock::now() < stop_at);
@@ -81,6 +84,7 @@ class Measurement {
   std::unique_ptr<StepRunner> runner_;
   std::vector<double> whole_us_;
   std::vector<std::vector<double>> steps_us_;
+  std::vector<bool> is_in_place_;  // of each step: whether a whole run leaves it out
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ struct ModelTimes {
 // Runs each of `executables` on `inputs`, again and again, in the calling thread: whole for
 // `duration`, and for as long step by step. The models take turns, so that a slow moment hits them
 // all. Step by step each value has memory of its own, so that the sum can be a little above a whole
-// run.
+// run; a step that a whole run leaves out, because its tensors lie in place there, takes 0.
 //
 // Returns the errors of Session::Run and of StepRunner::Create.
 absl::StatusOr<std::vector<ModelTimes>> MeasureModels(

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,6 +88,12 @@ struct PrepareContext {
   ChooseImplementation choose_implementation;
 };
 
+// Where a part of a tensor begins that is whole in every other axis.
+struct AxisOffset {
+  std::size_t axis = 0;
+  Dim start = 0;
+};
+
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -108,6 +115,25 @@ class Operator {
   // Whether output 0 holds the very bytes of input 0 (Reshape), so that both may share memory and
   // the step be left out.
   [[nodiscard]] virtual bool IsReinterpretation() const { return false; }
+
+  // Where in input 0, of the shape `input`, output 0 lies as it is (Slice), so that it may be read
+  // there and the step be left out. Nothing for a node that does not only take a part along one
+  // axis. Asked, as the next, after InferOutputs succeeded.
+  [[nodiscard]] virtual std::optional<AxisOffset> PartOfInput(const Node& node,
+                                                              const Shape& input) const {
+    static_cast<void>(node);
+    static_cast<void>(input);
+    return std::nullopt;
+  }
+
+  // The axis along which output 0, of `rank` dimensions, is its inputs one behind the other
+  // (Concat), so that they may be written there; the step leaves an input alone that lies there.
+  [[nodiscard]] virtual std::optional<std::size_t> JoinedAxis(const Node& node,
+                                                              std::size_t rank) const {
+    static_cast<void>(node);
+    static_cast<void>(rank);
+    return std::nullopt;
+  }
 };
 
 }  // namespace octet

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -64,13 +65,21 @@ class Concat final : public Operator {
       auto* to = out.as<std::byte>();
       for (const TensorView& x : arguments.inputs) {
         const std::int64_t run = x.dims[axis] * inner;
-        StridedCopy copy;
-        copy.Append(outer, run, out_run);
-        copy.Append(run, 1, 1);
-        CopyStrided(copy, element_size, x.data, to);
+        if (x.data != to) {  // else its step wrote it here
+          StridedCopy copy;
+          copy.Append(outer, run, out_run);
+          copy.Append(run, 1, 1);
+          CopyStrided(copy, element_size, x.data, to);
+        }
         to += static_cast<std::size_t>(run) * element_size;
       }
     });
+  }
+
+  [[nodiscard]] std::optional<std::size_t> JoinedAxis(const Node& node,
+                                                      std::size_t rank) const override {
+    const auto axis = AxisAttribute(node, "axis", rank, 1);
+    return axis.ok() ? std::optional(*axis) : std::nullopt;
   }
 };
 

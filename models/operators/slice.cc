@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -116,6 +117,29 @@ absl::StatusOr<OpenRange> ResolveOpen(const Node& node, const Dim& dim,
                            "] of an open dimension");
 }
 
+// Whether all of axis `i` is taken as it is.
+bool IsWhole(const Dim& dim, const SliceAttributes& attributes, std::size_t i) {
+  if (attributes.steps[i] != 1) return false;
+  if (!dim.is_constant()) return attributes.starts[i] == 0 && attributes.ends[i] >= kBeyond;
+  const AxisRange range =
+      Resolve(dim.value(), attributes.starts[i], attributes.ends[i], attributes.steps[i]);
+  return range.start == 0 && range.length == dim.value();
+}
+
+// Where what is taken of axis `i` begins, if it is one run of elements.
+std::optional<Dim> PartStart(const Dim& dim, const SliceAttributes& attributes, std::size_t i) {
+  if (dim.is_constant()) {
+    const AxisRange range =
+        Resolve(dim.value(), attributes.starts[i], attributes.ends[i], attributes.steps[i]);
+    if (range.length == 0 || (range.step != 1 && range.length != 1)) return std::nullopt;
+    return Dim(range.start);
+  }
+  if (attributes.steps[i] != 1) return std::nullopt;
+  if (attributes.starts[i] >= 0) return Dim(attributes.starts[i]);
+  const auto from_front = dim.Plus(attributes.starts[i]);
+  return from_front.ok() ? std::optional(*from_front) : std::nullopt;
+}
+
 class SliceStep final : public Step {
  public:
   // `min_sizes`: of each sliced axis.
@@ -204,6 +228,21 @@ class Slice final : public Operator {
       min_sizes.push_back(range.min_size);
     }
     return std::make_unique<const SliceStep>(std::move(attributes), std::move(min_sizes));
+  }
+
+  [[nodiscard]] std::optional<AxisOffset> PartOfInput(const Node& node,
+                                                      const Shape& input) const override {
+    const auto attributes = Attributes(node, input.size());
+    if (!attributes.ok()) return std::nullopt;
+    std::optional<AxisOffset> part;
+    for (std::size_t i = 0; i < attributes->axes.size(); ++i) {
+      const std::size_t axis = attributes->axes[i];
+      if (IsWhole(input[axis], *attributes, i)) continue;
+      const std::optional<Dim> start = PartStart(input[axis], *attributes, i);
+      if (part.has_value() || !start.has_value()) return std::nullopt;
+      part = AxisOffset{axis, *start};
+    }
+    return part;
   }
 };
 

@@ -5,6 +5,12 @@
 
 namespace octet {
 
+const Subview* CompiledGraph::SubviewOf(const CompiledValue& value, std::int64_t rows) const {
+  if (value.subview < 0) return nullptr;
+  const Subview& subview = subviews[static_cast<std::size_t>(value.subview)];
+  return IsInPlace(subview.in_place, rows) ? &subview : nullptr;
+}
+
 absl::Status CheckStepInputs(const CompiledStep& step, std::span<const TensorView> inputs) {
   absl::Status status = step.step->CheckInputs(inputs);
   if (status.ok()) return status;

@@ -26,14 +26,36 @@ enum class Storage : std::uint8_t {
   kInput,   // the caller's input tensor
   kOutput,  // the caller's output tensor
   kArena,
+  kSubview,  // inside another value, in every run
+};
+
+// In which runs of the steps a value lies inside another, or a step that only moves elements has
+// nothing to do because of it.
+enum class InPlace : std::uint8_t { kNever, kOneRow, kAlways };
+
+inline bool IsInPlace(InPlace in_place, std::int64_t rows) {
+  return in_place == InPlace::kAlways || (in_place == InPlace::kOneRow && rows == 1);
+}
+
+// A value whose bytes are a run of another value's: a piece of a Concat, written where it belongs,
+// or a Slice, read where it lies.
+struct Subview {
+  std::int32_t value = 0;
+  std::int32_t whole = 0;       // by its shape `part` is meant
+  std::int32_t whole_root = 0;  // whose very bytes `whole` shares, or `whole`
+  AxisOffset part;
+  InPlace in_place = InPlace::kNever;
 };
 
 struct CompiledValue {
   DataType data_type = DataType::kFloat32;
   Shape shape;
   Storage storage = Storage::kUnused;
-  // Of an input or output its index in the signature, of an arena value its index among them.
+  // Of an input or output its index in the signature, of an arena value or subview its index among
+  // them.
   std::int32_t index = -1;
+  // Of what is a subview in some runs or in all, its index in CompiledGraph::subviews.
+  std::int32_t subview = -1;
   std::optional<ConstantTensor> constant;
 };
 
@@ -53,6 +75,7 @@ struct CompiledStep {
   std::vector<std::int32_t> outputs;
   std::optional<StepImplementation> implementation = std::nullopt;
   bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
+  InPlace in_place = InPlace::kNever;
 };
 
 // An output of the signature that no step writes itself: it shares its bytes with another value.
@@ -67,9 +90,13 @@ struct CompiledGraph {
   std::vector<OutputCopy> output_copies;
   std::vector<std::int32_t> arena_values;  // values, by CompiledValue::index
   std::vector<std::int32_t> slots;         // of each arena value
+  std::vector<Subview> subviews;           // wholes before what lies in them
   std::int32_t num_slots = 0;
   std::vector<std::int32_t> inputs;   // values, by the signature's index
   std::vector<std::int32_t> outputs;  // values, by the signature's index
+
+  // What `value` is in a run of so many rows, if it is a subview in it; else null.
+  [[nodiscard]] const Subview* SubviewOf(const CompiledValue& value, std::int64_t rows) const;
 };
 
 // What the step says of inputs of these dimensions (Step::CheckInputs), with its node's name.

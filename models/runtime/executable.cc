@@ -16,6 +16,7 @@
 #include "models/graph/passes/passes.h"
 #include "models/graph/verify.h"
 #include "models/runtime/memory_plan.h"
+#include "models/runtime/subviews.h"
 #include "models/runtime/symbol_binding.h"
 
 namespace octet {
@@ -40,8 +41,10 @@ class Compiler {
     alias_of_.resize(graph_.values.size());
     for (std::size_t i = 0; i < alias_of_.size(); ++i) alias_of_[i] = static_cast<std::int32_t>(i);
     for (const Node& node : graph_.nodes) RETURN_IF_ERROR(CompileNode(node));
+    PlaceSubviews();
     PlaceOutputs();
     PlaceArena();
+    ResolveAliases();
     return std::move(result_);
   }
 
@@ -122,6 +125,25 @@ class Compiler {
     return *chosen;
   }
 
+  void PlaceSubviews() {
+    Subviews found = FindSubviews(graph_, operators_, alias_of_, options_.max_rows);
+    result_.subviews = std::move(found.subviews);
+    for (std::size_t i = 0; i < result_.subviews.size(); ++i) {
+      const Subview& subview = result_.subviews[i];
+      CompiledValue& value = At(subview.value);
+      value.subview = static_cast<std::int32_t>(i);
+      if (subview.in_place != InPlace::kAlways) continue;  // in other runs it needs its own bytes
+      value.storage = Storage::kSubview;
+      value.index = value.subview;
+    }
+    std::size_t step = 0;
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const ValueId output = graph_.nodes[i].outputs[0];
+      if (Root(output) != output) continue;  // a reinterpretation is no step
+      result_.steps[step++].in_place = found.nodes[i];
+    }
+  }
+
   // A step writes straight into the caller's tensor where the output is a value of its own.
   void PlaceOutputs() {
     for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
@@ -137,39 +159,61 @@ class Compiler {
   }
 
   void PlaceArena() {
-    std::vector<std::int64_t> symbols(graph_.symbol_names.size(), kTypicalSymbol);
-    symbols[static_cast<std::size_t>(kRows.index)] = options_.max_rows;
-    std::vector<std::int32_t> lifetime_of(graph_.values.size(), -1);
-    std::vector<Lifetime> lifetimes;
-    const auto num_steps = static_cast<std::int32_t>(result_.steps.size());
-    for (std::int32_t s = 0; s < num_steps; ++s) {
-      const CompiledStep& step = result_.steps[static_cast<std::size_t>(s)];
+    const std::vector<Lifetime> lifetime_of = Lifetimes();
+    const auto first_step = [&](std::int32_t value) {
+      return lifetime_of[static_cast<std::size_t>(value)].first_step;
+    };
+    for (const CompiledStep& step : result_.steps) {
       for (const std::int32_t output : step.outputs) {
-        CompiledValue& value = At(output);
-        if (value.storage != Storage::kUnused) continue;
-        value.storage = Storage::kArena;
-        value.index = static_cast<std::int32_t>(result_.arena_values.size());
+        if (At(output).storage != Storage::kUnused) continue;
+        At(output).storage = Storage::kArena;
         result_.arena_values.push_back(output);
-        lifetime_of[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(lifetimes.size());
-        lifetimes.push_back({.first_step = s,
-                             .last_step = s,
-                             .typical_byte_size = TypicalByteSize(value, symbols)});
-      }
-      for (const std::int32_t input : step.inputs) {
-        if (input == kNoValue) continue;
-        const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(input))];
-        if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = s;
       }
     }
-    for (const OutputCopy& copy : result_.output_copies) {
-      const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(copy.value))];
-      if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = num_steps;
+    // What has subviews may begin before the step that names it.
+    std::ranges::stable_sort(result_.arena_values, {}, first_step);
+    std::vector<Lifetime> lifetimes;
+    for (const std::int32_t value : result_.arena_values) {
+      At(value).index = static_cast<std::int32_t>(lifetimes.size());
+      lifetimes.push_back(lifetime_of[static_cast<std::size_t>(value)]);
     }
     result_.slots = AssignSlots(lifetimes);
     result_.num_slots = result_.slots.empty()
                             ? 0
                             : *std::max_element(result_.slots.begin(), result_.slots.end()) + 1;
-    ResolveAliases();
+  }
+
+  // By ValueId, of what shares its bytes with no other under another shape; a whole lives as long
+  // as what lies in it.
+  std::vector<Lifetime> Lifetimes() {
+    std::vector<std::int64_t> symbols(graph_.symbol_names.size(), kTypicalSymbol);
+    symbols[static_cast<std::size_t>(kRows.index)] = options_.max_rows;
+    const auto num_steps = static_cast<std::int32_t>(result_.steps.size());
+    std::vector<Lifetime> lifetimes(graph_.values.size(), {.first_step = num_steps});
+    const auto extend = [&](std::int32_t value, std::int32_t first, std::int32_t last) {
+      Lifetime& lifetime = lifetimes[static_cast<std::size_t>(value)];
+      lifetime.first_step = std::min(lifetime.first_step, first);
+      lifetime.last_step = std::max(lifetime.last_step, last);
+    };
+    for (std::int32_t s = 0; s < num_steps; ++s) {
+      const CompiledStep& step = result_.steps[static_cast<std::size_t>(s)];
+      for (const std::int32_t output : step.outputs) {
+        extend(output, s, s);
+        lifetimes[static_cast<std::size_t>(output)].typical_byte_size =
+            TypicalByteSize(At(output), symbols);
+      }
+      for (const std::int32_t input : step.inputs) {
+        if (input != kNoValue) extend(Root(input), s, s);
+      }
+    }
+    for (const OutputCopy& copy : result_.output_copies) {
+      extend(Root(copy.value), num_steps, num_steps);
+    }
+    for (auto i = result_.subviews.rbegin(); i != result_.subviews.rend(); ++i) {
+      const Lifetime& lifetime = lifetimes[static_cast<std::size_t>(i->value)];
+      extend(i->whole_root, lifetime.first_step, lifetime.last_step);
+    }
+    return lifetimes;
   }
 
   // Reinterpretations lie where their roots lie.
@@ -179,6 +223,7 @@ class Compiler {
       CompiledValue& value = result_.values[i];
       value.storage = root.storage;
       value.index = root.index;
+      value.subview = root.subview;
       if (root.constant) value.constant = root.constant;
     }
   }
@@ -217,6 +262,18 @@ std::vector<TensorSignature> Signature(const Graph& graph, const std::vector<Val
   return signature;
 }
 
+std::string KernelOf(const CompiledStep& step) {
+  switch (step.in_place) {
+    case InPlace::kNever:
+      break;
+    case InPlace::kOneRow:
+      return absl::StrCat(step.step->kernel_name(), ", or in place for one row");
+    case InPlace::kAlways:
+      return "in place";
+  }
+  return step.step->kernel_name();
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
@@ -244,9 +301,10 @@ std::vector<StepDescription> Executable::steps() const {
   for (const CompiledStep& step : compiled_.steps) {
     steps.push_back({.node = step.node,
                      .op = step.op,
-                     .kernel = step.step->kernel_name(),
+                     .kernel = KernelOf(step),
                      .packed_byte_size = step.step->packed_byte_size(),
-                     .implementation = step.implementation});
+                     .implementation = step.implementation,
+                     .in_place = step.in_place});
   }
   return steps;
 }

@@ -44,9 +44,10 @@ struct TensorSignature {
 struct StepDescription {
   std::string node;
   std::string op;
-  std::string kernel;
+  std::string kernel;  // or "in place"
   std::size_t packed_byte_size = 0;
   std::optional<StepImplementation> implementation = std::nullopt;
+  InPlace in_place = InPlace::kNever;
 };
 
 // Thread safety: immutable; shared by every Session of every worker.

@@ -115,7 +115,8 @@ absl::Status Session::Plan() {
   }
   for (std::size_t i = 0; i < graph.arena_values.size(); ++i) {
     const auto value = static_cast<std::size_t>(graph.arena_values[i]);
-    arena_byte_sizes_[i] = ByteSize(graph.values[value].data_type, dims_[value]);
+    const bool is_subview = graph.SubviewOf(graph.values[value], rows()) != nullptr;
+    arena_byte_sizes_[i] = is_subview ? 0 : ByteSize(graph.values[value].data_type, dims_[value]);
     // Before the sum, which could overflow otherwise.
     RETURN_IF_ERROR(CheckArena(arena_byte_sizes_[i]));
   }
@@ -257,7 +258,30 @@ void Session::PlaceValues(std::span<const TensorView> inputs,
       case Storage::kArena:
         data_[i] = arena + slot_offsets_[static_cast<std::size_t>(graph.slots[index])];
         break;
+      case Storage::kSubview:
+        break;
     }
+  }
+  PlaceSubviews();
+}
+
+void Session::PlaceSubviews() {
+  const CompiledGraph& graph = executable_->compiled();
+  if (graph.subviews.empty()) return;
+  for (const Subview& subview : graph.subviews) {
+    if (!IsInPlace(subview.in_place, rows())) continue;
+    const auto whole = static_cast<std::size_t>(subview.whole);
+    const auto dims = std::span<const std::int64_t>(dims_[whole]);
+    const std::int64_t first =
+        subview.part.start.Evaluate(symbols_) * NumElements(dims.subspan(subview.part.axis + 1));
+    const std::size_t element_size = BitWidth(graph.values[whole].data_type) / 8;
+    data_[static_cast<std::size_t>(subview.value)] =
+        static_cast<std::byte*>(data_[static_cast<std::size_t>(subview.whole_root)]) +
+        static_cast<std::size_t>(first) * element_size;
+  }
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const Subview* const subview = graph.SubviewOf(graph.values[i], rows());
+    if (subview != nullptr) data_[i] = data_[static_cast<std::size_t>(subview->value)];
   }
 }
 
@@ -268,8 +292,9 @@ bool Session::RunChunk(std::span<const TensorView> inputs,
   PlaceValues(inputs, outputs, first_row);
   const std::span<std::byte> scratch = arena_.bytes().subspan(scratch_offset_, scratch_byte_size_);
   for (std::size_t s = 0; s < steps_.size(); ++s) {
-    if (stops()) return false;
     const CompiledStep& step = graph.steps[s];
+    if (IsInPlace(step.in_place, rows())) continue;
+    if (stops()) return false;
     BoundStep& bound = steps_[s];
     for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
       if (step.inputs[i] != kNoValue) {

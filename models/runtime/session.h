@@ -108,6 +108,11 @@ class Session {
                 std::int64_t first_row, absl::FunctionRef<bool()> stops);
   void PlaceValues(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
                    std::int64_t first_row);
+  // Moves those that lie inside others there.
+  void PlaceSubviews();
+  [[nodiscard]] std::int64_t rows() const {
+    return symbols_[static_cast<std::size_t>(kRows.index)];
+  }
   const void* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);
 
   const std::shared_ptr<const Executable> executable_;

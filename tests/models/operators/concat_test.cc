@@ -3,6 +3,8 @@
 #include "models/operators/concat.h"
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -27,6 +29,39 @@ TEST_P(ConcatTest, JoinsAlongAnyAxisButTheBatch) {
       .With("axis", std::int64_t{1});
   EXPECT_EQ(middle.First<std::int8_t>(Kernels()),
             (std::vector<std::int8_t>{1, 2, 5, 6, 3, 4, 7, 8}));
+}
+
+TEST_P(ConcatTest, LeavesAloneWhatLiesInPlace) {
+  const auto concat = MakeConcat();
+  const std::vector<TensorType> types(2, {DataType::kFloat32, {Dim(kRows), 2}, std::nullopt});
+  const std::vector<const ConstantTensor*> constants(2, nullptr);
+  const Node node{"node", "Concat", {0, 1}, {2}, {}};
+  const auto outputs = concat->InferOutputs(node, types, constants).value();
+  const auto step =
+      concat
+          ->Prepare({.node = node,
+                     .inputs = types,
+                     .outputs = outputs,
+                     .constants = constants,
+                     .kernels = Kernels(),
+                     .max_rows = 1,
+                     .choose_implementation = [](auto...) { return std::string_view(); }})
+          .value();
+  Tensor joined = Floats({1, 4}, {1, 2, 3, 4});
+  const Tensor other = Floats({1, 2}, {5, 6});
+  const TensorView lies_there{DataType::kFloat32, other.dims(), joined.bytes().data()};
+  const MutableTensorView output = joined.mutable_view();
+  step->Run(
+      {.inputs = std::vector{lies_there, other.view()}, .outputs = {&output, 1}, .scratch = {}});
+  EXPECT_EQ(Elements<float>(joined), (std::vector<float>{1, 2, 5, 6}));
+}
+
+TEST(ConcatRuleTest, SaysWhichAxisItJoins) {
+  const auto concat = MakeConcat();
+  Node node{"node", "Concat", {0, 1}, {2}, {}};
+  EXPECT_EQ(concat->JoinedAxis(node, 4), 3U);
+  node.attributes["axis"] = std::int64_t{1};
+  EXPECT_EQ(concat->JoinedAxis(node, 4), 1U);
 }
 
 TEST(ConcatRuleTest, RefusesWhatDoesNotFit) {

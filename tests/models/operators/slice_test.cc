@@ -91,5 +91,32 @@ TEST(SliceRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(code({1}, {0}, {INT64_MIN}), kInvalid);
 }
 
+// Where a slice of [rows, 5, s2, 3] begins, as "axis:start" for an s2 of 10; "" if it is no part
+// along one axis.
+std::string PartOf(Ints axes, Ints starts, Ints ends, Ints steps) {
+  Node node{"node", "Slice", {0}, {1}, {}};
+  node.attributes = {{"axes", axes}, {"starts", starts}, {"ends", ends}, {"steps", steps}};
+  const Shape input = {Dim(kRows), 5, Dim(Symbol{2}), 3};
+  const auto part = MakeSlice()->PartOfInput(node, input);
+  if (!part.has_value()) return "";
+  return std::to_string(part->axis) + ":" + std::to_string(part->start.Evaluate(Ints{1, 1, 10}));
+}
+
+TEST(SlicePartTest, IsAlongOneAxisAndWithoutSteps) {
+  constexpr std::int64_t kEnd = INT64_MAX;
+  EXPECT_EQ(PartOf({1}, {2}, {4}, {1}), "1:2");
+  EXPECT_EQ(PartOf({1}, {-2}, {kEnd}, {1}), "1:3");
+  EXPECT_EQ(PartOf({-1}, {1}, {2}, {7}), "3:1");  // one element
+  EXPECT_EQ(PartOf({1}, {4}, {3}, {-1}), "1:4");
+  EXPECT_EQ(PartOf({2}, {3}, {kEnd}, {1}), "2:3");
+  EXPECT_EQ(PartOf({2}, {-3}, {-1}, {1}), "2:7");
+  EXPECT_EQ(PartOf({1, 2, 3}, {0, 0, 1}, {5, kEnd, 3}, {1, 1, 1}), "3:1");
+  EXPECT_EQ(PartOf({1}, {0}, {4}, {2}), "");
+  EXPECT_EQ(PartOf({1}, {3}, {1}, {-1}), "");
+  EXPECT_EQ(PartOf({1}, {3}, {3}, {1}), "");                   // nothing
+  EXPECT_EQ(PartOf({1, 3}, {1, 1}, {2, 2}, {1, 1}), "");       // two axes
+  EXPECT_EQ(PartOf({2}, {INT64_MAX}, {INT64_MIN}, {-1}), "");  // reversed
+}
+
 }  // namespace
 }  // namespace octet
