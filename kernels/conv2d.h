@@ -86,6 +86,9 @@ class Conv2dS8 : public PreparedKernel {
     std::span<const std::int8_t> in = {};      // num_images * geometry.InSize()
     std::span<const float> row_scale = {};     // kDynamic: one an image; else empty
     EpilogueOutput out = {};                   // num_images * geometry.OutSize(); overlaps no input
+    // Elements from one pixel of `out` to the next, out_channels or more, 0: out_channels. What
+    // lies between pixels is left alone, and `out` ends with the last pixel.
+    std::size_t out_pitch = 0;
     std::span<std::byte> scratch = {};  // at least ScratchByteSize(), aligned to kScratchAlignment
   };
 
@@ -101,6 +104,7 @@ class Conv2dS16 : public PreparedKernel {
     const Conv2dGeometry* geometry = nullptr;
     std::span<const std::int16_t> in = {};
     EpilogueS16Output out = {};
+    std::size_t out_pitch = 0;
     std::span<std::byte> scratch = {};
   };
 
@@ -126,6 +130,11 @@ class Conv2dF32 : public PreparedKernel {
 inline const Conv2dGeometry& RunGeometry(const Conv2dGeometry* geometry,
                                          const Conv2dGeometry& prepared) {
   return geometry == nullptr ? prepared : *geometry;
+}
+
+// `out_pitch` of a run.
+inline std::size_t RunPitch(std::size_t out_pitch, const Conv2dGeometry& geometry) {
+  return out_pitch == 0 ? geometry.out_channels : out_pitch;
 }
 
 // Ordinary, grouped and depthwise alike. Integer convolutions are exact on

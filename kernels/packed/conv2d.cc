@@ -68,13 +68,14 @@ class PackedConv2dS8 final : public Conv2dS8 {
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const std::int8_t* in = a.in.data() + image * g.InSize();
       for (std::size_t first = 0; first < pixels; first += pixels_at_a_time_) {
         const std::size_t count = std::min(pixels_at_a_time_, pixels - first);
         for (std::size_t group = 0; group < g.groups; ++group) {
           const std::size_t index =
-              image * g.OutSize() + first * g.out_channels + group * (g.out_channels / g.groups);
+              (image * pixels + first) * pitch + group * (g.out_channels / g.groups);
           RunPixels(g, in, group, first, count, a, image,
                     {out.data + index * out.element_size, out.element_size});
         }
@@ -108,7 +109,7 @@ class PackedConv2dS8 final : public Conv2dS8 {
                  .rows_per_scale = std::numeric_limits<std::size_t>::max(),
                  .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
                  .out = out.data,
-                 .out_stride = g.out_channels,
+                 .out_stride = RunPitch(a.out_pitch, g),
                  .out_element_size = out.element_size});
   }
 

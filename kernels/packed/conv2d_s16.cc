@@ -54,6 +54,7 @@ class WindowConv2dS16 final : public Conv2dS16 {
     const std::size_t group_bytes = g.in_channels / g.groups * sizeof(std::int16_t);
     const std::size_t group_channels = g.out_channels / g.groups;
     const OutputBytes out = OutputOf(kind_, a.out);
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
     const auto copy = [](const std::int16_t* values, std::size_t size, std::byte* packed) {
       std::memcpy(packed, values, size * sizeof(std::int16_t));
     };
@@ -61,13 +62,13 @@ class WindowConv2dS16 final : public Conv2dS16 {
                           [&](const ConvolutionWindows::Block& block) {
                             for (std::size_t group = 0; group < g.groups; ++group) {
                               const std::size_t index =
-                                  block.first_pixel * g.out_channels + group * group_channels;
+                                  block.first_pixel * pitch + group * group_channels;
                               products_[group]->Run({.lhs = block.inputs + group * group_bytes,
                                                      .row_offset = block.row_offset,
                                                      .segment_offset = block.segment_offset,
                                                      .count = block.count,
                                                      .out = out.data + index * out.element_size,
-                                                     .out_stride = g.out_channels,
+                                                     .out_stride = pitch,
                                                      .out_element_size = out.element_size});
                             }
                           });

@@ -86,12 +86,14 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
-    const std::size_t out_size = g.OutSize();
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
+    const std::size_t pixels = g.OutHeight() * g.OutWidth();
     alignas(64) std::int32_t sums[kTileRows * kMaxColumns];
     for (std::size_t image = 0; image < a.num_images; ++image) {
       windows_.ForEachRun(
           g, micro_.s8->columns, a.in.data() + image * g.InSize(), a.scratch.data(),
-          [&](const DepthwiseRun<std::int8_t>& run, std::size_t index) {
+          [&](const DepthwiseRun<std::int8_t>& run, std::size_t pixel) {
+            const std::size_t index = (image * pixels + pixel) * pitch + run.first_channel;
             micro_.depthwise_s8(run, filter_.data(), sums);
             micro_.store_s8(
                 epilogue_.table(),
@@ -101,8 +103,8 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
                  .first_row = 0,
                  .rows_per_scale = std::numeric_limits<std::size_t>::max(),
                  .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-                 .out = out.data + (image * out_size + index) * out.element_size,
-                 .out_stride = g.out_channels},
+                 .out = out.data + index * out.element_size,
+                 .out_stride = pitch},
                 sums);
           });
     }
@@ -143,11 +145,13 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
     assert(a.in.size() == a.num_images * g.InSize());
     assert(a.scratch.size() >= ScratchByteSize(a.num_images));
     const OutputBytes out = OutputOf(kind_, a.out);
-    const std::size_t out_size = g.OutSize();
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
+    const std::size_t pixels = g.OutHeight() * g.OutWidth();
     for (std::size_t image = 0; image < a.num_images; ++image) {
       windows_.ForEachRun(
           g, micro_.s16->columns, a.in.data() + image * g.InSize(), a.scratch.data(),
-          [&](const DepthwiseRun<std::int16_t>& run, std::size_t index) {
+          [&](const DepthwiseRun<std::int16_t>& run, std::size_t pixel) {
+            const std::size_t index = (image * pixels + pixel) * pitch + run.first_channel;
             const std::size_t channels = std::min(run.columns, g.out_channels - run.first_channel);
             ComputeRun(run, {.rows = run.num_pixels,
                              .first_channel = run.first_channel,
@@ -155,8 +159,8 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
                              .first_row = 0,
                              .rows_per_scale = 1,
                              .row_scale = nullptr,
-                             .out = out.data + (image * out_size + index) * out.element_size,
-                             .out_stride = g.out_channels});
+                             .out = out.data + index * out.element_size,
+                             .out_stride = pitch});
           });
     }
   }
@@ -222,7 +226,8 @@ class DepthwiseConv2dF32 final : public Conv2dF32 {
     for (std::size_t image = 0; image < a.num_images; ++image) {
       float* out = a.out.data() + image * g.OutSize();
       windows_.ForEachRun(g, micro_.f32->columns, a.in.data() + image * g.InSize(),
-                          a.scratch.data(), [&](const DepthwiseRun<float>& run, std::size_t index) {
+                          a.scratch.data(), [&](const DepthwiseRun<float>& run, std::size_t pixel) {
+                            const std::size_t index = pixel * g.out_channels + run.first_channel;
                             micro_.depthwise_f32(run, filter_.data(), sums);
                             micro_.store_f32(table,
                                              {.rows = run.num_pixels,

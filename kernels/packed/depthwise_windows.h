@@ -57,8 +57,8 @@ class DepthwiseWindows {
   std::size_t ScratchByteSize() const { return scratch_byte_size_; }
   std::size_t ByteSize() const { return padding_.ByteSize(); }
 
-  // Calls compute(run, index of its first output in the image) for each run and each panel of
-  // `columns` channels.
+  // Calls compute(run, its first pixel in the image) for each run and each panel of `columns`
+  // channels.
   template <typename Compute>
   void ForEachRun(const Conv2dGeometry& g, std::size_t columns, const T* image, std::byte* scratch,
                   const Compute& compute) const {
@@ -91,7 +91,7 @@ class DepthwiseWindows {
                                                       kDepthwiseChannels),
                               .padded_channels = padded_channels_,
                               .columns = columns},
-              (y * out_width + x) * out_channels_ + channel);
+              y * out_width + x);
         }
       }
     }

@@ -73,6 +73,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
     const std::size_t group_bytes = g.in_channels / g.groups * panels_.lhs_element_size;
     const std::size_t group_channels = g.out_channels / g.groups;
     const OutputBytes out = OutputOf(kind_, a.out);
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
     const auto pack = [this](const std::int8_t* values, std::size_t size, std::byte* packed) {
       panels_.pack_lhs(values, 0, 1, size, size, packed);
     };
@@ -80,7 +81,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
         g, a.num_images, a.in.data(), a.scratch.data(), pack,
         [&](const ConvolutionWindows::Block& block) {
           for (std::size_t group = 0; group < g.groups; ++group) {
-            const std::size_t index = block.first_pixel * g.out_channels + group * group_channels;
+            const std::size_t index = block.first_pixel * pitch + group * group_channels;
             products_[group]->Run(
                 {.panels = &panels_,
                  .lhs = block.inputs + group * group_bytes,
@@ -91,7 +92,7 @@ class WindowConv2dS8 final : public Conv2dS8 {
                  .rows_per_scale = std::numeric_limits<std::size_t>::max(),
                  .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : block.image),
                  .out = out.data + index * out.element_size,
-                 .out_stride = g.out_channels,
+                 .out_stride = pitch,
                  .out_element_size = out.element_size});
           }
         });

@@ -59,18 +59,19 @@ class ReferenceConv2dS8 final : public Conv2dS8 {
   void Run(const Arguments& a) const override {
     const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
     assert(a.in.size() == a.num_images * g.InSize());
-    std::size_t index = 0;
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
+    std::size_t pixel = 0;
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const std::int8_t* in = a.in.data() + image * g.InSize();
       const float row_scale = a.row_scale.empty() ? 1.0F : a.row_scale[image];
       for (std::size_t y = 0; y < g.OutHeight(); ++y) {
-        for (std::size_t x = 0; x < g.OutWidth(); ++x) {
+        for (std::size_t x = 0; x < g.OutWidth(); ++x, ++pixel) {
           for (std::size_t o = 0; o < g.out_channels; ++o) {
             std::int32_t acc = 0;
             ForEachTap(g, y, x, o, [&](std::size_t i, std::size_t f) {
               acc += (in[i] - in_zero_point_.value) * filter_[f];
             });
-            epilogue_.Store(acc, row_scale, o, index++, a.out);
+            epilogue_.Store(acc, row_scale, o, pixel * pitch + o, a.out);
           }
         }
       }
@@ -98,16 +99,17 @@ class ReferenceConv2dS16 final : public Conv2dS16 {
   void Run(const Arguments& a) const override {
     const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
     assert(a.in.size() == a.num_images * g.InSize());
-    std::size_t index = 0;
+    const std::size_t pitch = RunPitch(a.out_pitch, g);
+    std::size_t pixel = 0;
     for (std::size_t image = 0; image < a.num_images; ++image) {
       const std::int16_t* in = a.in.data() + image * g.InSize();
       for (std::size_t y = 0; y < g.OutHeight(); ++y) {
-        for (std::size_t x = 0; x < g.OutWidth(); ++x) {
+        for (std::size_t x = 0; x < g.OutWidth(); ++x, ++pixel) {
           for (std::size_t o = 0; o < g.out_channels; ++o) {
             std::int64_t acc = 0;
             ForEachTap(g, y, x, o,
                        [&](std::size_t i, std::size_t f) { acc += in[i] * filter_[f]; });
-            epilogue_.Store(acc, o, index++, a.out);
+            epilogue_.Store(acc, o, pixel * pitch + o, a.out);
           }
         }
       }

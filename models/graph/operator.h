@@ -27,12 +27,28 @@ namespace kernels {
 struct KernelSet;
 }  // namespace kernels
 
+// How far apart the rows of a step's inputs, or outputs, lie, in elements from one to the next. A
+// row is a tensor's last dimension, or as many of them as the step says.
+struct RowPitches {
+  std::span<const std::int64_t> values = {};  // 0, or none: one row lies right behind the other
+
+  // Of input or output `index`, which has `dims`.
+  [[nodiscard]] std::int64_t At(std::size_t index, std::span<const std::int64_t> dims,
+                                std::size_t row_rank) const {
+    const bool is_dense = index >= values.size() || values[index] == 0;
+    return is_dense ? NumElements(dims.last(row_rank)) : values[index];
+  }
+};
+
 // What a step gets for one batch. All views are concrete; outputs have the sizes that the
 // operator's type rule gives for them.
 struct StepArguments {
   std::span<const TensorView> inputs;  // by the node's input index; data is null for an absent one
   std::span<const MutableTensorView> outputs;
   std::span<std::byte> scratch;  // 64-byte aligned, at least ScratchByteSize() bytes
+  // Only of what Step::InputRowRank and OutputRowRank allow.
+  RowPitches input_pitches = {};
+  RowPitches output_pitches = {};
 };
 
 // One node, prepared for one kernel set: packed weights and chosen kernels.
@@ -52,6 +68,18 @@ class Step {
   // Bytes of scratch that Run needs for inputs of these dimensions (by input index).
   [[nodiscard]] virtual std::size_t ScratchByteSize(std::span<const TensorView> inputs) const {
     static_cast<void>(inputs);
+    return 0;
+  }
+
+  // How many of the last dimensions of input, or output, `index` make a row, where rows may lie
+  // apart as StepArguments says; 0: all of the tensor is dense. What lies between the rows of an
+  // output belongs to others.
+  [[nodiscard]] virtual std::size_t InputRowRank(std::size_t index) const {
+    static_cast<void>(index);
+    return 0;
+  }
+  [[nodiscard]] virtual std::size_t OutputRowRank(std::size_t index) const {
+    static_cast<void>(index);
     return 0;
   }
 

@@ -12,7 +12,6 @@
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/operators/broadcast.h"
-#include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/strided_copy.h"
 
@@ -44,25 +43,34 @@ absl::StatusOr<AttentionAttributes> Attributes(const Node& node) {
   return attributes;
 }
 
-// The heads of one key in one image: the shape of all of them, but for the mask.
+// A token's heads lie behind each other.
+constexpr std::size_t kRowRank = 2;
+
+// The heads of one key in one image: the shape of all of them, but for the mask. Rows lie as
+// `pitches` says.
 kernels::AttentionShape MakeShape(const AttentionAttributes& attributes,
-                                  std::span<const TensorView> inputs) {
+                                  std::span<const TensorView> inputs,
+                                  const RowPitches& input_pitches = {},
+                                  const RowPitches& output_pitches = {}) {
   const auto dim = [&inputs](std::size_t input, std::size_t axis) {
     return static_cast<std::size_t>(inputs[input].dims[axis]);
   };
-  const std::size_t groups = dim(kKey, 2);
+  const auto pitch = [&](std::size_t input) {
+    return static_cast<std::size_t>(input_pitches.At(input, inputs[input].dims, kRowRank));
+  };
+  const std::array out_dims = {inputs[kQuery].dims[2], inputs[kValue].dims[3]};
   kernels::AttentionShape shape;
-  shape.heads = dim(kQuery, 2) / groups;
+  shape.heads = dim(kQuery, 2) / dim(kKey, 2);
   shape.queries = dim(kQuery, 1);
   shape.keys = dim(kKey, 1);
   shape.width = dim(kQuery, 3);
   shape.value_width = dim(kValue, 3);
   shape.query_head_stride = shape.width;
-  shape.query_stride = dim(kQuery, 2) * shape.width;
-  shape.key_stride = groups * shape.width;
-  shape.value_stride = groups * shape.value_width;
+  shape.query_stride = pitch(kQuery);
+  shape.key_stride = pitch(kKey);
+  shape.value_stride = pitch(kValue);
   shape.out_head_stride = shape.value_width;
-  shape.out_stride = dim(kQuery, 2) * shape.value_width;
+  shape.out_stride = static_cast<std::size_t>(output_pitches.At(0, out_dims, kRowRank));
   shape.scale = attributes.scale;
   shape.soft_cap = attributes.soft_cap;
   shape.is_causal = attributes.is_causal;
@@ -83,6 +91,54 @@ kernels::AttentionMask MakeMask(const TensorView& mask, std::size_t image, std::
           .query_stride = stride(2),
           .key_stride = stride(3)};
 }
+
+class AttentionStep final : public Step {
+ public:
+  AttentionStep(const AttentionAttributes& attributes, bool has_mask,
+                const kernels::KernelSet& kernels)
+      : attributes_(attributes), has_mask_(has_mask), kernels_(kernels) {}
+
+  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
+    return kernels_.attention_f32_scratch_byte_size(MakeShape(attributes_, inputs));
+  }
+  [[nodiscard]] std::size_t InputRowRank(std::size_t index) const override {
+    return index == kMask ? 0 : kRowRank;
+  }
+  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override { return kRowRank; }
+
+  void Run(const StepArguments& arguments) const override {
+    const TensorView& query = arguments.inputs[kQuery];
+    kernels::AttentionShape shape =
+        MakeShape(attributes_, arguments.inputs, arguments.input_pitches, arguments.output_pitches);
+    const auto images = static_cast<std::size_t>(query.dims[0]);
+    const auto groups = static_cast<std::size_t>(arguments.inputs[kKey].dims[2]);
+    for (std::size_t image = 0; image < images; ++image) {
+      const std::size_t first_query = image * shape.queries;
+      const std::size_t first_key = image * shape.keys;
+      for (std::size_t group = 0; group < groups; ++group) {
+        const std::size_t head = group * shape.heads;
+        if (has_mask_) shape.mask = MakeMask(arguments.inputs[kMask], image, head);
+        kernels_.attention_f32(
+            shape, query.as<float>() + first_query * shape.query_stride + head * shape.width,
+            arguments.inputs[kKey].as<float>() + first_key * shape.key_stride + group * shape.width,
+            arguments.inputs[kValue].as<float>() + first_key * shape.value_stride +
+                group * shape.value_width,
+            arguments.outputs[0].as<float>() + first_query * shape.out_stride +
+                head * shape.value_width,
+            arguments.scratch);
+      }
+    }
+  }
+
+  [[nodiscard]] std::string kernel_name() const override {
+    return absl::StrCat(std::string(kernels_.name), ":attention_f32");
+  }
+
+ private:
+  const AttentionAttributes attributes_;
+  const bool has_mask_;
+  const kernels::KernelSet& kernels_;
+};
 
 class Attention final : public Operator {
  public:
@@ -128,38 +184,8 @@ class Attention final : public Operator {
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const AttentionAttributes attributes, Attributes(context.node));
-    const kernels::KernelSet& kernels = context.kernels;
-    const bool has_mask = context.node.HasInput(kMask);
-    return MakeStepWithScratch(
-        absl::StrCat(std::string(kernels.name), ":attention_f32"),
-        [attributes, has_mask, &kernels](const StepArguments& arguments) {
-          Run(attributes, has_mask, kernels, arguments);
-        },
-        [attributes, &kernels](std::span<const TensorView> inputs) -> std::size_t {
-          return kernels.attention_f32_scratch_byte_size(MakeShape(attributes, inputs));
-        });
-  }
-
- private:
-  static void Run(const AttentionAttributes& attributes, bool has_mask,
-                  const kernels::KernelSet& kernels, const StepArguments& arguments) {
-    const TensorView& query = arguments.inputs[kQuery];
-    kernels::AttentionShape shape = MakeShape(attributes, arguments.inputs);
-    const auto images = static_cast<std::size_t>(query.dims[0]);
-    const auto groups = static_cast<std::size_t>(arguments.inputs[kKey].dims[2]);
-    for (std::size_t image = 0; image < images; ++image) {
-      for (std::size_t group = 0; group < groups; ++group) {
-        const std::size_t head = group * shape.heads;
-        if (has_mask) shape.mask = MakeMask(arguments.inputs[kMask], image, head);
-        const std::size_t query_row = image * shape.queries * shape.heads * groups + head;
-        const std::size_t key_row = image * shape.keys * groups + group;
-        kernels.attention_f32(shape, query.as<float>() + query_row * shape.width,
-                              arguments.inputs[kKey].as<float>() + key_row * shape.width,
-                              arguments.inputs[kValue].as<float>() + key_row * shape.value_width,
-                              arguments.outputs[0].as<float>() + query_row * shape.value_width,
-                              arguments.scratch);
-      }
-    }
+    return std::make_unique<const AttentionStep>(attributes, context.node.HasInput(kMask),
+                                                 context.kernels);
   }
 };
 

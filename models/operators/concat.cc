@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "models/base/status_macros.h"
-#include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/strided_copy.h"
 
@@ -16,6 +16,40 @@ namespace octet {
 namespace {
 
 constexpr std::size_t kMaxInputs = 4096;
+
+class ConcatStep final : public Step {
+ public:
+  // Of tensors of `rank` dimensions.
+  ConcatStep(std::size_t axis, std::size_t rank) : axis_(axis), row_rank_(rank - axis) {}
+
+  [[nodiscard]] std::size_t InputRowRank(std::size_t) const override { return row_rank_; }
+  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override { return row_rank_; }
+
+  void Run(const StepArguments& arguments) const override {
+    const MutableTensorView& out = arguments.outputs[0];
+    const std::size_t element_size = BitWidth(out.data_type) / 8;
+    const std::int64_t outer = NumElements(out.dims.first(axis_));
+    const std::int64_t out_pitch = arguments.output_pitches.At(0, out.dims, row_rank_);
+    auto* to = out.as<std::byte>();
+    for (std::size_t i = 0; i < arguments.inputs.size(); ++i) {
+      const TensorView& x = arguments.inputs[i];
+      const std::int64_t run = NumElements(x.dims.last(row_rank_));
+      if (x.data != to) {  // else its step wrote it here
+        StridedCopy copy;
+        copy.Append(outer, arguments.input_pitches.At(i, x.dims, row_rank_), out_pitch);
+        copy.Append(run, 1, 1);
+        CopyStrided(copy, element_size, x.data, to);
+      }
+      to += static_cast<std::size_t>(run) * element_size;
+    }
+  }
+
+  [[nodiscard]] std::string kernel_name() const override { return "portable:concat"; }
+
+ private:
+  const std::size_t axis_;
+  const std::size_t row_rank_;
+};
 
 class Concat final : public Operator {
  public:
@@ -56,24 +90,7 @@ class Concat final : public Operator {
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const std::size_t axis,
                      AxisAttribute(context.node, "axis", context.inputs[0].shape.size(), 1));
-    return MakeStep("portable:concat", [axis](const StepArguments& arguments) {
-      const MutableTensorView& out = arguments.outputs[0];
-      const std::size_t element_size = BitWidth(out.data_type) / 8;
-      const std::int64_t inner = NumElements(out.dims.subspan(axis + 1));
-      const std::int64_t outer = NumElements(out.dims.first(axis));
-      const std::int64_t out_run = out.dims[axis] * inner;
-      auto* to = out.as<std::byte>();
-      for (const TensorView& x : arguments.inputs) {
-        const std::int64_t run = x.dims[axis] * inner;
-        if (x.data != to) {  // else its step wrote it here
-          StridedCopy copy;
-          copy.Append(outer, run, out_run);
-          copy.Append(run, 1, 1);
-          CopyStrided(copy, element_size, x.data, to);
-        }
-        to += static_cast<std::size_t>(run) * element_size;
-      }
-    });
+    return std::make_unique<const ConcatStep>(axis, context.inputs[0].shape.size());
   }
 
   [[nodiscard]] std::optional<std::size_t> JoinedAxis(const Node& node,

@@ -202,6 +202,17 @@ class FloatStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
+// Where `run`, of Conv2dS8 or Conv2dS16, writes its pixels, whose channels may lie apart.
+template <typename KernelArguments>
+void SetPitchedOutput(const StepArguments& arguments, const kernels::Conv2dGeometry& geometry,
+                      KernelArguments& run) {
+  const MutableTensorView& out = arguments.outputs[0];
+  run.out_pitch = static_cast<std::size_t>(arguments.output_pitches.At(0, out.dims, 1));
+  const std::size_t pixels = run.num_images * geometry.OutSize() / geometry.out_channels;
+  const std::size_t size = pixels == 0 ? 0 : (pixels - 1) * run.out_pitch + geometry.out_channels;
+  SetOutput(out, size, run.out);
+}
+
 // Int8 arithmetic. With `rows`, PTDQ: float32 images that are quantized here, each for itself.
 class IntegerStep final : public Step {
  public:
@@ -251,12 +262,15 @@ class IntegerStep final : public Step {
     } else {
       run.in = {x.as<std::int8_t>(), in_size};
     }
-    SetOutput(arguments.outputs[0], images * geometry.OutSize(), run.out);
+    SetPitchedOutput(arguments, geometry, run);
     run.scratch = layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     convolution_->Run(run);
     ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
   }
 
+  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override {
+    return activation_.over_rows.has_value() ? 0 : 1;
+  }
   [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
@@ -299,12 +313,15 @@ class Int16Step final : public Step {
     run.num_images = NumImages(x);
     run.geometry = &geometry;
     run.in = {x.as<std::int16_t>(), run.num_images * geometry.InSize()};
-    SetOutput(arguments.outputs[0], run.num_images * geometry.OutSize(), run.out);
+    SetPitchedOutput(arguments, geometry, run);
     run.scratch = arguments.scratch;
     convolution_->Run(run);
     ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
   }
 
+  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override {
+    return activation_.over_rows.has_value() ? 0 : 1;
+  }
   [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());

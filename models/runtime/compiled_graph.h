@@ -37,7 +37,7 @@ inline bool IsInPlace(InPlace in_place, std::int64_t rows) {
   return in_place == InPlace::kAlways || (in_place == InPlace::kOneRow && rows == 1);
 }
 
-// A value whose bytes are a run of another value's: a piece of a Concat, written where it belongs,
+// A value whose bytes are some of another value's: a piece of a Concat, written where it belongs,
 // or a Slice, read where it lies.
 struct Subview {
   std::int32_t value = 0;
@@ -45,6 +45,7 @@ struct Subview {
   std::int32_t whole_root = 0;  // whose very bytes `whole` shares, or `whole`
   AxisOffset part;
   InPlace in_place = InPlace::kNever;
+  bool has_pitch = false;  // its rows lie as far apart as the whole's; else it is one run of bytes
 };
 
 struct CompiledValue {

@@ -126,7 +126,7 @@ class Compiler {
   }
 
   void PlaceSubviews() {
-    Subviews found = FindSubviews(graph_, operators_, alias_of_, options_.max_rows);
+    Subviews found = FindSubviews(graph_, operators_, result_.steps, alias_of_, options_.max_rows);
     result_.subviews = std::move(found.subviews);
     for (std::size_t i = 0; i < result_.subviews.size(); ++i) {
       const Subview& subview = result_.subviews[i];

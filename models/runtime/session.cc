@@ -58,6 +58,7 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
   slot_offsets_.resize(static_cast<std::size_t>(graph.num_slots));
   staging_offsets_.resize(graph.inputs.size());
   data_.resize(graph.values.size());
+  subview_pitches_.resize(graph.subviews.size());
   for (const CompiledStep& step : graph.steps) {
     BoundStep bound;
     const auto value_at = [&](std::int32_t id) -> const CompiledValue& {
@@ -75,6 +76,8 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
                                .dims = dims_[static_cast<std::size_t>(id)],
                                .data = nullptr});
     }
+    bound.input_pitches.resize(bound.inputs.size());
+    bound.output_pitches.resize(bound.outputs.size());
     steps_.push_back(std::move(bound));
   }
 }
@@ -268,20 +271,47 @@ void Session::PlaceValues(std::span<const TensorView> inputs,
 void Session::PlaceSubviews() {
   const CompiledGraph& graph = executable_->compiled();
   if (graph.subviews.empty()) return;
-  for (const Subview& subview : graph.subviews) {
+  for (std::size_t i = 0; i < graph.subviews.size(); ++i) {
+    const Subview& subview = graph.subviews[i];
     if (!IsInPlace(subview.in_place, rows())) continue;
     const auto whole = static_cast<std::size_t>(subview.whole);
     const auto dims = std::span<const std::int64_t>(dims_[whole]);
-    const std::int64_t first =
-        subview.part.start.Evaluate(symbols_) * NumElements(dims.subspan(subview.part.axis + 1));
+    const std::int64_t inner = NumElements(dims.subspan(subview.part.axis + 1));
+    const std::int64_t first = subview.part.start.Evaluate(symbols_) * inner;
     const std::size_t element_size = BitWidth(graph.values[whole].data_type) / 8;
     data_[static_cast<std::size_t>(subview.value)] =
         static_cast<std::byte*>(data_[static_cast<std::size_t>(subview.whole_root)]) +
         static_cast<std::size_t>(first) * element_size;
+    subview_pitches_[i] = 0;
+    if (!subview.has_pitch) continue;
+    const std::int64_t outer_pitch = PitchOf(subview.whole);
+    subview_pitches_[i] = outer_pitch != 0 ? outer_pitch : dims[subview.part.axis] * inner;
   }
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Subview* const subview = graph.SubviewOf(graph.values[i], rows());
     if (subview != nullptr) data_[i] = data_[static_cast<std::size_t>(subview->value)];
+  }
+}
+
+std::int64_t Session::PitchOf(std::int32_t id) const {
+  const CompiledGraph& graph = executable_->compiled();
+  const CompiledValue& value = graph.values[static_cast<std::size_t>(id)];
+  if (graph.SubviewOf(value, rows()) == nullptr) return 0;
+  return subview_pitches_[static_cast<std::size_t>(value.subview)];
+}
+
+void Session::BindStep(std::size_t index) {
+  const CompiledGraph& graph = executable_->compiled();
+  const CompiledStep& step = graph.steps[index];
+  BoundStep& bound = steps_[index];
+  for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+    if (step.inputs[i] == kNoValue) continue;
+    bound.inputs[i].data = data_[static_cast<std::size_t>(step.inputs[i])];
+    bound.input_pitches[i] = PitchOf(step.inputs[i]);
+  }
+  for (std::size_t i = 0; i < bound.outputs.size(); ++i) {
+    bound.outputs[i].data = data_[static_cast<std::size_t>(step.outputs[i])];
+    bound.output_pitches[i] = PitchOf(step.outputs[i]);
   }
 }
 
@@ -295,17 +325,13 @@ bool Session::RunChunk(std::span<const TensorView> inputs,
     const CompiledStep& step = graph.steps[s];
     if (IsInPlace(step.in_place, rows())) continue;
     if (stops()) return false;
-    BoundStep& bound = steps_[s];
-    for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
-      if (step.inputs[i] != kNoValue) {
-        bound.inputs[i].data = data_[static_cast<std::size_t>(step.inputs[i])];
-      }
-    }
-    for (std::size_t i = 0; i < bound.outputs.size(); ++i) {
-      bound.outputs[i].data = data_[static_cast<std::size_t>(step.outputs[i])];
-    }
-    const StepArguments arguments{
-        .inputs = bound.inputs, .outputs = bound.outputs, .scratch = scratch};
+    BindStep(s);
+    const BoundStep& bound = steps_[s];
+    const StepArguments arguments{.inputs = bound.inputs,
+                                  .outputs = bound.outputs,
+                                  .scratch = scratch,
+                                  .input_pitches = {bound.input_pitches},
+                                  .output_pitches = {bound.output_pitches}};
     if (!step.quantizes_input) {
       step.step->Run(arguments);
       continue;

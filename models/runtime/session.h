@@ -85,6 +85,8 @@ class Session {
   struct BoundStep {
     std::vector<TensorView> inputs;
     std::vector<MutableTensorView> outputs;
+    std::vector<std::int64_t> input_pitches;
+    std::vector<std::int64_t> output_pitches;
   };
 
   Session(std::shared_ptr<const Executable> executable, Arena& arena);
@@ -110,6 +112,10 @@ class Session {
                    std::int64_t first_row);
   // Moves those that lie inside others there.
   void PlaceSubviews();
+  // Of a value whose rows lie apart; of another 0.
+  [[nodiscard]] std::int64_t PitchOf(std::int32_t id) const;
+  // Gives step `index` its values' places.
+  void BindStep(std::size_t index);
   [[nodiscard]] std::int64_t rows() const {
     return symbols_[static_cast<std::size_t>(kRows.index)];
   }
@@ -129,7 +135,8 @@ class Session {
   std::size_t scratch_offset_ = 0;
   std::size_t scratch_byte_size_ = 0;
   std::size_t arena_byte_size_ = 0;
-  std::vector<void*> data_;  // of each value, for the chunk that runs
+  std::vector<void*> data_;                    // of each value, for the chunk that runs
+  std::vector<std::int64_t> subview_pitches_;  // of each subview, for it
   std::vector<BoundStep> steps_;
   std::int64_t quantize_nanoseconds_ = 0;
 };

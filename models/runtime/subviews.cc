@@ -19,46 +19,58 @@ InPlace WhenContiguous(const Shape& whole, std::size_t axis, std::int64_t max_ro
   return result;
 }
 
+// Elements of the last `rank` dimensions, if there are so many and all are known.
+std::optional<std::int64_t> RowSize(const Shape& shape, std::size_t rank) {
+  if (rank == 0 || rank > shape.size()) return std::nullopt;
+  std::int64_t size = 1;
+  for (std::size_t i = shape.size() - rank; i < shape.size(); ++i) {
+    if (!shape[i].is_constant()) return std::nullopt;
+    size *= shape[i].value();
+  }
+  return size;
+}
+
 class SubviewFinder {
  public:
-  SubviewFinder(const Graph& graph, std::span<const ValueId> root_of, std::int64_t max_rows)
-      : graph_(graph),
-        root_of_(root_of),
-        max_rows_(max_rows),
-        is_made_(graph.values.size(), true),
-        is_bound_(graph.values.size(), false) {
-    for (std::size_t i = 0; i < graph.values.size(); ++i) is_made_[i] = !graph.values[i].constant;
-    for (const ValueId id : graph.inputs) is_made_[Root(id)] = false;
-    for (const ValueId id : graph.outputs) is_bound_[Root(id)] = true;
+  SubviewFinder(const Graph& graph, std::span<const CompiledStep> steps,
+                std::span<const ValueId> root_of, std::int64_t max_rows)
+      : graph_(graph), root_of_(root_of), max_rows_(max_rows), roots_(graph.values.size()) {
+    for (const ValueId id : graph.outputs) At(id).is_bound = true;
+    for (const CompiledStep& step : steps) {
+      for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+        At(step.outputs[i]).maker = step.step.get();
+        At(step.outputs[i]).made_as = i;
+      }
+      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        const ValueId id = step.inputs[i];
+        if (id != kNoValue) At(id).uses.push_back({step.step.get(), i, id});
+      }
+    }
   }
 
   // Whether output 0 of `node` now is a subview of input 0.
   InPlace AddSlice(const Node& node, const AxisOffset& part) {
     const ValueId whole = node.inputs[0];
-    const InPlace in_place = WhenContiguous(ShapeOf(whole), part.axis, max_rows_);
-    const bool is_constant = graph_.values[Root(whole)].constant.has_value();
-    if (in_place == InPlace::kNever || is_constant || is_bound_[Root(node.outputs[0])]) {
-      return InPlace::kNever;
-    }
-    Add(slices_, node.outputs[0], whole, part, in_place);
-    return in_place;
+    const ValueId slice = node.outputs[0];
+    const bool is_constant =
+        graph_.values[static_cast<std::size_t>(RootOf(whole))].constant.has_value();
+    if (is_constant || At(slice).is_bound) return InPlace::kNever;
+    return Add(slice, whole, part, Kind::kSlice);
   }
 
   // Whether all inputs of `node` now are subviews of output 0.
   InPlace AddConcat(const Node& node, std::size_t axis) {
-    const ValueId whole = node.outputs[0];
-    const InPlace in_place = WhenContiguous(ShapeOf(whole), axis, max_rows_);
-    if (in_place == InPlace::kNever) return InPlace::kNever;
-    bool are_all = true;
+    InPlace result = InPlace::kAlways;
     Dim start = 0;
     for (const ValueId piece : node.inputs) {
-      const bool may_move = is_made_[Root(piece)] && !is_bound_[Root(piece)];
-      if (may_move) Add(pieces_, piece, whole, {axis, start}, in_place);
-      are_all = are_all && may_move;
+      const bool may_move = At(piece).maker != nullptr && !At(piece).is_bound;
+      const InPlace in_place =
+          may_move ? Add(piece, node.outputs[0], {axis, start}, Kind::kPiece) : InPlace::kNever;
+      result = std::min(result, in_place);
       // The type rule of the node added them up before.
       start = Dim::Sum(start, ShapeOf(piece)[axis]).value();
     }
-    return are_all ? in_place : InPlace::kNever;
+    return result;
   }
 
   // Wholes before what lies in them: what a Concat joins lies in what is made later, a Slice in
@@ -70,19 +82,57 @@ class SubviewFinder {
   }
 
  private:
-  void Add(std::vector<Subview>& subviews, ValueId value, ValueId whole, const AxisOffset& part,
-           InPlace in_place) {
-    is_bound_[Root(value)] = true;
-    subviews.push_back({.value = root_of_[static_cast<std::size_t>(value)],
+  enum class Kind { kSlice, kPiece };
+  struct Use {
+    const Step* step;
+    std::size_t index;
+    ValueId value;
+  };
+  // What is known of a value and of all that share its very bytes.
+  struct Root {
+    const Step* maker = nullptr;  // null: an input or a constant
+    std::size_t made_as = 0;      // which output of it
+    std::vector<Use> uses;
+    bool is_bound = false;    // to a place, which is no other's
+    bool holds_runs = false;  // subviews without a pitch lie in it
+  };
+
+  // Makes `value` a subview, if it can be one, in as many runs as it can.
+  InPlace Add(ValueId value, ValueId whole, const AxisOffset& part, Kind kind) {
+    const Shape& shape = ShapeOf(whole);
+    InPlace in_place = WhenContiguous(shape, part.axis, max_rows_);
+    const bool has_pitch =
+        in_place != InPlace::kAlways &&
+        MayHavePitch(value, RowSize(ShapeOf(value), shape.size() - part.axis), kind);
+    if (has_pitch) in_place = InPlace::kAlways;
+    if (in_place == InPlace::kNever) return InPlace::kNever;
+    At(value).is_bound = true;
+    if (!has_pitch) At(whole).holds_runs = true;
+    std::vector<Subview>& subviews = kind == Kind::kSlice ? slices_ : pieces_;
+    subviews.push_back({.value = RootOf(value),
                         .whole = whole,
-                        .whole_root = root_of_[static_cast<std::size_t>(whole)],
+                        .whole_root = RootOf(whole),
                         .part = part,
-                        .in_place = in_place});
+                        .in_place = in_place,
+                        .has_pitch = has_pitch});
+    return in_place;
   }
 
-  [[nodiscard]] std::size_t Root(ValueId id) const {
-    return static_cast<std::size_t>(root_of_[static_cast<std::size_t>(id)]);
+  // Whether all steps that read `value`, and the one that writes a piece, can do so where rows of
+  // `row_size` elements lie apart. Then the rows of pieces that lie in it are its rows: the step
+  // that joins them says so.
+  [[nodiscard]] bool MayHavePitch(ValueId value, std::optional<std::int64_t> row_size, Kind kind) {
+    const Root& root = At(value);
+    if (!row_size.has_value() || root.holds_runs) return false;
+    for (const Use& use : root.uses) {
+      if (RowSize(ShapeOf(use.value), use.step->InputRowRank(use.index)) != row_size) return false;
+    }
+    if (kind == Kind::kSlice) return true;
+    return RowSize(ShapeOf(RootOf(value)), root.maker->OutputRowRank(root.made_as)) == row_size;
   }
+
+  [[nodiscard]] ValueId RootOf(ValueId id) const { return root_of_[static_cast<std::size_t>(id)]; }
+  Root& At(ValueId id) { return roots_[static_cast<std::size_t>(RootOf(id))]; }
   [[nodiscard]] const Shape& ShapeOf(ValueId id) const {
     return graph_.values[static_cast<std::size_t>(id)].type.shape;
   }
@@ -90,8 +140,7 @@ class SubviewFinder {
   const Graph& graph_;
   const std::span<const ValueId> root_of_;
   const std::int64_t max_rows_;
-  std::vector<bool> is_made_;   // by ValueId of a root: by a step
-  std::vector<bool> is_bound_;  // by ValueId of a root: to a place, which is no other's
+  std::vector<Root> roots_;  // by ValueId
   std::vector<Subview> pieces_;
   std::vector<Subview> slices_;
 };
@@ -99,8 +148,9 @@ class SubviewFinder {
 }  // namespace
 
 Subviews FindSubviews(const Graph& graph, const OperatorRegistry& operators,
-                      std::span<const ValueId> root_of, std::int64_t max_rows) {
-  SubviewFinder finder(graph, root_of, max_rows);
+                      std::span<const CompiledStep> steps, std::span<const ValueId> root_of,
+                      std::int64_t max_rows) {
+  SubviewFinder finder(graph, steps, root_of, max_rows);
   Subviews result;
   for (const Node& node : graph.nodes) {
     const Operator& op = **operators.Find(node.op);

@@ -19,12 +19,14 @@ struct Subviews {
   std::vector<InPlace> nodes;     // of each node: whether its work is done by them
 };
 
-// A value is one's subview where its bytes are a run of the other's; that may hold for one row
-// only, because the batch comes first. The piece of a Concat must be what a step makes, lie nowhere
-// else, and be no output of the graph. `root_of` is, by ValueId, the value whose very bytes it
-// shares, or itself.
+// A value can lie in another where its bytes are a run of the other's, which may hold for one row
+// only, because the batch comes first; or where its rows lie apart and every step that reads or
+// writes it can do that (Step::InputRowRank, OutputRowRank). The piece of a Concat must be what a
+// step makes, lie nowhere else, and be no output of the graph. `steps` are those of `graph`, in
+// order; `root_of` is, by ValueId, the value whose very bytes it shares, or itself.
 // Preconditions: `graph` is verified, `operators` hold all of its operators, max_rows >= 1.
 Subviews FindSubviews(const Graph& graph, const OperatorRegistry& operators,
-                      std::span<const ValueId> root_of, std::int64_t max_rows);
+                      std::span<const CompiledStep> steps, std::span<const ValueId> root_of,
+                      std::int64_t max_rows);
 
 }  // namespace octet

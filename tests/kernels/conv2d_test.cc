@@ -214,6 +214,84 @@ TEST_P(Conv2dTest, FloatIsCloseToTheReference) {
   }
 }
 
+// What `pixels` pixels of `channels` lie in, `pitch` apart, where nothing else was written.
+template <typename T>
+std::vector<T> WithoutGaps(const std::vector<T>& out, std::size_t pixels, std::size_t channels,
+                           std::size_t pitch, T gap) {
+  std::vector<T> dense;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (i % pitch < channels) {
+      dense.push_back(out[i]);
+    } else {
+      EXPECT_EQ(out[i], gap) << "between pixels, at " << i;
+    }
+  }
+  EXPECT_EQ(dense.size(), pixels * channels);
+  return dense;
+}
+
+TEST_P(Conv2dTest, PixelsMayLieApart) {
+  constexpr std::size_t kImages = 2;
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    const Conv2dGeometry& g = Geometries()[i];
+    const std::size_t pixels = kImages * g.OutHeight() * g.OutWidth();
+    const auto filter = Bytes(FilterSize(g));
+    const auto scale = Floats(g.out_channels, 0.0001F, 0.01F);
+    const auto in = Bytes(kImages * g.InSize());
+    Conv2dS8Spec spec = {.geometry = g,
+                         .filter = filter,
+                         .in_zero_point = ZeroPoint{-3},
+                         .epilogue = {.kind = EpilogueKind::kStatic, .multiplier = scale}};
+    for (const std::string_view name : set().conv2d_s8_implementations(spec)) {
+      SCOPED_TRACE(testing::Message() << "geometry " << i << ", " << name);
+      spec.implementation = name;
+      const auto prepared = set().prepare_conv2d_s8(spec);
+      ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+      const Scratch scratch(prepared.kernel->ScratchByteSize(kImages));
+      Conv2dS8::Arguments arguments = {.num_images = kImages, .in = in, .scratch = scratch.span()};
+      std::vector<std::int8_t> dense(pixels * g.out_channels);
+      arguments.out.s8 = dense;
+      prepared.kernel->Run(arguments);
+      for (const std::size_t gap : {0UL, 1UL, 45UL}) {
+        arguments.out_pitch = g.out_channels + gap;
+        std::vector<std::int8_t> apart(pixels * arguments.out_pitch - gap, 77);
+        arguments.out.s8 = apart;
+        prepared.kernel->Run(arguments);
+        EXPECT_EQ(WithoutGaps<std::int8_t>(apart, pixels, g.out_channels, arguments.out_pitch, 77),
+                  dense);
+      }
+    }
+  }
+}
+
+TEST_P(Conv2dTest, PixelsOfInt16MayLieApart) {
+  constexpr std::size_t kImages = 2;
+  for (std::size_t i = 0; i < Geometries().size(); ++i) {
+    SCOPED_TRACE(testing::Message() << "geometry " << i);
+    const Conv2dGeometry& g = Geometries()[i];
+    const std::size_t pixels = kImages * g.OutHeight() * g.OutWidth();
+    const auto filter = Bytes(FilterSize(g));
+    const auto scale = Floats(g.out_channels, 0.00001F, 0.001F);
+    std::vector<std::int16_t> in(kImages * g.InSize());
+    for (std::size_t j = 0; j < in.size(); ++j) in[j] = static_cast<std::int16_t>(7919 * j);
+    const auto prepared = set().prepare_conv2d_s16(
+        {.geometry = g, .filter = filter, .epilogue = {.multiplier = scale}});
+    ASSERT_NE(prepared.kernel, nullptr) << prepared.error;
+    const Scratch scratch(prepared.kernel->ScratchByteSize(kImages));
+    std::vector<std::int16_t> dense(pixels * g.out_channels);
+    prepared.kernel->Run(
+        {.num_images = kImages, .in = in, .out = {.s16 = dense}, .scratch = scratch.span()});
+    const std::size_t pitch = g.out_channels + 5;
+    std::vector<std::int16_t> apart(pixels * pitch - 5, 77);
+    prepared.kernel->Run({.num_images = kImages,
+                          .in = in,
+                          .out = {.s16 = apart},
+                          .out_pitch = pitch,
+                          .scratch = scratch.span()});
+    EXPECT_EQ(WithoutGaps<std::int16_t>(apart, pixels, g.out_channels, pitch, 77), dense);
+  }
+}
+
 // `g` for images of another size and with other pads.
 Conv2dGeometry Grown(Conv2dGeometry g, std::size_t by) {
   g.in_height += by;
