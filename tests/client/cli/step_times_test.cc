@@ -53,6 +53,31 @@ TEST_F(StepTimesTest, EachModelAndStepHasATimeHoweverShortTheDuration) {
   }
 }
 
+TEST_F(StepTimesTest, AStepThatMovesNothingTakesNoTime) {
+  using Ints = std::vector<std::int64_t>;
+  testing::NetworkBuilder net(1);
+  const ValueId x = net.Activation("x", {Dim(kRows), 4, 2});
+  const ValueId slice = net.Activation("slice", {Dim(kRows), 2, 2});
+  net.AddNode("slice", "Slice", {x}, slice,
+              {{"axes", Ints{1}}, {"starts", Ints{1}}, {"ends", Ints{3}}});
+  const ValueId y = net.Activation("y", {Dim(kRows), 2, 2});
+  net.AddNode("square", "Activation", {slice}, y, {{"activation", std::string("square")}});
+  net.graph.inputs = {x};
+  net.graph.outputs = {y};
+  const std::shared_ptr<const Executable> executable =
+      Executable::Compile(net.graph, operators_, *kernels::FindKernelSet("reference"),
+                          {.max_rows = 2})
+          .value();
+  for (const std::int64_t rows : {1, 2}) {
+    std::vector<Tensor> inputs;
+    inputs.emplace_back(DataType::kFloat32, Dims{rows, 4, 2});
+    const auto times = MeasureModels({executable}, inputs, std::chrono::milliseconds(0));
+    ASSERT_TRUE(times.ok()) << times.status();
+    EXPECT_EQ((*times)[0].steps[0].median_us == 0, rows == 1);
+    EXPECT_GT((*times)[0].steps[1].median_us, 0);
+  }
+}
+
 TEST_F(StepTimesTest, InputsThatDoNotFitAreRefused) {
   const auto times = MeasureModels({Compile()}, {}, std::chrono::milliseconds(0));
   EXPECT_EQ(times.status().code(), absl::StatusCode::kInvalidArgument);
