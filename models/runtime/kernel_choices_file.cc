@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <random>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -164,7 +165,9 @@ StoredKernelChoices ReadKernelChoices(const std::string& path) {
 }
 
 absl::Status WriteKernelChoices(const std::string& path, const KernelChoices& choices) {
-  const std::string temporary = absl::StrCat(path, ".tmp-", getpid());
+  // Processes that share the file, each perhaps number 1 of its container, write files of their own.
+  const std::string temporary =
+      absl::StrFormat("%s.tmp-%d-%08x", path, getpid(), std::random_device()());
   const auto fail = [&](absl::string_view reason) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
@@ -177,6 +180,12 @@ absl::Status WriteKernelChoices(const std::string& path, const KernelChoices& ch
   std::error_code error;
   fs::rename(temporary, path, error);
   return error ? fail(error.message()) : absl::OkStatus();
+}
+
+absl::Status AddToKernelChoices(const std::string& path, const KernelChoices& choices) {
+  KernelChoices all = ReadKernelChoices(path).choices;
+  for (const auto& [key, choice] : choices.entries()) all.Set(key, choice);
+  return WriteKernelChoices(path, all);
 }
 
 }  // namespace octet
