@@ -53,7 +53,9 @@ constexpr std::array kFlags = {
     Flag{"repository_poll", "DURATION",
          "look for new versions this often; this release loads models at start only"},
     Flag{"state_directory", "DIR",
-         "what outlives the server: kernel-choices.txt, from `octet tune`"},
+         "what outlives the server: kernel-choices.txt, what was measured of layers"},
+    Flag{"tune_budget", "DURATION",
+         "most time to measure layers' implementations while idle, default 60s; 0 never"},
     Flag{"allow_management", "",
          "let clients load and unload models; this release has no such calls"},
 };
@@ -61,7 +63,7 @@ constexpr std::array kFlags = {
 constexpr std::uint64_t kLeastRequestBytes = 1024;
 constexpr std::uint64_t kMostRequestBytes = (1ULL << 31) - 1;  // gRPC's own limit
 constexpr std::uint64_t kBufferedRequests = 4;  // of the largest size, that there is room for
-constexpr std::chrono::hours kLongestDelay{1};
+constexpr std::chrono::hours kLongestDuration{1};
 constexpr int kMostWorkers = 1024;
 
 std::string FlagName(absl::string_view field) {
@@ -191,6 +193,7 @@ ServerConfig FromMessage(const ConfigMessage& message) {
           : std::max(config.max_buffered_bytes, kBufferedRequests * config.max_request_bytes);
   config.drain_delay = ToChrono(message.drain_delay());
   config.state_directory = message.state_directory();
+  if (message.has_tune_budget()) config.tune_budget = ToChrono(message.tune_budget());
   config.allow_management = message.allow_management();
   config.workers = static_cast<int>(std::min<std::uint32_t>(message.workers(), kMostWorkers + 1));
   return config;
@@ -220,6 +223,14 @@ void CheckAddresses(const ServerConfig& config, const Origins& origins,
   }
 }
 
+void CheckLength(const char* field, std::chrono::nanoseconds length, const Origins& origins,
+                 std::vector<std::string>& errors) {
+  if (length <= kLongestDuration) return;
+  errors.push_back(absl::StrCat(
+      origins.Of(field), ": got ", std::chrono::duration_cast<std::chrono::seconds>(length).count(),
+      "s, wants at most ", std::chrono::seconds(kLongestDuration).count(), "s"));
+}
+
 void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
   std::error_code error;
   if (config.model_repository.empty()) {
@@ -240,12 +251,8 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
                                   kBufferedRequests * config.max_request_bytes, " bytes, ",
                                   kBufferedRequests, " requests of the largest size"));
   }
-  if (config.drain_delay > kLongestDelay) {
-    errors.push_back(
-        absl::StrCat(origins.Of("drain_delay"), ": got ",
-                     std::chrono::duration_cast<std::chrono::seconds>(config.drain_delay).count(),
-                     "s, wants at most ", std::chrono::seconds(kLongestDelay).count(), "s"));
-  }
+  CheckLength("drain_delay", config.drain_delay, origins, errors);
+  CheckLength("tune_budget", config.tune_budget, origins, errors);
   if (config.workers > kMostWorkers) {
     errors.push_back(absl::StrCat(origins.Of("workers"), ": wants 0 to ", kMostWorkers));
   }

@@ -25,7 +25,8 @@ struct ServerConfig {
   std::chrono::nanoseconds drain_delay{0};
   std::string state_directory;
   bool allow_management = false;
-  int workers = 0;  // 0: from the CPU budget
+  std::chrono::nanoseconds tune_budget = std::chrono::seconds(60);  // 0: never
+  int workers = 0;                                                  // 0: from the CPU budget
 };
 
 struct CommandLine {
