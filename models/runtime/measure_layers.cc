@@ -53,8 +53,7 @@ absl::StatusOr<Graph> CutOut(const Graph& graph, const std::string& name) {
   layer.symbol_names = graph.symbol_names;
   std::map<ValueId, ValueId> places;
   const auto place_of = [&](ValueId id) {
-    const auto [place, is_new] =
-        places.try_emplace(id, static_cast<ValueId>(layer.values.size()));
+    const auto [place, is_new] = places.try_emplace(id, static_cast<ValueId>(layer.values.size()));
     if (is_new) layer.values.push_back(graph.values[static_cast<std::size_t>(id)]);
     return std::pair(place->second, is_new);
   };
@@ -149,8 +148,7 @@ absl::Status MeasureLayer(const Graph& graph, const std::string& node,
   ASSIGN_OR_RETURN(const Graph layer, CutOut(graph, node));
   std::span<const std::int64_t> sizes = options.batch_sizes;
   while (true) {
-    absl::Status status =
-        MeasureCutOut(layer, operators, kernels, options.measure, sizes, choices);
+    absl::Status status = MeasureCutOut(layer, operators, kernels, options.measure, sizes, choices);
     const bool is_too_much = absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status);
     if (!is_too_much || sizes.size() == 1) return status;
     sizes = sizes.first(sizes.size() - 1);
