@@ -128,8 +128,8 @@ absl::Status ModelRepository::Replace(ModelHandle handle) {
       return absl::OkStatus();
     }
   }
-  return absl::NotFoundError(absl::StrCat("model ", Quoted(handle->name), " version ",
-                                          handle->version, " is not served"));
+  return absl::NotFoundError(
+      absl::StrCat("model ", Quoted(handle->name), " version ", handle->version, " is not served"));
 }
 
 std::vector<ModelHandle> ModelRepository::ReadyVersions() const {

@@ -164,8 +164,8 @@ class Scheduler {
   std::vector<std::unique_ptr<BatchRun>> runs_;
 
   Mutex mutex_;
-  CondVar needed_;    // a waiting worker has something to do
-  CondVar changed_;   // a worker changed its Sessions
+  CondVar needed_;   // a waiting worker has something to do
+  CondVar changed_;  // a worker changed its Sessions
   RequestQueue queue_ ABSL_GUARDED_BY(mutex_);
   std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);  // in the order of Prepare
   std::vector<SessionChange> changes_ ABSL_GUARDED_BY(mutex_);
