@@ -55,7 +55,7 @@ constexpr std::array kFlags = {
     Flag{"state_directory", "DIR",
          "what outlives the server: kernel-choices.txt, what was measured of layers"},
     Flag{"tune_budget", "DURATION",
-         "most time to measure layers' implementations while idle, default 60s; 0 never"},
+         "most time to measure kernel choices in, while idle, default 60s; 0 never"},
     Flag{"allow_management", "",
          "let clients load and unload models; this release has no such calls"},
 };

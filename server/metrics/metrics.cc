@@ -80,8 +80,7 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
 void AddTuningFigures(const TuningFigures& figures, Exposition& exposition) {
   exposition.Add(MetricId::kTuningPendingLayers, {}, static_cast<double>(figures.pending_layers));
   exposition.Add(MetricId::kTuningMeasuredLayers, {}, static_cast<double>(figures.measured_layers));
-  exposition.Add(MetricId::kTuningSeconds, {},
-                 std::chrono::duration<double>(figures.time).count());
+  exposition.Add(MetricId::kTuningSeconds, {}, std::chrono::duration<double>(figures.time).count());
   exposition.Add(MetricId::kTuningRecompiledVersions, {},
                  static_cast<double>(figures.recompiled_versions));
 }
