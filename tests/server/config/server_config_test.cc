@@ -66,6 +66,7 @@ TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
   EXPECT_EQ(line->config.max_request_bytes, 64U << 20);
   EXPECT_EQ(line->config.max_buffered_bytes, 1U << 30);
   EXPECT_EQ(line->config.drain_delay, 0s);
+  EXPECT_EQ(line->config.tune_budget, 60s);
   EXPECT_EQ(line->config.workers, 0);
   EXPECT_THAT(line->warnings, IsEmpty());
 }
@@ -106,6 +107,9 @@ TEST_F(ServerConfigTest, ValuesOutOfRangeAreRefused) {
             4ULL << 30);
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--drain-delay", "2h"}),
               HasSubstr("--drain-delay: got 7200s, wants at most 3600s"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--tune-budget", "61m"}),
+              HasSubstr("--tune-budget: got 3660s, wants at most 3600s"));
+  EXPECT_EQ(Parse({"--model-repository", models_, "--tune-budget", "0"})->config.tune_budget, 0s);
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--workers", "4000000000"}),
               HasSubstr("--workers: wants 0 to 1024"));
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--http-address", "0.0.0.0:8001"}),
