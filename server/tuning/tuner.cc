@@ -19,6 +19,8 @@ namespace {
 
 // Larger tensors of a layer are not made for measuring.
 constexpr std::size_t kMaxTensorByteSize = std::size_t{64} << 20;
+// After so long it is written down what was measured, and the metrics show it.
+constexpr std::chrono::nanoseconds kLongestStretch = std::chrono::seconds(2);
 // More than the caches that one core has for itself.
 constexpr std::size_t kMaxOtherByteSize = std::size_t{4} << 20;
 
@@ -121,7 +123,8 @@ void Tuner::MeasureWhileIdle(Work& work) {
       std::min(kMaxOtherByteSize, WeightBytes(*work.model->executable));
   options.measure.stops = stops;
   options.measure.now = [this] { return environment_.now(); };
-  const std::chrono::nanoseconds end = environment_.now() + options_.budget - figures_.time;
+  const std::chrono::nanoseconds end =
+      environment_.now() + std::min(kLongestStretch, options_.budget - figures_.time);
   while (work.next < work.layers.size() && environment_.now() < end && !stops()) {
     const UnmeasuredLayer& layer = work.layers[work.next];
     const absl::Status status =

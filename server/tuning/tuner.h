@@ -83,7 +83,7 @@ class Tuner {
   void TuneVersion(ModelHandle model);
   // Measures layers until there are none, or until it may not go on.
   void MeasureLayers(Work& work);
-  // The same, at once: until the first request.
+  // The same for a while, at once: until the first request.
   void MeasureWhileIdle(Work& work);
   // Compiles the version anew and puts it in the old one's place. Returns CANCELLED if it was
   // stopped, and the errors of Read, Recompile and Prepare: the old one stays.

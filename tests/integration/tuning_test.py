@@ -5,7 +5,6 @@ start, and does not let clients or a drain wait for it."""
 import json
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -115,8 +114,8 @@ class TuningTest(unittest.TestCase):
         server = self.serve()
         wait_for(lambda: "measure" in thread_names(server))
         started = time.monotonic()
-        server.process.send_signal(signal.SIGTERM)
-        self.assertEqual(server.stop(), 0)
+        server.terminate()
+        self.assertEqual(server.process.wait(timeout=30), 0)
         self.assertLess(time.monotonic() - started, 2)
 
     def test_a_state_directory_that_is_not_there_is_said_once_and_no_hindrance(self):

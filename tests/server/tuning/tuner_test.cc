@@ -104,6 +104,7 @@ class TunerTest : public ::testing::Test {
     }
     service_.SetState(ServerState::kServing);
     options_.choices_path = state_ / "kernel-choices.txt";
+    options_.layer_budget = 80ms;  // six rounds by the clock of the environment
   }
   void TearDown() override {
     events_.ShutDown();
@@ -232,9 +233,9 @@ TEST_F(TunerTest, ARequestStopsItAtOnceAndItGoesOnWhereItWas) {
   int asked_after_arrival = 0;
   // One comes in the middle of each of the first measurements.
   environment_.on_requests = [&] {
-    if (!environment_.is_aside || environment_.num_asides > 3) return;
+    if (!environment_.is_aside || environment_.num_asides > 6) return;
     if (environment_.counts.entered == environment_.counts.left) {
-      if (++num_asked % 100 == 0) ++environment_.counts.entered;
+      if (environment_.counts.entered < 3 && ++num_asked % 50 == 0) ++environment_.counts.entered;
     } else {
       ++asked_after_arrival;
     }
@@ -266,7 +267,9 @@ TEST_F(TunerTest, WhatIsStoppedKeepsWhatItHasAndExchangesNothing) {
   const std::vector<ModelHandle> before = repository_.ReadyVersions();
   environment_.on_requests = [&] {
     // The first layers are measured by then.
-    if (environment_.time > 2s) environment_.is_stopped = true;
+    if (environment_.num_asides > 0 && environment_.time > environment_.first_aside + 250ms) {
+      environment_.is_stopped = true;
+    }
   };
   Run();
   EXPECT_GE(Kept().entries().size(), 1U);
