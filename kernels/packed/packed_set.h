@@ -19,6 +19,19 @@
 
 namespace octet::kernels {
 
+template <const MicroKernels& (*kMicro)()>
+inline constexpr ReducedAttention kPackedAttentionBf16 = {
+    .name = "attention_bf16",
+    .run =
+        [](const AttentionShape& shape, const float* query, const float* key, const float* value,
+           float* out, std::span<std::byte> scratch) {
+          RunAttentionBf16(kMicro(), shape, query, key, value, out, scratch.data());
+        },
+    .scratch_byte_size =
+        [](const AttentionShape& shape) {
+          return PackedAttentionBf16ScratchByteSize(kMicro(), shape);
+        }};
+
 // The set whose micro kernels are kMicro(). A constant: nothing runs before
 // main().
 template <const MicroKernels& (*kMicro)()>
@@ -81,6 +94,9 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.attention_f32_scratch_byte_size = [](const AttentionShape& shape) {
     return PackedAttentionF32ScratchByteSize(kMicro(), shape);
+  };
+  set.reduced_attention = []() -> const ReducedAttention* {
+    return kMicro().bf16 == nullptr ? nullptr : &kPackedAttentionBf16<kMicro>;
   };
   set.prepare_conv2d_s8 = [](const Conv2dS8Spec& spec) {
     return PreparePackedConv2dS8(kMicro(), spec);
