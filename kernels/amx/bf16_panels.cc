@@ -22,14 +22,16 @@ std::size_t PaddedK(std::size_t k) {
   return (k + kBf16KMultiple - 1) / kBf16KMultiple * kBf16KMultiple;
 }
 
+void RoundRow(const float* __restrict source, std::size_t k, std::uint16_t* __restrict target) {
+  for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint16_t>(Bf16Bits(source[p]));
+}
+
 void PackLhs(const float* lhs, std::size_t stride, std::size_t rows, std::size_t k,
              std::uint16_t* out) {
   const std::size_t k_padded = PaddedK(k);
   for (std::size_t r = 0; r < rows; ++r, out += k_padded) {
-    const float* __restrict source = lhs + r * stride;
-    std::uint16_t* __restrict target = out;
-    for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint16_t>(Bf16Bits(source[p]));
-    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
+    RoundRow(lhs + r * stride, k, out);
+    for (std::size_t p = k; p < k_padded; ++p) out[p] = 0;
   }
   const std::size_t rest = (kTileHeight - rows % kTileHeight) % kTileHeight * k_padded;
   for (std::size_t i = 0; i < rest; ++i) out[i] = 0;
@@ -55,7 +57,7 @@ inline void Exchange(Pairs& a, Pairs& b, Indices<kIndex...> /*indices*/) {
 
 template <int kStep>
 inline void ExchangeAll(Pairs* rows) {
-  constexpr Indices<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> kAll;
+  constexpr Indices<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> kAll = {};
   for (int i = 0; i < 16; ++i) {
     if ((i & kStep) == 0) Exchange<kStep>(rows[i], rows[i + kStep], kAll);
   }
@@ -69,17 +71,7 @@ void PackTransposedTile(const float* matrix, std::size_t stride, std::size_t row
     for (std::uint16_t& half : halves) half = 0;
   }
   for (std::size_t r = 0; r < rows; ++r) {
-    const float* __restrict source = matrix + r * stride;
-    std::uint16_t* __restrict target = halves + r * kBf16KMultiple;
-    if (k == kBf16KMultiple) {
-      for (std::size_t p = 0; p < kBf16KMultiple; ++p) {
-        target[p] = static_cast<std::uint16_t>(Bf16Bits(source[p]));
-      }
-    } else {
-      for (std::size_t p = 0; p < k; ++p) {
-        target[p] = static_cast<std::uint16_t>(Bf16Bits(source[p]));
-      }
-    }
+    RoundRow(matrix + r * stride, k, halves + r * kBf16KMultiple);
   }
   Pairs pairs[kPairs];
   __builtin_memcpy(pairs, halves, sizeof(pairs));

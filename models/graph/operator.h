@@ -61,6 +61,10 @@ class Step {
   // products and their epilogue are, sums of floats are not.
   [[nodiscard]] virtual bool is_exact() const { return false; }
 
+  // How far from the reference kernels' its results may be, as a share of the largest, where that
+  // is more than a float32 computation deserves: the caller asked for less precision. Else 0.
+  [[nodiscard]] virtual double reduced_tolerance() const { return 0; }
+
   // Which kernel runs, for people: "avx2:fully_connected_s8s8", "onednn:jit:avx2".
   [[nodiscard]] virtual std::string kernel_name() const = 0;
 
@@ -85,6 +89,8 @@ struct PrepareContext {
   const kernels::KernelSet& kernels;
   std::int64_t max_rows;  // the most rows a batch will have
   ChooseImplementation choose_implementation;
+  // Whether attention may be of less precision than float32 where that is faster.
+  bool allows_reduced_attention = false;
 };
 
 class Operator {

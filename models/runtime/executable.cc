@@ -85,14 +85,15 @@ class Compiler {
     const auto choose = [&](std::string_view layer, std::span<const std::string_view> names) {
       return Choose(layer, names, implementation);
     };
-    absl::StatusOr<std::unique_ptr<const Step>> step =
-        op->Prepare({.node = node,
-                     .inputs = inputs,
-                     .outputs = outputs,
-                     .constants = constants,
-                     .kernels = kernels_,
-                     .max_rows = options_.max_rows,
-                     .choose_implementation = choose});
+    absl::StatusOr<std::unique_ptr<const Step>> step = op->Prepare(
+        {.node = node,
+         .inputs = inputs,
+         .outputs = outputs,
+         .constants = constants,
+         .kernels = kernels_,
+         .max_rows = options_.max_rows,
+         .choose_implementation = choose,
+         .allows_reduced_attention = options_.attention_precision == AttentionPrecision::kFastest});
     RETURN_IF_ERROR(step.status());
     result_.steps.push_back({.node = node.name,
                              .op = node.op,

@@ -3,9 +3,9 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <limits>
-#include <span>
+#include <gtest/gtest.h>
 #include <vector>
 
 #include "kernels/attention.h"
