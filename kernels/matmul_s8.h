@@ -63,6 +63,8 @@ class MatmulS8 : public PreparedKernel {
     // scales, rounded up.
     std::span<const float> row_scale = {};
     std::size_t row_scale_rows = 1;
+    // kDynamic, kStaticFloat: m * n values, or empty; each is added to what the epilogue gives.
+    std::span<const float> residual = {};
     EpilogueOutput out = {};            // m * n; overlaps no input
     std::span<std::byte> scratch = {};  // at least ScratchByteSize(m), aligned to kScratchAlignment
   };

@@ -87,6 +87,7 @@ class PackedMatmulS8 final : public MatmulS8 {
     assert(a.lhs.size() == a.m * k_);
     assert(a.scratch.size() >= ScratchByteSize(a.m));
     assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
+    assert(a.residual.empty() || a.residual.size() == a.out.f32.size());
     const OutputBytes out = OutputOf(kind_, a.out);
     const S8Panels& panels = product_.PanelsFor(a.m);
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
@@ -98,6 +99,7 @@ class PackedMatmulS8 final : public MatmulS8 {
                     .first_row = first,
                     .rows_per_scale = a.row_scale_rows,
                     .row_scale = a.row_scale.data(),
+                    .residual = OrNull(a.residual, first * n_),
                     .out = out.data + first * n_ * out.element_size,
                     .out_stride = n_,
                     .out_element_size = out.element_size});
@@ -135,6 +137,7 @@ class PackedMatmulS8S4 final : public MatmulS8 {
     assert(a.lhs.size() == a.m * k_);
     assert(a.scratch.size() >= ScratchByteSize(a.m));
     assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
+    assert(a.residual.empty() || a.residual.size() == a.out.f32.size());
     const OutputBytes out = OutputOf(kind_, a.out);
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       product_.Run({.lhs = a.lhs.data() + first * k_,
@@ -142,6 +145,7 @@ class PackedMatmulS8S4 final : public MatmulS8 {
                     .first_row = first,
                     .rows_per_scale = a.row_scale_rows,
                     .row_scale = a.row_scale.data(),
+                    .residual = OrNull(a.residual, first * n_),
                     .out = out.data + first * n_ * out.element_size,
                     .out_element_size = out.element_size,
                     .scratch = a.scratch.data()});

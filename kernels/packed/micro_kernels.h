@@ -151,6 +151,9 @@ struct TileTarget {
   std::size_t out_stride;
   // For weights with zero points: row_term[r] * row_factor is added to row r's sums. Null: nothing.
   const std::int32_t* row_term = nullptr;
+  // Float results, after the activation: what is added to element (0, 0), rows out_stride apart.
+  // Null: nothing.
+  const float* residual = nullptr;
 };
 
 // Integer weights [rows, columns] that become floats: (value - zero[column]) * scale[column].

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output of an epilogue as bytes. Private to this room.
+// Where an epilogue's output and its residual lie. Private to this room.
 
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "kernels/epilogue.h"
 
@@ -30,6 +31,14 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
 inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueS16Output& out) {
   if (kind == EpilogueKind::kStatic) return {reinterpret_cast<std::byte*>(out.s16.data()), 2};
   return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
+}
+
+// Element `offset` of values that may be absent; null: they are.
+inline const float* OrNull(const float* values, std::size_t offset) {
+  return values == nullptr ? nullptr : values + offset;
+}
+inline const float* OrNull(std::span<const float> values, std::size_t offset) {
+  return values.empty() ? nullptr : values.data() + offset;
 }
 
 }  // namespace octet::kernels

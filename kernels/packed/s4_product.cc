@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/packed/output.h"
 #include "kernels/validation.h"
 
 namespace octet::kernels {
@@ -162,6 +163,7 @@ void S4Product::Run(const Rows& rows) const {
           .row_scale = rows.row_scale,
           .out = rows.out + (first * n_ + channel) * rows.out_element_size,
           .out_stride = n_,
+          .residual = OrNull(rows.residual, first * n_ + channel),
       };
       if (run.scale == nullptr) {
         panels.multiply(run, tile);

@@ -37,7 +37,8 @@ class S4Product {
     std::size_t first_row;  // row r's scale is row_scale[(first_row + r) / rows_per_scale]
     std::size_t rows_per_scale;
     const float* row_scale;
-    std::byte* out;  // [count, n]
+    const float* residual = nullptr;  // [count, n]
+    std::byte* out;                   // [count, n]
     std::size_t out_element_size;
     std::byte* scratch;
   };

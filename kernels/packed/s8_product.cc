@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/packed/output.h"
+
 namespace octet::kernels {
 
 PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
@@ -174,7 +176,8 @@ void S8Product::Run(const Rows& rows) const {
                                  .row_scale = rows.row_scale,
                                  .out = rows.out + offset * rows.out_element_size,
                                  .out_stride = rows.out_stride,
-                                 .row_term = has_row_terms_ ? row_terms + first : nullptr};
+                                 .row_term = has_row_terms_ ? row_terms + first : nullptr,
+                                 .residual = OrNull(rows.residual, offset)};
       const bool is_packed = rows.row_offset == nullptr;
       const PanelInputs inputs = {
           .lhs = is_packed ? rows.lhs + first * row_bytes : rows.lhs,

@@ -85,7 +85,8 @@ class S8Product {
                             // rows_per_scale]
     std::size_t rows_per_scale;
     const float* row_scale;
-    std::byte* out;  // the first row's first channel
+    const float* residual = nullptr;  // as TileTarget's, of the first row's first channel
+    std::byte* out;                   // the first row's first channel
     std::size_t out_stride;
     std::size_t out_element_size;
   };

@@ -65,7 +65,17 @@ struct ChannelTerms {
   }
 };
 
-// Activates the whole tile at once, then copies its rows out.
+// Adds the first `size` values to a row of the tile.
+template <std::size_t kColumns>
+inline void AddToRow(const float* values, std::size_t size, float* row) {
+  if (size == kColumns) {
+    for (std::size_t j = 0; j < kColumns; ++j) row[j] += values[j];
+  } else {
+    for (std::size_t j = 0; j < size; ++j) row[j] += values[j];
+  }
+}
+
+// Activates the whole tile at once, adds the residual, then copies its rows out.
 template <std::size_t kColumns>
 inline void StoreFloatTile(const Activation& activation, const TileTarget& target, float* tile) {
   if (activation.kind != ActivationKind::kLinear) {
@@ -73,6 +83,10 @@ inline void StoreFloatTile(const Activation& activation, const TileTarget& targe
   }
   auto* out = static_cast<float*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
+    if (target.residual != nullptr) {
+      AddToRow<kColumns>(target.residual + r * target.out_stride, target.num_channels,
+                         tile + r * kColumns);
+    }
     CopyRow<kColumns>(tile + r * kColumns, target.num_channels, out + r * target.out_stride);
   }
 }

@@ -63,7 +63,20 @@ class MatmulS8Test : public KernelSetTest {
         break;
     }
     prepared.kernel->Run(arguments);
+    if (!result.f32.empty()) ExpectResidualIsAddedLast(*prepared.kernel, arguments);
     return result;
+  }
+
+  // arguments.out holds the result without a residual.
+  void ExpectResidualIsAddedLast(const MatmulS8& kernel, MatmulS8::Arguments arguments) {
+    const auto residual = Floats(arguments.out.f32.size(), -9.0F, 9.0F);
+    std::vector<float> wanted(arguments.out.f32.begin(), arguments.out.f32.end());
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += residual[i];
+    std::vector<float> got(wanted.size());
+    arguments.residual = residual;
+    arguments.out.f32 = got;
+    kernel.Run(arguments);
+    EXPECT_TRUE(SameBits(got, wanted));
   }
 
   // Prepares and runs `spec` on the set and on the reference, which must agree to the bit.
