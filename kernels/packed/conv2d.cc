@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -101,15 +100,13 @@ class PackedConv2dS8 final : public Conv2dS8 {
       ImageToRows(g, in, group, padding_, first, count, rows);
       product.PackLhs(panels, rows, row_size_, count, packed);
     }
-    product.Run({.panels = &panels,
-                 .lhs = packed,
+    product.Run(panels,
+                {.lhs = packed,
                  .count = count,
-                 .first_row = 0,
-                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
                  .out = out.data,
                  .out_stride = g.out_channels,
-                 .out_element_size = out.element_size});
+                 .out_element_size = out.element_size},
+                ScaleOfImage(a.row_scale, image));
   }
 
   const Conv2dGeometry geometry_;

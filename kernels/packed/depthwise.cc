@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -98,9 +97,7 @@ class DepthwiseConv2dS8 final : public Conv2dS8 {
                 {.rows = run.num_pixels,
                  .first_channel = run.first_channel,
                  .num_channels = std::min(run.columns, g.out_channels - run.first_channel),
-                 .first_row = 0,
-                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
+                 .row_scales = ScaleOfImage(a.row_scale, image),
                  .out = out.data + (image * out_size + index) * out.element_size,
                  .out_stride = g.out_channels},
                 sums);
@@ -152,9 +149,6 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
             ComputeRun(run, {.rows = run.num_pixels,
                              .first_channel = run.first_channel,
                              .num_channels = channels,
-                             .first_row = 0,
-                             .rows_per_scale = 1,
-                             .row_scale = nullptr,
                              .out = out.data + (image * out_size + index) * out.element_size,
                              .out_stride = g.out_channels});
           });
@@ -229,9 +223,6 @@ class DepthwiseConv2dF32 final : public Conv2dF32 {
                                               .first_channel = run.first_channel,
                                               .num_channels = std::min(
                                                   run.columns, g.out_channels - run.first_channel),
-                                              .first_row = 0,
-                                              .rows_per_scale = 1,
-                                              .row_scale = nullptr,
                                               .out = out + index,
                                               .out_stride = g.out_channels},
                                              sums);

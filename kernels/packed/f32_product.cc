@@ -190,9 +190,6 @@ void F32Product::Run(const Rows& rows) const {
                          {.rows = num_rows,
                           .first_channel = channel,
                           .num_channels = std::min(columns_, n_ - channel),
-                          .first_row = 0,
-                          .rows_per_scale = 1,
-                          .row_scale = nullptr,
                           .out = rows.out + first * rows.out_stride + channel,
                           .out_stride = rows.out_stride},
                          tile + i * num_rows * columns_);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output of an epilogue as bytes. Private to this room.
+// What a run brings along for an epilogue: its output as bytes, an image's scale. Private to this
+// room.
 
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "kernels/epilogue.h"
+#include "kernels/packed/micro_kernels.h"
 
 namespace octet::kernels {
 
@@ -30,6 +33,11 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
 inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueS16Output& out) {
   if (kind == EpilogueKind::kStatic) return {reinterpret_cast<std::byte*>(out.s16.data()), 2};
   return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
+}
+
+// All rows of an image have one scale; none where the epilogue wants none.
+inline RowScales ScaleOfImage(std::span<const float> scales, std::size_t image) {
+  return {.scale = scales.empty() ? nullptr : &scales[image]};
 }
 
 }  // namespace octet::kernels

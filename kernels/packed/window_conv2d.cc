@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,25 +75,22 @@ class WindowConv2dS8 final : public Conv2dS8 {
     const auto pack = [this](const std::int8_t* values, std::size_t size, std::byte* packed) {
       panels_.pack_lhs(values, 0, 1, size, size, packed);
     };
-    windows_.ForEachBlock(
-        g, a.num_images, a.in.data(), a.scratch.data(), pack,
-        [&](const ConvolutionWindows::Block& block) {
-          for (std::size_t group = 0; group < g.groups; ++group) {
-            const std::size_t index = block.first_pixel * g.out_channels + group * group_channels;
-            products_[group]->Run(
-                {.panels = &panels_,
-                 .lhs = block.inputs + group * group_bytes,
-                 .row_offset = block.row_offset,
-                 .segment_offset = block.segment_offset,
-                 .count = block.count,
-                 .first_row = 0,
-                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : block.image),
-                 .out = out.data + index * out.element_size,
-                 .out_stride = g.out_channels,
-                 .out_element_size = out.element_size});
-          }
-        });
+    windows_.ForEachBlock(g, a.num_images, a.in.data(), a.scratch.data(), pack,
+                          [&](const ConvolutionWindows::Block& block) {
+                            for (std::size_t group = 0; group < g.groups; ++group) {
+                              const std::size_t index =
+                                  block.first_pixel * g.out_channels + group * group_channels;
+                              products_[group]->Run(panels_,
+                                                    {.lhs = block.inputs + group * group_bytes,
+                                                     .row_offset = block.row_offset,
+                                                     .segment_offset = block.segment_offset,
+                                                     .count = block.count,
+                                                     .out = out.data + index * out.element_size,
+                                                     .out_stride = g.out_channels,
+                                                     .out_element_size = out.element_size},
+                                                    ScaleOfImage(a.row_scale, block.image));
+                            }
+                          });
   }
 
  private:
