@@ -231,6 +231,12 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
   return {std::make_unique<PackedConv2dS8>(micro, spec, name == kLongRows), ""};
 }
 
+Prepared<Conv2dS16> PreparePackedConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec) {
+  if (std::string error = CheckConv2dS16(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS16(micro, spec), ""};
+  return {MakeWindowConv2dS16(micro, spec), ""};
+}
+
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {
   if (std::string error = CheckConv2dF32(spec); !error.empty()) return {nullptr, std::move(error)};
   std::string note;

@@ -35,6 +35,10 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueS16Output& out) {
   return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
 }
 
+inline OutputBytes OutputOf(std::span<float> out) {
+  return {reinterpret_cast<std::byte*>(out.data()), sizeof(float)};
+}
+
 // All rows of an image have one scale; none where the epilogue wants none.
 inline RowScales ScaleOfImage(std::span<const float> scales, std::size_t image) {
   return {.scale = scales.empty() ? nullptr : &scales[image]};
