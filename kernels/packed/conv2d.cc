@@ -234,7 +234,7 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
 Prepared<Conv2dS16> PreparePackedConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec) {
   if (std::string error = CheckConv2dS16(spec); !error.empty()) return {nullptr, std::move(error)};
   if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS16(micro, spec), ""};
-  return {MakeWindowConv2dS16(micro, spec), ""};
+  return PrepareWindowConv2dS16(micro, spec);
 }
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {

@@ -22,9 +22,9 @@ inline constexpr std::size_t kTileRows = 48;
 inline constexpr std::size_t kMaxColumns = 32;
 
 // Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
-// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What
-// is behind a segment's values, up to its size, may be anything that can be read: it meets weights
-// of 0.
+// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes: who
+// prepares a product has made sure that 32 bits hold them. What is behind a segment's values, up to
+// its size, may be anything that can be read: it meets weights of 0.
 struct PanelInputs {
   const std::byte* lhs;
   const std::uint32_t* row_offset;

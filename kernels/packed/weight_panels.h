@@ -11,8 +11,12 @@
 
 #include "kernels/packed/aligned_array.h"
 #include "kernels/packed/micro_kernels.h"
+#include "kernels/prepared.h"
 
 namespace octet::kernels {
+
+// A tile's packed rows, of up to 16 bits a value and padded along k, lie within 32 bits of offsets.
+static_assert(2 * kTileRows * (kMostTerms + 1024) <= UINT32_MAX);
 
 // Inputs of some rows, and where their results go.
 struct InputRows {
@@ -30,7 +34,7 @@ struct InputRows {
 class WeightPanels {
  public:
   struct Layout {
-    std::size_t k;
+    std::size_t k;  // at most kMostTerms
     std::size_t n;
     std::size_t num_segments;  // of k; divides it
     std::size_t k_multiple;    // a segment's part of k is rounded up to this

@@ -169,13 +169,14 @@ WindowFit FitWindows(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const WindowSegments segments(g);
   const std::size_t padded = segments.count * RoundUp(segments.size, micro.s8->k_multiple);
   const MicroKernels few = WithoutManyRows(micro);
+  const std::size_t pixel_bytes = g.in_channels * micro.s8->lhs_element_size;
   WindowFit fit;
-  fit.is_possible = padded <= kMostPadding * RowSize(g);
+  fit.is_possible = padded <= kMostPadding * RowSize(g) &&
+                    ConvolutionWindows::IsPossible(g, spec.is_open, pixel_bytes);
   for (std::size_t group = 0; group < g.groups && fit.is_possible; ++group) {
     fit.is_possible = S8Product::TakesSegments(few, GroupProduct(spec, group));
   }
   fit.is_usual = fit.is_possible && 2 * padded <= 3 * RowSize(g) && micro.s8_many_rows == nullptr;
-  const std::size_t pixel_bytes = g.in_channels * micro.s8->lhs_element_size;
   fit.is_long = std::min(ConvolutionWindows::MostPixels(g, pixel_bytes),
                          g.OutHeight() * g.OutWidth()) > kTileRows;
   return fit;
@@ -185,9 +186,15 @@ std::unique_ptr<const Conv2dS8> MakeWindowConv2dS8(const MicroKernels& micro,
                                                    const Conv2dS8Spec& spec, bool is_short) {
   return std::make_unique<WindowConv2d<S8Arithmetic>>(micro, spec, is_short);
 }
-std::unique_ptr<const Conv2dS16> MakeWindowConv2dS16(const MicroKernels& micro,
-                                                     const Conv2dS16Spec& spec) {
-  return std::make_unique<WindowConv2d<S16Arithmetic>>(micro, spec, false);
+
+Prepared<Conv2dS16> PrepareWindowConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec) {
+  const std::size_t pixel_bytes = spec.geometry.in_channels * sizeof(std::int16_t);
+  if (!ConvolutionWindows::IsPossible(spec.geometry, spec.is_open, pixel_bytes)) {
+    return {nullptr,
+            "neighbouring outputs of the convolution see 4 GiB or more of the padded image, wants "
+            "less"};
+  }
+  return {std::make_unique<WindowConv2d<S16Arithmetic>>(micro, spec, false), ""};
 }
 
 }  // namespace octet::kernels

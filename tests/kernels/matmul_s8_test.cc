@@ -432,6 +432,12 @@ TEST_P(MatmulS8Test, RefusesWhatCouldOverflow) {
       HasSubstr("overflow"));
 }
 
+TEST_P(MatmulS8Test, RefusesLongSums) {
+  const std::vector<std::int8_t> weight(kMostTerms + 1, 0);
+  EXPECT_EQ(set().prepare_matmul_s8({.k = weight.size(), .n = 1, .weight = weight}).error,
+            "k is 33554433, wants at most 33554432");
+}
+
 TEST_P(MatmulS8Test, RefusesWhatCouldOverflowWithAZeroPoint) {
   const std::vector<std::int8_t> weight(33026, 127);
   const std::vector<std::int8_t> zero_point(1, -128);
