@@ -456,6 +456,22 @@ TEST_P(Conv2dTest, TakesLargePads) {
   }
 }
 
+// Strides beyond the image, so that only its first pixel is seen.
+TEST_P(Conv2dTest, TakesLargeStrides) {
+  for (const std::size_t channels : {3UL, 16UL}) {
+    constexpr std::size_t kStride = std::size_t{1} << 31;
+    const Conv2dGeometry g = {.in_height = 3,
+                              .in_width = 5,
+                              .in_channels = channels,
+                              .out_channels = channels,
+                              .stride_height = kStride,
+                              .stride_width = kStride,
+                              .groups = channels};
+    const auto filter = Bytes(FilterSize(g));
+    ExpectEqualToReference({.geometry = g, .filter = filter}, 2);
+  }
+}
+
 OCTET_FOR_ALL_KERNEL_SETS(Conv2dTest);
 
 }  // namespace
