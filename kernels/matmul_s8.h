@@ -20,7 +20,7 @@ namespace octet::kernels {
 // zero_point[j]), then the epilogue. uint8 is int8 with 128 subtracted from
 // values and zero points alike.
 struct MatmulS8Spec {
-  std::size_t k = 0;  // the reduced dimension; at least 1
+  std::size_t k = 0;  // the reduced dimension; 1 to kMostTerms
   std::size_t n = 0;  // output channels; at least 1
   WeightLayout layout = WeightLayout::kInputMajor;
   std::span<const std::int8_t> weight = {};      // k * n values

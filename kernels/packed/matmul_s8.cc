@@ -93,16 +93,15 @@ class PackedMatmulS8 final : public MatmulS8 {
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       const std::size_t count = std::min(kRowsAtATime, a.m - first);
       product_.PackLhs(panels, a.lhs.data() + first * k_, k_, count, a.scratch.data());
-      product_.Run({.panels = &panels,
-                    .lhs = a.scratch.data(),
-                    .count = count,
-                    .first_row = first,
-                    .rows_per_scale = a.row_scale_rows,
-                    .row_scale = a.row_scale.data(),
-                    .residual = OrNull(a.residual, first * n_),
-                    .out = out.data + first * n_ * out.element_size,
-                    .out_stride = n_,
-                    .out_element_size = out.element_size});
+      product_.Run(
+          panels,
+          {.lhs = a.scratch.data(),
+           .count = count,
+           .residual = OrNull(a.residual, first * n_),
+           .out = out.data + first * n_ * out.element_size,
+           .out_stride = n_,
+           .out_element_size = out.element_size},
+          {.scale = a.row_scale.data(), .first_row = first, .rows_per_scale = a.row_scale_rows});
     }
   }
 
@@ -142,9 +141,9 @@ class PackedMatmulS8S4 final : public MatmulS8 {
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       product_.Run({.lhs = a.lhs.data() + first * k_,
                     .count = std::min(kRowsAtATime, a.m - first),
-                    .first_row = first,
-                    .rows_per_scale = a.row_scale_rows,
-                    .row_scale = a.row_scale.data(),
+                    .row_scales = {.scale = a.row_scale.data(),
+                                   .first_row = first,
+                                   .rows_per_scale = a.row_scale_rows},
                     .residual = OrNull(a.residual, first * n_),
                     .out = out.data + first * n_ * out.element_size,
                     .out_element_size = out.element_size,

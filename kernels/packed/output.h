@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where an epilogue's output and its residual lie. Private to this room.
+// What a run brings along for an epilogue: its output as bytes, a residual, an image's scale.
+// Private to this room.
 
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <span>
 
 #include "kernels/epilogue.h"
+#include "kernels/packed/micro_kernels.h"
 
 namespace octet::kernels {
 
@@ -31,6 +33,15 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
 inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueS16Output& out) {
   if (kind == EpilogueKind::kStatic) return {reinterpret_cast<std::byte*>(out.s16.data()), 2};
   return {reinterpret_cast<std::byte*>(out.f32.data()), 4};
+}
+
+inline OutputBytes OutputOf(std::span<float> out) {
+  return {reinterpret_cast<std::byte*>(out.data()), sizeof(float)};
+}
+
+// All rows of an image have one scale; none where the epilogue wants none.
+inline RowScales ScaleOfImage(std::span<const float> scales, std::size_t image) {
+  return {.scale = scales.empty() ? nullptr : &scales[image]};
 }
 
 // Element `offset` of values that may be absent; null: they are.

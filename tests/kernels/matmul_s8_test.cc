@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <utility>
 #include <vector>
 
 #include "tests/kernels/kernel_set_test_base.h"
@@ -216,6 +217,35 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
       spec.epilogue.kind = EpilogueKind::kStaticFloat;
       spec.epilogue.activation = DefaultActivation(ActivationKind::kTanh);
       ExpectEqualToReference(spec, c.m, lhs);
+    }
+  }
+}
+
+// Products far beyond int32 and float32, of both signs, for even and odd numbers of rows.
+TEST_P(MatmulS8Test, StaticResultsBeyondAllBoundsAreClipped) {
+  const std::vector<float> values = {3e38F, -3e38F, 1e30F, -1e30F, 2e9F, -2e9F, 1e5F, 0.5F, -0.5F};
+  for (const std::size_t m : {1UL, 2UL, 7UL, 49UL}) {
+    for (const std::size_t n : {7UL, 16UL, 41UL}) {
+      const auto weight = Bytes(3 * n);
+      const auto lhs = Bytes(m * 3);
+      std::vector<float> multiplier(n);
+      for (std::size_t j = 0; j < n; ++j) multiplier[j] = values[j % values.size()];
+      for (const int zero_point : {-128, 0, 127}) {
+        for (const auto& [lo, hi] :
+             {std::pair(-128, 127), std::pair(127, 127), std::pair(-128, -128), std::pair(-3, 4)}) {
+          SCOPED_TRACE(testing::Message() << m << " x " << n << ", zero point " << zero_point
+                                          << ", [" << lo << ", " << hi << "]");
+          ExpectEqualToReference({.k = 3,
+                                  .n = n,
+                                  .weight = weight,
+                                  .epilogue = {.kind = EpilogueKind::kStatic,
+                                               .multiplier = multiplier,
+                                               .out_zero_point = ZeroPoint{zero_point},
+                                               .lo = lo,
+                                               .hi = hi}},
+                                 m, lhs);
+        }
+      }
     }
   }
 }
@@ -443,6 +473,12 @@ TEST_P(MatmulS8Test, RefusesWhatCouldOverflow) {
           .prepare_matmul_s8({.k = 132104, .n = 1, .weight = fits, .epilogue = {.bias_s32 = bias}})
           .error,
       HasSubstr("overflow"));
+}
+
+TEST_P(MatmulS8Test, RefusesLongSums) {
+  const std::vector<std::int8_t> weight(kMostTerms + 1, 0);
+  EXPECT_EQ(set().prepare_matmul_s8({.k = weight.size(), .n = 1, .weight = weight}).error,
+            "k is 33554433, wants at most 33554432");
 }
 
 TEST_P(MatmulS8Test, RefusesWhatCouldOverflowWithAZeroPoint) {
