@@ -22,9 +22,9 @@ inline constexpr std::size_t kTileRows = 48;
 inline constexpr std::size_t kMaxColumns = 32;
 
 // Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
-// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What
-// is behind a segment's values, up to its size, may be anything that can be read: it meets weights
-// of 0.
+// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes: who
+// prepares a product has made sure that 32 bits hold them. What is behind a segment's values, up to
+// its size, may be anything that can be read: it meets weights of 0.
 struct PanelInputs {
   const std::byte* lhs;
   const std::uint32_t* row_offset;
@@ -139,18 +139,26 @@ struct S16EpilogueTable {
   Activation activation;
 };
 
+// The scales of a kDynamic epilogue's rows: row r's is scale[(first_row + r) / rows_per_scale].
+struct RowScales {
+  const float* scale = nullptr;
+  std::size_t first_row = 0;
+  std::size_t rows_per_scale = SIZE_MAX;  // one for all rows
+};
+
 // Which rows a tile holds and where its results go.
 struct TileTarget {
   std::size_t rows;
   std::size_t first_channel;  // the tile's first column
   std::size_t num_channels;   // columns that are stored; the rest is padding
-  std::size_t first_row;      // row r's scale is row_scale[(first_row + r) / rows_per_scale]
-  std::size_t rows_per_scale;
-  const float* row_scale;
+  RowScales row_scales = {};
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
   // For weights with zero points: row_term[r] * row_factor is added to row r's sums. Null: nothing.
   const std::int32_t* row_term = nullptr;
+  // Float results, after the activation: what is added to element (0, 0), rows out_stride apart.
+  // Null: nothing.
+  const float* residual = nullptr;
 };
 
 // Integer weights [rows, columns] that become floats: (value - zero[column]) * scale[column].
@@ -279,7 +287,7 @@ struct MicroKernels {
                           const double* total);
   void (*add_sums)(const std::int32_t* tile, std::size_t size, double* total);
 
-  // Int4 with scales by group: sums / row_scale + bias, activation.
+  // Int4 with scales by group: sums / the row's scale + bias, activation.
   void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
 
   void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);

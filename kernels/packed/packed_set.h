@@ -11,7 +11,6 @@
 #include "kernels/kernel_set.h"
 #include "kernels/packed/attention.h"
 #include "kernels/packed/conv2d.h"
-#include "kernels/packed/conv2d_s16.h"
 #include "kernels/packed/matmul_f32.h"
 #include "kernels/packed/matmul_s16.h"
 #include "kernels/packed/matmul_s8.h"

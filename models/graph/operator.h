@@ -114,6 +114,20 @@ class Operator {
   // Whether output 0 holds the very bytes of input 0 (Reshape), so that both may share memory and
   // the step be left out.
   [[nodiscard]] virtual bool IsReinterpretation() const { return false; }
+
+  // Whether rows may be computed some at a time: a row is the last dimension, and each row of the
+  // outputs comes from that row of the inputs that are no constants. Those inputs and the outputs
+  // begin with the same dimensions then, all but the last of an output, and the step runs as well
+  // when it is given [1, ..., 1, some rows] in their place. Only asked where the shapes are so.
+  // Not to be said of what reads a large constant for all rows at once, as a matrix product does.
+  [[nodiscard]] virtual bool IsRowWise(
+      const Node& node, std::span<const TensorType> inputs,
+      std::span<const ConstantTensor* const> constants) const {
+    static_cast<void>(node);
+    static_cast<void>(inputs);
+    static_cast<void>(constants);
+    return false;
+  }
 };
 
 }  // namespace octet
