@@ -67,6 +67,15 @@ std::shared_ptr<const KernelChoices> StoredChoices(const std::string& path) {
   return std::make_shared<const KernelChoices>(std::move(stored.choices));
 }
 
+// Says so where attention was allowed to be less precise than float32.
+void LogAttentionPrecision(AttentionPrecision precision, const kernels::KernelSet& kernels) {
+  if (precision == AttentionPrecision::kFloat32) return;
+  const kernels::ReducedAttention* const reduced = kernels.reduced_attention();
+  spdlog::info("attention precision: {}",
+               reduced == nullptr ? std::string("float32, this CPU is faster at nothing less")
+                                  : std::string(reduced->name));
+}
+
 // Loads the repository and gives every worker its Sessions; unready, but alive, until then.
 absl::Status Load(ModelRepository& repository, Scheduler& scheduler, const StopSignals& stop) {
   RETURN_IF_ERROR(repository.LoadAll(LogOutcome, [&stop] { return !stop.HasCome(); }));
@@ -102,6 +111,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                budget.affinity_cpus,
                budget.quota_cpus ? fmt::format(", quota {:.2f}", *budget.quota_cpus) : "");
 
+  LogAttentionPrecision(config.attention_precision, *kernel_set);
+
   // Bottom to top; destroyed in the opposite order.
   Metrics metrics(
       {.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = kVersion});
@@ -109,7 +120,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   const std::string choices_path = ChoicesPath(config);
   const std::shared_ptr<const KernelChoices> choices = StoredChoices(choices_path);
   const BundleLoader loader(
-      {.compile = {.choices = choices}, .kernel_set_name = std::string(kernel_set->name)},
+      {.compile = {.choices = choices, .attention_precision = config.attention_precision},
+       .kernel_set_name = std::string(kernel_set->name)},
       operators, *kernel_set, metrics);
   ModelRepository repository(config.model_repository, loader, metrics);
   Scheduler::Options scheduling;

@@ -3,16 +3,18 @@
 #include "models/operators/attention.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 #include "models/operators/broadcast.h"
-#include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/strided_copy.h"
 
@@ -84,6 +86,59 @@ kernels::AttentionMask MakeMask(const TensorView& mask, std::size_t image, std::
           .key_stride = stride(3)};
 }
 
+// How far from float32's the results of a reduced attention may be on the rows of a self-test, as a
+// share of the largest: several times what was seen (docs/decisions/015-attention-precision.md).
+constexpr double kReducedTolerance = 0.05;
+
+class AttentionStep final : public Step {
+ public:
+  // `reduced` is null for float32.
+  AttentionStep(const AttentionAttributes& attributes, bool has_mask,
+                const kernels::KernelSet& kernels, const kernels::ReducedAttention* reduced)
+      : attributes_(attributes),
+        has_mask_(has_mask),
+        kernel_name_(absl::StrCat(std::string(kernels.name), ":",
+                                  std::string(reduced ? reduced->name : "attention_f32"))),
+        reduced_tolerance_(reduced ? kReducedTolerance : 0),
+        attention_(reduced ? reduced->run : kernels.attention_f32),
+        scratch_byte_size_(reduced ? reduced->scratch_byte_size
+                                   : kernels.attention_f32_scratch_byte_size) {}
+
+  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
+    return scratch_byte_size_(MakeShape(attributes_, inputs));
+  }
+  [[nodiscard]] std::string kernel_name() const override { return kernel_name_; }
+  [[nodiscard]] double reduced_tolerance() const override { return reduced_tolerance_; }
+
+  void Run(const StepArguments& arguments) const override {
+    const TensorView& query = arguments.inputs[kQuery];
+    kernels::AttentionShape shape = MakeShape(attributes_, arguments.inputs);
+    const auto images = static_cast<std::size_t>(query.dims[0]);
+    const auto groups = static_cast<std::size_t>(arguments.inputs[kKey].dims[2]);
+    for (std::size_t image = 0; image < images; ++image) {
+      for (std::size_t group = 0; group < groups; ++group) {
+        const std::size_t head = group * shape.heads;
+        if (has_mask_) shape.mask = MakeMask(arguments.inputs[kMask], image, head);
+        const std::size_t query_row = image * shape.queries * shape.heads * groups + head;
+        const std::size_t key_row = image * shape.keys * groups + group;
+        attention_(shape, query.as<float>() + query_row * shape.width,
+                   arguments.inputs[kKey].as<float>() + key_row * shape.width,
+                   arguments.inputs[kValue].as<float>() + key_row * shape.value_width,
+                   arguments.outputs[0].as<float>() + query_row * shape.value_width,
+                   arguments.scratch);
+      }
+    }
+  }
+
+ private:
+  const AttentionAttributes attributes_;
+  const bool has_mask_;
+  const std::string kernel_name_;
+  const double reduced_tolerance_;
+  const kernels::AttentionF32 attention_;
+  const kernels::AttentionF32ScratchByteSize scratch_byte_size_;
+};
+
 class Attention final : public Operator {
  public:
   [[nodiscard]] absl::string_view name() const override { return "Attention"; }
@@ -129,37 +184,10 @@ class Attention final : public Operator {
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const AttentionAttributes attributes, Attributes(context.node));
     const kernels::KernelSet& kernels = context.kernels;
-    const bool has_mask = context.node.HasInput(kMask);
-    return MakeStepWithScratch(
-        absl::StrCat(std::string(kernels.name), ":attention_f32"),
-        [attributes, has_mask, &kernels](const StepArguments& arguments) {
-          Run(attributes, has_mask, kernels, arguments);
-        },
-        [attributes, &kernels](std::span<const TensorView> inputs) -> std::size_t {
-          return kernels.attention_f32_scratch_byte_size(MakeShape(attributes, inputs));
-        });
-  }
-
- private:
-  static void Run(const AttentionAttributes& attributes, bool has_mask,
-                  const kernels::KernelSet& kernels, const StepArguments& arguments) {
-    const TensorView& query = arguments.inputs[kQuery];
-    kernels::AttentionShape shape = MakeShape(attributes, arguments.inputs);
-    const auto images = static_cast<std::size_t>(query.dims[0]);
-    const auto groups = static_cast<std::size_t>(arguments.inputs[kKey].dims[2]);
-    for (std::size_t image = 0; image < images; ++image) {
-      for (std::size_t group = 0; group < groups; ++group) {
-        const std::size_t head = group * shape.heads;
-        if (has_mask) shape.mask = MakeMask(arguments.inputs[kMask], image, head);
-        const std::size_t query_row = image * shape.queries * shape.heads * groups + head;
-        const std::size_t key_row = image * shape.keys * groups + group;
-        kernels.attention_f32(shape, query.as<float>() + query_row * shape.width,
-                              arguments.inputs[kKey].as<float>() + key_row * shape.width,
-                              arguments.inputs[kValue].as<float>() + key_row * shape.value_width,
-                              arguments.outputs[0].as<float>() + query_row * shape.value_width,
-                              arguments.scratch);
-      }
-    }
+    const kernels::ReducedAttention* const reduced =
+        context.allows_reduced_attention ? kernels.reduced_attention() : nullptr;
+    return std::make_unique<const AttentionStep>(attributes, context.node.HasInput(kMask), kernels,
+                                                 reduced);
   }
 };
 

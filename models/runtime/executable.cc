@@ -41,6 +41,7 @@ class Compiler {
     for (std::size_t i = 0; i < alias_of_.size(); ++i) alias_of_[i] = static_cast<std::int32_t>(i);
     for (const Node& node : graph_.nodes) RETURN_IF_ERROR(CompileNode(node));
     PlaceOutputs();
+    result_.chains = FindRowChains(result_, alias_of_);
     PlaceArena();
     return std::move(result_);
   }
@@ -85,14 +86,15 @@ class Compiler {
     const auto choose = [&](std::string_view layer, std::span<const std::string_view> names) {
       return Choose(layer, names, implementation);
     };
-    absl::StatusOr<std::unique_ptr<const Step>> step =
-        op->Prepare({.node = node,
-                     .inputs = inputs,
-                     .outputs = outputs,
-                     .constants = constants,
-                     .kernels = kernels_,
-                     .max_rows = options_.max_rows,
-                     .choose_implementation = choose});
+    absl::StatusOr<std::unique_ptr<const Step>> step = op->Prepare(
+        {.node = node,
+         .inputs = inputs,
+         .outputs = outputs,
+         .constants = constants,
+         .kernels = kernels_,
+         .max_rows = options_.max_rows,
+         .choose_implementation = choose,
+         .allows_reduced_attention = options_.attention_precision == AttentionPrecision::kFastest});
     RETURN_IF_ERROR(step.status());
     result_.steps.push_back({.node = node.name,
                              .op = node.op,
@@ -100,8 +102,33 @@ class Compiler {
                              .inputs = node.inputs,
                              .outputs = node.outputs,
                              .implementation = std::move(implementation),
+                             .row_shape = RowShape(*op, node, inputs, constants),
                              .quantizes_input = node.op == "Quantize"});
     return absl::OkStatus();
+  }
+
+  // CompiledStep::row_shape of a node, which may have none.
+  std::optional<Shape> RowShape(const Operator& op, const Node& node,
+                                std::span<const TensorType> inputs,
+                                std::span<const ConstantTensor* const> constants) const {
+    Shape rows = TypeOf(node.outputs[0]).shape;
+    if (rows.size() < 2 || !op.IsRowWise(node, inputs, constants)) return std::nullopt;
+    rows.pop_back();
+    const auto begins_so = [&rows](const Shape& shape) {
+      return shape.size() >= rows.size() && std::equal(rows.begin(), rows.end(), shape.begin());
+    };
+    for (const ValueId id : node.outputs) {
+      const Shape& shape = TypeOf(id).shape;
+      if (!begins_so(shape) || shape.size() != rows.size() + 1) return std::nullopt;
+    }
+    bool has_activation = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue || constants[i] != nullptr) continue;
+      if (!begins_so(inputs[i].shape)) return std::nullopt;
+      has_activation = true;
+    }
+    if (!has_activation) return std::nullopt;
+    return rows;
   }
 
   // ChooseImplementation: what was measured, if it fits, or the first of `names`.
@@ -139,37 +166,63 @@ class Compiler {
   void PlaceArena() {
     std::vector<std::int64_t> symbols(graph_.symbol_names.size(), kTypicalSymbol);
     symbols[static_cast<std::size_t>(kRows.index)] = options_.max_rows;
-    std::vector<std::int32_t> lifetime_of(graph_.values.size(), -1);
-    std::vector<Lifetime> lifetimes;
+    std::vector<ArenaValue> values;
+    std::vector<std::int32_t> place_of(graph_.values.size(), -1);  // in `values`
+    const auto extend = [&](std::int32_t root, std::int32_t step) {
+      const std::int32_t place = place_of[static_cast<std::size_t>(root)];
+      if (place < 0) return;
+      std::int32_t& last = values[static_cast<std::size_t>(place)].lifetime.last_step;
+      last = std::max(last, step);
+    };
     const auto num_steps = static_cast<std::int32_t>(result_.steps.size());
     for (std::int32_t s = 0; s < num_steps; ++s) {
       const CompiledStep& step = result_.steps[static_cast<std::size_t>(s)];
       for (const std::int32_t output : step.outputs) {
-        CompiledValue& value = At(output);
-        if (value.storage != Storage::kUnused) continue;
-        value.storage = Storage::kArena;
-        value.index = static_cast<std::int32_t>(result_.arena_values.size());
-        result_.arena_values.push_back(output);
-        lifetime_of[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(lifetimes.size());
-        lifetimes.push_back({.first_step = s,
-                             .last_step = s,
-                             .typical_byte_size = TypicalByteSize(value, symbols)});
+        if (At(output).storage != Storage::kUnused) continue;
+        At(output).storage = Storage::kArena;
+        place_of[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(values.size());
+        values.push_back({output,
+                          {.first_step = s,
+                           .last_step = s,
+                           .typical_byte_size = TypicalByteSize(At(output), symbols)}});
       }
       for (const std::int32_t input : step.inputs) {
-        if (input == kNoValue) continue;
-        const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(input))];
-        if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = s;
+        if (input != kNoValue) extend(Root(input), s);
       }
     }
-    for (const OutputCopy& copy : result_.output_copies) {
-      const std::int32_t lifetime = lifetime_of[static_cast<std::size_t>(Root(copy.value))];
-      if (lifetime >= 0) lifetimes[static_cast<std::size_t>(lifetime)].last_step = num_steps;
+    for (const OutputCopy& copy : result_.output_copies) extend(Root(copy.value), num_steps);
+    for (const RowChain& chain : result_.chains) {
+      for (const RowValue& row_value : chain.values) {
+        const std::int32_t place = place_of[static_cast<std::size_t>(Root(row_value.value))];
+        if (place < 0 || row_value.is_local) continue;
+        // The chain's steps come round again for the next block of rows.
+        Lifetime& lifetime = values[static_cast<std::size_t>(place)].lifetime;
+        if (lifetime.first_step > chain.first_step) lifetime.first_step = chain.first_step;
+        lifetime.last_step = std::max(lifetime.last_step, chain.end_step - 1);
+      }
+    }
+    AssignArenaSlots(std::move(values));
+    ResolveAliases();
+  }
+
+  struct ArenaValue {
+    std::int32_t value;
+    Lifetime lifetime;
+  };
+
+  void AssignArenaSlots(std::vector<ArenaValue> values) {
+    std::ranges::stable_sort(
+        values, {}, [](const ArenaValue& value) { return value.lifetime.first_step; });
+    std::vector<Lifetime> lifetimes;
+    for (const ArenaValue& value : values) {
+      At(value.value).index = static_cast<std::int32_t>(result_.arena_values.size());
+      result_.arena_values.push_back(value.value);
+      lifetimes.push_back(value.lifetime);
     }
     result_.slots = AssignSlots(lifetimes);
     result_.num_slots = result_.slots.empty()
                             ? 0
                             : *std::max_element(result_.slots.begin(), result_.slots.end()) + 1;
-    ResolveAliases();
   }
 
   // Reinterpretations lie where their roots lie.

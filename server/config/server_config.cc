@@ -56,6 +56,8 @@ constexpr std::array kFlags = {
          "what outlives the server: kernel-choices.txt, what was measured of layers"},
     Flag{"tune_budget", "DURATION",
          "most time to measure kernel choices in, while idle, default 60s; 0 never"},
+    Flag{"attention_precision", "float32|fastest",
+         "fastest: less precise where this CPU gains by it, default float32"},
     Flag{"allow_management", "",
          "let clients load and unload models; this release has no such calls"},
 };
@@ -199,6 +201,20 @@ ServerConfig FromMessage(const ConfigMessage& message) {
   return config;
 }
 
+// A value that may be none of those there are.
+void TakeAttentionPrecision(const ConfigMessage& message, const Origins& origins,
+                            ServerConfig& config, std::vector<std::string>& errors) {
+  if (!message.has_attention_precision()) return;
+  const absl::StatusOr<AttentionPrecision> precision =
+      ParseAttentionPrecision(message.attention_precision());
+  if (precision.ok()) {
+    config.attention_precision = *precision;
+  } else {
+    errors.push_back(
+        absl::StrCat(origins.Of("attention_precision"), ": ", precision.status().message()));
+  }
+}
+
 void CheckAddresses(const ServerConfig& config, const Origins& origins,
                     std::vector<std::string>& errors) {
   struct Named {
@@ -296,6 +312,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   }
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);
+  TakeAttentionPrecision(message, origins, line.config, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   line.warnings = Warnings(line.config, origins);

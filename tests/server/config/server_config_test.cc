@@ -68,7 +68,22 @@ TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
   EXPECT_EQ(line->config.drain_delay, 0s);
   EXPECT_EQ(line->config.tune_budget, 60s);
   EXPECT_EQ(line->config.workers, 0);
+  EXPECT_EQ(line->config.attention_precision, AttentionPrecision::kFloat32);
   EXPECT_THAT(line->warnings, IsEmpty());
+}
+
+TEST_F(ServerConfigTest, AttentionPrecisionIsAWord) {
+  const auto precision = [this](std::vector<std::string> arguments) {
+    arguments.push_back("--model-repository=" + models_);
+    return Parse(std::move(arguments)).value().config.attention_precision;
+  };
+  const std::string file = WriteConfig("attention_precision: fastest\n");
+  EXPECT_EQ(precision({"--attention-precision", "fastest"}), AttentionPrecision::kFastest);
+  EXPECT_EQ(precision({"--config", file}), AttentionPrecision::kFastest);
+  EXPECT_EQ(precision({"--config", file, "--attention-precision=float32"}),
+            AttentionPrecision::kFloat32);
+  EXPECT_EQ(ErrorOf({"--model-repository", models_, "--attention-precision", "bf16"}),
+            "--attention-precision: got \"bf16\", wants \"float32\" or \"fastest\"");
 }
 
 TEST_F(ServerConfigTest, TakesBothFormsOfFlags) {
