@@ -139,7 +139,8 @@ inline std::size_t RunPitch(std::size_t out_pitch, const Conv2dGeometry& geometr
 
 // Ordinary, grouped and depthwise alike. Integer convolutions are exact on
 // every instruction set, and refuse at prepare what could overflow, as
-// matmul_s8.h and matmul_s16.h say.
+// matmul_s8.h and matmul_s16.h say. A set may refuse int16 ones, but for
+// depthwise ones, where neighbouring outputs see 4 GiB of the padded image.
 using PrepareConv2dS8 = Prepared<Conv2dS8> (*)(const Conv2dS8Spec& spec);
 // Int8 has several ways to the same bits, as implementations.h says; float has one.
 using Conv2dS8Implementations = std::vector<std::string_view> (*)(const Conv2dS8Spec& spec);

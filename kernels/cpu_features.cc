@@ -52,8 +52,9 @@ CpuFeatures DetectCpuFeatures() {
   const bool has_avx512 = HasBit(leaf7.ebx, 16) && HasBit(leaf7.ebx, 17) && HasBit(leaf7.ebx, 30) &&
                           HasBit(leaf7.ebx, 31);
   features.avx512_vnni = features.avx2 && saves_zmm && has_avx512 && HasBit(leaf7.ecx, 11);
-  features.amx_int8 =
-      features.avx512_vnni && saves_tiles && HasBit(leaf7.edx, 24) && HasBit(leaf7.edx, 25);
+  const bool has_tiles = features.avx512_vnni && saves_tiles && HasBit(leaf7.edx, 24);
+  features.amx_int8 = has_tiles && HasBit(leaf7.edx, 25);
+  features.amx_bf16 = has_tiles && HasBit(leaf7.edx, 22);
   return features;
 }
 

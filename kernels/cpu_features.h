@@ -12,6 +12,7 @@ struct CpuFeatures {
   bool avx_vnni = false;     // VEX-encoded vpdpbusd
   bool avx512_vnni = false;  // AVX-512 F, BW, DQ, VL and VNNI
   bool amx_int8 = false;     // AMX tiles with int8; says nothing about the kernel's permission
+  bool amx_bf16 = false;     // the same with bfloat16
 };
 
 // Asks the CPU (cpuid) and the operating system (xgetbv). Cheap, no state.

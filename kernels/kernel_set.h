@@ -50,6 +50,8 @@ struct KernelSet {
 
   AttentionF32 attention_f32;
   AttentionF32ScratchByteSize attention_f32_scratch_byte_size;
+  // Null where float32 is as fast on this CPU. Decided by its instructions alone.
+  const ReducedAttention* (*reduced_attention)();
 
   PrepareConv2dS8 prepare_conv2d_s8;
   Conv2dS8Implementations conv2d_s8_implementations;

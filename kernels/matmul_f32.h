@@ -52,6 +52,8 @@ class MatmulF32 : public PreparedKernel {
   struct Arguments {
     std::size_t m = 0;                  // rows; any number, 0 included
     std::span<const float> lhs = {};    // m * k
+    // m * n values, or empty; each is added to what the activation gives.
+    std::span<const float> residual = {};
     std::span<float> out = {};          // m * n; overlaps no input
     std::span<std::byte> scratch = {};  // at least ScratchByteSize(m), aligned to kScratchAlignment
   };

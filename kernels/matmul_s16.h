@@ -15,7 +15,7 @@ namespace octet::kernels {
 
 // acc[i, j] = sum over p of lhs[i, p] * weight[p, j], exactly, then the epilogue.
 struct MatmulS16Spec {
-  std::size_t k = 0;  // the reduced dimension; at least 1
+  std::size_t k = 0;  // the reduced dimension; 1 to kMostTerms
   std::size_t n = 0;  // output channels; at least 1
   WeightLayout layout = WeightLayout::kInputMajor;
   std::span<const std::int8_t> weight = {};  // k * n values

@@ -20,7 +20,7 @@ namespace octet::kernels {
 // zero_point[j]), then the epilogue. uint8 is int8 with 128 subtracted from
 // values and zero points alike.
 struct MatmulS8Spec {
-  std::size_t k = 0;  // the reduced dimension; at least 1
+  std::size_t k = 0;  // the reduced dimension; 1 to kMostTerms
   std::size_t n = 0;  // output channels; at least 1
   WeightLayout layout = WeightLayout::kInputMajor;
   std::span<const std::int8_t> weight = {};      // k * n values
@@ -63,6 +63,8 @@ class MatmulS8 : public PreparedKernel {
     // scales, rounded up.
     std::span<const float> row_scale = {};
     std::size_t row_scale_rows = 1;
+    // kDynamic, kStaticFloat: m * n values, or empty; each is added to what the epilogue gives.
+    std::span<const float> residual = {};
     EpilogueOutput out = {};            // m * n; overlaps no input
     std::span<std::byte> scratch = {};  // at least ScratchByteSize(m), aligned to kScratchAlignment
   };

@@ -44,6 +44,10 @@ enum class WeightLayout {
   kOutputMajor,  // [n, k]: one row an output channel (TFLite, PyTorch)
 };
 
+// The most values that a sum of an integer product is made of: `k`, or what one output of a
+// convolution sees. Kernels count the bytes of some rows in 32 bits.
+inline constexpr std::size_t kMostTerms = std::size_t{1} << 25;
+
 // Every scratch span handed to a run must start at a multiple of this many
 // bytes.
 inline constexpr std::size_t kScratchAlignment = 64;

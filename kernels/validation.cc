@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::int64_t kMaxS32 = std::numeric_limits<std::int32_t>::max();
 
+constexpr std::string_view kTermsOfOutput = "the number of values that an output sees";
+
 std::string WrongSize(std::string_view name, std::size_t got, std::size_t wanted) {
   return std::string(name) + " holds " + std::to_string(got) + " values, wants " +
          std::to_string(wanted);
@@ -122,6 +124,12 @@ std::string CheckMatrix(std::size_t k, std::size_t n, std::size_t got) {
   return wanted != 0 && got == wanted ? "" : WrongSize("weight", got, wanted);
 }
 
+std::string CheckNumTerms(std::string_view name, std::size_t got) {
+  if (got <= kMostTerms) return "";
+  return std::string(name) + " is " + std::to_string(got) + ", wants at most " +
+         std::to_string(kMostTerms);
+}
+
 std::string CheckNibbles(std::span<const std::int8_t> weight) {
   const auto outside = [](std::int8_t w) { return w < -8 || w > 15; };
   const auto bad = std::find_if(weight.begin(), weight.end(), outside);
@@ -166,6 +174,7 @@ std::string CheckGeometry(const Conv2dGeometry& g, std::size_t filter_size) {
 
 std::string CheckMatmulS8(const MatmulS8Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
+  if (error.empty()) error = CheckNumTerms("k", spec.k);
   if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.lhs_zero_point);
   if (error.empty()) error = CheckEpilogue(spec.epilogue, spec.n, false);
   if (error.empty()) error = CheckOptionalSize("zero_point", spec.zero_point.size(), spec.n);
@@ -223,6 +232,7 @@ std::string CheckMatmulS8S4(const MatmulS8S4Spec& spec) {
 
 std::string CheckMatmulS16(const MatmulS16Spec& spec) {
   std::string error = CheckMatrix(spec.k, spec.n, spec.weight.size());
+  if (error.empty()) error = CheckNumTerms("k", spec.k);
   if (error.empty()) error = CheckEpilogueS16(spec.epilogue, spec.n);
   for (std::size_t j = 0; error.empty() && j < spec.n; ++j) {
     std::size_t magnitude = 0;
@@ -259,6 +269,7 @@ std::string CheckMatmulWeightOnly(const MatmulWeightOnlySpec& spec) {
 std::string CheckConv2dS8(const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
   std::string error = CheckGeometry(g, spec.filter.size());
+  if (error.empty()) error = CheckNumTerms(kTermsOfOutput, spec.filter.size() / g.out_channels);
   if (error.empty()) error = CheckZeroPoint("the input's zero point", spec.in_zero_point);
   if (error.empty()) error = CheckEpilogue(spec.epilogue, g.out_channels, false);
   if (error.empty()) {
@@ -278,6 +289,7 @@ std::string CheckConv2dS8(const Conv2dS8Spec& spec) {
 std::string CheckConv2dS16(const Conv2dS16Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
   std::string error = CheckGeometry(g, spec.filter.size());
+  if (error.empty()) error = CheckNumTerms(kTermsOfOutput, spec.filter.size() / g.out_channels);
   if (error.empty()) error = CheckEpilogueS16(spec.epilogue, g.out_channels);
   for (std::size_t j = 0; error.empty() && j < g.out_channels; ++j) {
     std::size_t magnitude = 0;

@@ -30,6 +30,8 @@
 #include "server/repository/bundle_loader.h"
 #include "server/repository/model_repository.h"
 #include "server/scheduling/scheduler.h"
+#include "server/tuning/tuner.h"
+#include "server/tuning/tuning_thread.h"
 
 namespace octet {
 namespace {
@@ -48,15 +50,30 @@ absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
   return selection.set;
 }
 
-// What `octet tune` measured, where there is a state directory; null without one.
-std::shared_ptr<const KernelChoices> StoredChoices(const std::string& state_directory) {
-  if (state_directory.empty()) return nullptr;
-  const std::string path = absl::StrCat(state_directory, "/kernel-choices.txt");
+// Where what is measured of layers is kept; empty without a state directory.
+std::string ChoicesPath(const ServerConfig& config) {
+  return config.state_directory.empty()
+             ? ""
+             : absl::StrCat(config.state_directory, "/kernel-choices.txt");
+}
+
+// What was measured before; null without a path.
+std::shared_ptr<const KernelChoices> StoredChoices(const std::string& path) {
+  if (path.empty()) return nullptr;
   StoredKernelChoices stored = ReadKernelChoices(path);
   if (!stored.warning.empty()) spdlog::warn("kernel choices: {}", stored.warning);
   spdlog::info("kernel choices: {} layers in {}, fixed rules for the others",
                stored.choices.entries().size(), path);
   return std::make_shared<const KernelChoices>(std::move(stored.choices));
+}
+
+// Says so where attention was allowed to be less precise than float32.
+void LogAttentionPrecision(AttentionPrecision precision, const kernels::KernelSet& kernels) {
+  if (precision == AttentionPrecision::kFloat32) return;
+  const kernels::ReducedAttention* const reduced = kernels.reduced_attention();
+  spdlog::info("attention precision: {}",
+               reduced == nullptr ? std::string("float32, this CPU is faster at nothing less")
+                                  : std::string(reduced->name));
 }
 
 // Loads the repository and gives every worker its Sessions; unready, but alive, until then.
@@ -71,10 +88,11 @@ absl::Status Load(ModelRepository& repository, Scheduler& scheduler, const StopS
 // Serves until the first signal, and then until what came before the end of the drain delay is
 // answered.
 void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcServer& grpc,
-                       InferenceService& service, const StopSignals& stop) {
+                       InferenceService& service, TuningThread& tuning, const StopSignals& stop) {
   std::cout << "octet-server ready grpc=" << grpc.address() << " http=" << http.http_address()
             << " metrics=" << http.metrics_address() << std::endl;
   stop.Wait();
+  tuning.Stop();
   spdlog::info("draining: unready, {} requests in flight; a second signal ends at once",
                service.requests_in_flight());
   service.SetState(ServerState::kDraining);
@@ -93,19 +111,30 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                budget.affinity_cpus,
                budget.quota_cpus ? fmt::format(", quota {:.2f}", *budget.quota_cpus) : "");
 
+  LogAttentionPrecision(config.attention_precision, *kernel_set);
+
   // Bottom to top; destroyed in the opposite order.
   Metrics metrics(
       {.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = kVersion});
   const OperatorRegistry operators = BuiltInOperators();
-  const BundleLoader loader({.compile = {.choices = StoredChoices(config.state_directory)},
-                             .kernel_set_name = std::string(kernel_set->name)},
-                            operators, *kernel_set, metrics);
+  const std::string choices_path = ChoicesPath(config);
+  const std::shared_ptr<const KernelChoices> choices = StoredChoices(choices_path);
+  const BundleLoader loader(
+      {.compile = {.choices = choices, .attention_precision = config.attention_precision},
+       .kernel_set_name = std::string(kernel_set->name)},
+      operators, *kernel_set, metrics);
   ModelRepository repository(config.model_repository, loader, metrics);
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;
   scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
   InferenceService service(repository, scheduler, metrics);
+  Tuner::Options tuner_options;
+  tuner_options.choices_path = choices_path;
+  tuner_options.budget = config.tune_budget;
+  TuningThread tuning([&service] { return service.gate().counts(); }, kernels::PrepareThread);
+  const auto tuner = std::make_shared<Tuner>(
+      tuner_options, choices, Tuner::Served{loader, repository, scheduler, metrics}, tuning);
   const auto is_ready = [&service] { return service.is_ready(); };
   const auto in_flight = [&service] { return service.requests_in_flight(); };
   metrics.SetSources({is_ready, in_flight});
@@ -127,7 +156,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
     if (!serves_any) spdlog::error("{}: no model to serve: unready", config.model_repository);
     service.SetState(serves_any ? ServerState::kServing : ServerState::kDraining);
     grpc->NotifyStateChanged();
-    ServeUntilStopped(config, *http, *grpc, service, stop);
+    if (config.tune_budget.count() > 0) tuning.Start([tuner] { tuner->Run(); });
+    ServeUntilStopped(config, *http, *grpc, service, tuning, stop);
   }
   grpc->Shutdown(std::chrono::steady_clock::now() + kLongestFinish);
   scheduler.Join();

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "client/cli/attention_precision.h"
 #include "client/cli/commands.h"
 #include "client/cli/endpoint_bench.h"
 #include "client/cli/engine_bench.h"
@@ -125,6 +126,7 @@ void AddBench(CLI::App& app, absl::Status& result) {
   command->add_option("--kernel-set", options->engine.kernel_set, "With --bundle")
       ->envname("OCTET_KERNEL_SET");
   AddKernelChoices(*command, options->engine.choices);
+  AddAttentionPrecision(*command, options->engine.attention_precision);
   command
       ->add_flag("--profile", options->profile,
                  "With --bundle: the time of each step and each kind of step, in one thread")

@@ -59,9 +59,11 @@ absl::StatusOr<LoadedRows> Load(const EngineBenchOptions& options) {
                                                    ", both must be at least 1"));
   }
   LoadedRows loaded;
-  ASSIGN_OR_RETURN(loaded.model, LocalModel::Load(options.bundle, options.kernel_set,
-                                                  {.max_rows = options.batch,
-                                                   .choices = ReadChoices(options.choices)}));
+  ASSIGN_OR_RETURN(loaded.model,
+                   LocalModel::Load(options.bundle, options.kernel_set,
+                                    {.max_rows = options.batch,
+                                     .choices = ReadChoices(options.choices),
+                                     .attention_precision = options.attention_precision}));
   ASSIGN_OR_RETURN(loaded.rows, InputRows(*loaded.model, options));
   return loaded;
 }

@@ -12,13 +12,15 @@
 #include "nlohmann/json.hpp"
 
 #include "client/cli/step_profile.h"
+#include "models/runtime/attention_precision.h"
 
 namespace octet::cli {
 
 struct EngineBenchOptions {
   std::string bundle;
-  std::string kernel_set = {};           // empty: the best
-  std::string choices = {};              // a file of kernel choices; empty: fixed rules choose
+  std::string kernel_set = {};  // empty: the best
+  std::string choices = {};     // a file of kernel choices; empty: fixed rules choose
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   std::vector<std::string> inputs = {};  // --input arguments; none: the self-test's rows
   std::int64_t batch = 1;
   int num_threads = 1;  // each runs batches of its own

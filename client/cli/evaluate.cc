@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 
+#include "client/cli/attention_precision.h"
 #include "client/cli/commands.h"
 #include "client/cli/local_model.h"
 #include "models/base/status_macros.h"
@@ -27,12 +28,15 @@ struct EvaluateOptions {
   std::string labels;
   std::string data_set;
   std::string kernel_set;
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   bool record = false;
   bool json = false;
 };
 
 absl::Status Evaluate(const EvaluateOptions& options) {
-  ASSIGN_OR_RETURN(const auto model, LocalModel::Load(options.bundle, options.kernel_set));
+  ASSIGN_OR_RETURN(const auto model,
+                   LocalModel::Load(options.bundle, options.kernel_set,
+                                    {.attention_precision = options.attention_precision}));
   ASSIGN_OR_RETURN(const auto inputs, ReadInputFiles(options.inputs, model->inputs()));
   ASSIGN_OR_RETURN(const auto labels, ReadLabels(options.labels, inputs.front().dims()[0]));
   ASSIGN_OR_RETURN(const auto outputs, model->Run(inputs));
@@ -91,6 +95,7 @@ void AddEvaluate(CLI::App& app, absl::Status& result) {
                       "Its name in evaluation.json; default: the labels' file name");
   command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")
       ->envname("OCTET_KERNEL_SET");
+  AddAttentionPrecision(*command, options->attention_precision);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] { result = Evaluate(*options); });
 }

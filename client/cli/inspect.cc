@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 
+#include "client/cli/attention_precision.h"
 #include "client/cli/commands.h"
 #include "client/cli/kernel_choices.h"
 #include "client/cli/local_model.h"
@@ -26,6 +27,7 @@ struct InspectOptions {
   std::string bundle;
   std::string kernel_set;
   std::string choices;
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   bool json = false;
 };
 
@@ -151,7 +153,8 @@ void Print(const LocalModel& model, const absl::Status& self_test) {
 absl::Status Inspect(const InspectOptions& options) {
   ASSIGN_OR_RETURN(const auto model,
                    LocalModel::LoadUntested(options.bundle, options.kernel_set,
-                                            {.choices = ReadChoices(options.choices)}));
+                                            {.choices = ReadChoices(options.choices),
+                                             .attention_precision = options.attention_precision}));
   // A bundle that fails is shown as well: what is wrong with it may be seen.
   absl::Status self_test = model->RunSelfTest();
   if (options.json) {
@@ -176,6 +179,7 @@ void AddInspect(CLI::App& app, absl::Status& result) {
   command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")
       ->envname("OCTET_KERNEL_SET");
   AddKernelChoices(*command, options->choices);
+  AddAttentionPrecision(*command, options->attention_precision);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] { result = Inspect(*options); });
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "client/cli/attention_precision.h"
 #include "client/cli/commands.h"
 #include "client/cli/input_files.h"
 #include "client/cli/local_model.h"
@@ -24,6 +25,7 @@ struct RunOptions {
   std::vector<std::string> inputs;
   std::string output;
   std::string kernel_set;
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
 };
 
 // "dense/Softmax:0" to "dense_Softmax_0".
@@ -35,7 +37,9 @@ std::string FileName(std::string name) {
 }
 
 absl::Status Run(const RunOptions& options) {
-  ASSIGN_OR_RETURN(const auto model, LocalModel::Load(options.bundle, options.kernel_set));
+  ASSIGN_OR_RETURN(const auto model,
+                   LocalModel::Load(options.bundle, options.kernel_set,
+                                    {.attention_precision = options.attention_precision}));
   ASSIGN_OR_RETURN(const auto inputs, ReadInputFiles(options.inputs, model->inputs()));
   ASSIGN_OR_RETURN(const auto outputs, model->Run(inputs));
   std::error_code error;
@@ -70,6 +74,7 @@ void AddRun(CLI::App& app, absl::Status& result) {
       ->required();
   command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")
       ->envname("OCTET_KERNEL_SET");
+  AddAttentionPrecision(*command, options->attention_precision);
   command->callback([options, &result] { result = Run(*options); });
 }
 

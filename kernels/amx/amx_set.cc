@@ -17,6 +17,7 @@ const MicroKernels& Micro() {
     kernels.s8_many_rows = &kS8Panels;
     kernels.s4_many_rows = &kS4Panels;
     kernels.many_rows_from = 4;
+    if (DetectCpuFeatures().amx_bf16) kernels.bf16 = &kBf16Panels;
     return kernels;
   }();
   return micro;

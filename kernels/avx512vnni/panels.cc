@@ -25,19 +25,43 @@ void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, s
   }
 }
 
-// The inputs of kRows rows, four neighbours at a time, with the panel's weights for them.
-template <std::size_t kRows>
-inline void AddFour(const std::byte* const (&row)[kRows], std::size_t p, const std::int8_t* weights,
+// --- integers: a step takes 32 bits of each row, and the panel's weights for them.
+
+// Four inputs of 8 bits.
+struct S8Step {
+  static constexpr std::size_t kInputs = 4;
+  // Of 16 columns, as those below.
+  static __m512i LoadWeights(const std::int8_t* weights) { return _mm512_load_si512(weights); }
+  static __m512i Add(__m512i sum, __m512i inputs, __m512i weights) {
+    return _mm512_dpbusd_epi32(sum, inputs, weights);
+  }
+};
+
+// Two inputs of 16 bits: vpdpwssd adds two products of 16 bits to 32.
+struct S16Step {
+  static constexpr std::size_t kInputs = 2;
+  static __m512i LoadWeights(const std::int8_t* weights) {
+    return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(weights)));
+  }
+  static __m512i Add(__m512i sum, __m512i inputs, __m512i weights) {
+    return _mm512_dpwssd_epi32(sum, inputs, weights);
+  }
+};
+
+// The inputs of kRows rows from number p on, times the panel's weights for them.
+template <typename Step, std::size_t kRows>
+inline void AddStep(const std::byte* const (&row)[kRows], std::size_t p, const std::int8_t* panel,
                     __m512i (&sum)[kRows][2]) {
-  const __m512i left = _mm512_load_si512(weights);
-  const __m512i right = _mm512_load_si512(weights + 64);
+  const std::int8_t* weights = panel + p * kColumns;
+  const __m512i left = Step::LoadWeights(weights);
+  const __m512i right = Step::LoadWeights(weights + Step::kInputs * kColumns / 2);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
     std::int32_t bits = 0;
-    __builtin_memcpy(&bits, row[r] + p, sizeof(bits));
+    __builtin_memcpy(&bits, row[r] + p * (sizeof(bits) / Step::kInputs), sizeof(bits));
     const __m512i x = _mm512_set1_epi32(bits);
-    sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], x, left);
-    sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], x, right);
+    sum[r][0] = Step::Add(sum[r][0], x, left);
+    sum[r][1] = Step::Add(sum[r][1], x, right);
   }
 }
 
@@ -59,11 +83,12 @@ inline void StoreSums(const __m512i (&sum)[kUnroll][kRows][2], std::int32_t* til
 }
 
 // kRows x 32 sums stay in registers, kUnroll times over where the rows alone are too few to hide
-// the latency of vpdpbusd.
-template <std::size_t kRows>
-void MultiplyS8Rows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
-                    std::int32_t* tile) {
+// the latency of a step.
+template <typename Step, std::size_t kRows>
+void MultiplyRows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
+                  std::int32_t* tile) {
   constexpr std::size_t kUnroll = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
+  constexpr std::size_t kInputs = kUnroll * Step::kInputs;
   __m512i sum[kUnroll][kRows][2];
 #pragma GCC unroll 8
   for (std::size_t u = 0; u < kUnroll; ++u) {
@@ -79,84 +104,24 @@ void MultiplyS8Rows(const PanelInputs& in, std::size_t first_row, const std::int
       row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
     }
     std::size_t p = 0;
-    for (; p + 4 * kUnroll <= in.segment_size; p += 4 * kUnroll) {
+    for (; p + kInputs <= in.segment_size; p += kInputs) {
 #pragma GCC unroll 8
       for (std::size_t u = 0; u < kUnroll; ++u) {
-        AddFour(row, p + 4 * u, panel + (p + 4 * u) * kColumns, sum[u]);
+        AddStep<Step>(row, p + u * Step::kInputs, panel, sum[u]);
       }
     }
     if constexpr (kUnroll > 1) {
-      for (; p < in.segment_size; p += 4) AddFour(row, p, panel + p * kColumns, sum[0]);
+      for (; p < in.segment_size; p += Step::kInputs) AddStep<Step>(row, p, panel, sum[0]);
     }
     panel += in.segment_size * kColumns;
   }
   StoreSums(sum, tile + first_row * kColumns);
 }
 
-void MultiplyS8(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
+template <typename Step>
+void Multiply(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
-    MultiplyS8Rows<kRows>(in, row, panel, tile);
-  });
-}
-
-// --- int16: vpdpwssd adds two products of 16 bits to 32.
-
-inline __m512i LoadWidened(const std::int8_t* weights) {
-  return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(weights)));
-}
-
-// The inputs of kRows rows, two neighbours at a time, with the panel's weights for them.
-template <std::size_t kRows>
-inline void AddTwo(const std::byte* const (&row)[kRows], std::size_t p, const std::int8_t* weights,
-                   __m512i (&sum)[kRows][2]) {
-  const __m512i left = LoadWidened(weights);
-  const __m512i right = LoadWidened(weights + kColumns);
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < kRows; ++r) {
-    std::int32_t bits = 0;
-    __builtin_memcpy(&bits, row[r] + p * sizeof(std::int16_t), sizeof(bits));
-    const __m512i x = _mm512_set1_epi32(bits);
-    sum[r][0] = _mm512_dpwssd_epi32(sum[r][0], x, left);
-    sum[r][1] = _mm512_dpwssd_epi32(sum[r][1], x, right);
-  }
-}
-
-template <std::size_t kRows>
-void MultiplyS16Rows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
-                     std::int32_t* tile) {
-  constexpr std::size_t kUnroll = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
-  __m512i sum[kUnroll][kRows][2];
-#pragma GCC unroll 8
-  for (std::size_t u = 0; u < kUnroll; ++u) {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) {
-      sum[u][r][0] = sum[u][r][1] = _mm512_setzero_si512();
-    }
-  }
-  for (std::size_t s = 0; s < in.num_segments; ++s) {
-    const std::byte* row[kRows];
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) {
-      row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
-    }
-    std::size_t p = 0;
-    for (; p + 2 * kUnroll <= in.segment_size; p += 2 * kUnroll) {
-#pragma GCC unroll 8
-      for (std::size_t u = 0; u < kUnroll; ++u) {
-        AddTwo(row, p + 2 * u, panel + (p + 2 * u) * kColumns, sum[u]);
-      }
-    }
-    if constexpr (kUnroll > 1) {
-      for (; p < in.segment_size; p += 2) AddTwo(row, p, panel + p * kColumns, sum[0]);
-    }
-    panel += in.segment_size * kColumns;
-  }
-  StoreSums(sum, tile + first_row * kColumns);
-}
-
-void MultiplyS16(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
-  ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
-    MultiplyS16Rows<kRows>(in, row, panel, tile);
+    MultiplyRows<Step, kRows>(in, row, panel, tile);
   });
 }
 
@@ -242,10 +207,10 @@ constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 8x32",
                                 .lhs_offset = 128,
                                 .takes_segments = true,
                                 .pack_lhs = PackLhs,
-                                .multiply = MultiplyS8};
+                                .multiply = Multiply<S8Step>};
 
 constexpr S16Panels kS16Panels = {
-    .name = "avx512vnni vpdpwssd 8x32", .columns = kColumns, .multiply = MultiplyS16};
+    .name = "avx512vnni vpdpwssd 8x32", .columns = kColumns, .multiply = Multiply<S16Step>};
 
 constexpr F32Panels kF32Panels = {
     .name = "avx512vnni fma 12x32", .columns = kColumns, .multiply = MultiplyF32};

@@ -15,4 +15,10 @@ void RunAttentionF32(const MicroKernels& micro, const AttentionShape& shape, con
 std::size_t PackedAttentionF32ScratchByteSize(const MicroKernels& micro,
                                               const AttentionShape& shape);
 
+// Precondition: micro.bf16 is not null.
+void RunAttentionBf16(const MicroKernels& micro, const AttentionShape& shape, const float* query,
+                      const float* key, const float* value, float* out, std::byte* scratch);
+std::size_t PackedAttentionBf16ScratchByteSize(const MicroKernels& micro,
+                                               const AttentionShape& shape);
+
 }  // namespace octet::kernels

@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -102,15 +101,13 @@ class PackedConv2dS8 final : public Conv2dS8 {
       ImageToRows(g, in, group, padding_, first, count, rows);
       product.PackLhs(panels, rows, row_size_, count, packed);
     }
-    product.Run({.panels = &panels,
-                 .lhs = packed,
+    product.Run(panels,
+                {.lhs = packed,
                  .count = count,
-                 .first_row = 0,
-                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
                  .out = out.data,
                  .out_stride = RunPitch(a.out_pitch, g),
-                 .out_element_size = out.element_size});
+                 .out_element_size = out.element_size},
+                ScaleOfImage(a.row_scale, image));
   }
 
   const Conv2dGeometry geometry_;
@@ -233,6 +230,12 @@ Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2d
     return {MakeWindowConv2dS8(micro, spec, name == kShortWindows), ""};
   }
   return {std::make_unique<PackedConv2dS8>(micro, spec, name == kLongRows), ""};
+}
+
+Prepared<Conv2dS16> PreparePackedConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec) {
+  if (std::string error = CheckConv2dS16(spec); !error.empty()) return {nullptr, std::move(error)};
+  if (IsDepthwise(spec.geometry)) return {MakeDepthwiseConv2dS16(micro, spec), ""};
+  return PrepareWindowConv2dS16(micro, spec);
 }
 
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec) {

@@ -14,6 +14,7 @@ namespace octet::kernels {
 Prepared<Conv2dS8> PreparePackedConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec);
 std::vector<std::string_view> PackedConv2dS8Implementations(const MicroKernels& micro,
                                                             const Conv2dS8Spec& spec);
+Prepared<Conv2dS16> PreparePackedConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec);
 Prepared<Conv2dF32> PreparePackedConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec);
 
 }  // namespace octet::kernels

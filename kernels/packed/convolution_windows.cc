@@ -55,23 +55,44 @@ Conv2dGeometry ConvolutionWindows::Flattened(const Conv2dGeometry& g) {
 
 std::size_t ConvolutionWindows::InputPixels(const Conv2dGeometry& g, const BlockSize& block) {
   const Rectangle rectangle(g, block.rows, block.columns);
-  return rectangle.height * rectangle.width;
+  std::size_t pixels = 0;
+  return __builtin_mul_overflow(rectangle.height, rectangle.width, &pixels) ? SIZE_MAX : pixels;
 }
 
 std::size_t ConvolutionWindows::MostPixels(const Conv2dGeometry& geometry,
                                            std::size_t pixel_bytes) {
   std::size_t pixels = kMostPixels;
   while (pixels > kTileRows &&
-         InputPixels(geometry, BlockSize(pixels, pixels)) * pixel_bytes > kCopyBytes) {
+         InputPixels(geometry, BlockSize(pixels, pixels)) > kCopyBytes / pixel_bytes) {
     pixels /= 2;
   }
   return pixels;
 }
 
-ConvolutionWindows::BlockSize ConvolutionWindows::BlockSizeOf(const Conv2dGeometry& g) const {
-  BlockSize block(most_pixels_, g.OutWidth());
+ConvolutionWindows::BlockSize ConvolutionWindows::BlockSizeOf(const Conv2dGeometry& g,
+                                                              std::size_t most_pixels) {
+  BlockSize block(most_pixels, g.OutWidth());
   block.rows = std::min(block.rows, g.OutHeight());
   return block;
+}
+
+std::size_t ConvolutionWindows::MostInputPixels(const Conv2dGeometry& geometry, bool is_open,
+                                                std::size_t most_pixels) {
+  if (!is_open) {
+    const Conv2dGeometry g = Flattened(geometry);
+    return InputPixels(g, BlockSizeOf(g, most_pixels));
+  }
+  std::size_t pixels = 0;
+  for (std::size_t width = 1; width <= most_pixels; ++width) {
+    pixels = std::max(pixels, InputPixels(geometry, BlockSize(most_pixels, width)));
+  }
+  return pixels;
+}
+
+bool ConvolutionWindows::IsPossible(const Conv2dGeometry& geometry, bool is_open,
+                                    std::size_t pixel_bytes) {
+  const std::size_t most_pixels = MostPixels(geometry, pixel_bytes);
+  return MostInputPixels(geometry, is_open, most_pixels) <= UINT32_MAX / pixel_bytes;
 }
 
 std::size_t ConvolutionWindows::OffsetsByteSize() const {
@@ -79,15 +100,7 @@ std::size_t ConvolutionWindows::OffsetsByteSize() const {
 }
 
 std::size_t ConvolutionWindows::ScratchByteSize() const {
-  std::size_t pixels = 0;
-  if (is_open_) {
-    for (std::size_t width = 1; width <= most_pixels_; ++width) {
-      pixels = std::max(pixels, InputPixels(geometry_, BlockSize(most_pixels_, width)));
-    }
-  } else {
-    const Conv2dGeometry g = Flattened(geometry_);
-    pixels = InputPixels(g, BlockSizeOf(g));
-  }
+  const std::size_t pixels = MostInputPixels(geometry_, is_open_, most_pixels_);
   return OffsetsByteSize() + RoundUp(pixels * pixel_bytes_ + slack_, kScratchAlignment);
 }
 

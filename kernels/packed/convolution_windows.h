@@ -28,8 +28,12 @@ class ConvolutionWindows {
   // As many output pixels as their inputs, of `pixel_bytes` each when packed, leave room in L2.
   static std::size_t MostPixels(const Conv2dGeometry& geometry, std::size_t pixel_bytes);
 
-  // `padding` is one packed pixel. The last segment is read for `slack` bytes beyond its values.
-  // A block has `most_pixels` or fewer, which is what MostPixels says, or less.
+  // Whether the inputs of such a block lie within PanelInputs' offsets of 32 bits.
+  static bool IsPossible(const Conv2dGeometry& geometry, bool is_open, std::size_t pixel_bytes);
+
+  // Precondition: IsPossible. `padding` is one packed pixel. The last segment is read for `slack`
+  // bytes beyond its values. A block has `most_pixels` or fewer, which is what MostPixels says, or
+  // less.
   ConvolutionWindows(const Conv2dGeometry& geometry, bool is_open,
                      std::span<const std::byte> padding, std::size_t slack,
                      std::size_t most_pixels);
@@ -54,7 +58,7 @@ class ConvolutionWindows {
   void ForEachBlock(const Conv2dGeometry& geometry, std::size_t num_images, const T* in,
                     std::byte* scratch, const Pack& pack, const Compute& compute) const {
     const Conv2dGeometry g = Flattened(geometry);
-    const BlockSize block = BlockSizeOf(g);
+    const BlockSize block = BlockSizeOf(g, most_pixels_);
     const std::size_t line_bytes = Rectangle(g, block.rows, block.columns).width * pixel_bytes_;
     auto* row_offset = reinterpret_cast<std::uint32_t*>(scratch);
     auto* segment_offset = row_offset + kMostPixels;
@@ -103,8 +107,12 @@ class ConvolutionWindows {
 
   // Pixels of one line: a convolution that looks at one pixel only need not know of lines.
   static Conv2dGeometry Flattened(const Conv2dGeometry& g);
+  // Pixels that a block sees; the largest number where they are even more.
   static std::size_t InputPixels(const Conv2dGeometry& g, const BlockSize& block);
-  BlockSize BlockSizeOf(const Conv2dGeometry& g) const;
+  // The same of any block of images of `geometry`'s size, or, where it is open, of any.
+  static std::size_t MostInputPixels(const Conv2dGeometry& geometry, bool is_open,
+                                     std::size_t most_pixels);
+  static BlockSize BlockSizeOf(const Conv2dGeometry& g, std::size_t most_pixels);
   // Bytes of the offsets of rows and segments.
   std::size_t OffsetsByteSize() const;
   void SetSegmentOffsets(const Conv2dGeometry& g, std::size_t line_bytes,

@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -61,112 +60,61 @@ AlignedArray<float> PadFilter(const Conv2dGeometry& g, std::span<const float> fi
   return padded;
 }
 
-class DepthwiseConv2dS8 final : public Conv2dS8 {
+// What the values' type decides: the filter and the epilogue, as prepared, and how a run of output
+// pixels is computed.
+class S8Arithmetic {
  public:
-  DepthwiseConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
+  using Kernel = Conv2dS8;
+  using Spec = Conv2dS8Spec;
+  using Value = std::int8_t;
+  static constexpr std::size_t kTapMultiple = 2;
+  static const S8Panels& Panels(const MicroKernels& micro) { return *micro.s8; }
+  static Value Padding(const Spec& spec) { return static_cast<Value>(spec.in_zero_point.value); }
+
+  S8Arithmetic(const MicroKernels& micro, const Spec& spec, std::size_t padded_channels)
       : micro_(micro),
-        geometry_(spec.geometry),
-        padded_channels_(RoundUp(geometry_.out_channels, micro.s8->columns)),
-        kind_(spec.epilogue.kind),
-        windows_(geometry_, padded_channels_, 2,
-                 static_cast<std::int8_t>(spec.in_zero_point.value)),
-        filter_(PairTaps(geometry_, padded_channels_,
+        filter_(PairTaps(spec.geometry, padded_channels,
                          [&spec](std::size_t i) { return Difference(spec, i); })),
-        epilogue_(spec.epilogue, padded_channels_, SumTaps(spec), spec.in_zero_point.value),
-        provider_(std::string(micro.s8->name) + " depthwise") {}
+        epilogue_(spec.epilogue, padded_channels, SumTaps(spec), spec.in_zero_point.value) {}
 
-  std::string_view Provider() const override { return provider_; }
-  std::size_t PackedByteSize() const override {
-    return filter_.ByteSize() + epilogue_.ByteSize() + windows_.ByteSize();
+  std::size_t ByteSize() const { return filter_.ByteSize() + epilogue_.ByteSize(); }
+
+  OutputBytes Output(const EpilogueOutput& out) const {
+    return OutputOf(epilogue_.table().kind, out);
   }
-  std::size_t ScratchByteSize(std::size_t) const override { return windows_.ScratchByteSize(); }
-
-  void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
-    assert(a.in.size() == a.num_images * g.InSize());
-    assert(a.scratch.size() >= ScratchByteSize(a.num_images));
-    const OutputBytes out = OutputOf(kind_, a.out);
-    const std::size_t pitch = RunPitch(a.out_pitch, g);
-    const std::size_t pixels = g.OutHeight() * g.OutWidth();
+  void Compute(const DepthwiseRun<Value>& run, const TileTarget& target) const {
     alignas(64) std::int32_t sums[kTileRows * kMaxColumns];
-    for (std::size_t image = 0; image < a.num_images; ++image) {
-      windows_.ForEachRun(
-          g, micro_.s8->columns, a.in.data() + image * g.InSize(), a.scratch.data(),
-          [&](const DepthwiseRun<std::int8_t>& run, std::size_t pixel) {
-            const std::size_t index = (image * pixels + pixel) * pitch + run.first_channel;
-            micro_.depthwise_s8(run, filter_.data(), sums);
-            micro_.store_s8(
-                epilogue_.table(),
-                {.rows = run.num_pixels,
-                 .first_channel = run.first_channel,
-                 .num_channels = std::min(run.columns, g.out_channels - run.first_channel),
-                 .first_row = 0,
-                 .rows_per_scale = std::numeric_limits<std::size_t>::max(),
-                 .row_scale = a.row_scale.data() + (a.row_scale.empty() ? 0 : image),
-                 .out = out.data + index * out.element_size,
-                 .out_stride = pitch},
-                sums);
-          });
-    }
+    micro_.depthwise_s8(run, filter_.data(), sums);
+    micro_.store_s8(epilogue_.table(), target, sums);
   }
 
  private:
   const MicroKernels& micro_;
-  const Conv2dGeometry geometry_;
-  const std::size_t padded_channels_;
-  const EpilogueKind kind_;
-  const DepthwiseWindows<std::int8_t> windows_;
   const AlignedArray<std::int16_t> filter_;
   const PaddedEpilogue epilogue_;
-  const std::string provider_;
 };
 
-class DepthwiseConv2dS16 final : public Conv2dS16 {
+class S16Arithmetic {
  public:
-  DepthwiseConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec)
+  using Kernel = Conv2dS16;
+  using Spec = Conv2dS16Spec;
+  using Value = std::int16_t;
+  static constexpr std::size_t kTapMultiple = 2;
+  static const S16Panels& Panels(const MicroKernels& micro) { return *micro.s16; }
+  static Value Padding(const Spec&) { return 0; }
+
+  S16Arithmetic(const MicroKernels& micro, const Spec& spec, std::size_t padded_channels)
       : micro_(micro),
-        geometry_(spec.geometry),
-        padded_channels_(RoundUp(geometry_.out_channels, micro.s16->columns)),
-        kind_(spec.epilogue.kind),
-        windows_(geometry_, padded_channels_, 2, std::int16_t{0}),
-        filter_(PairTaps(geometry_, padded_channels_,
+        filter_(PairTaps(spec.geometry, padded_channels,
                          [&spec](std::size_t i) { return std::int16_t{spec.filter[i]}; })),
-        epilogue_(spec.epilogue, padded_channels_),
-        provider_(std::string(micro.s16->name) + " depthwise") {}
+        epilogue_(spec.epilogue, padded_channels) {}
 
-  std::string_view Provider() const override { return provider_; }
-  std::size_t PackedByteSize() const override {
-    return filter_.ByteSize() + epilogue_.ByteSize() + windows_.ByteSize();
+  std::size_t ByteSize() const { return filter_.ByteSize() + epilogue_.ByteSize(); }
+
+  OutputBytes Output(const EpilogueS16Output& out) const {
+    return OutputOf(epilogue_.table().kind, out);
   }
-  std::size_t ScratchByteSize(std::size_t) const override { return windows_.ScratchByteSize(); }
-
-  void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
-    assert(a.in.size() == a.num_images * g.InSize());
-    assert(a.scratch.size() >= ScratchByteSize(a.num_images));
-    const OutputBytes out = OutputOf(kind_, a.out);
-    const std::size_t pitch = RunPitch(a.out_pitch, g);
-    const std::size_t pixels = g.OutHeight() * g.OutWidth();
-    for (std::size_t image = 0; image < a.num_images; ++image) {
-      windows_.ForEachRun(
-          g, micro_.s16->columns, a.in.data() + image * g.InSize(), a.scratch.data(),
-          [&](const DepthwiseRun<std::int16_t>& run, std::size_t pixel) {
-            const std::size_t index = (image * pixels + pixel) * pitch + run.first_channel;
-            const std::size_t channels = std::min(run.columns, g.out_channels - run.first_channel);
-            ComputeRun(run, {.rows = run.num_pixels,
-                             .first_channel = run.first_channel,
-                             .num_channels = channels,
-                             .first_row = 0,
-                             .rows_per_scale = 1,
-                             .row_scale = nullptr,
-                             .out = out.data + index * out.element_size,
-                             .out_stride = pitch});
-          });
-    }
-  }
-
- private:
-  void ComputeRun(const DepthwiseRun<std::int16_t>& run, const TileTarget& target) const {
+  void Compute(const DepthwiseRun<Value>& run, const TileTarget& target) const {
     alignas(64) std::int32_t sums[kTileRows * kMaxColumns];
     if (run.num_taps <= kSafeS16Terms) {
       micro_.depthwise_s16(run, filter_.data(), sums);
@@ -175,83 +123,110 @@ class DepthwiseConv2dS16 final : public Conv2dS16 {
     }
     alignas(64) double total[kTileRows * kMaxColumns] = {};
     for (std::size_t tap = 0; tap < run.num_taps; tap += kSafeS16Terms) {
-      DepthwiseRun<std::int16_t> part = run;
+      DepthwiseRun<Value> part = run;
       part.taps = run.taps + tap;
       part.num_taps = std::min(kSafeS16Terms, run.num_taps - tap);
-      micro_.depthwise_s16(part, filter_.data() + tap * padded_channels_, sums);
+      micro_.depthwise_s16(part, filter_.data() + tap * run.padded_channels, sums);
       micro_.add_sums(sums, run.num_pixels * run.columns, total);
     }
     micro_.store_s16_total(epilogue_.table(), target, total);
   }
 
+ private:
   const MicroKernels& micro_;
-  const Conv2dGeometry geometry_;
-  const std::size_t padded_channels_;
-  const EpilogueKind kind_;
-  const DepthwiseWindows<std::int16_t> windows_;
   const AlignedArray<std::int16_t> filter_;
   const PaddedEpilogueS16 epilogue_;
-  const std::string provider_;
 };
 
-class DepthwiseConv2dF32 final : public Conv2dF32 {
+class F32Arithmetic {
  public:
-  DepthwiseConv2dF32(const MicroKernels& micro, const Conv2dF32Spec& spec, const std::string& note)
+  using Kernel = Conv2dF32;
+  using Spec = Conv2dF32Spec;
+  using Value = float;
+  static constexpr std::size_t kTapMultiple = 1;
+  static const F32Panels& Panels(const MicroKernels& micro) { return *micro.f32; }
+  static Value Padding(const Spec&) { return 0.0F; }
+
+  F32Arithmetic(const MicroKernels& micro, const Spec& spec, std::size_t padded_channels)
       : micro_(micro),
-        geometry_(spec.geometry),
-        padded_channels_(RoundUp(geometry_.out_channels, micro.f32->columns)),
-        windows_(geometry_, padded_channels_, 1, 0.0F),
-        filter_(PadFilter(geometry_, spec.filter, padded_channels_)),
-        bias_(padded_channels_, -0.0F),
-        activation_(spec.activation),
-        provider_(std::string(micro.f32->name) + " depthwise" + note) {
+        filter_(PadFilter(spec.geometry, spec.filter, padded_channels)),
+        bias_(padded_channels, -0.0F),
+        activation_(spec.activation) {
     std::copy(spec.bias.begin(), spec.bias.end(), bias_.data());
   }
 
-  std::string_view Provider() const override { return provider_; }
-  std::size_t PackedByteSize() const override {
-    return filter_.ByteSize() + bias_.ByteSize() + windows_.ByteSize();
-  }
-  std::size_t ScratchByteSize(std::size_t) const override { return windows_.ScratchByteSize(); }
+  std::size_t ByteSize() const { return filter_.ByteSize() + bias_.ByteSize(); }
 
-  void Run(const Arguments& a) const override {
-    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
-    assert(a.in.size() == a.num_images * g.InSize());
-    assert(a.scratch.size() >= ScratchByteSize(a.num_images));
-    const F32EpilogueTable table = {.scaling = F32EpilogueTable::Scaling::kNone,
-                                    .scale = nullptr,
-                                    .bias = bias_.data(),
-                                    .activation = activation_};
+  static OutputBytes Output(std::span<float> out) { return OutputOf(out); }
+  void Compute(const DepthwiseRun<Value>& run, const TileTarget& target) const {
     alignas(64) float sums[kTileRows * kMaxColumns];
-    for (std::size_t image = 0; image < a.num_images; ++image) {
-      float* out = a.out.data() + image * g.OutSize();
-      windows_.ForEachRun(g, micro_.f32->columns, a.in.data() + image * g.InSize(),
-                          a.scratch.data(), [&](const DepthwiseRun<float>& run, std::size_t pixel) {
-                            const std::size_t index = pixel * g.out_channels + run.first_channel;
-                            micro_.depthwise_f32(run, filter_.data(), sums);
-                            micro_.store_f32(table,
-                                             {.rows = run.num_pixels,
-                                              .first_channel = run.first_channel,
-                                              .num_channels = std::min(
-                                                  run.columns, g.out_channels - run.first_channel),
-                                              .first_row = 0,
-                                              .rows_per_scale = 1,
-                                              .row_scale = nullptr,
-                                              .out = out + index,
-                                              .out_stride = g.out_channels},
-                                             sums);
-                          });
-    }
+    micro_.depthwise_f32(run, filter_.data(), sums);
+    micro_.store_f32({.scaling = F32EpilogueTable::Scaling::kNone,
+                      .scale = nullptr,
+                      .bias = bias_.data(),
+                      .activation = activation_},
+                     target, sums);
   }
 
  private:
   const MicroKernels& micro_;
-  const Conv2dGeometry geometry_;
-  const std::size_t padded_channels_;
-  const DepthwiseWindows<float> windows_;
   const AlignedArray<float> filter_;
   AlignedArray<float> bias_;
   const Activation activation_;
+};
+
+template <typename Arithmetic>
+class DepthwiseConv2d final : public Arithmetic::Kernel {
+ public:
+  // `note` is added to the provider's name.
+  DepthwiseConv2d(const MicroKernels& micro, const typename Arithmetic::Spec& spec,
+                  const std::string& note = "")
+      : geometry_(spec.geometry),
+        columns_(Arithmetic::Panels(micro).columns),
+        padded_channels_(RoundUp(geometry_.out_channels, columns_)),
+        arithmetic_(micro, spec, padded_channels_),
+        windows_(geometry_, padded_channels_, Arithmetic::kTapMultiple, Arithmetic::Padding(spec)),
+        provider_(std::string(Arithmetic::Panels(micro).name) + " depthwise" + note) {}
+
+  std::string_view Provider() const override { return provider_; }
+  std::size_t PackedByteSize() const override {
+    return arithmetic_.ByteSize() + windows_.ByteSize();
+  }
+  std::size_t ScratchByteSize(std::size_t) const override { return windows_.ScratchByteSize(); }
+
+  void Run(const typename Arithmetic::Kernel::Arguments& a) const override {
+    const Conv2dGeometry& g = RunGeometry(a.geometry, geometry_);
+    assert(a.in.size() == a.num_images * g.InSize());
+    assert(a.scratch.size() >= ScratchByteSize(a.num_images));
+    const OutputBytes out = arithmetic_.Output(a.out);
+    const std::size_t pixels = g.OutHeight() * g.OutWidth();
+    std::size_t pitch = g.out_channels;
+    if constexpr (requires { a.out_pitch; }) pitch = RunPitch(a.out_pitch, g);
+    for (std::size_t image = 0; image < a.num_images; ++image) {
+      windows_.ForEachRun(
+          g, columns_, a.in.data() + image * g.InSize(), a.scratch.data(),
+          [&](const DepthwiseRun<typename Arithmetic::Value>& run, std::size_t pixel) {
+            const std::size_t index = (image * pixels + pixel) * pitch + run.first_channel;
+            TileTarget target = {
+                .rows = run.num_pixels,
+                .first_channel = run.first_channel,
+                .num_channels = std::min(run.columns, g.out_channels - run.first_channel),
+                .out = out.data + index * out.element_size,
+                .out_stride = pitch};
+            if constexpr (requires { a.row_scale; }) {
+              target.row_scales = ScaleOfImage(a.row_scale, image);
+            }
+            arithmetic_.Compute(run, target);
+          });
+    }
+  }
+
+ private:
+  const Conv2dGeometry geometry_;
+  const std::size_t columns_;
+  const std::size_t padded_channels_;
+  const Arithmetic arithmetic_;
+  const DepthwiseWindows<typename Arithmetic::Value> windows_;
   const std::string provider_;
 };
 
@@ -259,18 +234,18 @@ class DepthwiseConv2dF32 final : public Conv2dF32 {
 
 std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
                                                       const Conv2dS8Spec& spec) {
-  return std::make_unique<DepthwiseConv2dS8>(micro, spec);
+  return std::make_unique<DepthwiseConv2d<S8Arithmetic>>(micro, spec);
 }
 
 std::unique_ptr<const Conv2dS16> MakeDepthwiseConv2dS16(const MicroKernels& micro,
                                                         const Conv2dS16Spec& spec) {
-  return std::make_unique<DepthwiseConv2dS16>(micro, spec);
+  return std::make_unique<DepthwiseConv2d<S16Arithmetic>>(micro, spec);
 }
 
 std::unique_ptr<const Conv2dF32> MakeDepthwiseConv2dF32(const MicroKernels& micro,
                                                         const Conv2dF32Spec& spec,
                                                         const std::string& note) {
-  return std::make_unique<DepthwiseConv2dF32>(micro, spec, note);
+  return std::make_unique<DepthwiseConv2d<F32Arithmetic>>(micro, spec, note);
 }
 
 }  // namespace octet::kernels

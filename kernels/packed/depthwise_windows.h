@@ -12,9 +12,11 @@
 
 namespace octet::kernels {
 
-// The most bytes that the next pixel's inputs may lie beyond a run's first: of padding there must
-// be as many.
+// Bytes that a run's last inputs may lie beyond its first, if that leaves it a few pixels: of
+// padding there must be as many.
 inline constexpr std::size_t kDepthwiseRunBytes = std::size_t{16} << 10;
+// Pixels whose inputs lie further apart than so many bytes are computed one by one.
+inline constexpr std::size_t kDepthwiseStepBytes = std::size_t{1} << 20;
 
 // Output columns [begin, end) whose windows are inside the image, and those beside them.
 struct InsideColumns {
@@ -44,8 +46,7 @@ class DepthwiseWindows {
         is_copied_(multiplier_ > 1 || g.in_channels % kDepthwiseChannels != 0),
         num_taps_(RoundUp(g.kernel_height * g.kernel_width, tap_multiple)),
         pixel_step_(g.stride_width * (is_copied_ ? padded_channels : g.in_channels)),
-        max_pixels_(
-            std::clamp(kDepthwiseRunBytes / (pixel_step_ * sizeof(T)), std::size_t{8}, kTileRows)),
+        max_pixels_(MostPixels(pixel_step_ * sizeof(T))),
         padding_((max_pixels_ - 1) * pixel_step_ + padded_channels, padding),
         copied_width_((max_pixels_ - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width +
                       1),
@@ -98,6 +99,12 @@ class DepthwiseWindows {
   }
 
  private:
+  // Of a run.
+  static std::size_t MostPixels(std::size_t step_bytes) {
+    if (step_bytes > kDepthwiseStepBytes) return 1;
+    return std::clamp(kDepthwiseRunBytes / step_bytes, std::size_t{8}, kTileRows);
+  }
+
   std::size_t PointersByteSize() const {
     return RoundUp(num_taps_ * sizeof(T*), kScratchAlignment);
   }

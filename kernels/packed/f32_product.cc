@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "kernels/packed/output.h"
 #include "kernels/validation.h"
 
 namespace octet::kernels {
@@ -186,15 +187,14 @@ void F32Product::Run(const Rows& rows) const {
       Multiply(rows, first, num_rows, panel, num_panels, tile);
       for (std::size_t i = 0; i < num_panels; ++i) {
         const std::size_t channel = (panel + i) * columns_;
+        const std::size_t offset = first * rows.out_stride + channel;
         micro_.store_f32(table,
                          {.rows = num_rows,
                           .first_channel = channel,
                           .num_channels = std::min(columns_, n_ - channel),
-                          .first_row = 0,
-                          .rows_per_scale = 1,
-                          .row_scale = nullptr,
-                          .out = rows.out + first * rows.out_stride + channel,
-                          .out_stride = rows.out_stride},
+                          .out = rows.out + offset,
+                          .out_stride = rows.out_stride,
+                          .residual = OrNull(rows.residual, offset)},
                          tile + i * num_rows * columns_);
       }
     }

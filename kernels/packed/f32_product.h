@@ -38,7 +38,8 @@ class F32Product {
     const float* lhs;
     std::size_t lhs_stride;
     std::size_t count;
-    float* out;  // the first row's first channel
+    const float* residual = nullptr;  // as TileTarget's, of the first row's first channel
+    float* out;                       // the first row's first channel
     std::size_t out_stride;
     std::byte* scratch;
   };

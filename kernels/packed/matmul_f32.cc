@@ -11,6 +11,7 @@
 
 #include "kernels/packed/aligned_array.h"
 #include "kernels/packed/f32_product.h"
+#include "kernels/packed/output.h"
 #include "kernels/validation.h"
 
 namespace octet::kernels {
@@ -27,10 +28,12 @@ class PackedMatmulF32 final : public MatmulF32 {
 
   void Run(const Arguments& a) const override {
     assert(a.lhs.size() == a.m * k_ && a.out.size() == a.m * n_);
+    assert(a.residual.empty() || a.residual.size() == a.out.size());
     assert(a.scratch.size() >= ScratchByteSize(a.m));
     product_.Run({.lhs = a.lhs.data(),
                   .lhs_stride = k_,
                   .count = a.m,
+                  .residual = OrNull(a.residual, 0),
                   .out = a.out.data(),
                   .out_stride = n_,
                   .scratch = a.scratch.data()});

@@ -87,20 +87,21 @@ class PackedMatmulS8 final : public MatmulS8 {
     assert(a.lhs.size() == a.m * k_);
     assert(a.scratch.size() >= ScratchByteSize(a.m));
     assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
+    assert(a.residual.empty() || a.residual.size() == a.out.f32.size());
     const OutputBytes out = OutputOf(kind_, a.out);
     const S8Panels& panels = product_.PanelsFor(a.m);
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       const std::size_t count = std::min(kRowsAtATime, a.m - first);
       product_.PackLhs(panels, a.lhs.data() + first * k_, k_, count, a.scratch.data());
-      product_.Run({.panels = &panels,
-                    .lhs = a.scratch.data(),
-                    .count = count,
-                    .first_row = first,
-                    .rows_per_scale = a.row_scale_rows,
-                    .row_scale = a.row_scale.data(),
-                    .out = out.data + first * n_ * out.element_size,
-                    .out_stride = n_,
-                    .out_element_size = out.element_size});
+      product_.Run(
+          panels,
+          {.lhs = a.scratch.data(),
+           .count = count,
+           .residual = OrNull(a.residual, first * n_),
+           .out = out.data + first * n_ * out.element_size,
+           .out_stride = n_,
+           .out_element_size = out.element_size},
+          {.scale = a.row_scale.data(), .first_row = first, .rows_per_scale = a.row_scale_rows});
     }
   }
 
@@ -135,13 +136,15 @@ class PackedMatmulS8S4 final : public MatmulS8 {
     assert(a.lhs.size() == a.m * k_);
     assert(a.scratch.size() >= ScratchByteSize(a.m));
     assert(kind_ != EpilogueKind::kDynamic || a.row_scale.size() * a.row_scale_rows >= a.m);
+    assert(a.residual.empty() || a.residual.size() == a.out.f32.size());
     const OutputBytes out = OutputOf(kind_, a.out);
     for (std::size_t first = 0; first < a.m; first += kRowsAtATime) {
       product_.Run({.lhs = a.lhs.data() + first * k_,
                     .count = std::min(kRowsAtATime, a.m - first),
-                    .first_row = first,
-                    .rows_per_scale = a.row_scale_rows,
-                    .row_scale = a.row_scale.data(),
+                    .row_scales = {.scale = a.row_scale.data(),
+                                   .first_row = first,
+                                   .rows_per_scale = a.row_scale_rows},
+                    .residual = OrNull(a.residual, first * n_),
                     .out = out.data + first * n_ * out.element_size,
                     .out_element_size = out.element_size,
                     .scratch = a.scratch.data()});

@@ -22,9 +22,9 @@ inline constexpr std::size_t kTileRows = 48;
 inline constexpr std::size_t kMaxColumns = 32;
 
 // Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
-// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes. What
-// is behind a segment's values, up to its size, may be anything that can be read: it meets weights
-// of 0.
+// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes: who
+// prepares a product has made sure that 32 bits hold them. What is behind a segment's values, up to
+// its size, may be anything that can be read: it meets weights of 0.
 struct PanelInputs {
   const std::byte* lhs;
   const std::uint32_t* row_offset;
@@ -139,18 +139,26 @@ struct S16EpilogueTable {
   Activation activation;
 };
 
+// The scales of a kDynamic epilogue's rows: row r's is scale[(first_row + r) / rows_per_scale].
+struct RowScales {
+  const float* scale = nullptr;
+  std::size_t first_row = 0;
+  std::size_t rows_per_scale = SIZE_MAX;  // one for all rows
+};
+
 // Which rows a tile holds and where its results go.
 struct TileTarget {
   std::size_t rows;
   std::size_t first_channel;  // the tile's first column
   std::size_t num_channels;   // columns that are stored; the rest is padding
-  std::size_t first_row;      // row r's scale is row_scale[(first_row + r) / rows_per_scale]
-  std::size_t rows_per_scale;
-  const float* row_scale;
+  RowScales row_scales = {};
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;
   // For weights with zero points: row_term[r] * row_factor is added to row r's sums. Null: nothing.
   const std::int32_t* row_term = nullptr;
+  // Float results, after the activation: what is added to element (0, 0), rows out_stride apart.
+  // Null: nothing.
+  const float* residual = nullptr;
 };
 
 // Integer weights [rows, columns] that become floats: (value - zero[column]) * scale[column].
@@ -210,15 +218,46 @@ struct DepthwiseRun {
 // Channels that a depthwise loop takes at a time.
 inline constexpr std::size_t kDepthwiseChannels = 8;
 
-// The scores of some queries, as F32Panels::multiply makes them from panels of keys, and where
-// their weights go.
+// The scores of some queries for a block of keys, and what the blocks before it came to.
 struct AttentionScores {
-  const float* scores;  // [panels of keys, rows, columns]
+  const float* scores;     // [panels of keys, panel_rows, columns]
+  std::size_t panel_rows;  // at least rows
   std::size_t rows;
   std::size_t keys;
-  float scale;     // above 0
-  float* weights;  // [rows, keys]: exp(scale * (score - the row's largest))
-  float* sum;      // [rows]: of a row's weights
+  float scale;  // above 0
+  // [rows], of the blocks before this one; becomes that of this one too. The lowest float, and 0,
+  // where this is the first.
+  float* largest;  // score
+  float* sum;      // of exp(scale * (score - largest))
+  float* rescale;  // [rows]: what weights of the blocks before have to be multiplied by
+};
+
+// A product of bfloat16 matrices with sums in float32, panel by panel, for an attention of that
+// precision. A panel is [k / 2][columns][2]; k and rows are padded with 0 to these multiples.
+// Floats are rounded to the nearest bfloat16, ties to even, and NaNs stay NaNs.
+inline constexpr std::size_t kBf16KMultiple = 32;
+inline constexpr std::size_t kBf16RowMultiple = 16;
+struct Bf16Panels {
+  const char* name;
+  std::size_t columns;
+  // [rows, k], rows `stride` apart -> [padded rows, padded k].
+  void (*pack_lhs)(const float* lhs, std::size_t stride, std::size_t rows, std::size_t k,
+                   std::uint16_t* out);
+  // Panels of [n, k], whose rows become columns, and of [k, n].
+  void (*pack_transposed)(const float* matrix, std::size_t stride, std::size_t n, std::size_t k,
+                          std::uint16_t* panels);
+  void (*pack_rhs)(const float* matrix, std::size_t stride, std::size_t k, std::size_t n,
+                   std::uint16_t* panels);
+  // tile[num_panels, padded rows, columns] = the product, or += it, of padded k. Subnormal numbers
+  // count as 0. A row's sums do not depend on other rows.
+  void (*multiply)(const std::uint16_t* lhs, std::size_t rows, std::size_t k,
+                   const std::uint16_t* panels, std::size_t num_panels, float* tile);
+  void (*multiply_add)(const std::uint16_t* lhs, std::size_t rows, std::size_t k,
+                       const std::uint16_t* panels, std::size_t num_panels, float* tile);
+  // As MicroKernels::attention_weights, padded to `stride` and whole rows with 0; sums are those of
+  // the rounded weights.
+  void (*attention_weights)(const AttentionScores& scores, std::size_t stride,
+                            std::uint16_t* weights);
 };
 
 struct MicroKernels {
@@ -231,6 +270,7 @@ struct MicroKernels {
   const S4Panels* s4_many_rows;  // as s8_many_rows
   const S16Panels* s16;          // of as many columns as s8
   const F32Panels* f32;
+  const Bf16Panels* bf16;  // null where it is not faster than f32
 
   // sums[r] = factor * (start + the sum of row r's k values), modulo 2^32; rows `stride` apart.
   void (*sum_rows)(const std::int8_t* values, std::size_t stride, std::size_t rows, std::size_t k,
@@ -247,7 +287,7 @@ struct MicroKernels {
                           const double* total);
   void (*add_sums)(const std::int32_t* tile, std::size_t size, double* total);
 
-  // Int4 with scales by group: sums / row_scale + bias, activation.
+  // Int4 with scales by group: sums / the row's scale + bias, activation.
   void (*store_scaled)(const EpilogueTable& table, const TileTarget& target, float* sums);
 
   void (*expand_s8)(const ExpandRun& run, const std::int8_t* values);
@@ -266,7 +306,8 @@ struct MicroKernels {
   // The filter is [num_taps][padded channels]; each sum runs in the order of the taps.
   void (*depthwise_f32)(const DepthwiseRun<float>& run, const float* filter, float* sums);
 
-  void (*attention_weights)(const AttentionScores& scores);
+  // weights[rows, keys] = exp(scale * (score - largest)), rows `stride` apart.
+  void (*attention_weights)(const AttentionScores& scores, std::size_t stride, float* weights);
 
   // Families without weights.
   QuantizeRowsS8 quantize_rows_s8;

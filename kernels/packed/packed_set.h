@@ -11,13 +11,25 @@
 #include "kernels/kernel_set.h"
 #include "kernels/packed/attention.h"
 #include "kernels/packed/conv2d.h"
-#include "kernels/packed/conv2d_s16.h"
 #include "kernels/packed/matmul_f32.h"
 #include "kernels/packed/matmul_s16.h"
 #include "kernels/packed/matmul_s8.h"
 #include "kernels/packed/micro_kernels.h"
 
 namespace octet::kernels {
+
+template <const MicroKernels& (*kMicro)()>
+inline constexpr ReducedAttention kPackedAttentionBf16 = {
+    .name = "attention_bf16",
+    .run =
+        [](const AttentionShape& shape, const float* query, const float* key, const float* value,
+           float* out, std::span<std::byte> scratch) {
+          RunAttentionBf16(kMicro(), shape, query, key, value, out, scratch.data());
+        },
+    .scratch_byte_size =
+        [](const AttentionShape& shape) {
+          return PackedAttentionBf16ScratchByteSize(kMicro(), shape);
+        }};
 
 // The set whose micro kernels are kMicro(). A constant: nothing runs before
 // main().
@@ -81,6 +93,9 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   };
   set.attention_f32_scratch_byte_size = [](const AttentionShape& shape) {
     return PackedAttentionF32ScratchByteSize(kMicro(), shape);
+  };
+  set.reduced_attention = []() -> const ReducedAttention* {
+    return kMicro().bf16 == nullptr ? nullptr : &kPackedAttentionBf16<kMicro>;
   };
   set.prepare_conv2d_s8 = [](const Conv2dS8Spec& spec) {
     return PreparePackedConv2dS8(kMicro(), spec);

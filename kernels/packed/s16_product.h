@@ -12,6 +12,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/packed/aligned_array.h"
 #include "kernels/packed/micro_kernels.h"
+#include "kernels/packed/weight_panels.h"
 
 namespace octet::kernels {
 
@@ -48,44 +49,23 @@ class S16Product {
   S16Product& operator=(const S16Product&) = delete;
 
   // Values that are read of each segment: those it has, and a last one that may be anything.
-  std::size_t segment_padded() const { return segment_padded_; }
+  std::size_t segment_padded() const { return weight_.segment_padded(); }
   std::size_t PackedByteSize() const { return weight_.ByteSize() + epilogue_.ByteSize(); }
 
-  struct Rows {
-    const std::byte* lhs;
-    // Where rows and segments lie, as PanelInputs says; null: the rows follow one another, in one
-    // segment of segment_padded() each.
-    const std::uint32_t* row_offset = nullptr;
-    const std::uint32_t* segment_offset = nullptr;
-    std::size_t count;
-    std::byte* out;  // the first row's first channel
-    std::size_t out_stride;
-    std::size_t out_element_size;
-  };
-  void Run(const Rows& rows) const;
+  void Run(const InputRows& rows) const;
 
  private:
-  // Some of k, whose sums stay below 2^31: whole segments, or a part of one.
+  // Some of a segment's values, whose sums stay below 2^31.
   struct Part {
-    std::size_t first_segment;
-    std::size_t num_segments;
-    std::size_t begin;  // in each segment
+    std::size_t segment;
+    std::size_t begin;
     std::size_t size;
   };
-
-  void PackWeights(const Spec& spec);
-  void MakeParts(const Spec& spec);
+  std::vector<Part> MakeParts(const Spec& spec) const;
 
   const MicroKernels& micro_;
-  const std::size_t k_;
-  const std::size_t n_;
-  const std::size_t columns_;
-  const std::size_t num_panels_;
-  const std::size_t num_segments_;
-  const std::size_t segment_padded_;
-  const std::size_t k_padded_;
-  std::vector<Part> parts_;
-  AlignedArray<std::int8_t> weight_;  // [panels, k_padded / 2, columns, 2]
+  const WeightPanels weight_;
+  const std::vector<Part> parts_;  // empty: all sums stay below 2^31 as they are
   const PaddedEpilogueS16 epilogue_;
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/packed/output.h"
 #include "kernels/validation.h"
 
 namespace octet::kernels {
@@ -153,16 +154,16 @@ void S4Product::Run(const Rows& rows) const {
           .zero = zero_.data() + table,
           .scale = scale_.size() == 0 ? nullptr : scale_.data() + table,
       };
-      const TileTarget target = {
+      TileTarget target = {
           .rows = run.rows,
           .first_channel = channel,
           .num_channels = std::min(columns_, n_ - channel),
-          .first_row = rows.first_row + first,
-          .rows_per_scale = rows.rows_per_scale,
-          .row_scale = rows.row_scale,
+          .row_scales = rows.row_scales,
           .out = rows.out + (first * n_ + channel) * rows.out_element_size,
           .out_stride = n_,
+          .residual = OrNull(rows.residual, first * n_ + channel),
       };
+      target.row_scales.first_row += first;
       if (run.scale == nullptr) {
         panels.multiply(run, tile);
         micro_.store_s8(epilogue_->table(), target, tile);

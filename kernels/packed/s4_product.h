@@ -34,10 +34,9 @@ class S4Product {
   struct Rows {
     const std::int8_t* lhs;  // [count, k]
     std::size_t count;
-    std::size_t first_row;  // row r's scale is row_scale[(first_row + r) / rows_per_scale]
-    std::size_t rows_per_scale;
-    const float* row_scale;
-    std::byte* out;  // [count, n]
+    RowScales row_scales;
+    const float* residual = nullptr;  // [count, n]
+    std::byte* out;                   // [count, n]
     std::size_t out_element_size;
     std::byte* scratch;
   };

@@ -59,6 +59,13 @@ bool DifferencesFitS8(const S8Product::Spec& spec) {
   return true;
 }
 
+// Of the panels for few rows and for many, which multiply the same weights.
+std::size_t KMultiple(const MicroKernels& micro) {
+  return micro.s8_many_rows == nullptr
+             ? micro.s8->k_multiple
+             : std::max(micro.s8->k_multiple, micro.s8_many_rows->k_multiple);
+}
+
 bool HasOneZeroPoint(const S8Product::Spec& spec) {
   return std::all_of(spec.zero_point.begin(), spec.zero_point.end(),
                      [&](std::int8_t zero) { return zero == spec.zero_point[0]; });
@@ -68,49 +75,32 @@ bool HasOneZeroPoint(const S8Product::Spec& spec) {
 
 S8Product::S8Product(const MicroKernels& micro, const Spec& spec)
     : micro_(micro),
-      k_(spec.k),
-      n_(spec.n),
-      columns_(micro.s8->columns),
-      num_panels_((spec.n - 1) / columns_ + 1),
-      num_segments_(spec.num_segments),
-      segment_padded_(
-          RoundUp(spec.k / spec.num_segments,
-                  std::max(micro.s8->k_multiple, micro.s8_many_rows == nullptr
-                                                     ? std::size_t{1}
-                                                     : micro.s8_many_rows->k_multiple))),
-      k_padded_(num_segments_ * segment_padded_),
       has_row_terms_(!DifferencesFitS8(spec)),
       row_factor_(has_row_terms_ && HasOneZeroPoint(spec)
                       ? 0U - static_cast<std::uint32_t>(spec.zero_point[0])
                       : 1U),
-      few_(MakeEpilogue(spec, micro.s8->lhs_offset)) {
-  PackWeights(spec);
-  if (micro_.s8_many_rows != nullptr) many_ = MakeEpilogue(spec, micro_.s8_many_rows->lhs_offset);
-}
-
-void S8Product::PackWeights(const Spec& spec) {
-  const std::size_t interleave = micro_.s8->interleave;
-  const std::size_t segment = k_ / num_segments_;
-  weight_ = AlignedArray<std::int8_t>(num_panels_ * k_padded_ * columns_);
-  for (std::size_t j = 0; j < n_; ++j) {
-    const int zero = has_row_terms_ ? 0 : ZeroOf(spec, j);
-    for (std::size_t p = 0; p < k_; ++p) {
-      const std::size_t q = p / segment * segment_padded_ + p % segment;
-      weight_[j / columns_ * k_padded_ * columns_ +
-              (q / interleave * columns_ + j % columns_) * interleave + q % interleave] =
-          static_cast<std::int8_t>(spec.weight(p, j) - zero);
-    }
-  }
-}
+      weight_({.k = spec.k,
+               .n = spec.n,
+               .num_segments = spec.num_segments,
+               .k_multiple = KMultiple(micro),
+               .columns = micro.s8->columns,
+               .interleave = micro.s8->interleave},
+              [&](std::size_t p, std::size_t j) {
+                const int zero = has_row_terms_ ? 0 : ZeroOf(spec, j);
+                return static_cast<std::int8_t>(spec.weight(p, j) - zero);
+              }),
+      few_(MakeEpilogue(spec, micro.s8->lhs_offset)),
+      many_(micro.s8_many_rows == nullptr ? nullptr
+                                          : MakeEpilogue(spec, micro.s8_many_rows->lhs_offset)) {}
 
 std::unique_ptr<const PaddedEpilogue> S8Product::MakeEpilogue(const Spec& spec,
                                                               std::int32_t offset) const {
-  std::vector<std::int32_t> column_sum(n_);
-  for (std::size_t j = 0; j < n_; ++j) {
-    for (std::size_t p = 0; p < k_; ++p) column_sum[j] += spec.weight(p, j) - ZeroOf(spec, j);
+  std::vector<std::int32_t> column_sum(spec.n);
+  for (std::size_t j = 0; j < spec.n; ++j) {
+    for (std::size_t p = 0; p < spec.k; ++p) column_sum[j] += spec.weight(p, j) - ZeroOf(spec, j);
   }
   return std::make_unique<const PaddedEpilogue>(
-      spec.epilogue, num_panels_ * columns_, column_sum, offset + spec.lhs_zero_point.value,
+      spec.epilogue, weight_.padded_n(), column_sum, offset + spec.lhs_zero_point.value,
       has_row_terms_ && !HasOneZeroPoint(spec) ? spec.zero_point : std::span<const std::int8_t>());
 }
 
@@ -124,7 +114,7 @@ const S8Panels& S8Product::PanelsFor(std::size_t rows) const {
 }
 
 std::size_t S8Product::PackedRowsByteSize(const S8Panels& panels, std::size_t rows) const {
-  return RoundUp(RoundUp(rows, panels.row_multiple) * k_padded_ * panels.lhs_element_size,
+  return RoundUp(RoundUp(rows, panels.row_multiple) * weight_.k_padded() * panels.lhs_element_size,
                  kScratchAlignment);
 }
 
@@ -138,12 +128,13 @@ std::size_t S8Product::PackedLhsByteSize(std::size_t rows) const {
 
 void S8Product::PackLhs(const S8Panels& panels, const std::int8_t* lhs, std::size_t lhs_stride,
                         std::size_t rows, std::byte* out) const {
-  panels.pack_lhs(lhs, lhs_stride, rows, k_, k_padded_, out);
+  const std::size_t k = weight_.layout().k;
+  panels.pack_lhs(lhs, lhs_stride, rows, k, weight_.k_padded(), out);
   if (!has_row_terms_) return;
   // Of the packed inputs, which are too large by the panels' offset.
   const std::uint32_t start =
-      static_cast<std::uint32_t>(k_) * static_cast<std::uint32_t>(panels.lhs_offset);
-  micro_.sum_rows(lhs, lhs_stride, rows, k_, start, row_factor_,
+      static_cast<std::uint32_t>(k) * static_cast<std::uint32_t>(panels.lhs_offset);
+  micro_.sum_rows(lhs, lhs_stride, rows, k, start, row_factor_,
                   reinterpret_cast<std::int32_t*>(out + PackedRowsByteSize(panels, rows)));
 }
 
@@ -151,43 +142,20 @@ std::size_t S8Product::PackedByteSize() const {
   return weight_.ByteSize() + few_->ByteSize() + (many_ == nullptr ? 0 : many_->ByteSize());
 }
 
-void S8Product::Run(const Rows& rows) const {
-  const EpilogueTable& table = (rows.panels == micro_.s8 ? *few_ : *many_).table();
-  const std::size_t row_bytes = k_padded_ * rows.panels->lhs_element_size;
-  const auto* row_terms = reinterpret_cast<const std::int32_t*>(
-      rows.lhs + PackedRowsByteSize(*rows.panels, rows.count));
-  std::uint32_t packed_offset[kTileRows];
-  for (std::size_t r = 0; r < std::min(kTileRows, rows.count); ++r) {
-    packed_offset[r] = static_cast<std::uint32_t>(r * row_bytes);
-  }
-  constexpr std::uint32_t kOneSegment = 0;
+void S8Product::Run(const S8Panels& panels, const InputRows& rows, const RowScales& scales) const {
+  const EpilogueTable& table = (&panels == micro_.s8 ? *few_ : *many_).table();
+  const auto* row_terms =
+      reinterpret_cast<const std::int32_t*>(rows.lhs + PackedRowsByteSize(panels, rows.count));
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
-  for (std::size_t panel = 0; panel < num_panels_; ++panel) {
-    const std::size_t channel = panel * columns_;
-    for (std::size_t first = 0; first < rows.count; first += kTileRows) {
-      const std::size_t offset = first * rows.out_stride + channel;
-      const TileTarget target = {.rows = std::min(kTileRows, rows.count - first),
-                                 .first_channel = channel,
-                                 .num_channels = std::min(columns_, n_ - channel),
-                                 .first_row = rows.first_row + first,
-                                 .rows_per_scale = rows.rows_per_scale,
-                                 .row_scale = rows.row_scale,
-                                 .out = rows.out + offset * rows.out_element_size,
-                                 .out_stride = rows.out_stride,
-                                 .row_term = has_row_terms_ ? row_terms + first : nullptr};
-      const bool is_packed = rows.row_offset == nullptr;
-      const PanelInputs inputs = {
-          .lhs = is_packed ? rows.lhs + first * row_bytes : rows.lhs,
-          .row_offset = is_packed ? packed_offset : rows.row_offset + first,
-          .rows = target.rows,
-          .segment_offset = is_packed ? &kOneSegment : rows.segment_offset,
-          .num_segments = is_packed ? 1 : num_segments_,
-          .segment_size = is_packed ? k_padded_ : segment_padded_,
-      };
-      rows.panels->multiply(inputs, weight_.data() + panel * k_padded_ * columns_, tile);
-      micro_.store_s8(table, target, tile);
-    }
-  }
+  weight_.ForEachTile(rows, panels.lhs_element_size,
+                      [&](std::size_t first, const PanelInputs& inputs, const std::int8_t* weight,
+                          TileTarget target) {
+                        target.row_scales = scales;
+                        target.row_scales.first_row += first;
+                        if (has_row_terms_) target.row_term = row_terms + first;
+                        panels.multiply(inputs, weight, tile);
+                        micro_.store_s8(table, target, tile);
+                      });
 }
 
 }  // namespace octet::kernels

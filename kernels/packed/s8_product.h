@@ -13,6 +13,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/packed/aligned_array.h"
 #include "kernels/packed/micro_kernels.h"
+#include "kernels/packed/weight_panels.h"
 
 namespace octet::kernels {
 
@@ -74,44 +75,22 @@ class S8Product {
                std::size_t rows, std::byte* out) const;
   std::size_t PackedByteSize() const;
 
-  struct Rows {
-    const S8Panels* panels;  // the ones that `lhs` was packed for
-    const std::byte* lhs;
-    // Where rows and segments lie, as PanelInputs says; null: they are PackLhs's.
-    const std::uint32_t* row_offset = nullptr;
-    const std::uint32_t* segment_offset = nullptr;
-    std::size_t count;
-    std::size_t first_row;  // row r's scale is row_scale[(first_row + r) /
-                            // rows_per_scale]
-    std::size_t rows_per_scale;
-    const float* row_scale;
-    std::byte* out;  // the first row's first channel
-    std::size_t out_stride;
-    std::size_t out_element_size;
-  };
-  void Run(const Rows& rows) const;
+  // `panels` are the ones that the rows were packed for: by PackLhs, where they follow one another.
+  void Run(const S8Panels& panels, const InputRows& rows, const RowScales& scales) const;
 
  private:
-  void PackWeights(const Spec& spec);
   // Bytes of `rows` packed rows, which their terms lie behind.
   std::size_t PackedRowsByteSize(const S8Panels& panels, std::size_t rows) const;
   // For panels whose inputs are too large by `offset`.
   std::unique_ptr<const PaddedEpilogue> MakeEpilogue(const Spec& spec, std::int32_t offset) const;
 
   const MicroKernels& micro_;
-  const std::size_t k_;
-  const std::size_t n_;
-  const std::size_t columns_;
-  const std::size_t num_panels_;
-  const std::size_t num_segments_;
-  const std::size_t segment_padded_;
-  const std::size_t k_padded_;
   // Weights whose difference to their zero point is no int8: what is packed is the weight, and
   // row_factor_ * the sum of a row's inputs is the row's term, which is added to its sums: as it is
   // where all channels have one zero point, times each channel's where they differ.
   const bool has_row_terms_;
   const std::uint32_t row_factor_;
-  AlignedArray<std::int8_t> weight_;            // [panels, k_padded / i, columns, i]
+  const WeightPanels weight_;
   std::unique_ptr<const PaddedEpilogue> few_;   // for MicroKernels::s8
   std::unique_ptr<const PaddedEpilogue> many_;  // for MicroKernels::s8_many_rows, if there is one
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Int8 convolution whose products read their inputs where they lie. Private to this room.
+// Integer convolution whose products read their inputs where they lie. Private to this room.
 
 #pragma once
 
@@ -24,5 +24,7 @@ WindowFit FitWindows(const MicroKernels& micro, const Conv2dS8Spec& spec);
 // `is_short`: one tile's pixels at a time. Precondition: FitWindows says that it is possible.
 std::unique_ptr<const Conv2dS8> MakeWindowConv2dS8(const MicroKernels& micro,
                                                    const Conv2dS8Spec& spec, bool is_short);
+// The spec has been checked and is not depthwise. Fails where a block of outputs sees too much.
+Prepared<Conv2dS16> PrepareWindowConv2dS16(const MicroKernels& micro, const Conv2dS16Spec& spec);
 
 }  // namespace octet::kernels

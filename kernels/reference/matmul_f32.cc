@@ -43,6 +43,7 @@ class ReferenceMatmulF32 final : public MatmulF32 {
       }
     }
     ActivationF32(activation_, a.out, a.out);
+    for (std::size_t i = 0; i < a.residual.size(); ++i) a.out[i] += a.residual[i];
   }
 
  private:

@@ -56,6 +56,7 @@ class ReferenceMatmulS8 final : public MatmulS8 {
         epilogue_.StoreScaled(sum, row_scale, j, i * n_ + j, a.out);
       }
     }
+    for (std::size_t i = 0; i < a.residual.size(); ++i) a.out.f32[i] += a.residual[i];
   }
 
  private:

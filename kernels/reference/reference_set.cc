@@ -39,6 +39,7 @@ const KernelSet kSet = {
     .batched_matmul_f32_scratch_byte_size = BatchedMatmulF32ScratchByteSize,
     .attention_f32 = AttentionF32,
     .attention_f32_scratch_byte_size = AttentionF32ScratchByteSize,
+    .reduced_attention = []() -> const ReducedAttention* { return nullptr; },
     .prepare_conv2d_s8 = PrepareConv2dS8,
     .conv2d_s8_implementations =
         [](const Conv2dS8Spec& spec) { return Implementations(CheckConv2dS8(spec)); },

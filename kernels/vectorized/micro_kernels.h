@@ -30,7 +30,7 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.store_s16 = StoreS16Tile<kColumns, std::int32_t>;
   micro.store_s16_total = StoreS16Tile<kColumns, double>;
   micro.add_sums = AddSums;
-  micro.attention_weights = AttentionWeights<kColumns>;
+  micro.attention_weights = AttentionWeights<kColumns, float>;
   micro.quantize_rows_s8 = QuantizeRowsLoop;
   micro.quantize_s8 = QuantizeLoop;
   micro.dequantize_s8 = DequantizeLoop;

@@ -65,7 +65,21 @@ struct ChannelTerms {
   }
 };
 
-// Activates the whole tile at once, then copies its rows out.
+inline float ScaleOfRow(const RowScales& scales, std::size_t r) {
+  return scales.scale[(scales.first_row + r) / scales.rows_per_scale];
+}
+
+// Adds the first `size` values to a row of the tile.
+template <std::size_t kColumns>
+inline void AddToRow(const float* values, std::size_t size, float* row) {
+  if (size == kColumns) {
+    for (std::size_t j = 0; j < kColumns; ++j) row[j] += values[j];
+  } else {
+    for (std::size_t j = 0; j < size; ++j) row[j] += values[j];
+  }
+}
+
+// Activates the whole tile at once, adds the residual, then copies its rows out.
 template <std::size_t kColumns>
 inline void StoreFloatTile(const Activation& activation, const TileTarget& target, float* tile) {
   if (activation.kind != ActivationKind::kLinear) {
@@ -73,6 +87,10 @@ inline void StoreFloatTile(const Activation& activation, const TileTarget& targe
   }
   auto* out = static_cast<float*>(target.out);
   for (std::size_t r = 0; r < target.rows; ++r) {
+    if (target.residual != nullptr) {
+      AddToRow<kColumns>(target.residual + r * target.out_stride, target.num_channels,
+                         tile + r * kColumns);
+    }
     CopyRow<kColumns>(tile + r * kColumns, target.num_channels, out + r * target.out_stride);
   }
 }
@@ -85,7 +103,7 @@ inline void StoreDynamic(const EpilogueTable& table, const TileTarget& target, c
   const float* scale = table.scale + target.first_channel;
   const float* bias = table.bias + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const float row_scale = target.row_scale[(target.first_row + r) / target.rows_per_scale];
+    const float row_scale = ScaleOfRow(target.row_scales, r);
     const std::int32_t* acc = tile + r * kColumns;
     float* row = y + r * kColumns;
     if (table.convention == ScaleConvention::kReciprocal) {
@@ -201,7 +219,7 @@ template <std::size_t kColumns>
 inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target, float* sums) {
   const float* bias = table.bias + target.first_channel;
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const float row_scale = target.row_scale[(target.first_row + r) / target.rows_per_scale];
+    const float row_scale = ScaleOfRow(target.row_scales, r);
     float* row = sums + r * kColumns;
     for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] / row_scale + bias[j];
   }

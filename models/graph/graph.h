@@ -71,4 +71,8 @@ struct Graph {
   ValueId AddConstant(std::string name, ConstantTensor tensor);
 };
 
+// `wanted`, or with a number behind it, so that no value of `graph` is called so.
+std::string UniqueValueName(const Graph& graph, const std::string& wanted);
+std::string UniqueNodeName(const Graph& graph, const std::string& wanted);
+
 }  // namespace octet

@@ -90,6 +90,10 @@ class Step {
   // products and their epilogue are, sums of floats are not.
   [[nodiscard]] virtual bool is_exact() const { return false; }
 
+  // How far from the reference kernels' its results may be, as a share of the largest, where that
+  // is more than a float32 computation deserves: the caller asked for less precision. Else 0.
+  [[nodiscard]] virtual double reduced_tolerance() const { return 0; }
+
   // Which kernel runs, for people: "avx2:fully_connected_s8s8", "onednn:jit:avx2".
   [[nodiscard]] virtual std::string kernel_name() const = 0;
 
@@ -114,6 +118,8 @@ struct PrepareContext {
   const kernels::KernelSet& kernels;
   std::int64_t max_rows;  // the most rows a batch will have
   ChooseImplementation choose_implementation;
+  // Whether attention may be of less precision than float32 where that is faster.
+  bool allows_reduced_attention = false;
 };
 
 // Where a part of a tensor begins that is whole in every other axis.
@@ -161,6 +167,20 @@ class Operator {
     static_cast<void>(node);
     static_cast<void>(rank);
     return std::nullopt;
+  }
+
+  // Whether rows may be computed some at a time: a row is the last dimension, and each row of the
+  // outputs comes from that row of the inputs that are no constants. Those inputs and the outputs
+  // begin with the same dimensions then, all but the last of an output, and the step runs as well
+  // when it is given [1, ..., 1, some rows] in their place. Only asked where the shapes are so.
+  // Not to be said of what reads a large constant for all rows at once, as a matrix product does.
+  [[nodiscard]] virtual bool IsRowWise(
+      const Node& node, std::span<const TensorType> inputs,
+      std::span<const ConstantTensor* const> constants) const {
+    static_cast<void>(node);
+    static_cast<void>(inputs);
+    static_cast<void>(constants);
+    return false;
   }
 };
 

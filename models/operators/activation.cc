@@ -92,6 +92,11 @@ class ActivationOperator final : public Operator {
                       kernels.activation_f32(activation.elementwise, in, out);
                     });
   }
+
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return true;
+  }
 };
 
 }  // namespace

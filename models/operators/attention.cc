@@ -3,9 +3,12 @@
 #include "models/operators/attention.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -92,19 +95,33 @@ kernels::AttentionMask MakeMask(const TensorView& mask, std::size_t image, std::
           .key_stride = stride(3)};
 }
 
+// How far from float32's the results of a reduced attention may be on the rows of a self-test, as a
+// share of the largest: several times what was seen (docs/decisions/015-attention-precision.md).
+constexpr double kReducedTolerance = 0.05;
+
 class AttentionStep final : public Step {
  public:
+  // `reduced` is null for float32.
   AttentionStep(const AttentionAttributes& attributes, bool has_mask,
-                const kernels::KernelSet& kernels)
-      : attributes_(attributes), has_mask_(has_mask), kernels_(kernels) {}
+                const kernels::KernelSet& kernels, const kernels::ReducedAttention* reduced)
+      : attributes_(attributes),
+        has_mask_(has_mask),
+        kernel_name_(absl::StrCat(std::string(kernels.name), ":",
+                                  std::string(reduced ? reduced->name : "attention_f32"))),
+        reduced_tolerance_(reduced ? kReducedTolerance : 0),
+        attention_(reduced ? reduced->run : kernels.attention_f32),
+        scratch_byte_size_(reduced ? reduced->scratch_byte_size
+                                   : kernels.attention_f32_scratch_byte_size) {}
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
-    return kernels_.attention_f32_scratch_byte_size(MakeShape(attributes_, inputs));
+    return scratch_byte_size_(MakeShape(attributes_, inputs));
   }
   [[nodiscard]] std::size_t InputRowRank(std::size_t index) const override {
     return index == kMask ? 0 : kRowRank;
   }
   [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override { return kRowRank; }
+  [[nodiscard]] std::string kernel_name() const override { return kernel_name_; }
+  [[nodiscard]] double reduced_tolerance() const override { return reduced_tolerance_; }
 
   void Run(const StepArguments& arguments) const override {
     const TensorView& query = arguments.inputs[kQuery];
@@ -118,7 +135,7 @@ class AttentionStep final : public Step {
       for (std::size_t group = 0; group < groups; ++group) {
         const std::size_t head = group * shape.heads;
         if (has_mask_) shape.mask = MakeMask(arguments.inputs[kMask], image, head);
-        kernels_.attention_f32(
+        attention_(
             shape, query.as<float>() + first_query * shape.query_stride + head * shape.width,
             arguments.inputs[kKey].as<float>() + first_key * shape.key_stride + group * shape.width,
             arguments.inputs[kValue].as<float>() + first_key * shape.value_stride +
@@ -130,14 +147,13 @@ class AttentionStep final : public Step {
     }
   }
 
-  [[nodiscard]] std::string kernel_name() const override {
-    return absl::StrCat(std::string(kernels_.name), ":attention_f32");
-  }
-
  private:
   const AttentionAttributes attributes_;
   const bool has_mask_;
-  const kernels::KernelSet& kernels_;
+  const std::string kernel_name_;
+  const double reduced_tolerance_;
+  const kernels::AttentionF32 attention_;
+  const kernels::AttentionF32ScratchByteSize scratch_byte_size_;
 };
 
 class Attention final : public Operator {
@@ -184,8 +200,11 @@ class Attention final : public Operator {
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const AttentionAttributes attributes, Attributes(context.node));
-    return std::make_unique<const AttentionStep>(attributes, context.node.HasInput(kMask),
-                                                 context.kernels);
+    const kernels::KernelSet& kernels = context.kernels;
+    const kernels::ReducedAttention* const reduced =
+        context.allows_reduced_attention ? kernels.reduced_attention() : nullptr;
+    return std::make_unique<const AttentionStep>(attributes, context.node.HasInput(kMask), kernels,
+                                                 reduced);
   }
 };
 

@@ -88,6 +88,11 @@ class Binary final : public Operator {
                     });
   }
 
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType> inputs,
+                               std::span<const ConstantTensor* const> constants) const override {
+    return BroadcastsByRow(inputs, constants);
+  }
+
  private:
   absl::StatusOr<std::unique_ptr<const Step>> PrepareInteger(const PrepareContext& context) const {
     const TensorQuantization& a = *context.inputs[0].quantization;

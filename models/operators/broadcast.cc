@@ -49,4 +49,20 @@ absl::Status CheckBroadcastsTo(const Node& node, absl::string_view name, const S
   return absl::OkStatus();
 }
 
+bool BroadcastsByRow(std::span<const TensorType> inputs,
+                     std::span<const ConstantTensor* const> constants) {
+  std::size_t rank = 0;
+  for (const TensorType& input : inputs) rank = std::max(rank, input.shape.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& shape = inputs[i].shape;
+    if (constants[i] == nullptr) {
+      if (shape.size() != rank) return false;
+    } else if (!shape.empty() && std::any_of(shape.begin(), shape.end() - 1,
+                                             [](const Dim& dim) { return dim != Dim(1); })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace octet

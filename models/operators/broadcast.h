@@ -24,6 +24,11 @@ absl::StatusOr<Shape> BroadcastShapes(const Node& node, const Shape& a, const Sh
 absl::Status CheckBroadcastsTo(const Node& node, absl::string_view name, const Shape& from,
                                const Shape& to);
 
+// Operator::IsRowWise of what stretches its inputs: all activations have as many dimensions as the
+// result, and constants are the same for all rows.
+bool BroadcastsByRow(std::span<const TensorType> inputs,
+                     std::span<const ConstantTensor* const> constants);
+
 // A loop over `out_dims` with the strides, in elements, of N tensors that stretch to it.
 template <std::size_t N>
 struct BroadcastLoop {

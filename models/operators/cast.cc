@@ -116,6 +116,11 @@ class Cast final : public Operator {
       });
     });
   }
+
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return true;
+  }
 };
 
 }  // namespace

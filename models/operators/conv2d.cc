@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -157,11 +158,24 @@ class ImageGeometry {
   const kernels::Conv2dGeometry geometry_;
 };
 
-class FloatStep final : public Step {
+// Where `run`, of Conv2dS8 or Conv2dS16, writes its pixels, whose channels may lie apart.
+template <typename KernelArguments>
+void SetPitchedOutput(const StepArguments& arguments, const kernels::Conv2dGeometry& geometry,
+                      KernelArguments& run) {
+  const MutableTensorView& out = arguments.outputs[0];
+  run.out_pitch = static_cast<std::size_t>(arguments.output_pitches.At(0, out.dims, 1));
+  const std::size_t pixels = run.num_images * geometry.OutSize() / geometry.out_channels;
+  const std::size_t size = pixels == 0 ? 0 : (pixels - 1) * run.out_pitch + geometry.out_channels;
+  SetOutput(out, size, run.out);
+}
+
+// Images that are used as they are, int8 and int16 ones quantized statically (PTSQ). The result is
+// float32, or of the images' type.
+template <typename Kernel, typename T>
+class DirectStep final : public Step {
  public:
-  FloatStep(const ConvolutionForm& form, FusedActivation activation,
-            std::unique_ptr<const kernels::Conv2dF32> convolution,
-            const kernels::KernelSet& kernels)
+  DirectStep(const ConvolutionForm& form, FusedActivation activation,
+             std::unique_ptr<const Kernel> convolution, const kernels::KernelSet& kernels)
       : geometry_(form),
         activation_(activation),
         convolution_(std::move(convolution)),
@@ -177,17 +191,30 @@ class FloatStep final : public Step {
 
   void Run(const StepArguments& arguments) const override {
     const TensorView& x = arguments.inputs[kX];
-    const std::size_t images = NumImages(x);
     const kernels::Conv2dGeometry geometry = geometry_.Of(x);
-    const std::span<float> out(arguments.outputs[0].as<float>(), images * geometry.OutSize());
-    convolution_->Run({.num_images = images,
-                       .geometry = &geometry,
-                       .in = {x.as<float>(), images * geometry.InSize()},
-                       .out = out,
-                       .scratch = arguments.scratch});
-    ApplyOverRows(kernels_, activation_, geometry.out_channels, out);
+    typename Kernel::Arguments run;
+    run.num_images = NumImages(x);
+    run.geometry = &geometry;
+    run.in = {x.as<T>(), run.num_images * geometry.InSize()};
+    run.scratch = arguments.scratch;
+    std::span<float> float_out;
+    if constexpr (kIsFloat) {
+      run.out = {arguments.outputs[0].as<float>(), run.num_images * geometry.OutSize()};
+      float_out = run.out;
+    } else {
+      SetPitchedOutput(arguments, geometry, run);
+      float_out = run.out.f32;
+    }
+    convolution_->Run(run);
+    ApplyOverRows(kernels_, activation_, geometry.out_channels, float_out);
   }
 
+  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override {
+    return kIsFloat || activation_.over_rows.has_value() ? 0 : 1;
+  }
+  [[nodiscard]] bool is_exact() const override {
+    return !kIsFloat && !activation_.over_rows.has_value();
+  }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
   }
@@ -196,29 +223,19 @@ class FloatStep final : public Step {
   }
 
  private:
+  static constexpr bool kIsFloat = std::is_same_v<T, float>;
+
   const ImageGeometry geometry_;
   const FusedActivation activation_;
-  const std::unique_ptr<const kernels::Conv2dF32> convolution_;
+  const std::unique_ptr<const Kernel> convolution_;
   const kernels::KernelSet& kernels_;
 };
 
-// Where `run`, of Conv2dS8 or Conv2dS16, writes its pixels, whose channels may lie apart.
-template <typename KernelArguments>
-void SetPitchedOutput(const StepArguments& arguments, const kernels::Conv2dGeometry& geometry,
-                      KernelArguments& run) {
-  const MutableTensorView& out = arguments.outputs[0];
-  run.out_pitch = static_cast<std::size_t>(arguments.output_pitches.At(0, out.dims, 1));
-  const std::size_t pixels = run.num_images * geometry.OutSize() / geometry.out_channels;
-  const std::size_t size = pixels == 0 ? 0 : (pixels - 1) * run.out_pitch + geometry.out_channels;
-  SetOutput(out, size, run.out);
-}
-
-// Int8 arithmetic. With `rows`, PTDQ: float32 images that are quantized here, each for itself.
-class IntegerStep final : public Step {
+// PTDQ: float32 images, quantized here, each for itself.
+class DynamicStep final : public Step {
  public:
-  IntegerStep(const ConvolutionForm& form, FusedActivation activation,
-              std::optional<kernels::RowQuantizeSpec> rows,
-              std::unique_ptr<const kernels::Conv2dS8> convolution,
+  DynamicStep(const ConvolutionForm& form, FusedActivation activation,
+              kernels::RowQuantizeSpec rows, std::unique_ptr<const kernels::Conv2dS8> convolution,
               const kernels::KernelSet& kernels)
       : geometry_(form),
         activation_(activation),
@@ -233,10 +250,8 @@ class IntegerStep final : public Step {
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     const std::size_t images = NumImages(inputs[kX]);
     ScratchLayout layout;
-    if (rows_.has_value()) {
-      layout.Take<std::int8_t>(images * geometry_.Of(inputs[kX]).InSize());
-      layout.Take<float>(images);
-    }
+    layout.Take<std::int8_t>(images * geometry_.Of(inputs[kX]).InSize());
+    layout.Take<float>(images);
     layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     return layout.byte_size();
   }
@@ -247,21 +262,17 @@ class IntegerStep final : public Step {
     const kernels::Conv2dGeometry geometry = geometry_.Of(x);
     const std::size_t in_size = images * geometry.InSize();
     ScratchLayout layout(arguments.scratch);
+    const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(in_size);
+    const std::span<float> row_scale = layout.Take<float>(images);
+    kernels::RowQuantizeSpec rows = rows_;
+    rows.num_rows = images;
+    rows.row_size = geometry.InSize();
+    kernels_.quantize_rows_s8(rows, {x.as<float>(), in_size}, quantized, row_scale);
     kernels::Conv2dS8::Arguments run;
     run.num_images = images;
     run.geometry = &geometry;
-    if (rows_.has_value()) {
-      const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(in_size);
-      const std::span<float> row_scale = layout.Take<float>(images);
-      kernels::RowQuantizeSpec rows = *rows_;
-      rows.num_rows = images;
-      rows.row_size = geometry.InSize();
-      kernels_.quantize_rows_s8(rows, {x.as<float>(), in_size}, quantized, row_scale);
-      run.in = quantized;
-      run.row_scale = row_scale;
-    } else {
-      run.in = {x.as<std::int8_t>(), in_size};
-    }
+    run.in = quantized;
+    run.row_scale = row_scale;
     SetPitchedOutput(arguments, geometry, run);
     run.scratch = layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     convolution_->Run(run);
@@ -282,58 +293,8 @@ class IntegerStep final : public Step {
  private:
   const ImageGeometry geometry_;
   const FusedActivation activation_;
-  const std::optional<kernels::RowQuantizeSpec> rows_;
+  const kernels::RowQuantizeSpec rows_;
   const std::unique_ptr<const kernels::Conv2dS8> convolution_;
-  const kernels::KernelSet& kernels_;
-};
-
-// PTSQ of int16 images: int16 or float32 out.
-class Int16Step final : public Step {
- public:
-  Int16Step(const ConvolutionForm& form, FusedActivation activation,
-            std::unique_ptr<const kernels::Conv2dS16> convolution,
-            const kernels::KernelSet& kernels)
-      : geometry_(form),
-        activation_(activation),
-        convolution_(std::move(convolution)),
-        kernels_(kernels) {}
-
-  [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
-    return geometry_.Check(inputs[kX]);
-  }
-
-  [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
-    return convolution_->ScratchByteSize(NumImages(inputs[kX]));
-  }
-
-  void Run(const StepArguments& arguments) const override {
-    const TensorView& x = arguments.inputs[kX];
-    const kernels::Conv2dGeometry geometry = geometry_.Of(x);
-    kernels::Conv2dS16::Arguments run;
-    run.num_images = NumImages(x);
-    run.geometry = &geometry;
-    run.in = {x.as<std::int16_t>(), run.num_images * geometry.InSize()};
-    SetPitchedOutput(arguments, geometry, run);
-    run.scratch = arguments.scratch;
-    convolution_->Run(run);
-    ApplyOverRows(kernels_, activation_, geometry.out_channels, run.out.f32);
-  }
-
-  [[nodiscard]] std::size_t OutputRowRank(std::size_t) const override {
-    return activation_.over_rows.has_value() ? 0 : 1;
-  }
-  [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
-  [[nodiscard]] std::string kernel_name() const override {
-    return std::string(convolution_->Provider());
-  }
-  [[nodiscard]] std::size_t packed_byte_size() const override {
-    return convolution_->PackedByteSize();
-  }
-
- private:
-  const ImageGeometry geometry_;
-  const FusedActivation activation_;
-  const std::unique_ptr<const kernels::Conv2dS16> convolution_;
   const kernels::KernelSet& kernels_;
 };
 
@@ -439,8 +400,8 @@ class Convolution final : public Operator {
     spec.is_open = form.window.is_open;
     auto prepared = context.kernels.prepare_conv2d_f32(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
-    return std::make_unique<const FloatStep>(form, activation, std::move(prepared.kernel),
-                                             context.kernels);
+    return std::make_unique<const DirectStep<kernels::Conv2dF32, float>>(
+        form, activation, std::move(prepared.kernel), context.kernels);
   }
 
   static absl::StatusOr<std::unique_ptr<const Step>> PrepareInt16(
@@ -460,8 +421,8 @@ class Convolution final : public Operator {
     spec.is_open = form.window.is_open;
     auto prepared = context.kernels.prepare_conv2d_s16(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
-    return std::make_unique<const Int16Step>(form, activation, std::move(prepared.kernel),
-                                             context.kernels);
+    return std::make_unique<const DirectStep<kernels::Conv2dS16, std::int16_t>>(
+        form, activation, std::move(prepared.kernel), context.kernels);
   }
 
   static absl::StatusOr<std::unique_ptr<const Step>> PrepareInteger(
@@ -492,8 +453,12 @@ class Convolution final : public Operator {
         kernels::LayerKey(spec), context.kernels.conv2d_s8_implementations(spec));
     auto prepared = context.kernels.prepare_conv2d_s8(spec);
     if (prepared.kernel == nullptr) return InvalidNode(context.node, prepared.error);
-    return std::make_unique<const IntegerStep>(form, activation, rows, std::move(prepared.kernel),
-                                               context.kernels);
+    if (rows.has_value()) {
+      return std::make_unique<const DynamicStep>(form, activation, *rows,
+                                                 std::move(prepared.kernel), context.kernels);
+    }
+    return std::make_unique<const DirectStep<kernels::Conv2dS8, std::int8_t>>(
+        form, activation, std::move(prepared.kernel), context.kernels);
   }
 
   const ConvolutionKind kind_;

@@ -28,6 +28,15 @@ std::size_t NumRows(const TensorView& x) {
   return static_cast<std::size_t>(NumElements(x.dims.first(x.dims.size() - 1)));
 }
 
+// What is added to the results, or nothing.
+std::span<const float> Residual(const StepArguments& arguments, std::size_t size) {
+  if (arguments.inputs.size() <= Input::kResidual ||
+      arguments.inputs[Input::kResidual].data == nullptr) {
+    return {};
+  }
+  return {arguments.inputs[Input::kResidual].as<float>(), size};
+}
+
 // What has to be done to each row of x before float32 or dynamically quantized weights meet it.
 struct RowPreparation {
   std::vector<std::uint32_t> order;  // element p is x[order[p]]; empty: as it is
@@ -85,6 +94,7 @@ class FloatStep final : public Step {
     const std::span<float> out(arguments.outputs[0].as<float>(), m * form_.n);
     matmul_->Run({.m = m,
                   .lhs = x,
+                  .residual = Residual(arguments, out.size()),
                   .out = out,
                   .scratch = layout.Take<std::byte>(matmul_->ScratchByteSize(m))});
     ApplyOverRows(kernels_, activation_, form_.n, out);
@@ -103,7 +113,7 @@ class FloatStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
-// PTDQ: float32 rows, quantized here, times integer weights.
+// PTDQ: float32 rows, quantized here if they are not yet, times integer weights.
 class DynamicStep final : public Step {
  public:
   DynamicStep(FullyConnectedForm form, FusedActivation activation, RowPreparation preparation,
@@ -119,9 +129,11 @@ class DynamicStep final : public Step {
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     const std::size_t m = NumRows(inputs[Input::kX]);
     ScratchLayout layout;
-    preparation_.Reserve(m, form_.k, layout);
-    layout.Take<std::int8_t>(m * form_.k);
-    layout.Take<float>(m);
+    if (!form_.has_quantized_rows) {
+      preparation_.Reserve(m, form_.k, layout);
+      layout.Take<std::int8_t>(m * form_.k);
+      layout.Take<float>(m);
+    }
     layout.Take<std::byte>(matmul_->ScratchByteSize(m));
     return layout.byte_size();
   }
@@ -129,18 +141,16 @@ class DynamicStep final : public Step {
   void Run(const StepArguments& arguments) const override {
     const std::size_t m = NumRows(arguments.inputs[Input::kX]);
     ScratchLayout layout(arguments.scratch);
-    const std::span<const float> x =
-        preparation_.Apply(arguments.inputs[Input::kX], m, form_.k, layout);
-    const std::span<std::int8_t> quantized = layout.Take<std::int8_t>(m * form_.k);
-    const std::span<float> row_scale = layout.Take<float>(m);
-    kernels::RowQuantizeSpec rows = rows_;
-    rows.num_rows = m;
-    rows.row_size = form_.k;
-    kernels_.quantize_rows_s8(rows, x, quantized, row_scale);
+    const QuantizedRows rows =
+        form_.has_quantized_rows
+            ? QuantizedRows{{arguments.inputs[Input::kX].as<std::int8_t>(), m * form_.k},
+                            {arguments.inputs[Input::kRowScale].as<float>(), m}}
+            : Quantize(arguments.inputs[Input::kX], m, layout);
     const std::span<float> out(arguments.outputs[0].as<float>(), m * form_.n);
     matmul_->Run({.m = m,
-                  .lhs = quantized,
-                  .row_scale = row_scale,
+                  .lhs = rows.values,
+                  .row_scale = rows.scale,
+                  .residual = Residual(arguments, out.size()),
                   .out = {.s32 = {}, .f32 = out, .s8 = {}},
                   .scratch = layout.Take<std::byte>(matmul_->ScratchByteSize(m))});
     ApplyOverRows(kernels_, activation_, form_.n, out);
@@ -153,6 +163,22 @@ class DynamicStep final : public Step {
   [[nodiscard]] std::size_t packed_byte_size() const override { return matmul_->PackedByteSize(); }
 
  private:
+  struct QuantizedRows {
+    std::span<const std::int8_t> values;  // [m, k]
+    std::span<const float> scale;         // [m]
+  };
+
+  QuantizedRows Quantize(const TensorView& x, std::size_t m, ScratchLayout& layout) const {
+    const std::span<const float> prepared = preparation_.Apply(x, m, form_.k, layout);
+    const std::span<std::int8_t> values = layout.Take<std::int8_t>(m * form_.k);
+    const std::span<float> scale = layout.Take<float>(m);
+    kernels::RowQuantizeSpec rows = rows_;
+    rows.num_rows = m;
+    rows.row_size = form_.k;
+    kernels_.quantize_rows_s8(rows, prepared, values, scale);
+    return {values, scale};
+  }
+
   const FullyConnectedForm form_;
   const FusedActivation activation_;
   const RowPreparation preparation_;
@@ -290,6 +316,21 @@ std::vector<float> Divisors(const ConstantTensor* constant, std::span<const std:
   return ordered;
 }
 
+absl::Status CheckResidual(const Node& node, const NodeInputs& inputs,
+                           const FullyConnectedForm& form, const FusedActivation& activation,
+                           const Shape& shape) {
+  RETURN_IF_ERROR(inputs.CheckDataType(Input::kResidual, "residual", {DataType::kFloat32}));
+  if (form.quantization == ActivationQuantization::kStatic || activation.over_rows.has_value()) {
+    return UnimplementedNode(node, "a \"residual\" with \"static\" quantization or a softmax");
+  }
+  if (inputs.shape(Input::kResidual) != shape) {
+    return InvalidNode(node, "input \"residual\" has shape ",
+                       ToString(inputs.shape(Input::kResidual), {}), ", wants ",
+                       ToString(shape, {}));
+  }
+  return absl::OkStatus();
+}
+
 class FullyConnected final : public Operator {
  public:
   [[nodiscard]] absl::string_view name() const override { return "FullyConnected"; }
@@ -311,6 +352,10 @@ class FullyConnected final : public Operator {
     }
     if (form.quantization == ActivationQuantization::kDynamic) {
       RETURN_IF_ERROR(DynamicAttributes(node).status());
+    }
+    const NodeInputs inputs(node, types, constants);
+    if (inputs.Has(Input::kResidual)) {
+      RETURN_IF_ERROR(CheckResidual(node, inputs, form, activation, output.shape));
     }
     return OneOutput(node, std::move(output));
   }

@@ -97,11 +97,40 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
   return absl::OkStatus();
 }
 
+// Rows that QuantizeRows has made, and the scale of each.
+absl::Status CheckQuantizedRows(const Node& node, const NodeInputs& inputs,
+                                const FullyConnectedForm& form) {
+  if (form.quantization != ActivationQuantization::kDynamic) {
+    return InvalidNode(node, "got a \"row_scale\", which wants activation_quantization \"dynamic\"");
+  }
+  if (inputs.Has(Input::kGroupIndex)) {
+    return UnimplementedNode(node, "a \"group_index\" beside a \"row_scale\"");
+  }
+  RETURN_IF_ERROR(inputs.CheckDataType(Input::kX, "x", {DataType::kInt8}));
+  RETURN_IF_ERROR(inputs.CheckDataType(Input::kRowScale, "row_scale", {DataType::kFloat32}));
+  RETURN_IF_ERROR(inputs.CheckRank(Input::kX, "x", 1));
+  if (inputs.type(Input::kX).quantization.has_value()) {
+    return InvalidNode(node, "input \"x\" has a quantization of its own beside a \"row_scale\"");
+  }
+  Shape wanted = inputs.shape(Input::kX);
+  wanted.back() = Dim(1);
+  if (inputs.shape(Input::kRowScale) != wanted) {
+    return InvalidNode(node, "input \"row_scale\" has shape ",
+                       ToString(inputs.shape(Input::kRowScale), {}), ", wants ",
+                       ToString(wanted, {}));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckActivationTypes(const Node& node, const NodeInputs& inputs,
                                   const FullyConnectedForm& form) {
   const bool is_static = form.quantization == ActivationQuantization::kStatic;
-  RETURN_IF_ERROR(is_static ? CheckStaticInput(node, inputs, Input::kX)
-                            : inputs.CheckDataType(Input::kX, "x", {DataType::kFloat32}));
+  if (form.has_quantized_rows) {
+    RETURN_IF_ERROR(CheckQuantizedRows(node, inputs, form));
+  } else {
+    RETURN_IF_ERROR(is_static ? CheckStaticInput(node, inputs, Input::kX)
+                              : inputs.CheckDataType(Input::kX, "x", {DataType::kFloat32}));
+  }
   RETURN_IF_ERROR(CheckStaticWeights(node, inputs.type(Input::kX).data_type,
                                      inputs.type(Input::kWeight).data_type,
                                      inputs.Has(Input::kZeroPoint)));
@@ -192,6 +221,7 @@ absl::StatusOr<FullyConnectedForm> CheckFullyConnected(const Node& node, const N
   form.group_size = static_cast<std::size_t>(group_size);
   if (form.group_size != 0) form.num_groups = (form.k + form.group_size - 1) / form.group_size;
   ASSIGN_OR_RETURN(form.quantization, ActivationQuantizationAttribute(node));
+  form.has_quantized_rows = inputs.Has(Input::kRowScale);
   ASSIGN_OR_RETURN(form.convention, ScaleConventionAttribute(node));
   RETURN_IF_ERROR(CheckCombination(node, inputs, form));
   RETURN_IF_ERROR(CheckActivationTypes(node, inputs, form));

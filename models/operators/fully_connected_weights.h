@@ -27,7 +27,9 @@ struct FullyConnectedInput {
   static constexpr std::size_t kBias = 4;
   static constexpr std::size_t kGroupIndex = 5;
   static constexpr std::size_t kInputScale = 6;
-  static constexpr std::size_t kCount = 7;
+  static constexpr std::size_t kResidual = 7;
+  static constexpr std::size_t kRowScale = 8;
+  static constexpr std::size_t kCount = 9;
 };
 
 // What the attributes and the constants' types say.
@@ -39,6 +41,7 @@ struct FullyConnectedForm {
   bool is_float = false;       // weights are float32
   bool is_transposed = false;  // weights and scales are stored [n, ...]
   ActivationQuantization quantization = ActivationQuantization::kNone;
+  bool has_quantized_rows = false;  // kDynamic: x is int8 already, beside its row scales
   kernels::ScaleConvention convention = kernels::ScaleConvention::kReciprocal;
 };
 

@@ -217,6 +217,11 @@ class Gather final : public Operator {
         },
         byte_size);
   }
+
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return true;
+  }
 };
 
 }  // namespace

@@ -80,6 +80,11 @@ class RowNormalization final : public Operator {
                     });
   }
 
+  [[nodiscard]] bool IsRowWise(const Node& node, std::span<const TensorType> inputs,
+                               std::span<const ConstantTensor* const>) const override {
+    return IsLastAxis(node, inputs[kX].shape.size());
+  }
+
  private:
   const NormalizationKind kind_;
 };

@@ -211,6 +211,11 @@ absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view ke
   return NormalizedAxis(node, axis, rank, at_least);
 }
 
+bool IsLastAxis(const Node& node, std::size_t rank) {
+  const auto axis = AxisAttribute(node, "axis", rank);
+  return axis.ok() && *axis + 1 == rank;
+}
+
 absl::StatusOr<std::vector<std::size_t>> AxesAttribute(const Node& node, std::size_t rank) {
   ASSIGN_OR_RETURN(const std::vector<std::int64_t> given, node.Ints("axes", {}));
   if (given.empty()) return InvalidNode(node, "attribute \"axes\" is empty or absent");

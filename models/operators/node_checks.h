@@ -108,6 +108,8 @@ absl::StatusOr<std::size_t> NormalizedAxis(const Node& node, std::int64_t axis, 
 // The same for the attribute `key`, -1 where it is absent.
 absl::StatusOr<std::size_t> AxisAttribute(const Node& node, absl::string_view key, std::size_t rank,
                                           std::size_t at_least = 0);
+// Whether the attribute `axis` is the last one.
+bool IsLastAxis(const Node& node, std::size_t rank);
 // Attribute `axes`: distinct, sorted, none of them 0, not empty.
 absl::StatusOr<std::vector<std::size_t>> AxesAttribute(const Node& node, std::size_t rank);
 

@@ -24,6 +24,7 @@
 #include "models/operators/pool2d.h"
 #include "models/operators/prelu.h"
 #include "models/operators/quantize.h"
+#include "models/operators/quantize_rows.h"
 #include "models/operators/reduce.h"
 #include "models/operators/reshape.h"
 #include "models/operators/resize2d.h"
@@ -77,6 +78,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakePower());
   registry.Add(MakePRelu());
   registry.Add(MakeQuantize());
+  registry.Add(MakeQuantizeRows());
   registry.Add(MakeReduce());
   registry.Add(MakeReduceAny());
   registry.Add(MakeRequantize());

@@ -71,6 +71,11 @@ class Quantize final : public Operator {
                                           Elements<std::int8_t>(arguments.outputs[0]));
                     });
   }
+
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return true;
+  }
 };
 
 class Requantize final : public Operator {
@@ -107,6 +112,11 @@ class Requantize final : public Operator {
                       kernels.requantize_s8(spec, Elements<std::int8_t>(arguments.inputs[0]),
                                             Elements<std::int8_t>(arguments.outputs[0]));
                     });
+  }
+
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return true;
   }
 
  private:
@@ -172,6 +182,11 @@ class Dequantize final : public Operator {
                                             Elements<std::int8_t>(arguments.inputs[0]),
                                             Elements<float>(arguments.outputs[0]));
                     });
+  }
+
+  [[nodiscard]] bool IsRowWise(const Node& node, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return !node.HasInput(kScale);  // a constant otherwise
   }
 
  private:

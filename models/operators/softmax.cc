@@ -89,6 +89,11 @@ class SoftmaxOperator final : public Operator {
         });
   }
 
+  [[nodiscard]] bool IsRowWise(const Node& node, std::span<const TensorType> inputs,
+                               std::span<const ConstantTensor* const> constants) const override {
+    return IsLastAxis(node, inputs[kX].shape.size()) && BroadcastsByRow(inputs, constants);
+  }
+
  private:
   static void Run(kernels::SoftmaxKind kind, std::size_t axis, bool has_mask,
                   const kernels::KernelSet& kernels, const StepArguments& arguments) {

@@ -10,28 +10,6 @@
 
 namespace octet {
 
-namespace {
-
-template <typename Item>
-std::string UniqueName(const std::vector<Item>& items, const std::string& wanted) {
-  std::string name = wanted;
-  for (int i = 2;
-       std::any_of(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
-       ++i) {
-    name = absl::StrCat(wanted, ":", i);
-  }
-  return name;
-}
-
-}  // namespace
-
-std::string UniqueValueName(const Graph& graph, const std::string& wanted) {
-  return UniqueName(graph.values, wanted);
-}
-std::string UniqueNodeName(const Graph& graph, const std::string& wanted) {
-  return UniqueName(graph.nodes, wanted);
-}
-
 ValueId AddUniqueConstant(Graph& graph, const std::string& wanted, ConstantTensor tensor) {
   return graph.AddConstant(UniqueValueName(graph, wanted), std::move(tensor));
 }

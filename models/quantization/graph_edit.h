@@ -19,10 +19,6 @@ inline const Value& ValueAt(const Graph& graph, ValueId id) {
   return graph.values[static_cast<std::size_t>(id)];
 }
 
-// `wanted`, or with a number behind it, so that no value of `graph` is called so.
-std::string UniqueValueName(const Graph& graph, const std::string& wanted);
-std::string UniqueNodeName(const Graph& graph, const std::string& wanted);
-
 // Appends a constant under a unique name.
 ValueId AddUniqueConstant(Graph& graph, const std::string& wanted, ConstantTensor tensor);
 

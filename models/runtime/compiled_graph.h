@@ -15,6 +15,7 @@
 
 #include "models/graph/operator.h"
 #include "models/runtime/kernel_choices.h"
+#include "models/runtime/row_chains.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
@@ -75,6 +76,8 @@ struct CompiledStep {
   std::vector<std::int32_t> inputs;  // values; -1 for an absent one
   std::vector<std::int32_t> outputs;
   std::optional<StepImplementation> implementation = std::nullopt;
+  // The leading dimensions of what it reads and writes, where it is row-wise (Operator::IsRowWise).
+  std::optional<Shape> row_shape = std::nullopt;
   bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
   InPlace in_place = InPlace::kNever;
 };
@@ -88,6 +91,7 @@ struct OutputCopy {
 struct CompiledGraph {
   std::vector<CompiledValue> values;
   std::vector<CompiledStep> steps;
+  std::vector<RowChain> chains;
   std::vector<OutputCopy> output_copies;
   std::vector<std::int32_t> arena_values;  // values, by CompiledValue::index
   std::vector<std::int32_t> slots;         // of each arena value

@@ -43,6 +43,8 @@ class Compiler {
     for (const Node& node : graph_.nodes) RETURN_IF_ERROR(CompileNode(node));
     PlaceSubviews();
     PlaceOutputs();
+    KeepSubviewsOutOfChains();
+    result_.chains = FindRowChains(result_, alias_of_);
     PlaceArena();
     ResolveAliases();
     return std::move(result_);
@@ -88,14 +90,15 @@ class Compiler {
     const auto choose = [&](std::string_view layer, std::span<const std::string_view> names) {
       return Choose(layer, names, implementation);
     };
-    absl::StatusOr<std::unique_ptr<const Step>> step =
-        op->Prepare({.node = node,
-                     .inputs = inputs,
-                     .outputs = outputs,
-                     .constants = constants,
-                     .kernels = kernels_,
-                     .max_rows = options_.max_rows,
-                     .choose_implementation = choose});
+    absl::StatusOr<std::unique_ptr<const Step>> step = op->Prepare(
+        {.node = node,
+         .inputs = inputs,
+         .outputs = outputs,
+         .constants = constants,
+         .kernels = kernels_,
+         .max_rows = options_.max_rows,
+         .choose_implementation = choose,
+         .allows_reduced_attention = options_.attention_precision == AttentionPrecision::kFastest});
     RETURN_IF_ERROR(step.status());
     result_.steps.push_back({.node = node.name,
                              .op = node.op,
@@ -103,8 +106,33 @@ class Compiler {
                              .inputs = node.inputs,
                              .outputs = node.outputs,
                              .implementation = std::move(implementation),
+                             .row_shape = RowShape(*op, node, inputs, constants),
                              .quantizes_input = node.op == "Quantize"});
     return absl::OkStatus();
+  }
+
+  // CompiledStep::row_shape of a node, which may have none.
+  std::optional<Shape> RowShape(const Operator& op, const Node& node,
+                                std::span<const TensorType> inputs,
+                                std::span<const ConstantTensor* const> constants) const {
+    Shape rows = TypeOf(node.outputs[0]).shape;
+    if (rows.size() < 2 || !op.IsRowWise(node, inputs, constants)) return std::nullopt;
+    rows.pop_back();
+    const auto begins_so = [&rows](const Shape& shape) {
+      return shape.size() >= rows.size() && std::equal(rows.begin(), rows.end(), shape.begin());
+    };
+    for (const ValueId id : node.outputs) {
+      const Shape& shape = TypeOf(id).shape;
+      if (!begins_so(shape) || shape.size() != rows.size() + 1) return std::nullopt;
+    }
+    bool has_activation = false;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue || constants[i] != nullptr) continue;
+      if (!begins_so(inputs[i].shape)) return std::nullopt;
+      has_activation = true;
+    }
+    if (!has_activation) return std::nullopt;
+    return rows;
   }
 
   // ChooseImplementation: what was measured, if it fits, or the first of `names`.
@@ -154,6 +182,19 @@ class Compiler {
         root.index = static_cast<std::int32_t>(i);
       } else {
         result_.output_copies.push_back({.value = id, .output = static_cast<std::int32_t>(i)});
+      }
+    }
+  }
+
+  // Rows of a value that lies inside another may lie apart.
+  void KeepSubviewsOutOfChains() {
+    const auto is_subview = [this](ValueId id) {
+      return id != kNoValue && At(Root(id)).subview >= 0;
+    };
+    for (CompiledStep& step : result_.steps) {
+      if (std::ranges::any_of(step.inputs, is_subview) ||
+          std::ranges::any_of(step.outputs, is_subview)) {
+        step.row_shape = std::nullopt;
       }
     }
   }
@@ -212,6 +253,13 @@ class Compiler {
     for (auto i = result_.subviews.rbegin(); i != result_.subviews.rend(); ++i) {
       const Lifetime& lifetime = lifetimes[static_cast<std::size_t>(i->value)];
       extend(i->whole_root, lifetime.first_step, lifetime.last_step);
+    }
+    for (const RowChain& chain : result_.chains) {
+      for (const RowValue& row_value : chain.values) {
+        // The chain's steps come round again for the next block of rows.
+        if (row_value.is_local) continue;
+        extend(Root(row_value.value), chain.first_step, chain.end_step - 1);
+      }
     }
     return lifetimes;
   }

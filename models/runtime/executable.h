@@ -14,6 +14,7 @@
 
 #include "models/graph/graph.h"
 #include "models/graph/operator_registry.h"
+#include "models/runtime/attention_precision.h"
 #include "models/runtime/compiled_graph.h"
 #include "models/runtime/kernel_choices.h"
 #include "models/tensor/tensor.h"
@@ -32,6 +33,7 @@ struct CompileOptions {
   // What was measured; for layers that it lacks, and without it, fixed rules choose. It never
   // changes a result.
   std::shared_ptr<const KernelChoices> choices = nullptr;
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
 };
 
 // A named input or output of a model.

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <random>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -148,14 +149,16 @@ StoredKernelChoices ReadKernelChoices(const std::string& path) {
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) return {};
   if (status.type() != fs::file_type::regular) return warn("is not a file that can be read");
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error || size > kMaxKernelChoicesByteSize) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return warn("cannot be opened");
+  // Of the file that was opened: another one may lie there by now.
+  const std::streamoff size = file.tellg();
+  if (size < 0 || static_cast<std::size_t>(size) > kMaxKernelChoicesByteSize) {
     return warn(
         absl::StrCat("has more than ", kMaxKernelChoicesByteSize, " bytes: nothing of it is used"));
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return warn("cannot be opened");
   std::string text(static_cast<std::size_t>(size), '\0');
+  file.seekg(0);
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
   StoredKernelChoices result = ParseKernelChoices(text);
@@ -164,7 +167,10 @@ StoredKernelChoices ReadKernelChoices(const std::string& path) {
 }
 
 absl::Status WriteKernelChoices(const std::string& path, const KernelChoices& choices) {
-  const std::string temporary = absl::StrCat(path, ".tmp-", getpid());
+  // Processes that share the file, each perhaps number 1 of its container, write files of their
+  // own.
+  const std::string temporary =
+      absl::StrFormat("%s.tmp-%d-%08x", path, getpid(), std::random_device()());
   const auto fail = [&](absl::string_view reason) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
@@ -177,6 +183,12 @@ absl::Status WriteKernelChoices(const std::string& path, const KernelChoices& ch
   std::error_code error;
   fs::rename(temporary, path, error);
   return error ? fail(error.message()) : absl::OkStatus();
+}
+
+absl::Status AddToKernelChoices(const std::string& path, const KernelChoices& choices) {
+  KernelChoices all = ReadKernelChoices(path).choices;
+  for (const auto& [key, choice] : choices.entries()) all.Set(key, choice);
+  return WriteKernelChoices(path, all);
 }
 
 }  // namespace octet

@@ -36,4 +36,8 @@ StoredKernelChoices ReadKernelChoices(const std::string& path);
 // Replaces the file as a whole, or not at all. Returns UNAVAILABLE with the path and the reason.
 absl::Status WriteKernelChoices(const std::string& path, const KernelChoices& choices);
 
+// Adds `choices` to what the file holds by now, which another process may have written, and
+// replaces it. Of two that do so at the same moment one may be lost: it is measured again.
+absl::Status AddToKernelChoices(const std::string& path, const KernelChoices& choices);
+
 }  // namespace octet

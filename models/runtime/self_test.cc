@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,26 @@ bool IsQuantized(const Graph& graph) {
            (value.constant && BitWidth(value.type.data_type) <= 8 &&
             value.type.data_type != DataType::kBool);
   });
+}
+
+bool HasReducedSteps(const Executable& executable) {
+  return std::ranges::any_of(executable.compiled().steps, [](const CompiledStep& step) {
+    return step.step->reduced_tolerance() > 0;
+  });
+}
+
+// RunSelfTest with an attention in float32, and all else as `session` has it.
+absl::Status RunFloat32SelfTest(const Session& session, const Graph& graph,
+                                const OperatorRegistry& operators, std::span<const Tensor> inputs,
+                                std::span<const Tensor> expected, double tolerance) {
+  const Executable& reduced = session.executable();
+  CompileOptions options = reduced.options();
+  options.attention_precision = AttentionPrecision::kFloat32;
+  ASSIGN_OR_RETURN(auto executable,
+                   Executable::Compile(graph, operators, reduced.kernel_set(), options));
+  Arena arena;
+  ASSIGN_OR_RETURN(const auto float32, Session::Create(std::move(executable), arena));
+  return RunSelfTest(*float32, inputs, expected, tolerance);
 }
 
 }  // namespace
@@ -70,8 +91,13 @@ absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
 absl::Status RunWholeSelfTest(Session& session, const Graph& graph,
                               const OperatorRegistry& operators, std::span<const Tensor> inputs,
                               std::span<const Tensor> expected, double tolerance) {
-  RETURN_IF_ERROR(RunSelfTest(session, inputs, expected, tolerance));
-  if (!IsQuantized(graph)) return absl::OkStatus();
+  const bool is_reduced = HasReducedSteps(session.executable());
+  if (is_reduced) {
+    RETURN_IF_ERROR(RunFloat32SelfTest(session, graph, operators, inputs, expected, tolerance));
+  } else {
+    RETURN_IF_ERROR(RunSelfTest(session, inputs, expected, tolerance));
+  }
+  if (!is_reduced && !IsQuantized(graph)) return absl::OkStatus();
   absl::Status status =
       CompareStepsWithReference(session.executable(), graph, operators, inputs, tolerance);
   if (status.ok()) return status;

@@ -29,6 +29,9 @@ absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
 // inputs. Behind a softmax or a rounding, an integer that differs is not always seen in the
 // outputs.
 //
+// Where steps are of less precision by the caller's wish (Step::reduced_tolerance), the outputs are
+// those of an executable without them, and these steps are compared with the reference kernels.
+//
 // Returns the errors of both, with a message that begins with "self-test: ".
 absl::Status RunWholeSelfTest(Session& session, const Graph& graph,
                               const OperatorRegistry& operators, std::span<const Tensor> inputs,

@@ -59,27 +59,48 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
   staging_offsets_.resize(graph.inputs.size());
   data_.resize(graph.values.size());
   subview_pitches_.resize(graph.subviews.size());
-  for (const CompiledStep& step : graph.steps) {
-    BoundStep bound;
-    const auto value_at = [&](std::int32_t id) -> const CompiledValue& {
-      return graph.values[static_cast<std::size_t>(id)];
-    };
-    for (const std::int32_t id : step.inputs) {
-      bound.inputs.push_back(id == kNoValue
-                                 ? TensorView{}
-                                 : TensorView{.data_type = value_at(id).data_type,
-                                              .dims = dims_[static_cast<std::size_t>(id)],
-                                              .data = nullptr});
+  steps_.resize(graph.steps.size());
+  chains_.resize(graph.chains.size());
+  for (std::size_t s = 0; s < steps_.size(); ++s) BindDims(s, nullptr, nullptr);
+  for (std::size_t c = 0; c < chains_.size(); ++c) {
+    const RowChain& chain = graph.chains[c];
+    for (const RowValue& row_value : chain.values) {
+      const std::size_t rank = graph.values[static_cast<std::size_t>(row_value.value)].shape.size();
+      chains_[c].dims.emplace_back(rank);
     }
-    for (const std::int32_t id : step.outputs) {
-      bound.outputs.push_back({.data_type = value_at(id).data_type,
-                               .dims = dims_[static_cast<std::size_t>(id)],
-                               .data = nullptr});
+    chains_[c].row_byte_sizes.resize(chain.values.size());
+    for (std::int32_t s = chain.first_step; s < chain.end_step; ++s) {
+      BindDims(static_cast<std::size_t>(s), &chain, &chains_[c]);
     }
-    bound.input_pitches.resize(bound.inputs.size());
-    bound.output_pitches.resize(bound.outputs.size());
-    steps_.push_back(std::move(bound));
   }
+}
+
+void Session::BindDims(std::size_t index, const RowChain* chain, const BoundChain* bound_chain) {
+  const CompiledStep& step = executable_->compiled().steps[index];
+  const auto dims_of = [&](std::int32_t id) -> std::span<const std::int64_t> {
+    if (chain != nullptr) {
+      const auto found = std::ranges::find(chain->values, id, &RowValue::value);
+      const auto place = static_cast<std::size_t>(found - chain->values.begin());
+      if (found != chain->values.end()) return bound_chain->dims[place];
+    }
+    return dims_[static_cast<std::size_t>(id)];
+  };
+  const auto type_of = [&](std::int32_t id) {
+    return executable_->compiled().values[static_cast<std::size_t>(id)].data_type;
+  };
+  BoundStep bound;
+  for (const std::int32_t id : step.inputs) {
+    bound.inputs.push_back(id == kNoValue ? TensorView{}
+                                          : TensorView{.data_type = type_of(id),
+                                                       .dims = dims_of(id),
+                                                       .data = nullptr});
+  }
+  for (const std::int32_t id : step.outputs) {
+    bound.outputs.push_back({.data_type = type_of(id), .dims = dims_of(id), .data = nullptr});
+  }
+  bound.input_pitches.resize(bound.inputs.size());
+  bound.output_pitches.resize(bound.outputs.size());
+  steps_[index] = std::move(bound);
 }
 
 absl::Status Session::OutputDims(std::span<const TensorView> inputs, std::vector<Dims>& dims) {
@@ -120,9 +141,10 @@ absl::Status Session::Plan() {
     const auto value = static_cast<std::size_t>(graph.arena_values[i]);
     const bool is_subview = graph.SubviewOf(graph.values[value], rows()) != nullptr;
     arena_byte_sizes_[i] = is_subview ? 0 : ByteSize(graph.values[value].data_type, dims_[value]);
-    // Before the sum, which could overflow otherwise.
-    RETURN_IF_ERROR(CheckArena(arena_byte_sizes_[i]));
   }
+  PlanChains();
+  // Before the sum, which could overflow otherwise.
+  for (const std::size_t byte_size : arena_byte_sizes_) RETURN_IF_ERROR(CheckArena(byte_size));
   std::size_t end = PlaceSlots(graph.slots, arena_byte_sizes_, slot_offsets_);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     const auto value = static_cast<std::size_t>(graph.inputs[i]);
@@ -132,16 +154,69 @@ absl::Status Session::Plan() {
     end += AlignUp(byte_size);
   }
   scratch_offset_ = end;
-  scratch_byte_size_ = 0;
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const CompiledStep& step = graph.steps[s];
-    RETURN_IF_ERROR(CheckStepInputs(step, steps_[s].inputs));
-    scratch_byte_size_ = std::max(scratch_byte_size_, step.step->ScratchByteSize(steps_[s].inputs));
-  }
+  RETURN_IF_ERROR(PlanSteps());
   RETURN_IF_ERROR(CheckArena(scratch_byte_size_));
   arena_byte_size_ = scratch_offset_ + AlignUp(scratch_byte_size_);
   RETURN_IF_ERROR(CheckArena(arena_byte_size_));
   planned_symbols_ = symbols_;
+  return absl::OkStatus();
+}
+
+void Session::PlanChains() {
+  const CompiledGraph& graph = executable_->compiled();
+  for (std::size_t c = 0; c < chains_.size(); ++c) {
+    const RowChain& chain = graph.chains[c];
+    BoundChain& bound = chains_[c];
+    std::size_t row_byte_size = 0;
+    for (std::size_t i = 0; i < chain.values.size(); ++i) {
+      const auto value = static_cast<std::size_t>(chain.values[i].value);
+      const std::span<const std::int64_t> dims = dims_[value];
+      bound.num_rows = NumElements(dims.first(chain.num_row_dims));
+      bound.row_byte_sizes[i] =
+          ByteSize(graph.values[value].data_type, dims.subspan(chain.num_row_dims));
+      row_byte_size += bound.row_byte_sizes[i];
+      std::ranges::copy(dims, bound.dims[i].begin());
+    }
+    bound.block_rows = std::min(RowsPerBlock(row_byte_size), std::max<std::int64_t>(bound.num_rows, 1));
+    SetBlockRows(chain, bound.block_rows, bound);
+    for (std::size_t i = 0; i < chain.values.size(); ++i) {
+      const CompiledValue& value = graph.values[static_cast<std::size_t>(chain.values[i].value)];
+      if (!chain.values[i].is_local) continue;
+      arena_byte_sizes_[static_cast<std::size_t>(value.index)] =
+          bound.row_byte_sizes[i] * static_cast<std::size_t>(bound.block_rows);
+    }
+  }
+}
+
+void Session::SetBlockRows(const RowChain& chain, std::int64_t count, BoundChain& bound) {
+  for (Dims& dims : bound.dims) {
+    std::fill_n(dims.begin(), chain.num_row_dims, 1);
+    dims[chain.num_row_dims - 1] = count;
+  }
+}
+
+absl::Status Session::PlanSteps() {
+  const CompiledGraph& graph = executable_->compiled();
+  scratch_byte_size_ = 0;
+  for (std::size_t s = 0; s < steps_.size(); ++s) RETURN_IF_ERROR(PlanStep(s));
+  // The last block may have fewer rows.
+  for (std::size_t c = 0; c < chains_.size(); ++c) {
+    const RowChain& chain = graph.chains[c];
+    const std::int64_t rest = chains_[c].num_rows % chains_[c].block_rows;
+    if (rest == 0) continue;
+    SetBlockRows(chain, rest, chains_[c]);
+    for (std::int32_t s = chain.first_step; s < chain.end_step; ++s) {
+      RETURN_IF_ERROR(PlanStep(static_cast<std::size_t>(s)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::PlanStep(std::size_t index) {
+  const CompiledStep& step = executable_->compiled().steps[index];
+  RETURN_IF_ERROR(CheckStepInputs(step, steps_[index].inputs));
+  scratch_byte_size_ =
+      std::max(scratch_byte_size_, step.step->ScratchByteSize(steps_[index].inputs));
   return absl::OkStatus();
 }
 
@@ -315,32 +390,68 @@ void Session::BindStep(std::size_t index) {
   }
 }
 
+void Session::RunStep(std::size_t index, std::span<std::byte> scratch) {
+  BindStep(index);
+  const CompiledStep& step = executable_->compiled().steps[index];
+  const BoundStep& bound = steps_[index];
+  const StepArguments arguments{.inputs = bound.inputs,
+                                .outputs = bound.outputs,
+                                .scratch = scratch,
+                                .input_pitches = {bound.input_pitches},
+                                .output_pitches = {bound.output_pitches}};
+  if (!step.quantizes_input) return step.step->Run(arguments);
+  const auto start = std::chrono::steady_clock::now();
+  step.step->Run(arguments);
+  quantize_nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
+                               std::chrono::steady_clock::now() - start)
+                               .count();
+}
+
+bool Session::RunChain(const RowChain& chain, BoundChain& bound, std::span<std::byte> scratch,
+                       absl::FunctionRef<bool()> stops) {
+  // By how many rows the data of values that are not local moves on.
+  const auto move = [&](std::int64_t rows) {
+    for (std::size_t i = 0; i < chain.values.size(); ++i) {
+      if (chain.values[i].is_local) continue;
+      void*& data = data_[static_cast<std::size_t>(chain.values[i].value)];
+      data = static_cast<std::byte*>(data) +
+             rows * static_cast<std::ptrdiff_t>(bound.row_byte_sizes[i]);
+    }
+  };
+  for (std::int64_t row = 0; row < bound.num_rows; row += bound.block_rows) {
+    const std::int64_t count = std::min(bound.block_rows, bound.num_rows - row);
+    SetBlockRows(chain, count, bound);
+    for (std::int32_t s = chain.first_step; s < chain.end_step; ++s) {
+      if (stops()) return false;
+      RunStep(static_cast<std::size_t>(s), scratch);
+    }
+    move(count);
+  }
+  move(-bound.num_rows);
+  return true;
+}
+
 bool Session::RunChunk(std::span<const TensorView> inputs,
                        std::span<const MutableTensorView> outputs, std::int64_t first_row,
                        absl::FunctionRef<bool()> stops) {
   const CompiledGraph& graph = executable_->compiled();
   PlaceValues(inputs, outputs, first_row);
   const std::span<std::byte> scratch = arena_.bytes().subspan(scratch_offset_, scratch_byte_size_);
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const CompiledStep& step = graph.steps[s];
-    if (IsInPlace(step.in_place, rows())) continue;
-    if (stops()) return false;
-    BindStep(s);
-    const BoundStep& bound = steps_[s];
-    const StepArguments arguments{.inputs = bound.inputs,
-                                  .outputs = bound.outputs,
-                                  .scratch = scratch,
-                                  .input_pitches = {bound.input_pitches},
-                                  .output_pitches = {bound.output_pitches}};
-    if (!step.quantizes_input) {
-      step.step->Run(arguments);
+  std::size_t next_chain = 0;
+  for (std::size_t s = 0; s < steps_.size();) {
+    if (next_chain < chains_.size() &&
+        static_cast<std::size_t>(graph.chains[next_chain].first_step) == s) {
+      const RowChain& chain = graph.chains[next_chain];
+      if (!RunChain(chain, chains_[next_chain], scratch, stops)) return false;
+      s = static_cast<std::size_t>(chain.end_step);
+      ++next_chain;
       continue;
     }
-    const auto start = std::chrono::steady_clock::now();
-    step.step->Run(arguments);
-    quantize_nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::steady_clock::now() - start)
-                                 .count();
+    if (!IsInPlace(graph.steps[s].in_place, rows())) {
+      if (stops()) return false;
+      RunStep(s, scratch);
+    }
+    ++s;
   }
   const std::int64_t num_rows = symbols_[static_cast<std::size_t>(kRows.index)];
   for (const OutputCopy& copy : graph.output_copies) {

@@ -89,7 +89,24 @@ class Session {
     std::vector<std::int64_t> output_pitches;
   };
 
+  // A RowChain, for the symbols that are planned.
+  struct BoundChain {
+    std::vector<Dims> dims;                   // of a block of each of the chain's values
+    std::vector<std::size_t> row_byte_sizes;  // of each of them
+    std::int64_t num_rows = 0;
+    std::int64_t block_rows = 1;
+  };
+
   Session(std::shared_ptr<const Executable> executable, Arena& arena);
+
+  // Views of the values of step `index`; those of a chain's activations have a block's dimensions.
+  void BindDims(std::size_t index, const RowChain* chain, const BoundChain* bound_chain);
+  // The chains' members, and what their values take of the arena.
+  void PlanChains();
+  static void SetBlockRows(const RowChain& chain, std::int64_t count, BoundChain& bound);
+  // Checks the steps' inputs and adds up what scratch they need.
+  absl::Status PlanSteps();
+  absl::Status PlanStep(std::size_t index);
 
   // Dimensions, sizes and places of every value for symbols_.
   absl::Status Plan();
@@ -119,6 +136,11 @@ class Session {
   [[nodiscard]] std::int64_t rows() const {
     return symbols_[static_cast<std::size_t>(kRows.index)];
   }
+  // Runs one step on the values' data_.
+  void RunStep(std::size_t index, std::span<std::byte> scratch);
+  // Runs the chain's steps block by block. Returns whether it came to their end.
+  bool RunChain(const RowChain& chain, BoundChain& bound, std::span<std::byte> scratch,
+                absl::FunctionRef<bool()> stops);
   const void* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);
 
   const std::shared_ptr<const Executable> executable_;
@@ -138,6 +160,7 @@ class Session {
   std::vector<void*> data_;                    // of each value, for the chunk that runs
   std::vector<std::int64_t> subview_pitches_;  // of each subview, for it
   std::vector<BoundStep> steps_;
+  std::vector<BoundChain> chains_;
   std::int64_t quantize_nanoseconds_ = 0;
 };
 

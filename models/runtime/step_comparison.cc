@@ -45,9 +45,10 @@ absl::Status CompareStep(const CompiledStep& chosen, const CompiledStep& referen
                          double tolerance) {
   ASSIGN_OR_RETURN(const std::vector<Tensor> got,
                    RunStep(*chosen.step, run.inputs(index), run.outputs(index), max_byte_size));
+  const double allowed =
+      chosen.step->is_exact() ? 0 : std::max(tolerance, chosen.step->reduced_tolerance());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const absl::Status status = CompareTensors(got[i].view(), run.outputs(index)[i],
-                                               chosen.step->is_exact() ? 0 : tolerance);
+    const absl::Status status = CompareTensors(got[i].view(), run.outputs(index)[i], allowed);
     if (status.ok()) continue;
     return {status.code(),
             absl::StrCat(reference.op, " \"", reference.node, "\" on ", chosen.step->kernel_name(),

@@ -17,7 +17,8 @@ namespace octet {
 // Runs each step of `chosen` and of `reference`, which were compiled from one graph for two kernel
 // sets, on what the steps of `reference` before it computed from `inputs`: so a difference is seen
 // where it arises and does not grow. Integers must be equal, and so must the floats of a step that
-// is exact (Step::is_exact); others lie within `tolerance` times the largest one of their tensor.
+// is exact (Step::is_exact); others lie within `tolerance`, or Step::reduced_tolerance() if that is
+// more, times the largest one of their tensor.
 // At load only: it keeps every intermediate tensor.
 //
 // Returns FAILED_PRECONDITION naming the node, both kernels and the first element that differs;

@@ -53,7 +53,11 @@ constexpr std::array kFlags = {
     Flag{"repository_poll", "DURATION",
          "look for new versions this often; this release loads models at start only"},
     Flag{"state_directory", "DIR",
-         "what outlives the server: kernel-choices.txt, from `octet tune`"},
+         "what outlives the server: kernel-choices.txt, what was measured of layers"},
+    Flag{"tune_budget", "DURATION",
+         "most time to measure kernel choices in, while idle, default 60s; 0 never"},
+    Flag{"attention_precision", "float32|fastest",
+         "fastest: less precise where this CPU gains by it, default float32"},
     Flag{"allow_management", "",
          "let clients load and unload models; this release has no such calls"},
 };
@@ -61,7 +65,7 @@ constexpr std::array kFlags = {
 constexpr std::uint64_t kLeastRequestBytes = 1024;
 constexpr std::uint64_t kMostRequestBytes = (1ULL << 31) - 1;  // gRPC's own limit
 constexpr std::uint64_t kBufferedRequests = 4;  // of the largest size, that there is room for
-constexpr std::chrono::hours kLongestDelay{1};
+constexpr std::chrono::hours kLongestDuration{1};
 constexpr int kMostWorkers = 1024;
 
 std::string FlagName(absl::string_view field) {
@@ -191,9 +195,24 @@ ServerConfig FromMessage(const ConfigMessage& message) {
           : std::max(config.max_buffered_bytes, kBufferedRequests * config.max_request_bytes);
   config.drain_delay = ToChrono(message.drain_delay());
   config.state_directory = message.state_directory();
+  if (message.has_tune_budget()) config.tune_budget = ToChrono(message.tune_budget());
   config.allow_management = message.allow_management();
   config.workers = static_cast<int>(std::min<std::uint32_t>(message.workers(), kMostWorkers + 1));
   return config;
+}
+
+// A value that may be none of those there are.
+void TakeAttentionPrecision(const ConfigMessage& message, const Origins& origins,
+                            ServerConfig& config, std::vector<std::string>& errors) {
+  if (!message.has_attention_precision()) return;
+  const absl::StatusOr<AttentionPrecision> precision =
+      ParseAttentionPrecision(message.attention_precision());
+  if (precision.ok()) {
+    config.attention_precision = *precision;
+  } else {
+    errors.push_back(
+        absl::StrCat(origins.Of("attention_precision"), ": ", precision.status().message()));
+  }
 }
 
 void CheckAddresses(const ServerConfig& config, const Origins& origins,
@@ -220,6 +239,14 @@ void CheckAddresses(const ServerConfig& config, const Origins& origins,
   }
 }
 
+void CheckLength(const char* field, std::chrono::nanoseconds length, const Origins& origins,
+                 std::vector<std::string>& errors) {
+  if (length <= kLongestDuration) return;
+  errors.push_back(absl::StrCat(
+      origins.Of(field), ": got ", std::chrono::duration_cast<std::chrono::seconds>(length).count(),
+      "s, wants at most ", std::chrono::seconds(kLongestDuration).count(), "s"));
+}
+
 void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
   std::error_code error;
   if (config.model_repository.empty()) {
@@ -240,12 +267,8 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
                                   kBufferedRequests * config.max_request_bytes, " bytes, ",
                                   kBufferedRequests, " requests of the largest size"));
   }
-  if (config.drain_delay > kLongestDelay) {
-    errors.push_back(
-        absl::StrCat(origins.Of("drain_delay"), ": got ",
-                     std::chrono::duration_cast<std::chrono::seconds>(config.drain_delay).count(),
-                     "s, wants at most ", std::chrono::seconds(kLongestDelay).count(), "s"));
-  }
+  CheckLength("drain_delay", config.drain_delay, origins, errors);
+  CheckLength("tune_budget", config.tune_budget, origins, errors);
   if (config.workers > kMostWorkers) {
     errors.push_back(absl::StrCat(origins.Of("workers"), ": wants 0 to ", kMostWorkers));
   }
@@ -289,6 +312,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   }
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);
+  TakeAttentionPrecision(message, origins, line.config, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   line.warnings = Warnings(line.config, origins);

@@ -11,6 +11,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "models/runtime/attention_precision.h"
+
 namespace octet {
 
 // Checked: every value is in its range, and the model repository is a folder.
@@ -25,6 +27,8 @@ struct ServerConfig {
   std::chrono::nanoseconds drain_delay{0};
   std::string state_directory;
   bool allow_management = false;
+  std::chrono::nanoseconds tune_budget = std::chrono::seconds(60);  // 0: never
+  AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   int workers = 0;  // 0: from the CPU budget
 };
 

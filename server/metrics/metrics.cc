@@ -77,6 +77,14 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
   exposition.Add(MetricId::kHelpedParts, values, static_cast<double>(statistics.num_helped_parts));
 }
 
+void AddTuningFigures(const TuningFigures& figures, Exposition& exposition) {
+  exposition.Add(MetricId::kTuningPendingLayers, {}, static_cast<double>(figures.pending_layers));
+  exposition.Add(MetricId::kTuningMeasuredLayers, {}, static_cast<double>(figures.measured_layers));
+  exposition.Add(MetricId::kTuningSeconds, {}, std::chrono::duration<double>(figures.time).count());
+  exposition.Add(MetricId::kTuningRecompiledVersions, {},
+                 static_cast<double>(figures.recompiled_versions));
+}
+
 void AddProcessFigures(const std::string& root, Exposition& exposition) {
   const CpuBudget budget = ReadCpuBudget(root);
   const int cpus =
@@ -163,6 +171,11 @@ void Metrics::SetSources(Sources sources) {
   sources_ = std::move(sources);
 }
 
+void Metrics::SetTuningFigures(const TuningFigures& figures) {
+  MutexLock lock(mutex_);
+  tuning_ = figures;
+}
+
 std::string Metrics::Scrape() const {
   Exposition exposition;
   exposition.Add(MetricId::kBuildInfo, {options_.server_version}, 1);
@@ -198,6 +211,7 @@ std::string Metrics::Scrape() const {
       exposition.Add(MetricId::kModelLoadFailures, {LoadStepName(static_cast<LoadStep>(step))},
                      static_cast<double>(load_failures_[step]));
     }
+    AddTuningFigures(tuning_, exposition);
   }
   AddProcessFigures(options_.root, exposition);
   return exposition.Serialize();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,14 @@ struct LoadedModelFigures {
   std::vector<EvaluationFigure> evaluations;  // at most one a data set
 };
 
+// What the server has measured of its layers' implementations, since it started.
+struct TuningFigures {
+  std::size_t pending_layers = 0;
+  std::uint64_t measured_layers = 0;
+  std::uint64_t recompiled_versions = 0;
+  std::chrono::nanoseconds time{0};
+};
+
 // Thread safety: any thread may call any method; RecordUnroutedFailure has a rule of its own.
 class Metrics {
  public:
@@ -77,6 +86,9 @@ class Metrics {
   };
   void SetSources(Sources sources) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Replaces what was said before.
+  void SetTuningFigures(const TuningFigures& figures) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Everything, in Prometheus's text format 0.0.4.
   [[nodiscard]] std::string Scrape() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -98,6 +110,7 @@ class Metrics {
 
   mutable Mutex mutex_;
   Sources sources_ ABSL_GUARDED_BY(mutex_);
+  TuningFigures tuning_ ABSL_GUARDED_BY(mutex_);
   std::vector<Model> models_ ABSL_GUARDED_BY(mutex_);
   std::vector<RefusedVersion> refused_ ABSL_GUARDED_BY(mutex_);
   std::array<std::uint64_t, kNumLoadSteps> load_failures_ ABSL_GUARDED_BY(mutex_){};

@@ -10,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
-#include "models/bundle/bundle.h"
 #include "models/bundle/evaluation.h"
 #include "models/bundle/reader.h"
 #include "models/runtime/self_test.h"
 #include "models/runtime/session.h"
+#include "models/runtime/step_comparison.h"
 #include "models/tensor/shape.h"
 
 namespace octet {
@@ -123,6 +123,7 @@ LoadOutcome BundleLoader::Load(const std::string& name, std::int64_t version,
   loaded->name = name;
   loaded->version = version;
   loaded->version_string = outcome.version;
+  loaded->path = path;
   outcome.status = LoadInto(path, *loaded, outcome);
   if (!outcome.status.ok()) {
     metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
@@ -170,6 +171,38 @@ absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& versi
   version.evaluations = ReadFigures(path, version.digest, outcome.warnings);
   version.load_time = Clock::now() - start;
   return absl::OkStatus();
+}
+
+absl::StatusOr<Bundle> BundleLoader::ReadAgain(const ModelVersion& version) {
+  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(version.path));
+  if (bundle.digest == version.digest) return bundle;
+  return absl::FailedPreconditionError(
+      absl::StrCat(version.path, ": is no longer the bundle that was loaded: its digest is ",
+                   bundle.digest, ", wants ", version.digest));
+}
+
+absl::StatusOr<ModelHandle> BundleLoader::Recompile(const ModelVersion& version,
+                                                    const Bundle& bundle,
+                                                    std::shared_ptr<const KernelChoices> choices,
+                                                    absl::FunctionRef<bool()> stops) const {
+  const auto stopped = [] { return absl::CancelledError("recompiling was stopped"); };
+  CompileOptions options = options_.compile;
+  options.choices = std::move(choices);
+  if (stops()) return stopped();
+  auto recompiled = std::make_shared<ModelVersion>(version);
+  ASSIGN_OR_RETURN(recompiled->executable,
+                   Executable::Compile(bundle.graph, operators_, kernels_, options));
+  if (stops()) return stopped();
+  if (bundle.self_test) {
+    RETURN_IF_ERROR(CompareSteps(*recompiled->executable, *version.executable,
+                                 bundle.self_test->inputs, /*tolerance=*/0));
+  }
+  if (stops()) return stopped();
+  Arena arena;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
+                   Session::Create(recompiled->executable, arena));
+  RETURN_IF_ERROR(WarmUp(*session));
+  return recompiled;
 }
 
 }  // namespace octet

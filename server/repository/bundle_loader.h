@@ -4,13 +4,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
+#include "models/bundle/bundle.h"
 #include "models/graph/operator_registry.h"
 #include "models/runtime/executable.h"
+#include "models/runtime/kernel_choices.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/model_version.h"
 
@@ -46,6 +51,24 @@ class BundleLoader {
   // inputs. A bundle without a self-test is only warmed up.
   [[nodiscard]] LoadOutcome Load(const std::string& name, std::int64_t version,
                                  const std::string& path) const;
+
+  // Reads the bundle of `version` once more. Returns the errors of ReadBundle, and
+  // FAILED_PRECONDITION if it is another one by now.
+  [[nodiscard]] static absl::StatusOr<Bundle> ReadAgain(const ModelVersion& version);
+
+  // `version`, which this loader loaded, compiled anew from its `bundle` with `choices`; it counts
+  // in the same metrics. Each of its steps computes the very bits that it computes now, from the
+  // rows of the self-test: what was proved of one holds for the other. `stops` is asked between the
+  // steps of it. Returns CANCELLED if it said so, the errors of compiling, and FAILED_PRECONDITION
+  // naming the first element that differs.
+  [[nodiscard]] absl::StatusOr<ModelHandle> Recompile(const ModelVersion& version,
+                                                      const Bundle& bundle,
+                                                      std::shared_ptr<const KernelChoices> choices,
+                                                      absl::FunctionRef<bool()> stops) const;
+
+  // What it compiles with, and for.
+  [[nodiscard]] const CompileOptions& compile_options() const { return options_.compile; }
+  [[nodiscard]] const OperatorRegistry& operators() const { return operators_; }
 
  private:
   absl::Status LoadInto(const std::string& path, ModelVersion& version, LoadOutcome& outcome) const;

@@ -117,6 +117,21 @@ absl::StatusOr<ModelHandle> ModelRepository::Find(absl::string_view name,
   return slot->second.handle;
 }
 
+absl::Status ModelRepository::Replace(ModelHandle handle) {
+  MutexLock lock(mutex_);
+  const auto model = models_.find(handle->name);
+  if (model != models_.end()) {
+    const auto slot = model->second.find(handle->version);
+    if (slot != model->second.end() && slot->second.handle) {
+      // The old one is released without the lock: it may be the last to hold it.
+      slot->second.handle.swap(handle);
+      return absl::OkStatus();
+    }
+  }
+  return absl::NotFoundError(
+      absl::StrCat("model ", Quoted(handle->name), " version ", handle->version, " is not served"));
+}
+
 std::vector<ModelHandle> ModelRepository::ReadyVersions() const {
   std::vector<ModelHandle> handles;
   MutexLock lock(mutex_);

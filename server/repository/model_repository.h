@@ -37,7 +37,7 @@ struct IndexEntry {
   std::string reason;  // why it is not ready, and what to do
 };
 
-// Thread safety: any thread may call any const method at any time.
+// Thread safety: any thread may call any method at any time, but for LoadAll.
 class ModelRepository {
  public:
   // `loader` is borrowed for as long as the repository lives.
@@ -58,6 +58,10 @@ class ModelRepository {
   [[nodiscard]] absl::StatusOr<ModelHandle> Find(absl::string_view name,
                                                  absl::string_view version) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Puts `handle` in the place of the ready version of its name and number: requests that come now
+  // get it, those inside keep the one they have. Returns NOT_FOUND if there is no such one.
+  absl::Status Replace(ModelHandle handle) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The ready versions of every model, by name and then version.
   [[nodiscard]] std::vector<ModelHandle> ReadyVersions() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -20,6 +20,7 @@ struct ModelVersion {
   std::string name;
   std::int64_t version = 0;
   std::string version_string;  // "1": as it goes over the wire
+  std::string path;            // of the bundle
   std::string precision;       // of the bundle: "fp32", "int8-dynamic", ...
   std::string kernel_set;      // what it was compiled for: "avx2", ...
   std::string digest;          // identifies the bundle

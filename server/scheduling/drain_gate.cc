@@ -8,6 +8,7 @@ std::optional<DrainGate::Pass> DrainGate::Enter() {
   MutexLock lock(mutex_);
   if (closed_) return std::nullopt;
   ++inside_;
+  entered_.fetch_add(1, std::memory_order_release);
   return Pass(this);
 }
 
@@ -18,6 +19,7 @@ void DrainGate::Close() {
 
 void DrainGate::Leave() {
   MutexLock lock(mutex_);
+  left_.fetch_add(1, std::memory_order_release);
   if (--inside_ == 0) emptied_.NotifyAll();
 }
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -13,6 +14,13 @@
 #include "server/scheduling/event_source.h"
 
 namespace octet {
+
+// How many requests have come in and gone out again, ever.
+struct RequestCounts {
+  std::uint64_t entered = 0;
+  std::uint64_t left = 0;
+  friend bool operator==(const RequestCounts&, const RequestCounts&) = default;
+};
 
 // Thread safety: any thread may call any method.
 class DrainGate {
@@ -49,12 +57,22 @@ class DrainGate {
 
   [[nodiscard]] std::int64_t inside() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Takes no lock: a thread of low priority may ask, which must never hold up a request.
+  [[nodiscard]] RequestCounts counts() const {
+    // In this order, so that nobody is seen to leave who was not seen to enter.
+    const std::uint64_t left = left_.load(std::memory_order_acquire);
+    return {.entered = entered_.load(std::memory_order_acquire), .left = left};
+  }
+
  private:
   void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
 
   mutable Mutex mutex_;
   CondVar emptied_;
   std::int64_t inside_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Written under the lock.
+  std::atomic<std::uint64_t> entered_ = 0;
+  std::atomic<std::uint64_t> left_ = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -34,7 +34,7 @@ Scheduler::Scheduler(Options options, Metrics& metrics)
   for (std::size_t i = 0; i < num_workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, options_.max_answer_bytes, metrics_));
   }
-  num_prepared_.resize(num_workers);
+  num_changes_.resize(num_workers);
   offered_.reserve(options_.compute_threads);
   for (std::size_t place = 0; place < options_.compute_threads; ++place) {
     runs_.push_back(std::make_unique<BatchRun>());
@@ -64,14 +64,29 @@ absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   const bool takes_batches = TakesBatches(*executable);
   const std::size_t weight_bytes = WeightBytes(*executable);
   MutexLock lock(mutex_);
-  known_.push_back({std::move(executable), takes_batches, weight_bytes, {}});
-  const std::size_t wanted = known_.size();
+  known_.push_back({executable, takes_batches, weight_bytes, {}});
+  MakeChange({.executable = std::move(executable)});
+  return std::exchange(prepare_error_, absl::OkStatus());
+}
+
+void Scheduler::Retire(const std::shared_ptr<const Executable>& executable) {
+  assert(!threads_.empty());
+  MutexLock lock(mutex_);
+  for (Known& known : known_) {
+    if (known.executable == executable) known.executable = nullptr;
+  }
+  MakeChange({.executable = executable, .is_retired = true});
+}
+
+void Scheduler::MakeChange(SessionChange change) {
+  const std::size_t place = changes_.size();
+  changes_.push_back(std::move(change));
   needed_.NotifyAll();
   events_->Wake();
-  while (*std::min_element(num_prepared_.begin(), num_prepared_.end()) < wanted) {
-    prepared_.Wait(mutex_);
+  while (*std::min_element(num_changes_.begin(), num_changes_.end()) <= place) {
+    changed_.Wait(mutex_);
   }
-  return std::exchange(prepare_error_, absl::OkStatus());
+  changes_[place].executable = nullptr;
 }
 
 void Scheduler::Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request) {
@@ -99,29 +114,35 @@ TimePoint Scheduler::Before(TimePoint now) const { return now < hold_until_ ? ho
 void Scheduler::Work(std::size_t index) {
   if (options_.on_thread_start) options_.on_thread_start();
   while (true) {
-    if (MakeSessions(index)) continue;
+    if (ChangeSessions(index)) continue;
     if (RunOneBatch(index) || HelpOneBatch(index)) continue;
     if (!PollOrWait(index)) return;
   }
 }
 
-bool Scheduler::MakeSessions(std::size_t index) {
-  std::vector<std::shared_ptr<const Executable>> wanted;
+bool Scheduler::ChangeSessions(std::size_t index) {
+  std::vector<SessionChange> changes;
   {
     MutexLock lock(mutex_);
-    for (std::size_t i = num_prepared_[index]; i < known_.size(); ++i) {
-      wanted.push_back(known_[i].executable);
+    changes.assign(changes_.begin() + static_cast<std::ptrdiff_t>(num_changes_[index]),
+                   changes_.end());
+  }
+  if (changes.empty()) return false;
+  const std::size_t num_changes = changes.size();
+  absl::Status status;
+  for (const SessionChange& change : changes) {
+    if (change.is_retired) {
+      workers_[index]->Forget(*change.executable);
+    } else {
+      status.Update(workers_[index]->Prepare(change.executable));
     }
   }
-  if (wanted.empty()) return false;
-  absl::Status status;
-  for (const std::shared_ptr<const Executable>& executable : wanted) {
-    status.Update(workers_[index]->Prepare(executable));
-  }
+  // Who asked for it frees what is left of it, not a worker.
+  changes.clear();
   MutexLock lock(mutex_);
-  num_prepared_[index] += wanted.size();
+  num_changes_[index] += num_changes;
   prepare_error_.Update(status);
-  prepared_.NotifyAll();
+  changed_.NotifyAll();
   return true;
 }
 
@@ -335,7 +356,7 @@ bool Scheduler::PollOrWait(std::size_t index) {
   TimePoint until = kNever;
   {
     MutexLock lock(mutex_);
-    if (num_prepared_[index] < known_.size()) return true;
+    if (num_changes_[index] < changes_.size()) return true;
     const TimePoint now = steady_clock::now();
     if (computing_ < options_.compute_threads &&
         (queue_.HasWork(Before(now)) || !offered_.empty())) {

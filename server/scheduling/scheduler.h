@@ -74,6 +74,10 @@ class Scheduler {
   // Precondition: between Start and the event source's shutdown.
   absl::Status Prepare(std::shared_ptr<const Executable> executable) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Returns once no worker has a Session of `executable`, which was prepared, any more.
+  // Preconditions: as of Prepare; no request of it is in the server, and none will come.
+  void Retire(const std::shared_ptr<const Executable>& executable) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Queues a checked request, or answers it with RESOURCE_EXHAUSTED. Called by a worker, whose
   // index is `worker`, while it polls.
   void Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request)
@@ -84,9 +88,15 @@ class Scheduler {
   void HoldArrivals(TimePoint until) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Of what each worker is to make a Session, or to give it up.
+  struct SessionChange {
+    std::shared_ptr<const Executable> executable;  // null once every worker has
+    bool is_retired = false;
+  };
+
   // What is known of an executable.
   struct Known {
-    std::shared_ptr<const Executable> executable;
+    std::shared_ptr<const Executable> executable;  // null: retired
     bool takes_batches = false;
     std::size_t weight_bytes = 0;
     BatchTime time;
@@ -102,8 +112,10 @@ class Scheduler {
   };
 
   void Work(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Makes the Sessions that worker `index` lacks. Returns whether there were any.
-  bool MakeSessions(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Has every worker make the change, and waits for the last.
+  void MakeChange(SessionChange change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the changes that worker `index` has not made yet. Returns whether there were any.
+  bool ChangeSessions(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
   // Runs one batch, if this worker may. Returns whether it did.
   bool RunOneBatch(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
   void RunWhole(std::size_t index, std::size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -152,11 +164,12 @@ class Scheduler {
   std::vector<std::unique_ptr<BatchRun>> runs_;
 
   Mutex mutex_;
-  CondVar needed_;    // a waiting worker has something to do
-  CondVar prepared_;  // a worker made its Sessions
+  CondVar needed_;   // a waiting worker has something to do
+  CondVar changed_;  // a worker changed its Sessions
   RequestQueue queue_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);               // in the order of Prepare
-  std::vector<std::size_t> num_prepared_ ABSL_GUARDED_BY(mutex_);  // of known_, by worker
+  std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);  // in the order of Prepare
+  std::vector<SessionChange> changes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::size_t> num_changes_ ABSL_GUARDED_BY(mutex_);  // made of them, by worker
   absl::Status prepare_error_ ABSL_GUARDED_BY(mutex_);
   // As many places as may compute: each active batch has a worker that computes.
   std::vector<Active> active_ ABSL_GUARDED_BY(mutex_);

@@ -27,6 +27,9 @@ class Worker {
   // Makes the Session, unless it is there.
   absl::Status Prepare(const std::shared_ptr<const Executable>& executable);
 
+  // Gives the Session up, if it is there.
+  void Forget(const Executable& executable) { sessions_.erase(&executable); }
+
   // Answers every request of `run`, which is not empty: expired ones with DEADLINE_EXCEEDED and
   // cancelled ones with CANCELLED, before any work is spent on them. Requests whose answers are too
   // large together run one by one. Returns the bytes of inputs that were computed in one go.
@@ -47,7 +50,7 @@ class Worker {
   const std::size_t max_answer_bytes_;
   Metrics& metrics_;
   Arena arena_;
-  // A Session keeps its Executable; an entry stays for as long as the worker lives.
+  // A Session keeps its Executable.
   std::unordered_map<const Executable*, std::unique_ptr<Session>> sessions_;
 };
 

@@ -30,6 +30,8 @@ MAY_INCLUDE = {
     "server/repository": ["models/base", "models/bundle", "models/graph", "models/operators",
                           "models/runtime", "models/tensor", "server/metrics",
                           "server/scheduling"],
+    "server/tuning": ["models/base", "models/bundle", "models/graph", "models/runtime",
+                      "server/metrics", "server/repository", "server/scheduling"],
     "server/access": ["models/base"],
     "server/tracing": ["models/base"],
     "server/experiments": ["models/base", "models/bundle", "models/quality", "models/runtime",

@@ -143,6 +143,44 @@ TEST_P(Conv2dS16Test, OpenIsThatOfTheRunsSize) {
   }
 }
 
+// Taps with much padding between them, up to more than fits into 64 bits of offsets.
+TEST_P(Conv2dS16Test, TakesOrRefusesLargePads) {
+  const std::vector<float> multiplier(2, 0.001F);
+  for (const unsigned bits : {9U, 16U, 30U, 31U}) {
+    const std::size_t gap = (std::size_t{1} << bits) - 2;
+    const Conv2dGeometry g = {.in_height = 1,
+                              .in_width = 3,
+                              .in_channels = 2,
+                              .kernel_height = 2,
+                              .kernel_width = 2,
+                              .out_channels = 2,
+                              .dilation_height = gap,
+                              .dilation_width = gap,
+                              .pad_top = gap,
+                              .pad_right = gap};
+    const auto filter = Bytes(FilterSize(g));
+    const Conv2dS16Spec spec = {
+        .geometry = g, .filter = filter, .epilogue = {.multiplier = multiplier}};
+    const auto prepared = set().prepare_conv2d_s16(spec);
+    if (prepared.kernel != nullptr) {
+      ExpectEqualToReference(spec, 1);
+    } else {
+      EXPECT_THAT(prepared.error, HasSubstr("see 4 GiB or more of the padded image"));
+      EXPECT_GE(bits, 16U);
+    }
+  }
+}
+
+TEST_P(Conv2dS16Test, RefusesLongSums) {
+  const std::vector<std::int8_t> filter(kMostTerms + 1, 0);
+  const std::vector<float> multiplier(1, 1.0F);
+  const Conv2dS16Spec spec = {.geometry = {.in_channels = filter.size()},
+                              .filter = filter,
+                              .epilogue = {.multiplier = multiplier}};
+  EXPECT_EQ(set().prepare_conv2d_s16(spec).error,
+            "the number of values that an output sees is 33554433, wants at most 33554432");
+}
+
 TEST_P(Conv2dS16Test, RefusesWrongSizesAndEpilogues) {
   const std::vector<std::int8_t> filter(6, 1);
   const std::vector<float> multiplier(3, 1.0F);

@@ -508,6 +508,48 @@ TEST_P(Conv2dTest, RefusesWrongGeometries) {
       HasSubstr("filter_zero_point holds 1 values, wants 9"));
 }
 
+TEST_P(Conv2dTest, RefusesLongSums) {
+  const std::vector<std::int8_t> filter(kMostTerms + 1, 0);
+  const Conv2dGeometry g = {.in_channels = filter.size()};
+  EXPECT_EQ(set().prepare_conv2d_s8({.geometry = g, .filter = filter}).error,
+            "the number of values that an output sees is 33554433, wants at most 33554432");
+}
+
+// Taps with much padding between them: more than fits into memory, or into 32 and 64 bits.
+TEST_P(Conv2dTest, TakesLargePads) {
+  for (const unsigned bits : {9U, 16U, 30U, 31U}) {
+    const std::size_t gap = (std::size_t{1} << bits) - 2;
+    const Conv2dGeometry g = {.in_height = 1,
+                              .in_width = 3,
+                              .in_channels = 2,
+                              .kernel_height = 2,
+                              .kernel_width = 2,
+                              .out_channels = 2,
+                              .dilation_height = gap,
+                              .dilation_width = gap,
+                              .pad_top = gap,
+                              .pad_right = gap};
+    const auto filter = Bytes(FilterSize(g));
+    ExpectEqualToReference({.geometry = g, .filter = filter}, 1);
+  }
+}
+
+// Strides beyond the image, so that only its first pixel is seen.
+TEST_P(Conv2dTest, TakesLargeStrides) {
+  for (const std::size_t channels : {3UL, 16UL}) {
+    constexpr std::size_t kStride = std::size_t{1} << 31;
+    const Conv2dGeometry g = {.in_height = 3,
+                              .in_width = 5,
+                              .in_channels = channels,
+                              .out_channels = channels,
+                              .stride_height = kStride,
+                              .stride_width = kStride,
+                              .groups = channels};
+    const auto filter = Bytes(FilterSize(g));
+    ExpectEqualToReference({.geometry = g, .filter = filter}, 2);
+  }
+}
+
 OCTET_FOR_ALL_KERNEL_SETS(Conv2dTest);
 
 }  // namespace

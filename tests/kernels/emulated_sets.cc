@@ -21,6 +21,7 @@ extern const MicroKernels kMicroKernels;
 namespace amx_emulated {
 extern const S8Panels kS8Panels;
 extern const S4Panels kS4Panels;
+extern const Bf16Panels kBf16Panels;
 }  // namespace amx_emulated
 
 namespace {
@@ -43,6 +44,7 @@ const MicroKernels& Amx() {
     kernels.s8_many_rows = &amx_emulated::kS8Panels;
     kernels.s4_many_rows = &amx_emulated::kS4Panels;
     kernels.many_rows_from = 4;
+    kernels.bf16 = &amx_emulated::kBf16Panels;
     return kernels;
   }();
   return micro;

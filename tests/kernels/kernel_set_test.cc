@@ -88,6 +88,7 @@ TEST(KernelSetTest, EveryFamilyIsThereInEverySet) {
     EXPECT_NE(set->batched_matmul_f32_scratch_byte_size, nullptr);
     EXPECT_NE(set->attention_f32, nullptr);
     EXPECT_NE(set->attention_f32_scratch_byte_size, nullptr);
+    EXPECT_NE(set->reduced_attention, nullptr);
     EXPECT_NE(set->prepare_conv2d_s8, nullptr);
     EXPECT_NE(set->conv2d_s8_implementations, nullptr);
     EXPECT_NE(set->prepare_conv2d_f32, nullptr);

@@ -30,6 +30,16 @@ class MatmulF32Test : public KernelSetTest {
     EXPECT_FALSE(prepared.kernel->Provider().empty());
     const Scratch scratch(prepared.kernel->ScratchByteSize(m));
     prepared.kernel->Run({.m = m, .lhs = lhs, .out = out, .scratch = scratch.span()});
+    const auto residual = Floats(out.size(), -9.0F, 9.0F);
+    std::vector<float> with_residual(out.size());
+    prepared.kernel->Run({.m = m,
+                          .lhs = lhs,
+                          .residual = residual,
+                          .out = with_residual,
+                          .scratch = scratch.span()});
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_EQ(with_residual[i], out[i] + residual[i]) << "with a residual";
+    }
     return out;
   }
 };

@@ -194,6 +194,14 @@ TEST_P(MatmulS16Test, RefusesWhatIsNotExact) {
   EXPECT_THAT(set().prepare_matmul_s16(spec).error, HasSubstr("its bias is 9223372036854775808"));
 }
 
+TEST_P(MatmulS16Test, RefusesLongSums) {
+  const std::vector<std::int8_t> weight(kMostTerms + 1, 0);
+  const std::vector<float> multiplier(1, 1.0F);
+  const MatmulS16Spec spec = {
+      .k = weight.size(), .n = 1, .weight = weight, .epilogue = {.multiplier = multiplier}};
+  EXPECT_EQ(set().prepare_matmul_s16(spec).error, "k is 33554433, wants at most 33554432");
+}
+
 TEST_P(MatmulS16Test, RefusesWrongSizesAndEpilogues) {
   const std::vector<std::int8_t> weight(12, 1);
   const std::vector<float> multiplier = {1.0F, 2.0F, 3.0F};

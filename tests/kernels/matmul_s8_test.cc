@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <utility>
 #include <vector>
 
 #include "tests/kernels/kernel_set_test_base.h"
@@ -63,7 +64,20 @@ class MatmulS8Test : public KernelSetTest {
         break;
     }
     prepared.kernel->Run(arguments);
+    if (!result.f32.empty()) ExpectResidualIsAddedLast(*prepared.kernel, arguments);
     return result;
+  }
+
+  // arguments.out holds the result without a residual.
+  void ExpectResidualIsAddedLast(const MatmulS8& kernel, MatmulS8::Arguments arguments) {
+    const auto residual = Floats(arguments.out.f32.size(), -9.0F, 9.0F);
+    std::vector<float> wanted(arguments.out.f32.begin(), arguments.out.f32.end());
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += residual[i];
+    std::vector<float> got(wanted.size());
+    arguments.residual = residual;
+    arguments.out.f32 = got;
+    kernel.Run(arguments);
+    EXPECT_TRUE(SameBits(got, wanted));
   }
 
   // Prepares and runs `spec` on the set and on the reference, which must agree to the bit.
@@ -203,6 +217,35 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
       spec.epilogue.kind = EpilogueKind::kStaticFloat;
       spec.epilogue.activation = DefaultActivation(ActivationKind::kTanh);
       ExpectEqualToReference(spec, c.m, lhs);
+    }
+  }
+}
+
+// Products far beyond int32 and float32, of both signs, for even and odd numbers of rows.
+TEST_P(MatmulS8Test, StaticResultsBeyondAllBoundsAreClipped) {
+  const std::vector<float> values = {3e38F, -3e38F, 1e30F, -1e30F, 2e9F, -2e9F, 1e5F, 0.5F, -0.5F};
+  for (const std::size_t m : {1UL, 2UL, 7UL, 49UL}) {
+    for (const std::size_t n : {7UL, 16UL, 41UL}) {
+      const auto weight = Bytes(3 * n);
+      const auto lhs = Bytes(m * 3);
+      std::vector<float> multiplier(n);
+      for (std::size_t j = 0; j < n; ++j) multiplier[j] = values[j % values.size()];
+      for (const int zero_point : {-128, 0, 127}) {
+        for (const auto& [lo, hi] :
+             {std::pair(-128, 127), std::pair(127, 127), std::pair(-128, -128), std::pair(-3, 4)}) {
+          SCOPED_TRACE(testing::Message() << m << " x " << n << ", zero point " << zero_point
+                                          << ", [" << lo << ", " << hi << "]");
+          ExpectEqualToReference({.k = 3,
+                                  .n = n,
+                                  .weight = weight,
+                                  .epilogue = {.kind = EpilogueKind::kStatic,
+                                               .multiplier = multiplier,
+                                               .out_zero_point = ZeroPoint{zero_point},
+                                               .lo = lo,
+                                               .hi = hi}},
+                                 m, lhs);
+        }
+      }
     }
   }
 }
@@ -430,6 +473,12 @@ TEST_P(MatmulS8Test, RefusesWhatCouldOverflow) {
           .prepare_matmul_s8({.k = 132104, .n = 1, .weight = fits, .epilogue = {.bias_s32 = bias}})
           .error,
       HasSubstr("overflow"));
+}
+
+TEST_P(MatmulS8Test, RefusesLongSums) {
+  const std::vector<std::int8_t> weight(kMostTerms + 1, 0);
+  EXPECT_EQ(set().prepare_matmul_s8({.k = weight.size(), .n = 1, .weight = weight}).error,
+            "k is 33554433, wants at most 33554432");
 }
 
 TEST_P(MatmulS8Test, RefusesWhatCouldOverflowWithAZeroPoint) {

@@ -71,13 +71,15 @@ class TinyOperator final : public Operator {
   // Also gets whether the kernel set is the faulty one.
   using Function = std::function<void(const StepArguments&, bool)>;
 
+  enum class Trait { kNone, kReinterpretation, kRowWise };
+
   TinyOperator(std::string name, std::size_t num_inputs, TypeRule rule, Function function,
-               bool is_reinterpretation = false)
+               Trait trait = Trait::kNone)
       : name_(std::move(name)),
         num_inputs_(num_inputs),
         rule_(std::move(rule)),
         function_(std::move(function)),
-        is_reinterpretation_(is_reinterpretation) {}
+        trait_(trait) {}
 
   [[nodiscard]] absl::string_view name() const override { return name_; }
   [[nodiscard]] absl::StatusOr<Types> InferOutputs(
@@ -97,14 +99,20 @@ class TinyOperator final : public Operator {
           function(arguments, is_faulty);
         });
   }
-  [[nodiscard]] bool IsReinterpretation() const override { return is_reinterpretation_; }
+  [[nodiscard]] bool IsReinterpretation() const override {
+    return trait_ == Trait::kReinterpretation;
+  }
+  [[nodiscard]] bool IsRowWise(const Node&, std::span<const TensorType>,
+                               std::span<const ConstantTensor* const>) const override {
+    return trait_ == Trait::kRowWise;
+  }
 
  private:
   std::string name_;
   std::size_t num_inputs_;
   TypeRule rule_;
   Function function_;
-  bool is_reinterpretation_;
+  Trait trait_;
 };
 
 inline std::size_t CountOf(const TensorView& tensor) {
@@ -129,7 +137,7 @@ inline void RunRound(const StepArguments& arguments, bool is_faulty) {
   if (is_faulty && count > 3) y[3] = static_cast<std::int8_t>(y[3] ^ 1);
 }
 
-// Twice: 2x. Sum: a + b. Halves: two outputs, x / 2 and -x / 2. Crop: [rows, n] without its first
+// Twice: 2x, row-wise. Sum: a + b, row-wise. Halves: two outputs, x / 2 and -x / 2. Crop: [rows, n] without its first
 // column. Flatten: a reinterpretation of [rows, a, b] as [rows, a*b]. Round: float to int8.
 inline OperatorRegistry TinyOperators() {
   using TypeList = std::span<const TensorType>;
@@ -139,12 +147,15 @@ inline OperatorRegistry TinyOperators() {
   const auto add = [&registry](auto... arguments) {
     registry.Add(std::make_unique<const TinyOperator>(std::move(arguments)...));
   };
-  add("Twice", 1, same, [](const StepArguments& arguments, bool is_faulty) {
-    for (std::size_t i = 0; i < CountOf(arguments.inputs[0]); ++i) {
-      arguments.outputs[0].as<float>()[i] =
-          2 * arguments.inputs[0].as<float>()[i] + (is_faulty && i == 3 ? 0.001F : 0.0F);
-    }
-  });
+  add(
+      "Twice", 1, same,
+      [](const StepArguments& arguments, bool is_faulty) {
+        for (std::size_t i = 0; i < CountOf(arguments.inputs[0]); ++i) {
+          arguments.outputs[0].as<float>()[i] =
+              2 * arguments.inputs[0].as<float>()[i] + (is_faulty && i == 3 ? 0.001F : 0.0F);
+        }
+      },
+      TinyOperator::Trait::kRowWise);
   add(
       "Sum", 2,
       [](TypeList types) -> absl::StatusOr<Types> {
@@ -156,7 +167,8 @@ inline OperatorRegistry TinyOperators() {
           arguments.outputs[0].as<float>()[i] =
               arguments.inputs[0].as<float>()[i] + arguments.inputs[1].as<float>()[i];
         }
-      });
+      },
+      TinyOperator::Trait::kRowWise);
   add(
       "Halves", 1,
       [](TypeList types) -> absl::StatusOr<Types> {
@@ -187,7 +199,7 @@ inline OperatorRegistry TinyOperators() {
         type.shape.pop_back();
         return Types{type};
       },
-      [](const StepArguments&, bool) {}, true);
+      [](const StepArguments&, bool) {}, TinyOperator::Trait::kReinterpretation);
   add(
       "Round", 1,
       [](TypeList types) -> absl::StatusOr<Types> {

@@ -15,7 +15,7 @@ struct Pass {
   absl::string_view name;
   absl::string_view purpose;
   // Takes a verified graph and leaves one that verifies, with the same inputs and outputs. Removes
-  // nodes, never values: ids keep their meaning.
+  // nodes, never values, and adds values only at the end: ids keep their meaning.
   void (*run)(Graph& graph);
 };
 

@@ -158,6 +158,13 @@ void Register(const KernelSet& set) {
     add(name + "/depthwise3x3_28x28x64" + type,
         [&set, depthwise, is_s8](benchmark::State& s) { Convolution(s, set, depthwise, is_s8); });
   }
+  // Where storing the results takes as long as computing them.
+  for (const std::size_t channels : {8UL, 24UL}) {
+    const Conv2dGeometry pointwise = {
+        .in_height = 56, .in_width = 56, .in_channels = channels, .out_channels = 6 * channels};
+    add(name + "/conv1x1_56x56x" + std::to_string(channels) + "/s8",
+        [&set, pointwise](benchmark::State& s) { Convolution(s, set, pointwise, true); });
+  }
   for (const auto kind : {ActivationKind::kRelu, ActivationKind::kTanh, ActivationKind::kGelu}) {
     add(name + "/" + std::string(ActivationKindName(kind)),
         [&set, kind](benchmark::State& s) { Activate(s, set, kind); });

@@ -6,6 +6,8 @@
 #include <random>
 #include <string>
 #include <sys/stat.h>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -152,6 +154,37 @@ TEST_F(KernelChoicesFileTest, AHugeFileIsNotRead) {
   Write("octet-kernel-choices 1 kernels 1\n");
   std::filesystem::resize_file(Path(), kMaxKernelChoicesByteSize + 1);
   EXPECT_THAT(ReadKernelChoices(Path()).warning, HasSubstr("has more than 16777216 bytes"));
+}
+
+TEST_F(KernelChoicesFileTest, WhatOthersWroteMeanwhileIsKept) {
+  ASSERT_TRUE(WriteKernelChoices(Path(), Example()).ok());
+  KernelChoices mine;
+  mine.Set({"cpu", "set", "mine"},
+           {.implementation = "a", .batch_sizes = {1}, .times = {{"a", {1}}}});
+  ASSERT_TRUE(AddToKernelChoices(Path(), mine).ok());
+  const StoredKernelChoices stored = ReadKernelChoices(Path());
+  EXPECT_THAT(stored.warning, IsEmpty());
+  EXPECT_EQ(stored.choices.entries().size(), Example().entries().size() + 1);
+}
+
+TEST_F(KernelChoicesFileTest, WhoWritesAtTheSameMomentDoesNoHarm) {
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 4; ++writer) {
+    writers.emplace_back([this, writer] {
+      KernelChoices mine = Example();
+      mine.Set({"cpu", "set", absl::StrCat("layer ", writer)},
+               {.implementation = "a", .batch_sizes = {1}, .times = {{"a", {1}}}});
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_TRUE(AddToKernelChoices(Path(), mine).ok());
+        const StoredKernelChoices stored = ReadKernelChoices(Path());
+        EXPECT_THAT(stored.warning, IsEmpty());
+        EXPECT_GT(stored.choices.entries().size(), Example().entries().size());
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root_ / ""), {}), 1)
+      << "no temporary file stays";
 }
 
 TEST_F(KernelChoicesFileTest, AFolderThatIsNotThereIsAnError) {

@@ -123,6 +123,18 @@ TEST_F(MeasureChoicesTest, TooShortATimeDecidesNothing) {
   EXPECT_TRUE(choices_.entries().empty());
 }
 
+TEST_F(MeasureChoicesTest, WhatIsStoppedDecidesNothing) {
+  MeasureOptions options;
+  int num_asked = 0;
+  for (const int last : {1, 2, 3, 50}) {
+    num_asked = 0;
+    options.stops = [&num_asked, last] { return ++num_asked == last; };
+    EXPECT_EQ(Measure(kernels_, options).status().code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(num_asked, last) << "it went on";
+    EXPECT_TRUE(choices_.entries().empty());
+  }
+}
+
 TEST_F(MeasureChoicesTest, TheReferenceHasNothingToChoose) {
   const auto num_layers = Measure(*kernels::FindKernelSet("reference"), {});
   ASSERT_TRUE(num_layers.ok()) << num_layers.status();

@@ -66,8 +66,24 @@ TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
   EXPECT_EQ(line->config.max_request_bytes, 64U << 20);
   EXPECT_EQ(line->config.max_buffered_bytes, 1U << 30);
   EXPECT_EQ(line->config.drain_delay, 0s);
+  EXPECT_EQ(line->config.tune_budget, 60s);
   EXPECT_EQ(line->config.workers, 0);
+  EXPECT_EQ(line->config.attention_precision, AttentionPrecision::kFloat32);
   EXPECT_THAT(line->warnings, IsEmpty());
+}
+
+TEST_F(ServerConfigTest, AttentionPrecisionIsAWord) {
+  const auto precision = [this](std::vector<std::string> arguments) {
+    arguments.push_back("--model-repository=" + models_);
+    return Parse(std::move(arguments)).value().config.attention_precision;
+  };
+  const std::string file = WriteConfig("attention_precision: fastest\n");
+  EXPECT_EQ(precision({"--attention-precision", "fastest"}), AttentionPrecision::kFastest);
+  EXPECT_EQ(precision({"--config", file}), AttentionPrecision::kFastest);
+  EXPECT_EQ(precision({"--config", file, "--attention-precision=float32"}),
+            AttentionPrecision::kFloat32);
+  EXPECT_EQ(ErrorOf({"--model-repository", models_, "--attention-precision", "bf16"}),
+            "--attention-precision: got \"bf16\", wants \"float32\" or \"fastest\"");
 }
 
 TEST_F(ServerConfigTest, TakesBothFormsOfFlags) {
@@ -106,6 +122,9 @@ TEST_F(ServerConfigTest, ValuesOutOfRangeAreRefused) {
             4ULL << 30);
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--drain-delay", "2h"}),
               HasSubstr("--drain-delay: got 7200s, wants at most 3600s"));
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--tune-budget", "61m"}),
+              HasSubstr("--tune-budget: got 3660s, wants at most 3600s"));
+  EXPECT_EQ(Parse({"--model-repository", models_, "--tune-budget", "0"})->config.tune_budget, 0s);
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--workers", "4000000000"}),
               HasSubstr("--workers: wants 0 to 1024"));
   EXPECT_THAT(ErrorOf({"--model-repository", models_, "--http-address", "0.0.0.0:8001"}),

@@ -93,5 +93,20 @@ TEST(MetricsTest, SourcesAreAskedAtEachScrape) {
   EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_ready 0\n"));
 }
 
+TEST(MetricsTest, TuningFiguresAreThoseSaidLast) {
+  Metrics metrics(TwoWorkers());
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_tuning_measured_layers_total 0\n"));
+  metrics.SetTuningFigures({.pending_layers = 9});
+  metrics.SetTuningFigures({.pending_layers = 4,
+                            .measured_layers = 5,
+                            .recompiled_versions = 1,
+                            .time = std::chrono::milliseconds(2500)});
+  const std::string text = metrics.Scrape();
+  EXPECT_THAT(text, HasSubstr("octet_tuning_pending_layers 4\n"));
+  EXPECT_THAT(text, HasSubstr("octet_tuning_measured_layers_total 5\n"));
+  EXPECT_THAT(text, HasSubstr("octet_tuning_seconds_total 2.5\n"));
+  EXPECT_THAT(text, HasSubstr("octet_tuning_recompiled_versions_total 1\n"));
+}
+
 }  // namespace
 }  // namespace octet

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -143,6 +144,63 @@ TEST_F(BundleLoaderTest, ABundleWithoutSelfTestServesWithAWarning) {
   EXPECT_NE(outcome.handle, nullptr) << outcome.status;
   ASSERT_EQ(outcome.warnings.size(), 1U);
   EXPECT_THAT(outcome.warnings[0], HasSubstr("has no self-test"));
+}
+
+TEST_F(BundleLoaderTest, ARecompiledVersionIsTheSameToItsClients) {
+  const BundleLoader loader({.kernel_set_name = "reference"}, operators_, reference_, metrics_);
+  const LoadOutcome outcome = loader.Load("m", 1, kStaticBundle);
+  ASSERT_NE(outcome.handle, nullptr) << outcome.status;
+  const ModelVersion& before = *outcome.handle;
+  EXPECT_EQ(before.path, kStaticBundle);
+  const absl::StatusOr<Bundle> bundle = BundleLoader::ReadAgain(before);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  const auto choices = std::make_shared<const KernelChoices>();
+  const auto after = loader.Recompile(before, *bundle, choices, [] { return false; });
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_NE((*after)->executable, before.executable);
+  EXPECT_EQ((*after)->executable->options().choices, choices);
+  EXPECT_EQ((*after)->metrics, before.metrics);
+  EXPECT_EQ((*after)->name, "m");
+  EXPECT_EQ((*after)->digest, before.digest);
+  EXPECT_EQ((*after)->class_labels, before.class_labels);
+}
+
+TEST_F(BundleLoaderTest, ARecompiledVersionThatComputesOtherBitsIsRefused) {
+  const std::string path = WriteTolerantBundle(kStaticBundle);
+  const LoadOutcome outcome = Load(path, reference_);
+  ASSERT_NE(outcome.handle, nullptr) << outcome.status;
+  kernels::KernelSet wrong = reference_;
+  wrong.quantize_s8 = QuantizeWrongly;
+  const BundleLoader loader({.kernel_set_name = "wrong"}, operators_, wrong, metrics_);
+  const auto after =
+      loader.Recompile(*outcome.handle, *ReadBundle(path), nullptr, [] { return false; });
+  EXPECT_TRUE(absl::IsFailedPrecondition(after.status())) << after.status();
+  EXPECT_THAT(std::string(after.status().message()), HasSubstr("element 5: got "));
+}
+
+TEST_F(BundleLoaderTest, RecompilingStopsWhenAsked) {
+  const BundleLoader loader({.kernel_set_name = "reference"}, operators_, reference_, metrics_);
+  const LoadOutcome outcome = loader.Load("m", 1, kStaticBundle);
+  const Bundle bundle = *ReadBundle(kStaticBundle);
+  for (const int last : {1, 2, 3}) {
+    int num_asked = 0;
+    const auto after = loader.Recompile(*outcome.handle, bundle, nullptr,
+                                        [&num_asked, last] { return ++num_asked == last; });
+    EXPECT_TRUE(absl::IsCancelled(after.status())) << after.status();
+    EXPECT_EQ(num_asked, last);
+  }
+}
+
+TEST_F(BundleLoaderTest, AnotherBundleInItsPlaceIsRefused) {
+  const std::string path = WriteTolerantBundle(kStaticBundle);
+  const LoadOutcome outcome = Load(path, reference_);
+  ASSERT_NE(outcome.handle, nullptr) << outcome.status;
+  std::filesystem::remove_all(path);
+  std::filesystem::copy(kStaticBundle, path, std::filesystem::copy_options::recursive);
+  const absl::Status status = BundleLoader::ReadAgain(*outcome.handle).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr(path), HasSubstr(outcome.handle->digest)));
 }
 
 }  // namespace

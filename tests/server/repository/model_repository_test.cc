@@ -193,5 +193,26 @@ TEST_F(ModelRepositoryTest, LoadingStopsWhenAsked) {
   EXPECT_TRUE(repository_.ReadyVersions().empty());
 }
 
+TEST_F(ModelRepositoryTest, AReadyVersionIsReplaced) {
+  Write(RightBundle(), "good/1");
+  Write(WrongBundle(), "bad/1");
+  ASSERT_TRUE(repository_.LoadAll().ok());
+  const ModelHandle before = *repository_.Find("good", "1");
+  const auto after = std::make_shared<ModelVersion>(*before);
+  ASSERT_TRUE(repository_.Replace(after).ok());
+  EXPECT_EQ(*repository_.Find("good", ""), after);
+  EXPECT_EQ(before.use_count(), 1) << "only who has it keeps it";
+  for (const auto& [name, version] :
+       {std::pair("good", 2), std::pair("bad", 1), std::pair("other", 1)}) {
+    const auto stray = std::make_shared<ModelVersion>(*before);
+    stray->name = name;
+    stray->version = version;
+    const absl::Status status = repository_.Replace(stray);
+    EXPECT_TRUE(absl::IsNotFound(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(name));
+  }
+  EXPECT_EQ(repository_.ReadyVersions().size(), 1U);
+}
+
 }  // namespace
 }  // namespace octet

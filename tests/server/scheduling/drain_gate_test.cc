@@ -21,6 +21,17 @@ TEST(DrainGateTest, CountsWhoIsInside) {
   EXPECT_EQ(gate.inside(), 0);
 }
 
+TEST(DrainGateTest, CountsWhoEverCameAndWent) {
+  DrainGate gate;
+  EXPECT_EQ(gate.counts(), RequestCounts{});
+  auto pass = gate.Enter();
+  EXPECT_EQ(gate.counts(), (RequestCounts{.entered = 1, .left = 0}));
+  pass.reset();
+  gate.Close();
+  EXPECT_FALSE(gate.Enter().has_value());
+  EXPECT_EQ(gate.counts(), (RequestCounts{.entered = 1, .left = 1}));
+}
+
 TEST(DrainGateTest, NobodyEntersAfterClose) {
   DrainGate gate;
   auto pass = gate.Enter();

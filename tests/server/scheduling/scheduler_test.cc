@@ -41,6 +41,28 @@ TEST_F(SchedulerTest, EveryRequestIsAnsweredOnce) {
   EXPECT_EQ(model_metrics_->Statistics().success.count, 1000U);
 }
 
+TEST_F(SchedulerTest, WhatIsRetiredIsFreedAndTheOthersServeOn) {
+  scheduler_.Start(events_);
+  ASSERT_TRUE(scheduler_.Prepare(model_).ok());
+  for (int round = 0; round < 3; ++round) {
+    auto model = testing::TwiceModel(operators_);
+    const std::weak_ptr<const Executable> left = model;
+    ASSERT_TRUE(scheduler_.Prepare(model).ok());
+    const auto with_it = Send({.first = 1}, model);
+    ASSERT_TRUE(gate_.WaitUntilEmpty(kNever));
+    EXPECT_TRUE(with_it->status.ok()) << with_it->status;
+    with_it->answer = {};
+    EXPECT_GT(model.use_count(), 1) << "each worker has a Session of it";
+    scheduler_.Retire(model);
+    EXPECT_EQ(model.use_count(), 1);
+    model.reset();
+    EXPECT_TRUE(left.expired());
+    const auto with_the_other = Send({.first = 2});
+    ASSERT_TRUE(gate_.WaitUntilEmpty(kNever));
+    EXPECT_THAT(with_the_other->values, ElementsAre(4, 6, 8));
+  }
+}
+
 TEST_F(SchedulerTest, RequestsThatWaitTogetherShareABatch) {
   scheduler_.Start(events_);
   ASSERT_TRUE(scheduler_.Prepare(model_).ok());

@@ -70,6 +70,35 @@ inline void EmulatedDotProduct(int sum, int lhs, int rhs) {
   }
 }
 
+// A subnormal number counts as 0.
+inline float EmulatedFlush(float x) { return __builtin_fabsf(x) < 0x1p-126F ? 0.0F * x : x; }
+
+inline float EmulatedBf16(int tile, std::size_t row, std::size_t index) {
+  std::uint16_t half = 0;
+  std::memcpy(&half, &emulated_tiles.bytes[tile][row][2 * index], sizeof(half));
+  return EmulatedFlush(__builtin_bit_cast(float, static_cast<std::uint32_t>(half) << 16));
+}
+
+// sum[m, n] += lhs[m, 2 k] * rhs[k, 2 n] over all k, plus the same of the odd ones, as the
+// instruction adds: each of the two with a fused multiplication.
+inline void EmulatedBf16DotProduct(int sum, int lhs, int rhs) {
+  for (std::size_t m = 0; m < emulated_tiles.rows[sum]; ++m) {
+    float row[16];
+    std::memcpy(row, emulated_tiles.bytes[sum][m], sizeof(row));
+    for (std::size_t n = 0; n < emulated_tiles.row_bytes[sum] / 4U; ++n) {
+      float part[2] = {};
+      for (std::size_t k = 0; k < emulated_tiles.row_bytes[lhs] / 4U; ++k) {
+        for (std::size_t i = 0; i < 2; ++i) {
+          part[i] = EmulatedFlush(__builtin_fmaf(EmulatedBf16(lhs, m, 2 * k + i),
+                                                 EmulatedBf16(rhs, k, 2 * n + i), part[i]));
+        }
+      }
+      row[n] = EmulatedFlush(EmulatedFlush(row[n]) + EmulatedFlush(part[0] + part[1]));
+    }
+    std::memcpy(emulated_tiles.bytes[sum][m], row, sizeof(row));
+  }
+}
+
 }  // namespace
 }  // namespace octet::kernels
 
@@ -79,5 +108,6 @@ inline void EmulatedDotProduct(int sum, int lhs, int rhs) {
 #define _tile_loadd(tile, base, stride) EmulatedLoad(tile, base, stride)
 #define _tile_stored(tile, base, stride) EmulatedStore(tile, base, stride)
 #define _tile_dpbssd(sum, lhs, rhs) EmulatedDotProduct(sum, lhs, rhs)
+#define _tile_dpbf16ps(sum, lhs, rhs) EmulatedBf16DotProduct(sum, lhs, rhs)
 
 // NOLINTEND
