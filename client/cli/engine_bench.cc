@@ -72,11 +72,9 @@ absl::StatusOr<LoadedRows> Load(const EngineBenchOptions& options) {
 
 absl::StatusOr<EngineResult> BenchEngine(const EngineBenchOptions& options) {
   ASSIGN_OR_RETURN(const LoadedRows loaded, Load(options));
-  std::vector<std::unique_ptr<RepeatedRun>> runs;
-  for (int i = 0; i < options.num_threads; ++i) {
-    ASSIGN_OR_RETURN(auto run, RepeatedRun::Create(loaded.model->executable(), loaded.rows));
-    runs.push_back(std::move(run));
-  }
+  ASSIGN_OR_RETURN(const auto runs,
+                   RepeatedRun::CreateMany(loaded.model->executable(), loaded.rows,
+                                           static_cast<std::size_t>(options.num_threads)));
   std::vector<std::vector<double>> times_us(runs.size());
   const SteadyClock::time_point begin = SteadyClock::now();
   std::vector<std::thread> threads;

@@ -2,7 +2,10 @@
 #include "client/cli/repeated_run.h"
 
 #include <cstddef>
+#include <thread>
+#include <utility>
 
+#include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
 
 namespace octet::cli {
@@ -20,6 +23,26 @@ absl::StatusOr<std::unique_ptr<RepeatedRun>> RepeatedRun::Create(
   for (Tensor& output : run->outputs_) run->output_views_.push_back(output.mutable_view());
   RETURN_IF_ERROR(run->session_->Run(run->input_views_, run->output_views_));
   return run;
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<RepeatedRun>>> RepeatedRun::CreateMany(
+    const std::shared_ptr<const Executable>& executable, std::span<const Tensor> inputs,
+    std::size_t count) {
+  std::vector<absl::StatusOr<std::unique_ptr<RepeatedRun>>> made(count);
+  std::vector<std::thread> threads;
+  for (auto& run : made) {
+    threads.emplace_back([&executable, inputs, &run] {
+      kernels::PrepareThread();
+      run = Create(executable, inputs);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<std::unique_ptr<RepeatedRun>> runs;
+  for (auto& run : made) {
+    RETURN_IF_ERROR(run.status());
+    runs.push_back(*std::move(run));
+  }
+  return runs;
 }
 
 }  // namespace octet::cli

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,6 +24,12 @@ class RepeatedRun {
   // lives and may be shared by several. Returns the errors of Session::Run.
   static absl::StatusOr<std::unique_ptr<RepeatedRun>> Create(
       const std::shared_ptr<const Executable>& executable, std::span<const Tensor> inputs);
+
+  // `count` of them, each made by a thread of its own, as workers make their Sessions: memory that
+  // one thread allocates for several shares cache lines, which would pass between their CPUs.
+  static absl::StatusOr<std::vector<std::unique_ptr<RepeatedRun>>> CreateMany(
+      const std::shared_ptr<const Executable>& executable, std::span<const Tensor> inputs,
+      std::size_t count);
 
   RepeatedRun(const RepeatedRun&) = delete;
   RepeatedRun& operator=(const RepeatedRun&) = delete;

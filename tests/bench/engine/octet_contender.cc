@@ -55,13 +55,9 @@ std::size_t NumWorkers(std::string_view variant) {
 
 Workers MakeWorkers(const std::shared_ptr<const Executable>& executable,
                     const std::vector<Tensor>& inputs, std::size_t count) {
-  Workers workers;
-  for (std::size_t i = 0; i < count; ++i) {
-    auto worker = cli::RepeatedRun::Create(executable, inputs);
-    Require(worker.status());
-    workers.push_back(*std::move(worker));
-  }
-  return workers;
+  auto workers = cli::RepeatedRun::CreateMany(executable, inputs, count);
+  Require(workers.status());
+  return *std::move(workers);
 }
 
 // What one worker made.

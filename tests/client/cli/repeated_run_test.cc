@@ -42,10 +42,18 @@ TEST_F(RepeatedRunTest, AnswersTheSameAgain) {
 TEST_F(RepeatedRunTest, SeveralShareAnExecutableAndItsInputs) {
   std::vector<Tensor> images;
   images.push_back(SmallImages(2));
-  const auto one = RepeatedRun::Create(executable_, images).value();
-  const auto other = RepeatedRun::Create(executable_, images).value();
-  EXPECT_TRUE(std::ranges::equal(one->outputs()[0].bytes(), other->outputs()[0].bytes()));
-  EXPECT_NE(one->outputs()[0].bytes().data(), other->outputs()[0].bytes().data());
+  const auto runs = RepeatedRun::CreateMany(executable_, images, 3).value();
+  ASSERT_EQ(runs.size(), 3U);
+  for (const std::size_t i : {1U, 2U}) {
+    EXPECT_TRUE(std::ranges::equal(runs[0]->outputs()[0].bytes(), runs[i]->outputs()[0].bytes()));
+    EXPECT_NE(runs[0]->outputs()[0].bytes().data(), runs[i]->outputs()[0].bytes().data());
+  }
+}
+
+TEST_F(RepeatedRunTest, SeveralFailAsOneDoes) {
+  const auto one = RepeatedRun::Create(executable_, {});
+  ASSERT_FALSE(one.ok());
+  EXPECT_EQ(RepeatedRun::CreateMany(executable_, {}, 2).status(), one.status());
 }
 
 TEST_F(RepeatedRunTest, InputsThatDoNotFitAreRefused) {
