@@ -50,8 +50,8 @@ struct MatmulWeightOnlySpec {
 class MatmulF32 : public PreparedKernel {
  public:
   struct Arguments {
-    std::size_t m = 0;                  // rows; any number, 0 included
-    std::span<const float> lhs = {};    // m * k
+    std::size_t m = 0;                // rows; any number, 0 included
+    std::span<const float> lhs = {};  // m * k
     // m * n values, or empty; each is added to what the activation gives.
     std::span<const float> residual = {};
     std::span<float> out = {};          // m * n; overlaps no input

@@ -174,9 +174,8 @@ class Operator {
   // begin with the same dimensions then, all but the last of an output, and the step runs as well
   // when it is given [1, ..., 1, some rows] in their place. Only asked where the shapes are so.
   // Not to be said of what reads a large constant for all rows at once, as a matrix product does.
-  [[nodiscard]] virtual bool IsRowWise(
-      const Node& node, std::span<const TensorType> inputs,
-      std::span<const ConstantTensor* const> constants) const {
+  [[nodiscard]] virtual bool IsRowWise(const Node& node, std::span<const TensorType> inputs,
+                                       std::span<const ConstantTensor* const> constants) const {
     static_cast<void>(node);
     static_cast<void>(inputs);
     static_cast<void>(constants);

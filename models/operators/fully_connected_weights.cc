@@ -101,7 +101,8 @@ absl::Status CheckCombination(const Node& node, const NodeInputs& inputs,
 absl::Status CheckQuantizedRows(const Node& node, const NodeInputs& inputs,
                                 const FullyConnectedForm& form) {
   if (form.quantization != ActivationQuantization::kDynamic) {
-    return InvalidNode(node, "got a \"row_scale\", which wants activation_quantization \"dynamic\"");
+    return InvalidNode(node,
+                       "got a \"row_scale\", which wants activation_quantization \"dynamic\"");
   }
   if (inputs.Has(Input::kGroupIndex)) {
     return UnimplementedNode(node, "a \"group_index\" beside a \"row_scale\"");

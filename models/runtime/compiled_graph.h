@@ -32,7 +32,7 @@ enum class Storage : std::uint8_t {
 
 // In which runs of the steps a value lies inside another, or a step that only moves elements has
 // nothing to do because of it.
-enum class InPlace : std::uint8_t { kNo, kOneRow, kAlways };
+enum class InPlace : std::uint8_t { kNone, kOneRow, kAlways };
 
 inline bool IsInPlace(InPlace in_place, std::int64_t rows) {
   return in_place == InPlace::kAlways || (in_place == InPlace::kOneRow && rows == 1);
@@ -45,7 +45,7 @@ struct Subview {
   std::int32_t whole = 0;       // by its shape `part` is meant
   std::int32_t whole_root = 0;  // whose very bytes `whole` shares, or `whole`
   AxisOffset part;
-  InPlace in_place = InPlace::kNo;
+  InPlace in_place = InPlace::kNone;
   bool has_pitch = false;  // its rows lie as far apart as the whole's; else it is one run of bytes
 };
 
@@ -79,7 +79,7 @@ struct CompiledStep {
   // The leading dimensions of what it reads and writes, where it is row-wise (Operator::IsRowWise).
   std::optional<Shape> row_shape = std::nullopt;
   bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
-  InPlace in_place = InPlace::kNo;
+  InPlace in_place = InPlace::kNone;
 };
 
 // An output of the signature that no step writes itself: it shares its bytes with another value.

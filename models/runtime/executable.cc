@@ -312,7 +312,7 @@ std::vector<TensorSignature> Signature(const Graph& graph, const std::vector<Val
 
 std::string KernelOf(const CompiledStep& step) {
   switch (step.in_place) {
-    case InPlace::kNo:
+    case InPlace::kNone:
       break;
     case InPlace::kOneRow:
       return absl::StrCat(step.step->kernel_name(), ", or in place for one row");

@@ -49,7 +49,7 @@ struct StepDescription {
   std::string kernel;  // or "in place"
   std::size_t packed_byte_size = 0;
   std::optional<StepImplementation> implementation = std::nullopt;
-  InPlace in_place = InPlace::kNo;
+  InPlace in_place = InPlace::kNone;
 };
 
 // Thread safety: immutable; shared by every Session of every worker.

@@ -82,8 +82,7 @@ class ChainFinder {
     for (const std::int32_t id : ids) {
       const std::size_t root = Root(id);
       const bool is_local = graph_.values[root].storage == Storage::kUnused &&
-                            made_by_[root] >= chain.first_step &&
-                            last_read_[root] < chain.end_step;
+                            made_by_[root] >= chain.first_step && last_read_[root] < chain.end_step;
       chain.values.push_back({.value = id, .is_local = is_local});
     }
   }

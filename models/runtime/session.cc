@@ -90,10 +90,10 @@ void Session::BindDims(std::size_t index, const RowChain* chain, const BoundChai
   };
   BoundStep bound;
   for (const std::int32_t id : step.inputs) {
-    bound.inputs.push_back(id == kNoValue ? TensorView{}
-                                          : TensorView{.data_type = type_of(id),
-                                                       .dims = dims_of(id),
-                                                       .data = nullptr});
+    bound.inputs.push_back(
+        id == kNoValue
+            ? TensorView{}
+            : TensorView{.data_type = type_of(id), .dims = dims_of(id), .data = nullptr});
   }
   for (const std::int32_t id : step.outputs) {
     bound.outputs.push_back({.data_type = type_of(id), .dims = dims_of(id), .data = nullptr});
@@ -177,7 +177,8 @@ void Session::PlanChains() {
       row_byte_size += bound.row_byte_sizes[i];
       std::ranges::copy(dims, bound.dims[i].begin());
     }
-    bound.block_rows = std::min(RowsPerBlock(row_byte_size), std::max<std::int64_t>(bound.num_rows, 1));
+    bound.block_rows =
+        std::min(RowsPerBlock(row_byte_size), std::max<std::int64_t>(bound.num_rows, 1));
     SetBlockRows(chain, bound.block_rows, bound);
     for (std::size_t i = 0; i < chain.values.size(); ++i) {
       const CompiledValue& value = graph.values[static_cast<std::size_t>(chain.values[i].value)];
@@ -402,9 +403,9 @@ void Session::RunStep(std::size_t index, std::span<std::byte> scratch) {
   if (!step.quantizes_input) return step.step->Run(arguments);
   const auto start = std::chrono::steady_clock::now();
   step.step->Run(arguments);
-  quantize_nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
-                               std::chrono::steady_clock::now() - start)
-                               .count();
+  quantize_nanoseconds_ +=
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start)
+          .count();
 }
 
 bool Session::RunChain(const RowChain& chain, BoundChain& bound, std::span<std::byte> scratch,

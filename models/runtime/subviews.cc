@@ -13,7 +13,7 @@ InPlace WhenContiguous(const Shape& whole, std::size_t axis, std::int64_t max_ro
   InPlace result = InPlace::kAlways;
   for (std::size_t i = 0; i < axis; ++i) {
     if (whole[i] == Dim(1)) continue;
-    if (whole[i] != Dim(kRows)) return InPlace::kNo;
+    if (whole[i] != Dim(kRows)) return InPlace::kNone;
     if (max_rows > 1) result = InPlace::kOneRow;
   }
   return result;
@@ -54,7 +54,7 @@ class SubviewFinder {
     const ValueId slice = node.outputs[0];
     const bool is_constant =
         graph_.values[static_cast<std::size_t>(RootOf(whole))].constant.has_value();
-    if (is_constant || At(slice).is_bound) return InPlace::kNo;
+    if (is_constant || At(slice).is_bound) return InPlace::kNone;
     return Add(slice, whole, part, Kind::kSlice);
   }
 
@@ -65,7 +65,7 @@ class SubviewFinder {
     for (const ValueId piece : node.inputs) {
       const bool may_move = At(piece).maker != nullptr && !At(piece).is_bound;
       const InPlace in_place =
-          may_move ? Add(piece, node.outputs[0], {axis, start}, Kind::kPiece) : InPlace::kNo;
+          may_move ? Add(piece, node.outputs[0], {axis, start}, Kind::kPiece) : InPlace::kNone;
       result = std::min(result, in_place);
       // The type rule of the node added them up before.
       start = Dim::Sum(start, ShapeOf(piece)[axis]).value();
@@ -105,7 +105,7 @@ class SubviewFinder {
         in_place != InPlace::kAlways &&
         MayHavePitch(value, RowSize(ShapeOf(value), shape.size() - part.axis), kind);
     if (has_pitch) in_place = InPlace::kAlways;
-    if (in_place == InPlace::kNo) return InPlace::kNo;
+    if (in_place == InPlace::kNone) return InPlace::kNone;
     At(value).is_bound = true;
     if (!has_pitch) At(whole).holds_runs = true;
     std::vector<Subview>& subviews = kind == Kind::kSlice ? slices_ : pieces_;
@@ -157,7 +157,7 @@ Subviews FindSubviews(const Graph& graph, const OperatorRegistry& operators,
     const auto shape_of = [&](ValueId id) -> const Shape& {
       return graph.values[static_cast<std::size_t>(id)].type.shape;
     };
-    InPlace in_place = InPlace::kNo;
+    InPlace in_place = InPlace::kNone;
     if (node.HasInput(0)) {
       if (const auto part = op.PartOfInput(node, shape_of(node.inputs[0]))) {
         in_place = finder.AddSlice(node, *part);

@@ -137,8 +137,9 @@ inline void RunRound(const StepArguments& arguments, bool is_faulty) {
   if (is_faulty && count > 3) y[3] = static_cast<std::int8_t>(y[3] ^ 1);
 }
 
-// Twice: 2x, row-wise. Sum: a + b, row-wise. Halves: two outputs, x / 2 and -x / 2. Crop: [rows, n] without its first
-// column. Flatten: a reinterpretation of [rows, a, b] as [rows, a*b]. Round: float to int8.
+// Twice: 2x, row-wise. Sum: a + b, row-wise. Halves: two outputs, x / 2 and -x / 2. Crop: [rows, n]
+// without its first column. Flatten: a reinterpretation of [rows, a, b] as [rows, a*b]. Round:
+// float to int8.
 inline OperatorRegistry TinyOperators() {
   using TypeList = std::span<const TensorType>;
   using Types = TinyOperator::Types;

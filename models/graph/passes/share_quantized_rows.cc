@@ -53,8 +53,8 @@ class Sharing {
   explicit Sharing(Graph& graph) : graph_(graph) {
     for (const Node& node : graph.nodes) {
       if (QuantizesItsRows(graph, node)) ++num_users_[KeyOf(node)];
-      const bool makes_rows = std::find(kRowMakers.begin(), kRowMakers.end(), node.op) !=
-                              kRowMakers.end();
+      const bool makes_rows =
+          std::find(kRowMakers.begin(), kRowMakers.end(), node.op) != kRowMakers.end();
       if (makes_rows) made_by_rows_.push_back(node.outputs[0]);
     }
   }

@@ -30,7 +30,8 @@ TEST_P(QuantizeRowsTest, EveryRowHasAScaleOfItsOwn) {
   ASSERT_TRUE(outputs.ok()) << outputs.status();
   EXPECT_EQ((*outputs)[0].dims(), (Dims{1, 2, 3}));
   EXPECT_EQ((*outputs)[1].dims(), (Dims{1, 2, 1}));
-  EXPECT_EQ(Elements<std::int8_t>((*outputs)[0]), (std::vector<std::int8_t>{32, -127, 25, 0, 0, 0}));
+  EXPECT_EQ(Elements<std::int8_t>((*outputs)[0]),
+            (std::vector<std::int8_t>{32, -127, 25, 0, 0, 0}));
   EXPECT_EQ(Elements<float>((*outputs)[1]),
             (std::vector<float>{127.0F / (2.0F + 1e-7F), 127.0F / 1e-7F}));
 }

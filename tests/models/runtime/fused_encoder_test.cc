@@ -40,8 +40,9 @@ class Encoder {
       return Emit("Reshape", name + "/heads", {Dense(name, x, kWidth, kWidth)},
                   {{"shape", std::vector<std::int64_t>{0, 0, kHeads, kWidth / kHeads}}});
     };
-    const ValueId attention = Emit("Attention", "attention",
-                                   {heads("query"), heads("key"), heads("value")}, {{"scale", 0.25}});
+    const ValueId attention =
+        Emit("Attention", "attention", {heads("query"), heads("key"), heads("value")},
+             {{"scale", 0.25}});
     const ValueId joined = Emit("Reshape", "joined", {attention},
                                 {{"shape", std::vector<std::int64_t>{0, 0, kWidth}}});
     const ValueId attended = Normalize(
@@ -119,11 +120,11 @@ TEST_P(FusedEncoderTest, SharesFusesAndRunsInBlocksWithoutChangingABit) {
   const auto executable = Compile(graph);
   std::vector<std::string> steps;
   for (const StepDescription& step : executable->steps()) steps.push_back(step.op);
-  EXPECT_THAT(steps, testing::ElementsAre(
-                         "Gather", "LayerNormalization", "QuantizeRows", "FullyConnected",
-                         "FullyConnected", "FullyConnected", "Attention", "FullyConnected",
-                         "LayerNormalization", "QuantizeRows", "FullyConnected", "FullyConnected",
-                         "LayerNormalization"));
+  EXPECT_THAT(
+      steps, testing::ElementsAre("Gather", "LayerNormalization", "QuantizeRows", "FullyConnected",
+                                  "FullyConnected", "FullyConnected", "Attention", "FullyConnected",
+                                  "LayerNormalization", "QuantizeRows", "FullyConnected",
+                                  "FullyConnected", "LayerNormalization"));
   const std::vector<RowChain>& chains = executable->compiled().chains;
   ASSERT_EQ(chains.size(), 2U);
   EXPECT_EQ(chains[0].first_step, 0);

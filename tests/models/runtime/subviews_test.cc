@@ -394,7 +394,7 @@ TEST_F(SubviewsTest, AStepSaysSo) {
   const std::vector<StepDescription> many = Compile(parts.graph, 2)->steps();
   EXPECT_EQ(many[2].kernel, "portable:concat, or in place for one row");
   EXPECT_EQ(many[2].in_place, InPlace::kOneRow);
-  EXPECT_EQ(many[3].in_place, InPlace::kNo);
+  EXPECT_EQ(many[3].in_place, InPlace::kNone);
 }
 
 TEST_F(SubviewsTest, ARunNeedsNoMoreMemoryThanTheWhole) {

@@ -94,8 +94,8 @@ TEST(FuseResidualTest, LeavesWhatItMayNotFuse) {
   graph.nodes[2].inputs[1] = graph.nodes[2].inputs[0];
   ExpectKept(graph, "the layer twice");
   graph = Network();
-  graph.values[3].constant = ConstantTensor::Copy(DataType::kFloat32, {1, 2},
-                                                  std::vector<float>{1.0F, 2.0F});
+  graph.values[3].constant =
+      ConstantTensor::Copy(DataType::kFloat32, {1, 2}, std::vector<float>{1.0F, 2.0F});
   ExpectKept(graph, "a constant, which may lie unaligned");
 }
 
