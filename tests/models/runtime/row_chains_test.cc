@@ -93,7 +93,8 @@ TEST(RowChainsTest, OtherRowsEndAChain) {
 TEST(RowChainsTest, AVectorHasNoRows) {
   Graph graph = WithInput({Dim(kRows)});
   const ValueId a = Append(graph, "Twice", {0}, "a");
-  EXPECT_THAT(ChainsOf(graph, {Append(graph, "Twice", {a}, "b")}), IsEmpty());
+  const ValueId b = Append(graph, "Twice", {a}, "b");
+  EXPECT_THAT(ChainsOf(graph, {b}), IsEmpty());
 }
 
 TEST(RowChainsTest, LocalValuesTakeABlockOfTheArena) {

@@ -401,7 +401,8 @@ TEST_F(SubviewsTest, ARunNeedsNoMoreMemoryThanTheWhole) {
   GraphOfParts parts(4);
   parts.graph.outputs = {
       parts.Negative(parts.Concat({parts.Square(parts.x), parts.Negative(parts.x)}))};
-  const CompiledGraph& compiled = Compile(parts.graph, 1)->compiled();
+  const auto executable = Compile(parts.graph, 1);
+  const CompiledGraph& compiled = executable->compiled();
   EXPECT_EQ(compiled.arena_values.size(), 1U);
   EXPECT_EQ(compiled.num_slots, 1);
 }
