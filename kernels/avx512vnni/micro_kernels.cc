@@ -7,6 +7,7 @@
 #include "kernels/avx2/store_static.h"
 #include "kernels/avx2/weight_only.h"
 #include "kernels/avx512vnni/panels.h"
+#include "kernels/avx512vnni/row_quantize.h"
 #include "kernels/vectorized/micro_kernels.h"
 
 namespace octet::kernels::avx512vnni {
@@ -32,6 +33,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.multiply_few_rows_s4 = avx2::MultiplyFewRowsS4;
   micro.store_s8 = StoreS8;
   micro.sum_rows = avx2::SumRows;
+  micro.quantize_rows_s8 = QuantizeRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
   micro.depthwise_s16 = avx2::DepthwiseS16;
   micro.depthwise_f32 = avx2::DepthwiseF32;

@@ -21,6 +21,9 @@ inline constexpr std::size_t kTileRows = 48;
 // The most columns of a panel, over all sets.
 inline constexpr std::size_t kMaxColumns = 32;
 
+struct EpilogueTable;
+struct TileTarget;
+
 // Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
 // segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes: who
 // prepares a product has made sure that 32 bits hold them. What is behind a segment's values, up to
@@ -54,6 +57,11 @@ struct S8Panels {
                    std::size_t k_padded, std::byte* out);
   // tile[rows, columns] = the product. Sums wrap modulo 2^32.
   void (*multiply)(const PanelInputs& inputs, const std::int8_t* panel, std::int32_t* tile);
+  // multiply and MicroKernels::store_s8 in one, with sums in registers; null where there is none.
+  // Panels follow one another: all of a product's where its rows are one tile, else one.
+  void (*multiply_and_store)(const PanelInputs& inputs, const std::int8_t* panels,
+                             std::size_t num_panels, const EpilogueTable& table,
+                             const TileTarget& target) = nullptr;
 };
 
 // The same for int16 inputs, which are used as they are: lhs_element_size, interleave and
@@ -150,7 +158,7 @@ struct RowScales {
 struct TileTarget {
   std::size_t rows;
   std::size_t first_channel;  // the tile's first column
-  std::size_t num_channels;   // columns that are stored; the rest is padding
+  std::size_t num_channels;   // columns that are stored; the rest of the panels is padding
   RowScales row_scales = {};
   void* out;  // element (0, 0) of the tile
   std::size_t out_stride;

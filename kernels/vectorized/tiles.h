@@ -66,7 +66,8 @@ struct ChannelTerms {
 };
 
 inline float ScaleOfRow(const RowScales& scales, std::size_t r) {
-  return scales.scale[(scales.first_row + r) / scales.rows_per_scale];
+  const std::size_t row = scales.first_row + r;
+  return scales.scale[scales.rows_per_scale == 1 ? row : row / scales.rows_per_scale];
 }
 
 // Adds the first `size` values to a row of the tile.

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled for AVX-512 F, BW, DQ, VL and VNNI. Sums go to their results out of registers: while a
+// block of few rows is finished, the products of the next one are computed already.
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/avx512vnni/integer_sums.h"
+#include "kernels/avx512vnni/intrinsics.h"
+#include "kernels/avx512vnni/panels.h"
+#include "kernels/vectorized/activation.h"
+#include "kernels/vectorized/blocks_of_rows.h"
+#include "kernels/vectorized/tiles.h"
+
+namespace octet::kernels::avx512vnni {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+
+// vpdpbusd multiplies unsigned by signed bytes: inputs are shifted by 128.
+void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
+             std::size_t k_padded, std::byte* out) {
+  auto* target = reinterpret_cast<std::uint8_t*>(out);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::int8_t* source = lhs + r * lhs_stride;
+    for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint8_t>(source[p] ^ 0x80);
+    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
+    target += k_padded;
+  }
+}
+
+// --- the ways out of registers. Each is made for kVectors vectors of columns, from column `first`
+// of a target on, and stores sum[r][v] of kRows rows, from number `row` on.
+
+// Of the columns that a vector has: one with all of them is stored without a mask, which is slow.
+constexpr __mmask16 kWhole = 0xFFFF;
+inline __mmask16 MaskOf(std::size_t num_channels, std::size_t column) {
+  if (column >= num_channels) return 0;
+  const std::size_t rest = num_channels - column;
+  return static_cast<__mmask16>(rest >= kLanes ? kWhole : (1U << rest) - 1U);
+}
+
+// What is added to sums.
+template <std::size_t kVectors>
+class Terms {
+ public:
+  Terms(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+      : row_term_(target.row_term), row_factor_(table.row_factor) {
+    const std::size_t channel = target.first_channel + first;
+    if (row_factor_ != nullptr) row_factor_ += channel;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      add_[v] = _mm512_loadu_si512(table.add + channel + v * kLanes);
+    }
+  }
+
+  template <std::size_t kRows>
+  [[gnu::always_inline]] void AddTo(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_add_epi32(sum[r][v], add_[v]);
+    }
+    if (row_term_ == nullptr) return;
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const __m512i term = _mm512_set1_epi32(row_term_[row + r]);
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        const __m512i product =
+            row_factor_ == nullptr
+                ? term
+                : _mm512_mullo_epi32(term, _mm512_loadu_si512(row_factor_ + v * kLanes));
+        sum[r][v] = _mm512_add_epi32(sum[r][v], product);
+      }
+    }
+  }
+
+ private:
+  __m512i add_[kVectors];
+  const std::int32_t* row_term_;
+  const std::int32_t* row_factor_;
+};
+
+template <std::size_t kVectors>
+class StoreIntegers {
+ public:
+  StoreIntegers(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+      : terms_(table, target, first),
+        num_channels_(target.num_channels - first),
+        out_(static_cast<std::int32_t*>(target.out) + first),
+        stride_(target.out_stride) {}
+
+  template <std::size_t kRows>
+  [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+    terms_.AddTo(row, sum);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        _mm512_mask_storeu_ps(out_ + (row + r) * stride_ + v * kLanes, mask,
+                              _mm512_castsi512_ps(sum[r][v]));
+      }
+    }
+  }
+
+ private:
+  const Terms<kVectors> terms_;
+  const std::size_t num_channels_;
+  std::int32_t* const out_;
+  const std::size_t stride_;
+};
+
+template <std::size_t kVectors>
+class StoreStatic {
+ public:
+  StoreStatic(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+      : terms_(table, target, first),
+        lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
+        hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))),
+        zero_(_mm_set1_epi8(static_cast<char>(table.zero_point))),
+        num_channels_(target.num_channels - first),
+        out_(static_cast<std::int8_t*>(target.out) + first),
+        stride_(target.out_stride) {
+    const float* scale = table.scale + target.first_channel + first;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) scale_[v] = _mm512_loadu_ps(scale + v * kLanes);
+  }
+
+  template <std::size_t kRows>
+  [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+    terms_.AddTo(row, sum);
+    std::int8_t* out = out_ + row * stride_;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]), scale_[v]);
+        const __m512 bounded = _mm512_min_ps(_mm512_max_ps(real, lo_), hi_);
+        // Half to even: the mode that every thread begins with.
+        const __m128i rounded = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(bounded));
+        const __m128i result = _mm_add_epi8(rounded, zero_);
+        std::int8_t* target = out + r * stride_ + v * kLanes;
+        if (mask == kWhole) {
+          _mm_storeu_si128(reinterpret_cast<__m128i*>(target), result);
+        } else {
+          _mm_mask_storeu_epi8(target, mask, result);
+        }
+      }
+    }
+  }
+
+ private:
+  const Terms<kVectors> terms_;
+  __m512 scale_[kVectors];
+  const __m512 lo_;
+  const __m512 hi_;
+  const __m128i zero_;
+  const std::size_t num_channels_;
+  std::int8_t* const out_;
+  const std::size_t stride_;
+};
+
+// The reals of sums, before their activation: of kDynamic in each convention, and of kStaticFloat.
+template <std::size_t kVectors, ScaleConvention kConvention>
+class DynamicReals {
+ public:
+  DynamicReals(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+      : row_scales_(target.row_scales) {
+    const std::size_t channel = target.first_channel + first;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      scale_[v] = _mm512_loadu_ps(table.scale + channel + v * kLanes);
+      bias_[v] = _mm512_loadu_ps(table.bias + channel + v * kLanes);
+    }
+  }
+  [[gnu::always_inline]] __m512 RowScale(std::size_t row) const {
+    return _mm512_set1_ps(ScaleOfRow(row_scales_, row));
+  }
+  [[gnu::always_inline]] __m512 Real(__m512 row_scale, std::size_t v, __m512i sum) const {
+    const __m512 real = _mm512_cvtepi32_ps(sum);
+    const __m512 product = kConvention == ScaleConvention::kReciprocal
+                               ? _mm512_div_ps(real, _mm512_mul_ps(row_scale, scale_[v]))
+                               : _mm512_mul_ps(_mm512_div_ps(real, row_scale), scale_[v]);
+    return _mm512_add_ps(product, bias_[v]);
+  }
+
+ private:
+  const RowScales& row_scales_;
+  __m512 scale_[kVectors];
+  __m512 bias_[kVectors];
+};
+template <std::size_t kVectors>
+using ReciprocalReals = DynamicReals<kVectors, ScaleConvention::kReciprocal>;
+template <std::size_t kVectors>
+using MultipliedReals = DynamicReals<kVectors, ScaleConvention::kMultiply>;
+
+template <std::size_t kVectors>
+class StaticReals {
+ public:
+  StaticReals(const EpilogueTable& table, const TileTarget& target, std::size_t first) {
+    const float* scale = table.scale + target.first_channel + first;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) scale_[v] = _mm512_loadu_ps(scale + v * kLanes);
+  }
+  [[gnu::always_inline]] static __m512 RowScale(std::size_t /*row*/) { return __m512{}; }
+  [[gnu::always_inline]] __m512 Real(__m512 /*row_scale*/, std::size_t v, __m512i sum) const {
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
+  }
+
+ private:
+  __m512 scale_[kVectors];
+};
+
+[[gnu::noinline]] void Activate(const Activation& activation, std::size_t size, float* y) {
+  ActivateRange(activation, y, size, y);
+}
+
+template <template <std::size_t> class Reals>
+struct StoreFloats {
+  template <std::size_t kVectors>
+  class Of {
+   public:
+    Of(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+        : terms_(table, target, first),
+          reals_(table, target, first),
+          activation_(table.activation),
+          num_channels_(target.num_channels - first),
+          out_(static_cast<float*>(target.out) + first),
+          residual_(target.residual == nullptr ? nullptr : target.residual + first),
+          stride_(target.out_stride) {}
+
+    template <std::size_t kRows>
+    [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+      terms_.AddTo(row, sum);
+      __m512 real[kRows][kVectors];
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m512 row_scale = reals_.RowScale(row + r);
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < kVectors; ++v) {
+          real[r][v] = reals_.Real(row_scale, v, sum[r][v]);
+        }
+      }
+      if (activation_.kind != ActivationKind::kLinear) {
+        alignas(64) float y[kRows][kVectors][kLanes];
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+          for (std::size_t v = 0; v < kVectors; ++v) _mm512_store_ps(y[r][v], real[r][v]);
+        }
+        Activate(activation_, kRows * kVectors * kLanes, &y[0][0][0]);
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+          for (std::size_t v = 0; v < kVectors; ++v) real[r][v] = _mm512_load_ps(y[r][v]);
+        }
+      }
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < kVectors; ++v) {
+          Store((row + r) * stride_ + v * kLanes, MaskOf(num_channels_, v * kLanes), real[r][v]);
+        }
+      }
+    }
+
+   private:
+    [[gnu::always_inline]] void Store(std::size_t index, __mmask16 mask, __m512 real) const {
+      if (mask == kWhole) {
+        if (residual_ != nullptr) real = _mm512_add_ps(real, _mm512_loadu_ps(residual_ + index));
+        _mm512_storeu_ps(out_ + index, real);
+        return;
+      }
+      if (residual_ != nullptr) {
+        real = _mm512_add_ps(real, _mm512_maskz_loadu_ps(mask, residual_ + index));
+      }
+      _mm512_mask_storeu_ps(out_ + index, mask, real);
+    }
+
+    const Terms<kVectors> terms_;
+    const Reals<kVectors> reals_;
+    const Activation& activation_;
+    const std::size_t num_channels_;
+    float* const out_;
+    const float* const residual_;
+    const std::size_t stride_;
+  };
+};
+
+// --- which rows and panels at a time.
+
+template <template <std::size_t> class Store>
+struct Products {
+  const PanelInputs& in;
+  const std::int8_t* panels;
+  std::size_t num_panels;
+  const EpilogueTable& table;
+  const TileTarget& target;
+
+  // kRows rows, all there are: kPanels panels at a time, for sums enough to hide the latency of a
+  // step.
+  template <std::size_t kRows, std::size_t kPanels>
+  [[gnu::noinline]] void RunFewRows() const {
+    std::size_t panel = 0;
+    for (; panel + kPanels <= num_panels; panel += kPanels) RunBlock<kRows, 2 * kPanels>(0, panel);
+    if constexpr (kPanels > 1) {
+      for (; panel < num_panels; ++panel) RunBlock<kRows, 2>(0, panel);
+    }
+  }
+
+  // Four rows at a time: the fewest whose products are as fast as those of more, so that the most
+  // of them are computed beside the end of others.
+  [[gnu::noinline]] void RunManyRows() const {
+    for (std::size_t panel = 0; panel < num_panels; ++panel) {
+      const Store<2> store(table, target, panel * kColumns);
+      std::size_t row = 0;
+      for (; in.rows - row >= 8 || in.rows - row == 4; row += 4) {
+        __m512i sum[4][2];
+        SumProducts<S8Step>(in, row, PanelAt(panel), sum);
+        store(row, sum);
+      }
+      RunLastRows(row, panel);
+    }
+  }
+
+  void RunLastRows(std::size_t row, std::size_t panel) const {
+    switch (in.rows - row) {
+      case 7:
+        return RunOddRows<7>(row, panel);
+      case 6:
+        return RunOddRows<6>(row, panel);
+      case 5:
+        return RunOddRows<5>(row, panel);
+      default:
+        return;
+    }
+  }
+  template <std::size_t kRows>
+  [[gnu::noinline]] void RunOddRows(std::size_t row, std::size_t panel) const {
+    RunBlock<kRows, 2>(row, panel);
+  }
+
+  // What stores is made behind the products, which need the registers.
+  template <std::size_t kRows, std::size_t kVectors>
+  [[gnu::always_inline]] void RunBlock(std::size_t row, std::size_t panel) const {
+    __m512i sum[kRows][kVectors];
+    SumProducts<S8Step>(in, row, PanelAt(panel), sum);
+    Store<kVectors>(table, target, panel * kColumns)(row, sum);
+  }
+
+  [[gnu::always_inline]] const std::int8_t* PanelAt(std::size_t panel) const {
+    return panels + panel * in.num_segments * in.segment_size * kColumns;
+  }
+
+  void Run() const {
+    switch (in.rows) {
+      case 1:
+        return RunFewRows<1, 1>();
+      case 2:
+        return RunFewRows<2, 4>();
+      case 3:
+        return RunFewRows<3, 3>();
+      default:
+        return RunManyRows();
+    }
+  }
+};
+
+void MultiplyAndStore(const PanelInputs& inputs, const std::int8_t* panels, std::size_t num_panels,
+                      const EpilogueTable& table, const TileTarget& target) {
+  const auto run = [&]<template <std::size_t> class Store>() {
+    Products<Store>{inputs, panels, num_panels, table, target}.Run();
+  };
+  switch (table.kind) {
+    case EpilogueKind::kNone:
+      return run.template operator()<StoreIntegers>();
+    case EpilogueKind::kStatic:
+      return run.template operator()<StoreStatic>();
+    case EpilogueKind::kDynamic:
+      return table.convention == ScaleConvention::kReciprocal
+                 ? run.template operator()<StoreFloats<ReciprocalReals>::Of>()
+                 : run.template operator()<StoreFloats<MultipliedReals>::Of>();
+    case EpilogueKind::kStaticFloat:
+      return run.template operator()<StoreFloats<StaticReals>::Of>();
+  }
+}
+
+}  // namespace
+
+constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 4x32",
+                                .columns = kColumns,
+                                .interleave = 4,
+                                .k_multiple = 4,
+                                .row_multiple = 1,
+                                .lhs_element_size = 1,
+                                .lhs_offset = 128,
+                                .takes_segments = true,
+                                .pack_lhs = PackLhs,
+                                .multiply = Multiply<S8Step>,
+                                .multiply_and_store = MultiplyAndStore};
+
+}  // namespace octet::kernels::avx512vnni
