@@ -213,8 +213,14 @@ class StaticReals {
   __m512 scale_[kVectors];
 };
 
-[[gnu::noinline]] void Activate(const Activation& activation, std::size_t size, float* y) {
+[[gnu::noinline]] void ActivateByKind(const Activation& activation, std::size_t size, float* y) {
   ActivateRange(activation, y, size, y);
+}
+// GELU, which most transformers have, runs beside the next products; the others are called.
+template <std::size_t kSize>
+[[gnu::always_inline]] inline void Activate(const Activation& activation, float (&y)[kSize]) {
+  if (activation.kind != ActivationKind::kGelu) return ActivateByKind(activation, kSize, y);
+  for (std::size_t i = 0; i < kSize; ++i) y[i] = Gelu(y[i]);
 }
 
 template <template <std::size_t> class Reals>
@@ -244,17 +250,19 @@ struct StoreFloats {
         }
       }
       if (activation_.kind != ActivationKind::kLinear) {
-        alignas(64) float y[kRows][kVectors][kLanes];
+        alignas(64) float y[kRows * kVectors * kLanes];
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-          for (std::size_t v = 0; v < kVectors; ++v) _mm512_store_ps(y[r][v], real[r][v]);
+          for (std::size_t v = 0; v < kVectors; ++v)
+            _mm512_store_ps(y + (r * kVectors + v) * kLanes, real[r][v]);
         }
-        Activate(activation_, kRows * kVectors * kLanes, &y[0][0][0]);
+        Activate(activation_, y);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-          for (std::size_t v = 0; v < kVectors; ++v) real[r][v] = _mm512_load_ps(y[r][v]);
+          for (std::size_t v = 0; v < kVectors; ++v)
+            real[r][v] = _mm512_load_ps(y + (r * kVectors + v) * kLanes);
         }
       }
 #pragma GCC unroll 8
