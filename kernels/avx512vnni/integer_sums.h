@@ -59,14 +59,14 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
   }
 }
 
-// sum[row, column / 16] of kRows rows and kVectors / 2 panels, which follow one another: kUnroll
-// times over where they alone are too few to hide the latency of a step.
+// sum[row, column / 16] of kRows rows and kVectors / 2 panels, which follow one another, or of the
+// left half of one: kUnroll times over where they alone are too few to hide the latency of a step.
 template <typename Step, std::size_t kRows, std::size_t kVectors>
 [[gnu::always_inline]] inline void SumProducts(const PanelInputs& in, std::size_t first_row,
                                                const std::int8_t* panels,
                                                __m512i (&sum)[kRows][kVectors]) {
   constexpr std::size_t kSums = kRows * kVectors;
-  constexpr std::size_t kUnroll = kSums == 2 ? 4 : kSums < 8 ? 2 : 1;
+  constexpr std::size_t kUnroll = kSums <= 2 ? 4 : kSums < 8 ? 2 : 1;
   constexpr std::size_t kInputs = kUnroll * Step::kInputs;
   const std::size_t panel_stride = in.num_segments * in.segment_size * kColumns;
   __m512i part[kUnroll][kRows][kVectors];

@@ -318,36 +318,45 @@ struct Products {
     }
   }
 
-  // Four rows at a time: the fewest whose products are as fast as those of more, so that the most
-  // of them are computed beside the end of others.
   [[gnu::noinline]] void RunManyRows() const {
     for (std::size_t panel = 0; panel < num_panels; ++panel) {
-      const Store<2> store(table, target, panel * kColumns);
-      std::size_t row = 0;
-      for (; in.rows - row >= 8 || in.rows - row == 4; row += 4) {
-        __m512i sum[4][2];
-        SumProducts<S8Step>(in, row, PanelAt(panel), sum);
-        store(row, sum);
+      if (target.num_channels - panel * kColumns > kLanes) {
+        RunPanel<2>(panel);
+      } else {
+        RunPanel<1>(panel);
       }
-      RunLastRows(row, panel);
     }
   }
 
-  void RunLastRows(std::size_t row, std::size_t panel) const {
+  // The first kVectors halves of a panel: as many rows at a time as make eight sums, the fewest
+  // whose products are as fast as those of more, so that the most of them are computed beside the
+  // end of others.
+  template <std::size_t kVectors>
+  [[gnu::always_inline]] void RunPanel(std::size_t panel) const {
+    constexpr std::size_t kRows = 8 / kVectors;
+    const Store<kVectors> store(table, target, panel * kColumns);
+    std::size_t row = 0;
+    for (; in.rows - row >= 2 * kRows || in.rows - row == kRows; row += kRows) {
+      __m512i sum[kRows][kVectors];
+      SumProducts<S8Step>(in, row, PanelAt(panel), sum);
+      store(row, sum);
+    }
+    for (; in.rows - row >= 8 || in.rows - row == 4; row += 4)
+      RunBlockApart<4, kVectors>(row, panel);
     switch (in.rows - row) {
       case 7:
-        return RunOddRows<7>(row, panel);
+        return RunBlockApart<7, kVectors>(row, panel);
       case 6:
-        return RunOddRows<6>(row, panel);
+        return RunBlockApart<6, kVectors>(row, panel);
       case 5:
-        return RunOddRows<5>(row, panel);
+        return RunBlockApart<5, kVectors>(row, panel);
       default:
         return;
     }
   }
-  template <std::size_t kRows>
-  [[gnu::noinline]] void RunOddRows(std::size_t row, std::size_t panel) const {
-    RunBlock<kRows, 2>(row, panel);
+  template <std::size_t kRows, std::size_t kVectors>
+  [[gnu::noinline]] void RunBlockApart(std::size_t row, std::size_t panel) const {
+    RunBlock<kRows, kVectors>(row, panel);
   }
 
   // What stores is made behind the products, which need the registers.
