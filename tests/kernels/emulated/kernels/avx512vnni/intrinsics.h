@@ -75,6 +75,13 @@ inline float Largest(simde__m512 value) {
   return largest;
 }
 
+inline float Total(simde__m512 value) {
+  float total = 0;
+  for (const float lane : Lanes<float>::Of(value).lane) total += lane;
+  return total;
+}
+inline float First(simde__m512 value) { return Lanes<float>::Of(value).lane[0]; }
+
 }  // namespace octet::emulated
 
 #undef _mm512_mask_storeu_ps
@@ -89,5 +96,9 @@ inline float Largest(simde__m512 value) {
 #define _mm512_cvtepi32_ps octet::emulated::ToFloats
 #undef _mm512_cvtepi32_epi8
 #define _mm512_cvtepi32_epi8 octet::emulated::LowBytes
+#undef _mm512_reduce_add_ps
+#define _mm512_reduce_add_ps octet::emulated::Total
+#undef _mm512_cvtss_f32
+#define _mm512_cvtss_f32 octet::emulated::First
 #undef _mm512_reduce_max_ps
 #define _mm512_reduce_max_ps octet::emulated::Largest
