@@ -65,7 +65,7 @@ struct S16Panels {
 };
 inline constexpr std::size_t kS16Interleave = 2;
 
-// Some rows, at most kTileRows, for one panel of int4 weights.
+// Some rows for some panels of int4 weights, as many as S4Panels says.
 //
 // A panel holds `columns` output channels in groups along k: [num_groups, group_padded / 4,
 // columns * 2] bytes of unsigned weights u = w + bias. Byte b of four neighbours along k holds, in
@@ -74,14 +74,19 @@ inline constexpr std::size_t kS16Interleave = 2;
 struct S4Run {
   const std::int8_t* lhs;  // row r's begin at lhs + r * lhs_stride: [num_groups, group_padded];
   std::size_t lhs_stride;  // padding is 0
-  const std::int32_t* lhs_sum;  // of a row's inputs in group g: lhs_sum[g * lhs_sum_stride + r]
-  std::size_t lhs_sum_stride;
+  // What a zero point of 1 adds to row r's sums in group g: row_term[r * row_term_stride + g]. It
+  // is minus the sum of the row's inputs; without a table of zero points, times the one of all.
+  const std::int32_t* row_term;
+  std::size_t row_term_stride;
   std::size_t rows;
   std::size_t num_groups;
   std::size_t group_padded;  // a multiple of S4Panels::k_multiple
-  const std::uint8_t* panel;
-  const std::int16_t* zero;  // [num_groups, columns], of u
-  const float* scale;        // the same; null without scales by group
+  std::size_t num_panels;
+  const std::uint8_t* panel;  // the first
+  std::size_t panel_stride;   // bytes
+  const std::int16_t* zero;   // [num_groups, columns], of u; null where row_term has it
+  const float* scale;         // the same; null without scales by group
+  std::size_t table_stride;   // from a panel's zero and scale to the next one's
 };
 
 // An integer matrix product whose int4 weights stay nibbles until they are in registers.
@@ -90,9 +95,16 @@ struct S4Panels {
   std::size_t columns;       // those of the set's S8Panels
   std::size_t k_multiple;    // of 4; groups shorter than s4_many_rows's have s4's
   std::size_t row_multiple;  // inputs have so many rows, tiles room for them
-  // tile[rows, columns] = sum of lhs * (u - zero). num_groups is 1. Sums wrap modulo 2^32.
+  // Of one call. A multiple of row_multiple; max_row_panels, at most kTileRows, bounds their
+  // product.
+  std::size_t max_rows;
+  std::size_t max_panels;
+  std::size_t max_row_panels;
+  // tile[num_panels, rows, columns] = sum of lhs * (u - zero). num_groups is 1. Sums wrap modulo
+  // 2^32.
   void (*multiply)(const S4Run& run, std::int32_t* tile);
-  // tile[rows, columns] = sum over groups, rising, of float(the group's sum) * scale, in float32.
+  // tile[num_panels, rows, columns] = sum over groups, rising, of float(the group's sum) * scale,
+  // in float32.
   void (*multiply_groups)(const S4Run& run, float* tile);
 };
 
