@@ -123,6 +123,9 @@ constexpr S4Panels kS4Panels = {.name = "amx tdpbssd int4 32x32",
                                 .columns = kColumns,
                                 .k_multiple = kTileBytes,
                                 .row_multiple = kTileHeight,
+                                .max_rows = kTileRows,
+                                .max_panels = 1,
+                                .max_row_panels = kTileRows,
                                 .multiply = MultiplyS4,
                                 .multiply_groups = MultiplyS4Groups};
 

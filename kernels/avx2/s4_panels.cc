@@ -73,6 +73,9 @@ constexpr S4Panels kS4Panels = {.name = "avx2 vpmaddubsw int4 6x16",
                                 .columns = kColumns,
                                 .k_multiple = 4,
                                 .row_multiple = 1,
+                                .max_rows = kTileRows,
+                                .max_panels = 1,
+                                .max_row_panels = kTileRows,
                                 .multiply = AllProducts::Multiply,
                                 .multiply_groups = AllProducts::MultiplyGroups};
 

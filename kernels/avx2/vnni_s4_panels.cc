@@ -56,6 +56,9 @@ constexpr S4Panels kS4VnniPanels = {.name = "avx2 avx-vnni int4 6x16",
                                     .columns = kColumns,
                                     .k_multiple = 4,
                                     .row_multiple = 1,
+                                    .max_rows = kTileRows,
+                                    .max_panels = 1,
+                                    .max_row_panels = kTileRows,
                                     .multiply = AllProducts::Multiply,
                                     .multiply_groups = AllProducts::MultiplyGroups};
 

@@ -21,8 +21,8 @@ struct S8Step {
   static constexpr std::size_t kInputs = 4;
   // Of 16 columns, as those below.
   static __m512i LoadWeights(const std::int8_t* weights) { return _mm512_load_si512(weights); }
-  static __m512i Add(__m512i sum, __m512i inputs, __m512i weights) {
-    return _mm512_dpbusd_epi32(sum, inputs, weights);
+  static void Add(__m512i inputs, __m512i weights, __m512i& sum) {
+    AddDotProducts(inputs, weights, sum);
   }
 };
 
@@ -32,8 +32,8 @@ struct S16Step {
   static __m512i LoadWeights(const std::int8_t* weights) {
     return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(weights)));
   }
-  static __m512i Add(__m512i sum, __m512i inputs, __m512i weights) {
-    return _mm512_dpwssd_epi32(sum, inputs, weights);
+  static void Add(__m512i inputs, __m512i weights, __m512i& sum) {
+    sum = _mm512_dpwssd_epi32(sum, inputs, weights);
   }
 };
 
@@ -55,7 +55,7 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
     __builtin_memcpy(&bits, row[r] + p * (sizeof(bits) / Step::kInputs), sizeof(bits));
     const __m512i x = _mm512_set1_epi32(bits);
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = Step::Add(sum[r][v], x, weight[v]);
+    for (std::size_t v = 0; v < kVectors; ++v) Step::Add(x, weight[v], sum[r][v]);
   }
 }
 

@@ -385,8 +385,9 @@ struct Products {
   }
 };
 
-void MultiplyAndStore(const PanelInputs& inputs, const std::int8_t* panels, std::size_t num_panels,
+void MultiplyAndStore(const PanelInputs& inputs, const std::int8_t* panels,
                       const EpilogueTable& table, const TileTarget& target) {
+  const std::size_t num_panels = (target.num_channels - 1) / kColumns + 1;
   const auto run = [&]<template <std::size_t> class Store>() {
     Products<Store>{inputs, panels, num_panels, table, target}.Run();
   };

@@ -24,10 +24,10 @@ inline constexpr std::size_t kMaxColumns = 32;
 struct EpilogueTable;
 struct TileTarget;
 
-// Packed inputs of some rows, at most kTileRows, for panels of int8 weights. Row r's lie in
-// segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are in bytes: who
-// prepares a product has made sure that 32 bits hold them. What is behind a segment's values, up to
-// its size, may be anything that can be read: it meets weights of 0.
+// Packed inputs of some rows, at most kTileRows but where it is said, for panels of int8 weights.
+// Row r's lie in segments: number s begins at lhs + row_offset[r] + segment_offset[s]. Offsets are
+// in bytes: who prepares a product has made sure that 32 bits hold them. What is behind a segment's
+// values, up to its size, may be anything that can be read: it meets weights of 0.
 struct PanelInputs {
   const std::byte* lhs;
   const std::uint32_t* row_offset;
@@ -57,11 +57,11 @@ struct S8Panels {
                    std::size_t k_padded, std::byte* out);
   // tile[rows, columns] = the product. Sums wrap modulo 2^32.
   void (*multiply)(const PanelInputs& inputs, const std::int8_t* panel, std::int32_t* tile);
-  // multiply and MicroKernels::store_s8 in one, with sums in registers; null where there is none.
-  // Panels follow one another: all of a product's where its rows are one tile, else one.
+  // multiply and MicroKernels::store_s8 in one, for any number of rows and all panels that the
+  // target's channels have, which follow one another: sums stay in registers. Null where there is
+  // none.
   void (*multiply_and_store)(const PanelInputs& inputs, const std::int8_t* panels,
-                             std::size_t num_panels, const EpilogueTable& table,
-                             const TileTarget& target) = nullptr;
+                             const EpilogueTable& table, const TileTarget& target) = nullptr;
 };
 
 // The same for int16 inputs, which are used as they are: lhs_element_size, interleave and
@@ -73,7 +73,7 @@ struct S16Panels {
 };
 inline constexpr std::size_t kS16Interleave = 2;
 
-// Some rows, at most kTileRows, for one panel of int4 weights.
+// Some rows for some panels of int4 weights, as many as S4Panels says.
 //
 // A panel holds `columns` output channels in groups along k: [num_groups, group_padded / 4,
 // columns * 2] bytes of unsigned weights u = w + bias. Byte b of four neighbours along k holds, in
@@ -82,14 +82,19 @@ inline constexpr std::size_t kS16Interleave = 2;
 struct S4Run {
   const std::int8_t* lhs;  // row r's begin at lhs + r * lhs_stride: [num_groups, group_padded];
   std::size_t lhs_stride;  // padding is 0
-  const std::int32_t* lhs_sum;  // of a row's inputs in group g: lhs_sum[g * lhs_sum_stride + r]
-  std::size_t lhs_sum_stride;
+  // What a zero point of 1 adds to row r's sums in group g: row_term[r * row_term_stride + g]. It
+  // is minus the sum of the row's inputs; without a table of zero points, times the one of all.
+  const std::int32_t* row_term;
+  std::size_t row_term_stride;
   std::size_t rows;
   std::size_t num_groups;
   std::size_t group_padded;  // a multiple of S4Panels::k_multiple
-  const std::uint8_t* panel;
-  const std::int16_t* zero;  // [num_groups, columns], of u
-  const float* scale;        // the same; null without scales by group
+  std::size_t num_panels;
+  const std::uint8_t* panel;  // the first
+  std::size_t panel_stride;   // bytes
+  const std::int16_t* zero;   // [num_groups, columns], of u; null where row_term has it
+  const float* scale;         // the same; null without scales by group
+  std::size_t table_stride;   // from a panel's zero and scale to the next one's
 };
 
 // An integer matrix product whose int4 weights stay nibbles until they are in registers.
@@ -98,9 +103,16 @@ struct S4Panels {
   std::size_t columns;       // those of the set's S8Panels
   std::size_t k_multiple;    // of 4; groups shorter than s4_many_rows's have s4's
   std::size_t row_multiple;  // inputs have so many rows, tiles room for them
-  // tile[rows, columns] = sum of lhs * (u - zero). num_groups is 1. Sums wrap modulo 2^32.
+  // Of one call. A multiple of row_multiple; max_row_panels, at most kTileRows, bounds their
+  // product.
+  std::size_t max_rows;
+  std::size_t max_panels;
+  std::size_t max_row_panels;
+  // tile[num_panels, rows, columns] = sum of lhs * (u - zero). num_groups is 1. Sums wrap modulo
+  // 2^32.
   void (*multiply)(const S4Run& run, std::int32_t* tile);
-  // tile[rows, columns] = sum over groups, rising, of float(the group's sum) * scale, in float32.
+  // tile[num_panels, rows, columns] = sum over groups, rising, of float(the group's sum) * scale,
+  // in float32.
   void (*multiply_groups)(const S4Run& run, float* tile);
 };
 
@@ -154,7 +166,7 @@ struct RowScales {
   std::size_t rows_per_scale = SIZE_MAX;  // one for all rows
 };
 
-// Which rows a tile holds and where its results go.
+// Which rows and columns a tile holds, or is not even made for, and where its results go.
 struct TileTarget {
   std::size_t rows;
   std::size_t first_channel;  // the tile's first column

@@ -58,28 +58,27 @@ void S16Product::Run(const InputRows& rows) const {
   const std::size_t columns = weight_.layout().columns;
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
   alignas(64) double total[kTileRows * kMaxColumns];
-  weight_.ForEachTile(
-      rows, sizeof(std::int16_t), 1,
-      [&](std::size_t /*first*/, const PanelInputs& inputs, const std::int8_t* weight,
-          std::size_t /*num_panels*/, const TileTarget& target) {
-        if (parts_.empty()) {
-          micro_.s16->multiply(inputs, weight, tile);
-          micro_.store_s16(epilogue_.table(), target, tile);
-          return;
-        }
-        std::fill_n(total, target.rows * columns, 0.0);
-        for (const Part& part : parts_) {
-          PanelInputs some = inputs;
-          some.lhs += part.begin * sizeof(std::int16_t);
-          some.segment_offset += part.segment;
-          some.num_segments = 1;
-          some.segment_size = part.size;
-          const std::size_t begin = part.segment * segment_padded() + part.begin;
-          micro_.s16->multiply(some, weight + begin * columns, tile);
-          micro_.add_sums(tile, target.rows * columns, total);
-        }
-        micro_.store_s16_total(epilogue_.table(), target, total);
-      });
+  weight_.ForEachTile(rows, sizeof(std::int16_t),
+                      [&](std::size_t /*first*/, const PanelInputs& inputs,
+                          const std::int8_t* weight, const TileTarget& target) {
+                        if (parts_.empty()) {
+                          micro_.s16->multiply(inputs, weight, tile);
+                          micro_.store_s16(epilogue_.table(), target, tile);
+                          return;
+                        }
+                        std::fill_n(total, target.rows * columns, 0.0);
+                        for (const Part& part : parts_) {
+                          PanelInputs some = inputs;
+                          some.lhs += part.begin * sizeof(std::int16_t);
+                          some.segment_offset += part.segment;
+                          some.num_segments = 1;
+                          some.segment_size = part.size;
+                          const std::size_t begin = part.segment * segment_padded() + part.begin;
+                          micro_.s16->multiply(some, weight + begin * columns, tile);
+                          micro_.add_sums(tile, target.rows * columns, total);
+                        }
+                        micro_.store_s16_total(epilogue_.table(), target, total);
+                      });
 }
 
 }  // namespace octet::kernels

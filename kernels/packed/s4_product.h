@@ -44,6 +44,8 @@ class S4Product {
 
  private:
   void PackWeights(const MatmulS8S4Spec& spec);
+  // Sets one_zero_ or zero_.
+  void PackZeroPoints(const MatmulS8S4Spec& spec);
   // One value of each channel and group, [groups, n], in the order of the panels.
   template <typename T, typename ValueOf>
   AlignedArray<T> PackTable(const ValueOf& value_of) const;
@@ -54,6 +56,11 @@ class S4Product {
   std::size_t PackedRowSize() const { return num_groups_ * group_padded_; }
   // [rows, groups, group_padded].
   void PackLhs(const Rows& rows, std::int8_t* packed) const;
+  // [rows, groups], as S4Run says.
+  void ComputeRowTerms(const Rows& rows, std::int32_t* row_term) const;
+  // Multiplies rows from first_row on with all panels from first_panel on that `run` has.
+  void RunTile(const S4Panels& panels, const Rows& rows, const S4Run& run, std::size_t first_row,
+               std::size_t first_panel) const;
 
   const MicroKernels& micro_;
   const std::size_t k_;
@@ -65,8 +72,9 @@ class S4Product {
   const std::size_t num_groups_;
   const std::size_t group_padded_;
   int nibble_bias_ = 0;
+  int one_zero_ = 0;                    // of u, where zero_ is empty
   AlignedArray<std::uint8_t> nibbles_;  // [panels], each as S4Run says
-  AlignedArray<std::int16_t> zero_;     // [panels, groups, columns]
+  AlignedArray<std::int16_t> zero_;     // [panels, groups, columns]; empty where all are one
   AlignedArray<float> scale_;           // the same; empty without scales by group
   std::unique_ptr<const PaddedEpilogue> epilogue_;
 };

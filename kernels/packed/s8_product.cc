@@ -146,20 +146,27 @@ void S8Product::Run(const S8Panels& panels, const InputRows& rows, const RowScal
   const EpilogueTable& table = (&panels == micro_.s8 ? *few_ : *many_).table();
   const auto* row_terms =
       reinterpret_cast<const std::int32_t*>(rows.lhs + PackedRowsByteSize(panels, rows.count));
-  const bool takes_all_panels = panels.multiply_and_store != nullptr && rows.count <= kTileRows;
+  const auto of_rows = [&](std::size_t first, TileTarget target) {
+    target.row_scales = scales;
+    target.row_scales.first_row += first;
+    if (has_row_terms_) target.row_term = row_terms + first;
+    return target;
+  };
+  if (panels.multiply_and_store != nullptr) {
+    weight_.ForEachBlock(rows, panels.lhs_element_size,
+                         [&](std::size_t first, const PanelInputs& inputs,
+                             const std::int8_t* weights, const TileTarget& target) {
+                           panels.multiply_and_store(inputs, weights, table,
+                                                     of_rows(first, target));
+                         });
+    return;
+  }
   alignas(64) std::int32_t tile[kTileRows * kMaxColumns];
-  weight_.ForEachTile(rows, panels.lhs_element_size, takes_all_panels ? weight_.num_panels() : 1,
+  weight_.ForEachTile(rows, panels.lhs_element_size,
                       [&](std::size_t first, const PanelInputs& inputs, const std::int8_t* weight,
-                          std::size_t num_panels, TileTarget target) {
-                        target.row_scales = scales;
-                        target.row_scales.first_row += first;
-                        if (has_row_terms_) target.row_term = row_terms + first;
-                        if (panels.multiply_and_store != nullptr) {
-                          panels.multiply_and_store(inputs, weight, num_panels, table, target);
-                          return;
-                        }
+                          const TileTarget& target) {
                         panels.multiply(inputs, weight, tile);
-                        micro_.store_s8(table, target, tile);
+                        micro_.store_s8(table, of_rows(first, target), tile);
                       });
 }
 

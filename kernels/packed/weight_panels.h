@@ -48,57 +48,81 @@ class WeightPanels {
                const std::function<std::int8_t(std::size_t p, std::size_t j)>& weight);
 
   const Layout& layout() const { return layout_; }
-  std::size_t num_panels() const { return num_panels_; }
   std::size_t padded_n() const { return num_panels_ * layout_.columns; }
   std::size_t segment_padded() const { return segment_padded_; }
   std::size_t k_padded() const { return layout_.num_segments * segment_padded_; }
   std::size_t ByteSize() const { return weight_.ByteSize(); }
 
-  // Calls compute(first row, inputs, panels, number of panels, target) for each tile's rows and
-  // `panels_at_a_time` panels, or those that are left. Inputs are of `element_size` bytes. The
-  // target has neither scales nor terms of rows.
+  // Calls compute(first row, inputs, panel, target) for each panel and each tile's rows, whose
+  // inputs are of `element_size` bytes. The target has neither scales nor terms of rows.
   template <typename Compute>
-  void ForEachTile(const InputRows& rows, std::size_t element_size, std::size_t panels_at_a_time,
-                   const Compute& compute) const {
-    if (rows.count == 0) return;
-    const bool is_packed = rows.row_offset == nullptr;
-    const std::size_t row_bytes = k_padded() * element_size;
-    std::uint32_t packed_offset[kTileRows];
-    // Tiles of about as many rows, in fours: a last one of few would be slow.
-    const std::size_t num_tiles = (rows.count - 1) / kTileRows + 1;
-    const std::size_t tile_rows = RoundUp((rows.count - 1) / num_tiles + 1, 4);
-    static_assert(kTileRows % 4 == 0);
-    for (std::size_t r = 0; r < tile_rows; ++r) {
-      packed_offset[r] = static_cast<std::uint32_t>(r * row_bytes);
-    }
-    constexpr std::uint32_t kOneSegment = 0;
-    for (std::size_t panel = 0; panel < num_panels_; panel += panels_at_a_time) {
-      const std::size_t num_panels = std::min(panels_at_a_time, num_panels_ - panel);
-      const std::size_t channel = panel * layout_.columns;
-      const std::int8_t* weight = weight_.data() + channel * k_padded();
-      for (std::size_t first = 0; first < rows.count; first += tile_rows) {
-        const std::size_t index = first * rows.out_stride + channel;
-        const TileTarget target = {
-            .rows = std::min(tile_rows, rows.count - first),
-            .first_channel = channel,
-            .num_channels = std::min(num_panels * layout_.columns, layout_.n - channel),
-            .out = rows.out + index * rows.out_element_size,
-            .out_stride = rows.out_stride,
-            .residual = OrNull(rows.residual, index)};
-        const PanelInputs inputs = {
-            .lhs = is_packed ? rows.lhs + first * row_bytes : rows.lhs,
-            .row_offset = is_packed ? packed_offset : rows.row_offset + first,
-            .rows = target.rows,
-            .segment_offset = is_packed ? &kOneSegment : rows.segment_offset,
-            .num_segments = layout_.num_segments,
-            .segment_size = segment_padded_,
-        };
-        compute(first, inputs, weight, num_panels, target);
+  void ForEachTile(const InputRows& rows, std::size_t element_size, const Compute& compute) const {
+    const PackedOffsets<kTileRows> packed(rows, k_padded() * element_size);
+    for (std::size_t panel = 0; panel < num_panels_; ++panel) {
+      for (std::size_t first = 0; first < rows.count; first += kTileRows) {
+        const std::size_t count = std::min(kTileRows, rows.count - first);
+        compute(first, InputsOf(rows, first, count, packed),
+                weight_.data() + panel * layout_.columns * k_padded(),
+                TargetOf(rows, first, count, panel * layout_.columns, layout_.columns));
       }
     }
   }
 
+  // Calls compute(first row, inputs, all panels, target of all columns) for blocks of rows: as many
+  // as there are, but where they are packed at most kMostRowsOfBlock.
+  template <typename Compute>
+  void ForEachBlock(const InputRows& rows, std::size_t element_size, const Compute& compute) const {
+    const std::size_t row_bytes = k_padded() * element_size;
+    const PackedOffsets<kMostRowsOfBlock> packed(rows, row_bytes);
+    const std::size_t most =
+        packed.is_packed ? std::min(kMostRowsOfBlock, UINT32_MAX / row_bytes) : rows.count;
+    for (std::size_t first = 0; first < rows.count; first += most) {
+      const std::size_t count = std::min(most, rows.count - first);
+      compute(first, InputsOf(rows, first, count, packed), weight_.data(),
+              TargetOf(rows, first, count, 0, layout_.n));
+    }
+  }
+  static constexpr std::size_t kMostRowsOfBlock = 5 * kTileRows;
+
  private:
+  // Where rows lie that follow one another. Those beyond 4 GiB are not used.
+  template <std::size_t kRows>
+  struct PackedOffsets {
+    PackedOffsets(const InputRows& rows, std::size_t row_bytes_)
+        : is_packed(rows.row_offset == nullptr), row_bytes(row_bytes_) {
+      const std::size_t count = is_packed ? std::min(kRows, rows.count) : 0;
+      for (std::size_t r = 0; r < count; ++r) offset[r] = static_cast<std::uint32_t>(r * row_bytes);
+    }
+    const bool is_packed;
+    const std::size_t row_bytes;
+    std::uint32_t offset[kRows];
+  };
+
+  template <typename Packed>
+  PanelInputs InputsOf(const InputRows& rows, std::size_t first, std::size_t count,
+                       const Packed& packed) const {
+    static constexpr std::uint32_t kOneSegment = 0;
+    return {
+        .lhs = packed.is_packed ? rows.lhs + first * packed.row_bytes : rows.lhs,
+        .row_offset = packed.is_packed ? packed.offset : rows.row_offset + first,
+        .rows = count,
+        .segment_offset = packed.is_packed ? &kOneSegment : rows.segment_offset,
+        .num_segments = layout_.num_segments,
+        .segment_size = segment_padded_,
+    };
+  }
+
+  TileTarget TargetOf(const InputRows& rows, std::size_t first, std::size_t count,
+                      std::size_t channel, std::size_t columns) const {
+    const std::size_t index = first * rows.out_stride + channel;
+    return {.rows = count,
+            .first_channel = channel,
+            .num_channels = std::min(columns, layout_.n - channel),
+            .out = rows.out + index * rows.out_element_size,
+            .out_stride = rows.out_stride,
+            .residual = OrNull(rows.residual, index)};
+  }
+
   const Layout layout_;
   const std::size_t num_panels_;
   const std::size_t segment_padded_;

@@ -39,6 +39,16 @@ inline float LargestMagnitude(const float* x, std::size_t size) {
   return BitsFloat(largest);
 }
 
+// The bits of the largest |x|; those of a NaN are above all others.
+inline std::int32_t LargestBits(const float* x, std::size_t size) {
+  std::int32_t largest = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::int32_t bits = FloatBits(x[i]) & 0x7FFFFFFF;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}
+
 inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float> in,
                              std::span<std::int8_t> out, std::span<float> row_scale) {
   const auto range = static_cast<float>(spec.range);
@@ -46,9 +56,20 @@ inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float>
   for (std::size_t r = 0; r < spec.num_rows; ++r) {
     const float* source = in.data() + r * size;
     std::int8_t* target = out.data() + r * size;
-    const float quotient = range / (LargestMagnitude(source, size) + spec.epsilon);
+    const std::int32_t largest_bits = LargestBits(source, size);
+    const bool is_finite = largest_bits < 0x7F800000;
+    const float largest = is_finite ? BitsFloat(largest_bits) : LargestMagnitude(source, size);
+    const float quotient = range / (largest + spec.epsilon);
     const float scale = quotient == kInfinity ? 1.0F : quotient;
     row_scale.data()[r] = scale;
+    if (is_finite) {
+      // Nothing to clip: the products are at most range * (1 + 2^-23), which rounds to range. Their
+      // integers are the low bits, as in RoundClippedNumber.
+      for (std::size_t i = 0; i < size; ++i) {
+        target[i] = static_cast<std::int8_t>(FloatBits(source[i] * scale + 12582912.0F));
+      }
+      continue;
+    }
     for (std::size_t i = 0; i < size; ++i) {
       target[i] = static_cast<std::int8_t>(RoundClipped(source[i] * scale, -range, range, 0.0F));
     }

@@ -17,13 +17,17 @@ namespace {  // NOLINT: each translation unit wants its own copy
 template <std::size_t kColumns>
 inline void BeginS4Sums(const S4Run& run, std::size_t row, std::size_t rows, std::size_t group,
                         std::int32_t* sums) {
-  const std::int16_t* __restrict zero = run.zero + group * kColumns;
   for (std::size_t r = 0; r < rows; ++r) {
-    const auto lhs_sum =
-        static_cast<std::uint32_t>(run.lhs_sum[group * run.lhs_sum_stride + row + r]);
+    const std::int32_t term = run.row_term[(row + r) * run.row_term_stride + group];
     std::int32_t* __restrict target = sums + r * kColumns;
+    if (run.zero == nullptr) {
+      for (std::size_t j = 0; j < kColumns; ++j) target[j] = term;
+      continue;
+    }
+    const std::int16_t* __restrict zero = run.zero + group * kColumns;
     for (std::size_t j = 0; j < kColumns; ++j) {
-      target[j] = static_cast<std::int32_t>(0U - lhs_sum * static_cast<std::uint32_t>(zero[j]));
+      target[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(term) *
+                                            static_cast<std::uint32_t>(zero[j]));
     }
   }
 }
@@ -39,7 +43,8 @@ inline void AddScaledS4Sums(const std::int32_t* sums, std::size_t rows, const fl
   }
 }
 
-// The products of a set that multiplies nibbles as it meets them: kMaxRows rows at a time.
+// The products of a set that multiplies nibbles of one panel as it meets them: kMaxRows rows at a
+// time.
 //
 // Products<kRows>::Add(lhs, lhs_stride, nibbles, size, sums) adds those of `size` inputs of kRows
 // rows to sums[kRows, kColumns].

@@ -216,11 +216,54 @@ inline void StoreF32Tile(const F32EpilogueTable& table, const TileTarget& target
   StoreFloatTile<kColumns>(table.activation, target, tile);
 }
 
+// The scales of a tile's rows, one after another: without a division for each.
+class RowScaleCursor {
+ public:
+  explicit RowScaleCursor(const RowScales& scales)
+      : rows_per_scale_(scales.rows_per_scale), scale_(scales.scale + scales.first_row) {
+    if (rows_per_scale_ == 1) return;
+    scale_ = scales.scale + scales.first_row / rows_per_scale_;
+    row_ = scales.first_row % rows_per_scale_;
+  }
+  float Next() {
+    const float scale = *scale_;
+    if (++row_ == rows_per_scale_) {
+      row_ = 0;
+      ++scale_;
+    }
+    return scale;
+  }
+
+ private:
+  std::size_t rows_per_scale_;
+  const float* scale_;
+  std::size_t row_ = 0;  // of those that have this scale
+};
+
+// The plain case in as few instructions as there can be: then its divisions end while the next
+// tile's products run.
+template <std::size_t kColumns>
+inline void StoreScaledRows(const RowScales& scales, std::size_t rows, const float* __restrict bias,
+                            const float* __restrict sums, float* __restrict out,
+                            std::size_t out_stride) {
+  RowScaleCursor row_scales(scales);
+  for (std::size_t r = 0; r < rows; ++r, sums += kColumns, out += out_stride) {
+    const float row_scale = row_scales.Next();
+    for (std::size_t j = 0; j < kColumns; ++j) out[j] = sums[j] / row_scale + bias[j];
+  }
+}
+
 template <std::size_t kColumns>
 inline void StoreScaledTile(const EpilogueTable& table, const TileTarget& target, float* sums) {
   const float* bias = table.bias + target.first_channel;
+  if (target.num_channels == kColumns && target.residual == nullptr &&
+      table.activation.kind == ActivationKind::kLinear) {
+    return StoreScaledRows<kColumns>(target.row_scales, target.rows, bias, sums,
+                                     static_cast<float*>(target.out), target.out_stride);
+  }
+  RowScaleCursor row_scales(target.row_scales);
   for (std::size_t r = 0; r < target.rows; ++r) {
-    const float row_scale = ScaleOfRow(target.row_scales, r);
+    const float row_scale = row_scales.Next();
     float* row = sums + r * kColumns;
     for (std::size_t j = 0; j < kColumns; ++j) row[j] = row[j] / row_scale + bias[j];
   }

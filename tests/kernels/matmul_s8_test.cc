@@ -405,7 +405,7 @@ TEST_P(MatmulS8Test, Int4ExtremesDoNotSaturate) {
   for (const Weight w :
        {Weight{-8, 0}, {7, 0}, {-8, 120}, {7, -120}, {0, 0}, {15, -112}, {15, 7}}) {
     for (const int x : {-128, 127}) {
-      for (const std::size_t k : {2UL, 32UL, 100UL, 4096UL}) {
+      for (const std::size_t k : {2UL, 32UL, 100UL, 4096UL, 8176UL, 8192UL}) {
         for (const std::size_t m : {1UL, 3UL, 7UL, 19UL}) {
           const std::vector<std::int8_t> lhs(m * k, static_cast<std::int8_t>(x));
           const std::vector<std::int8_t> weight(k * 33, static_cast<std::int8_t>(w.value));
@@ -448,6 +448,42 @@ TEST_P(MatmulS8Test, Int4WithScalesByGroupIsEqualToTheBit) {
       const auto wanted = Run(Reference().prepare_matmul_s8s4(spec), EpilogueKind::kDynamic, c.m,
                               c.n, lhs, row_scale);
       EXPECT_TRUE(SameBits(got.f32, wanted.f32));
+    }
+  }
+}
+
+// Of few rows, several panels are multiplied at once.
+TEST_P(MatmulS8Test, Int4BlocksOfRowsAndPanelsAreEqualToTheBit) {
+  constexpr std::size_t kK = 70;
+  const auto weight = Bytes(kK * 170, -8, 7);
+  const auto by_column = Bytes(3 * 170, -8, 7);
+  const std::vector<std::int8_t> same(3 * 170, 5);
+  const auto scale = Floats(3 * 170, -0.1F, 0.1F);
+  for (const std::size_t m : {1UL, 2UL, 3UL, 4UL, 5UL, 6UL, 7UL, 11UL}) {
+    const auto lhs = Bytes(m * kK);
+    const auto row_scale = Floats(m, 20.0F, 900.0F);
+    for (const std::size_t n : {20UL, 64UL, 90UL, 128UL, 170UL}) {
+      for (const std::size_t group_size : {0UL, 32UL}) {
+        for (const std::vector<std::int8_t>& zero : {std::vector<std::int8_t>(), same, by_column}) {
+          SCOPED_TRACE(testing::Message() << m << " x " << n << " by " << group_size);
+          const std::size_t channels = group_size == 0 ? n : 3 * n;
+          MatmulS8S4Spec spec = {
+              .k = kK, .n = n, .weight = std::span(weight).first(kK * n), .group_size = group_size};
+          spec.epilogue.kind = EpilogueKind::kDynamic;
+          if (!zero.empty()) spec.zero_point = std::span(zero).first(channels);
+          if (group_size == 0) {
+            spec.epilogue.weight_scale = std::span(scale).first(n);
+          } else {
+            spec.scale = std::span(scale).first(channels);
+            spec.epilogue.convention = ScaleConvention::kMultiply;
+          }
+          const auto got =
+              Run(set().prepare_matmul_s8s4(spec), spec.epilogue.kind, m, n, lhs, row_scale);
+          const auto wanted =
+              Run(Reference().prepare_matmul_s8s4(spec), spec.epilogue.kind, m, n, lhs, row_scale);
+          EXPECT_TRUE(SameBits(got.f32, wanted.f32));
+        }
+      }
     }
   }
 }
