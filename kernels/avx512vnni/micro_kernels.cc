@@ -6,6 +6,7 @@
 #include "kernels/avx2/row_sums.h"
 #include "kernels/avx2/store_static.h"
 #include "kernels/avx2/weight_only.h"
+#include "kernels/avx512vnni/depthwise.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/micro_kernels.h"
 
@@ -33,6 +34,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.store_s8 = StoreS8;
   micro.sum_rows = avx2::SumRows;
   micro.depthwise_s8 = avx2::DepthwiseS8;
+  micro.depthwise_strip_s8 = DepthwiseStripS8;
   micro.depthwise_s16 = avx2::DepthwiseS16;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;
