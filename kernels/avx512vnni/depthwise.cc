@@ -17,23 +17,44 @@ inline __mmask64 LowestBytes(std::size_t size) { return ~__mmask64{0} >> (kVecto
 
 // --- columns: four rows of the image, interleaved byte by byte.
 
-// The channels that `mask` says of `count` columns, the last of them repeated.
-template <std::size_t kColumns>
-inline __m512i LoadColumns(const std::int8_t* x, std::size_t step, std::size_t count,
-                           __mmask64 mask) {
+// Where four rows of a column lie, and which of their bytes are inside the image.
+struct Rows {
+  const std::int8_t* x[4];
+  __mmask64 inside[4];
+  __m512i padding;
+};
+
+// How the columns of a vector are loaded: one by one, as far as they are inside; one by one, and
+// all bytes are inside; at once.
+enum class Loads { kMasked, kWhole, kDense };
+
+// Row r of kColumns columns, the last of `count` repeated.
+template <std::size_t kColumns, Loads kLoads>
+inline __m512i LoadColumns(const Rows& rows, std::size_t r, std::size_t step, std::size_t count) {
+  constexpr bool kIsMasked = kLoads == Loads::kMasked;
+  const std::int8_t* x = rows.x[r];
   const auto column = [&](std::size_t i) { return x + (i < count ? i : count - 1) * step; };
-  if constexpr (kColumns == 1) {
-    return _mm512_maskz_loadu_epi8(mask, x);
+  if constexpr (kLoads == Loads::kDense || (kColumns == 1 && !kIsMasked)) {
+    return _mm512_loadu_si512(x);
+  } else if constexpr (kColumns == 1) {
+    return _mm512_mask_loadu_epi8(rows.padding, rows.inside[r], x);
   } else if constexpr (kColumns == 2) {
-    const auto half = static_cast<__mmask32>(mask);
-    const __m512i low = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(half, x));
-    return _mm512_inserti64x4(low, _mm256_maskz_loadu_epi8(half, column(1)), 1);
+    const auto load = [&](const std::int8_t* half) {
+      if constexpr (!kIsMasked) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(half));
+      return _mm256_mask_loadu_epi8(_mm512_castsi512_si256(rows.padding),
+                                    static_cast<__mmask32>(rows.inside[r]), half);
+    };
+    return _mm512_inserti64x4(_mm512_castsi256_si512(load(x)), load(column(1)), 1);
   } else {
-    const auto quarter = static_cast<__mmask16>(mask);
-    __m512i all = _mm512_castsi128_si512(_mm_maskz_loadu_epi8(quarter, x));
-    all = _mm512_inserti32x4(all, _mm_maskz_loadu_epi8(quarter, column(1)), 1);
-    all = _mm512_inserti32x4(all, _mm_maskz_loadu_epi8(quarter, column(2)), 2);
-    return _mm512_inserti32x4(all, _mm_maskz_loadu_epi8(quarter, column(3)), 3);
+    const auto load = [&](const std::int8_t* quarter) {
+      if constexpr (!kIsMasked) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(quarter));
+      return _mm_mask_loadu_epi8(_mm512_castsi512_si128(rows.padding),
+                                 static_cast<__mmask16>(rows.inside[r]), quarter);
+    };
+    __m512i all = _mm512_castsi128_si512(load(x));
+    all = _mm512_inserti32x4(all, load(column(1)), 1);
+    all = _mm512_inserti32x4(all, load(column(2)), 2);
+    return _mm512_inserti32x4(all, load(column(3)), 3);
   }
 }
 
@@ -47,10 +68,10 @@ inline __m512i Shift(__m512i inputs) {
 // Four rows' bytes become a stream of four bytes a channel for each quarter of every 16 channels.
 inline void StoreInterleaved(__m512i a, __m512i b, __m512i c, __m512i d, std::size_t stream_size,
                              std::byte* target) {
-  const __m512i low_ab = Shift(_mm512_unpacklo_epi8(a, b));
-  const __m512i low_cd = Shift(_mm512_unpacklo_epi8(c, d));
-  const __m512i high_ab = Shift(_mm512_unpackhi_epi8(a, b));
-  const __m512i high_cd = Shift(_mm512_unpackhi_epi8(c, d));
+  const __m512i low_ab = _mm512_unpacklo_epi8(a, b);
+  const __m512i low_cd = _mm512_unpacklo_epi8(c, d);
+  const __m512i high_ab = _mm512_unpackhi_epi8(a, b);
+  const __m512i high_cd = _mm512_unpackhi_epi8(c, d);
   Store(target, _mm512_unpacklo_epi16(low_ab, low_cd));
   Store(target + stream_size, _mm512_unpackhi_epi16(low_ab, low_cd));
   Store(target + 2 * stream_size, _mm512_unpacklo_epi16(high_ab, high_cd));
@@ -88,48 +109,70 @@ inline Range InsideColumns(const DepthwiseStrip& strip, std::size_t phase) {
   return {index_of(0), index_of(width)};
 }
 
+// Columns from x on that lie inside the image, as far as they fill vectors. Returns their end.
+template <std::size_t kColumns, Loads kLoads>
+std::size_t InterleaveVectors(const DepthwiseStrip& strip, Rows& rows, Range inside,
+                              std::byte* target) {
+  const std::size_t step = strip.stride * strip.column_step;
+  const std::size_t stream_size = strip.stream_size;
+  const std::size_t vectors = (inside.end - inside.begin) / kColumns;
+  std::byte* at = target + inside.begin * (kVector / kColumns);
+  for (const std::byte* end = at + vectors * kVector; at != end; at += kVector) {
+    __m512i x[4];
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < 4; ++r) {
+      x[r] = Shift(LoadColumns<kColumns, kLoads>(rows, r, step, kColumns));
+      rows.x[r] += kColumns * step;
+    }
+    StoreInterleaved(x[0], x[1], x[2], x[3], stream_size, at);
+  }
+  return inside.begin + vectors * kColumns;
+}
+
+// Columns of a phase that lie inside the image.
+template <std::size_t kColumns>
+void InterleaveInside(const DepthwiseStrip& strip, std::size_t group, std::size_t phase,
+                      Range inside, std::byte* target) {
+  const auto column = static_cast<std::size_t>(
+      strip.first_column + static_cast<std::ptrdiff_t>(inside.begin * strip.stride + phase));
+  const __mmask64 channels = LowestBytes(strip.num_channels);
+  bool is_whole = strip.num_channels == kVector / kColumns;
+  Rows rows;
+  rows.padding = _mm512_set1_epi8(strip.padding);
+  for (std::size_t r = 0; r < 4; ++r) {
+    const std::int8_t* row = strip.rows[4 * group + r];
+    rows.inside[r] = row == nullptr ? 0 : channels;
+    is_whole = is_whole && row != nullptr;
+    // A mask of nothing reads nothing.
+    rows.x[r] = (row == nullptr ? strip.image : row) + strip.first_channel +
+                column * strip.column_step;
+  }
+  const std::size_t step = strip.stride * strip.column_step;
+  std::size_t end = 0;
+  if (!is_whole) {
+    end = InterleaveVectors<kColumns, Loads::kMasked>(strip, rows, inside, target);
+  } else if (kColumns > 1 && step == strip.num_channels) {
+    end = InterleaveVectors<kColumns, Loads::kDense>(strip, rows, inside, target);
+  } else {
+    end = InterleaveVectors<kColumns, Loads::kWhole>(strip, rows, inside, target);
+  }
+  if (end == inside.end) return;
+  __m512i x[4];
+#pragma GCC unroll 4
+  for (std::size_t r = 0; r < 4; ++r) {
+    x[r] = Shift(LoadColumns<kColumns, Loads::kMasked>(rows, r, step, inside.end - end));
+  }
+  StoreInterleaved(x[0], x[1], x[2], x[3], strip.stream_size,
+                   target + end * (kVector / kColumns));
+}
+
 // One phase of one group of four rows.
 template <std::size_t kColumns>
 void InterleaveColumns(const DepthwiseStrip& strip, std::size_t group, std::size_t phase,
                        std::byte* target) {
   const Range inside = InsideColumns(strip, phase);
   StorePadding<kColumns>(strip, 0, inside.begin, target);
-  if (inside.begin == inside.end) {
-    StorePadding<kColumns>(strip, inside.end, strip.num_columns, target);
-    return;
-  }
-  const std::int8_t* row[4];
-  std::size_t step[4];
-#pragma GCC unroll 4
-  for (std::size_t r = 0; r < 4; ++r) {
-    const std::size_t row_step = strip.row_steps[4 * group + r];
-    const std::ptrdiff_t column =
-        strip.first_column + static_cast<std::ptrdiff_t>(inside.begin * strip.stride + phase);
-    row[r] = strip.rows[4 * group + r] + strip.first_channel +
-             column * static_cast<std::ptrdiff_t>(row_step);
-    step[r] = strip.stride * row_step;
-  }
-  const __mmask64 mask = LowestBytes(strip.num_channels);
-  std::size_t i = inside.begin;
-  for (; i + kColumns <= inside.end; i += kColumns) {
-    __m512i x[4];
-#pragma GCC unroll 4
-    for (std::size_t r = 0; r < 4; ++r) {
-      x[r] = strip.is_dense ? _mm512_loadu_si512(row[r])
-                            : LoadColumns<kColumns>(row[r], step[r], kColumns, mask);
-      row[r] += kColumns * step[r];
-    }
-    StoreInterleaved(x[0], x[1], x[2], x[3], strip.stream_size,
-                     target + i * (kVector / kColumns));
-  }
-  if (i < inside.end) {
-    const std::size_t count = inside.end - i;
-    StoreInterleaved(LoadColumns<kColumns>(row[0], step[0], count, mask),
-                     LoadColumns<kColumns>(row[1], step[1], count, mask),
-                     LoadColumns<kColumns>(row[2], step[2], count, mask),
-                     LoadColumns<kColumns>(row[3], step[3], count, mask), strip.stream_size,
-                     target + i * (kVector / kColumns));
-  }
+  if (inside.begin < inside.end) InterleaveInside<kColumns>(strip, group, phase, inside, target);
   StorePadding<kColumns>(strip, inside.end, strip.num_columns, target);
 }
 
@@ -146,11 +189,11 @@ void Interleave(const DepthwiseStrip& strip) {
 
 // --- sums: a vector has a quarter of the channels of its pixels.
 
-// kRows x kUnits vectors of results without their zero point. What is below int32 becomes its
-// smallest number, as all that is too small is clipped later. kTaps is 0 where it varies.
+// kRows x kUnits vectors of results without their zero point, which int32 holds. kTaps is 0 where
+// it varies.
 template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const std::byte* columns,
-                         __m512 most, __m512i (&rounded)[kRows][kUnits]) {
+                         __m512i (&rounded)[kRows][kUnits]) {
   const std::size_t num_taps = kTaps == 0 ? strip.num_taps : kTaps;
   const std::byte* stream = columns + quarter * strip.stream_size;
   const std::int8_t* weights = strip.weights + quarter * num_taps * strip.weight_rows * kVector;
@@ -183,9 +226,8 @@ inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (std::size_t u = 0; u < kUnits; ++u) {
-      const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][u]), scale);
       // Half to even: the mode that every thread begins with.
-      rounded[r][u] = _mm512_cvtps_epi32(_mm512_min_ps(real, most));
+      rounded[r][u] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][u]), scale));
     }
   }
 }
@@ -193,12 +235,12 @@ inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const
 // Two quarters' results in 16 bits.
 template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 inline void RoundHalf(const DepthwiseStrip& strip, std::size_t half, const std::byte* columns,
-                      __m512 most, __m512i (&narrow)[kRows][kUnits]) {
+                      __m512i (&narrow)[kRows][kUnits]) {
   const __m512i zero = _mm512_set1_epi16(static_cast<std::int16_t>(strip.zero_point));
   __m512i low[kRows][kUnits];
   __m512i high[kRows][kUnits];
-  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half, columns, most, low);
-  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half + 1, columns, most, high);
+  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half, columns, low);
+  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half + 1, columns, high);
 #pragma GCC unroll 2
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -240,20 +282,21 @@ inline void StorePixels(const DepthwiseStrip& strip, __m512i bytes, std::size_t 
 // kUnits vectors of pixels of kRows rows, from vector `unit` of a row on.
 template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 void ComputeUnits(const DepthwiseStrip& strip, std::size_t unit) {
-  const __m512 most = _mm512_set1_ps(static_cast<float>(strip.hi - strip.zero_point));
   const __m512i lo = _mm512_set1_epi8(static_cast<char>(strip.lo));
+  const __m512i hi = _mm512_set1_epi8(static_cast<char>(strip.hi));
   const std::byte* columns = strip.scratch + unit * kVector;
   __m512i low[kRows][kUnits];
   __m512i high[kRows][kUnits];
-  RoundHalf<kRows, kUnits, kTaps>(strip, 0, columns, most, low);
-  RoundHalf<kRows, kUnits, kTaps>(strip, 1, columns, most, high);
+  RoundHalf<kRows, kUnits, kTaps>(strip, 0, columns, low);
+  RoundHalf<kRows, kUnits, kTaps>(strip, 1, columns, high);
   const std::size_t pixel = unit * strip.vector_columns;
 #pragma GCC unroll 2
   for (std::size_t r = 0; r < kRows; ++r) {
     std::int8_t* out = strip.out + r * strip.out_row_step + pixel * strip.out_step;
 #pragma GCC unroll 8
     for (std::size_t u = 0; u < kUnits; ++u) {
-      const __m512i bytes = _mm512_max_epi8(_mm512_packs_epi16(low[r][u], high[r][u]), lo);
+      const __m512i narrow = _mm512_packs_epi16(low[r][u], high[r][u]);
+      const __m512i bytes = _mm512_min_epi8(_mm512_max_epi8(narrow, lo), hi);
       const std::size_t skipped = u * strip.vector_columns;
       StorePixels(strip, bytes, strip.num_pixels - pixel - skipped, out + skipped * strip.out_step);
     }

@@ -2,8 +2,8 @@
 #include "kernels/packed/depthwise_strips.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -130,6 +130,22 @@ std::vector<Tap> TapsOf(const Conv2dS8Spec& spec, std::size_t num_groups) {
   return taps;
 }
 
+// Whether int32 holds all results of a static epilogue before they are clipped.
+bool ResultsFit(const Conv2dS8Spec& spec) {
+  constexpr double kLargestInput = 255;  // its zero point taken away
+  constexpr double kLargestResult = 1 << 30;
+  const std::size_t channels = spec.geometry.out_channels;
+  std::vector<double> sum(channels);
+  for (std::size_t i = 0; i < spec.filter.size(); ++i) {
+    sum[i % channels] += kLargestInput * std::abs(FilterDifference(spec, i));
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (!spec.epilogue.bias_s32.empty()) sum[c] += std::abs(double{spec.epilogue.bias_s32[c]});
+    if (sum[c] * std::abs(double{spec.epilogue.multiplier[c]}) > kLargestResult) return false;
+  }
+  return true;
+}
+
 class StripDepthwiseConv2dS8 final : public Conv2dS8 {
  public:
   StripDepthwiseConv2dS8(const MicroKernels& micro, const Conv2dS8Spec& spec)
@@ -142,8 +158,7 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
         weights_(blocks_.size() * BlockWeights()),
         add_(blocks_.size() * kStripBlock),
         scale_(blocks_.size() * kStripBlock, 1.0F),
-        padding_(RoundUp(geometry_.in_channels, kStripBlock),
-                 static_cast<std::int8_t>(spec.in_zero_point.value)),
+        padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         zero_point_(spec.epilogue.out_zero_point.value),
         lo_(spec.epilogue.lo),
         hi_(spec.epilogue.hi),
@@ -165,8 +180,7 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override {
-    return tap_offsets_.ByteSize() + weights_.ByteSize() + add_.ByteSize() + scale_.ByteSize() +
-           padding_.ByteSize();
+    return tap_offsets_.ByteSize() + weights_.ByteSize() + add_.ByteSize() + scale_.ByteSize();
   }
   std::size_t ScratchByteSize(std::size_t) const override {
     return RowsByteSize() + layout_.ByteSize();
@@ -187,8 +201,7 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
  private:
   std::size_t NumInputRows() const { return layout_.num_groups * kGroupRows; }
   std::size_t RowsByteSize() const {
-    return RoundUp(NumInputRows() * (sizeof(const std::int8_t*) + sizeof(std::size_t)),
-                   kScratchAlignment);
+    return RoundUp(NumInputRows() * sizeof(const std::int8_t*), kScratchAlignment);
   }
   std::size_t BlockWeights() const {
     return kQuarters * taps_.size() * layout_.num_rows * kStripBlock;
@@ -236,17 +249,16 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
   void RunImage(const Conv2dGeometry& g, const std::int8_t* image, std::size_t pitch,
                 std::int8_t* out, std::byte* scratch) const {
     const auto** rows = reinterpret_cast<const std::int8_t**>(scratch);
-    auto* row_steps = reinterpret_cast<std::size_t*>(rows + NumInputRows());
     const std::size_t out_width = g.OutWidth();
     DepthwiseStrip strip = Strip(g, pitch);
     strip.rows = rows;
-    strip.row_steps = row_steps;
+    strip.image = image;
     strip.scratch = scratch + RowsByteSize();
     // Strips of about the same length.
     const std::size_t strips = (out_width + layout_.num_pixels - 1) / layout_.num_pixels;
     const std::size_t length = RoundUp((out_width + strips - 1) / strips, kMostVectorColumns);
     for (std::size_t y = 0; y < g.OutHeight(); y += layout_.num_rows) {
-      SetRows(g, image, y, rows, row_steps);
+      SetRows(g, image, y, rows);
       strip.num_rows = std::min(layout_.num_rows, g.OutHeight() - y);
       for (std::size_t x = 0; x < out_width; x += length) {
         strip.num_pixels = std::min(length, out_width - x);
@@ -262,7 +274,8 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
     DepthwiseStrip strip = {};
     strip.num_groups = layout_.num_groups;
     strip.in_width = g.in_width;
-    strip.padding = padding_[0];
+    strip.padding = padding_;
+    strip.column_step = g.in_channels;
     strip.stride = g.stride_width;
     strip.num_phases = layout_.num_phases;
     strip.num_taps = taps_.size();
@@ -277,13 +290,17 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 
   // The rows of inputs that the rows of output from y on see.
   void SetRows(const Conv2dGeometry& g, const std::int8_t* image, std::size_t y,
-               const std::int8_t** rows, std::size_t* row_steps) const {
+               const std::int8_t** rows) const {
+    const std::size_t used =
+        geometry_.kernel_height + (layout_.num_rows - 1) * geometry_.stride_height;
     for (std::size_t r = 0; r < NumInputRows(); ++r) {
+      if (r >= used) {  // meets weights of 0
+        rows[r] = rows[r - 1];
+        continue;
+      }
       const std::size_t row = y * g.stride_height + r * g.dilation_height;  // padded
       const bool is_inside = row >= g.pad_top && row - g.pad_top < g.in_height;
-      rows[r] = is_inside ? image + (row - g.pad_top) * g.in_width * g.in_channels
-                          : padding_.data();
-      row_steps[r] = is_inside ? g.in_channels : 0;
+      rows[r] = is_inside ? image + (row - g.pad_top) * g.in_width * g.in_channels : nullptr;
     }
   }
 
@@ -293,8 +310,6 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
       strip.first_channel = block.first_channel;
       strip.num_channels = block.num_channels;
       strip.vector_columns = block.vector_columns;
-      strip.is_dense =
-          strip.stride == 1 && geometry_.in_channels == kStripBlock / block.vector_columns;
       strip.num_columns = RoundUp(strip.num_pixels, block.vector_columns) +
                           (layout_.reach - 1) / layout_.stride;
       strip.stream_size = layout_.StreamSize(block.vector_columns);
@@ -316,7 +331,7 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
   AlignedArray<std::int8_t> weights_;
   AlignedArray<std::int32_t> add_;
   AlignedArray<float> scale_;
-  const AlignedArray<std::int8_t> padding_;
+  const std::int8_t padding_;
   const std::int32_t zero_point_;
   const std::int32_t lo_;
   const std::int32_t hi_;
@@ -328,7 +343,7 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 bool FitsStrips(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
   return micro.depthwise_strip_s8 != nullptr && spec.epilogue.kind == EpilogueKind::kStatic &&
-         g.in_channels == g.out_channels && StripLayout(g).ByteSize() <= kMostInputBytes;
+         g.in_channels == g.out_channels && StripLayout(g).ByteSize() <= kMostInputBytes && ResultsFit(spec);
 }
 
 std::unique_ptr<const Conv2dS8> MakeStripDepthwiseConv2dS8(const MicroKernels& micro,

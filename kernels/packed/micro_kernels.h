@@ -223,15 +223,15 @@ struct DepthwiseRun {
 // each 16 channels that lie together, quarter q has channels 4 q to 4 q + 3. So a block of 64 / 2 =
 // 32 channels has, in quarter 0, channels 0 to 3 and 16 to 19 of one pixel and then of the next.
 struct DepthwiseStrip {
-  // Inputs: rows[r] is the first channel of column 0, and the next column's lies row_steps[r]
-  // further, which is 0 for a row of padding. There are four rows a group.
+  // Inputs: rows[r] is the first channel of column 0, null for a row of padding. There are four
+  // rows a group.
   const std::int8_t* const* rows;
-  const std::size_t* row_steps;
+  const std::int8_t* image;  // its first row
+  std::size_t column_step;   // from one column to the next
   std::size_t num_groups;
   std::size_t first_channel;
   std::size_t num_channels;     // of the block; at most kStripBlock / vector_columns
   std::size_t vector_columns;   // 1, 2 or 4
-  bool is_dense;                // columns that follow each other fill whole vectors
   std::ptrdiff_t first_column;  // that the first pixel sees; below 0: padding
   std::size_t in_width;
   std::int8_t padding;
@@ -251,7 +251,8 @@ struct DepthwiseStrip {
   const std::int8_t* weights;
   std::size_t weight_rows;  // at least num_rows
 
-  // Static epilogue: tables are [quarters, kStripBlock / 4]. Inputs are too large by kStripOffset.
+  // Static epilogue, of results that int32 holds even before they are clipped: tables are [quarters,
+  // kStripBlock / 4]. Inputs are too large by kStripOffset.
   const std::int32_t* add;
   const float* scale;
   std::int32_t zero_point;
