@@ -23,9 +23,9 @@ constexpr std::size_t kGroupRows = 4;
 // Vectors of a block.
 constexpr std::size_t kQuarters = 4;
 constexpr std::size_t kMostVectorColumns = 4;
-// Pixels of an output row at a time: so many that their interleaved inputs stay in L1, but not
-// fewer than a few. Where those see too much, strips are of no use.
-constexpr std::size_t kInputBytes = std::size_t{20} << 10;
+// Pixels of an output row at a time: so many that their inputs of all channels, and those of a block
+// interleaved, stay in L1, but not fewer than a few. Where those see too much, strips are of no use.
+constexpr std::size_t kInputBytes = std::size_t{28} << 10;
 constexpr std::size_t kFewestPixels = 16;
 constexpr std::size_t kMostInputBytes = std::size_t{256} << 10;
 
@@ -38,7 +38,9 @@ struct StripLayout {
         num_phases(std::min(stride, reach)),
         num_rows(g.dilation_height == 1 && g.kernel_height + g.stride_height <= kGroupRows ? 2 : 1),
         num_pixels(kFewestPixels) {
-    const std::size_t columns = kInputBytes / (num_groups * num_phases * kQuarters * kStripBlock);
+    const std::size_t column_bytes = num_groups * num_phases * kQuarters * kStripBlock +
+                                     num_groups * kGroupRows * stride * g.in_channels;
+    const std::size_t columns = kInputBytes / column_bytes;
     const std::size_t others = StreamColumns(0);
     if (columns > others + num_pixels) {
       num_pixels = (columns - others) / kMostVectorColumns * kMostVectorColumns;
