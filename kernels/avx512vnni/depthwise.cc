@@ -103,7 +103,8 @@ inline Range InsideColumns(const DepthwiseStrip& strip, std::size_t phase) {
   const auto stride = static_cast<std::ptrdiff_t>(strip.stride);
   const auto index_of = [&](std::ptrdiff_t column) {
     const std::ptrdiff_t distance = column - first;
-    const auto index = static_cast<std::size_t>(distance <= 0 ? 0 : (distance + stride - 1) / stride);
+    const auto index =
+        static_cast<std::size_t>(distance <= 0 ? 0 : (distance + stride - 1) / stride);
     return index < strip.num_columns ? index : strip.num_columns;
   };
   return {index_of(0), index_of(width)};
@@ -144,8 +145,8 @@ void InterleaveInside(const DepthwiseStrip& strip, std::size_t group, std::size_
     rows.inside[r] = row == nullptr ? 0 : channels;
     is_whole = is_whole && row != nullptr;
     // A mask of nothing reads nothing.
-    rows.x[r] = (row == nullptr ? strip.image : row) + strip.first_channel +
-                column * strip.column_step;
+    rows.x[r] =
+        (row == nullptr ? strip.image : row) + strip.first_channel + column * strip.column_step;
   }
   const std::size_t step = strip.stride * strip.column_step;
   std::size_t end = 0;
@@ -162,8 +163,7 @@ void InterleaveInside(const DepthwiseStrip& strip, std::size_t group, std::size_
   for (std::size_t r = 0; r < 4; ++r) {
     x[r] = Shift(LoadColumns<kColumns, Loads::kMasked>(rows, r, step, inside.end - end));
   }
-  StoreInterleaved(x[0], x[1], x[2], x[3], strip.stream_size,
-                   target + end * (kVector / kColumns));
+  StoreInterleaved(x[0], x[1], x[2], x[3], strip.stream_size, target + end * (kVector / kColumns));
 }
 
 // One phase of one group of four rows.

@@ -23,8 +23,9 @@ constexpr std::size_t kGroupRows = 4;
 // Vectors of a block.
 constexpr std::size_t kQuarters = 4;
 constexpr std::size_t kMostVectorColumns = 4;
-// Pixels of an output row at a time: so many that their inputs of all channels, and those of a block
-// interleaved, stay in L1, but not fewer than a few. Where those see too much, strips are of no use.
+// Pixels of an output row at a time: so many that their inputs of all channels, and those of a
+// block interleaved, stay in L1, but not fewer than a few. Where those see too much, strips are of
+// no use.
 constexpr std::size_t kInputBytes = std::size_t{28} << 10;
 constexpr std::size_t kFewestPixels = 16;
 constexpr std::size_t kMostInputBytes = std::size_t{256} << 10;
@@ -97,8 +98,8 @@ std::vector<Block> BlocksOf(std::size_t channels) {
   return blocks;
 }
 
-// Four rows of one of the kernel's columns. A filter whose values, their zero points taken away, are
-// no int8 is the sum of several, each with taps of its own.
+// Four rows of one of the kernel's columns. A filter whose values, their zero points taken away,
+// are no int8 is the sum of several, each with taps of its own.
 struct Tap {
   std::size_t group;
   std::size_t kernel_column;
@@ -121,8 +122,7 @@ std::vector<Tap> TapsOf(const Conv2dS8Spec& spec, std::size_t num_groups) {
       const std::size_t last = std::min(g.kernel_height, (group + 1) * kGroupRows);
       for (std::size_t kh = group * kGroupRows; kh < last; ++kh) {
         for (std::size_t c = 0; c < g.out_channels; ++c) {
-          const int value =
-              FilterDifference(spec, (kh * g.kernel_width + kw) * g.out_channels + c);
+          const int value = FilterDifference(spec, (kh * g.kernel_width + kw) * g.out_channels + c);
           while (PartOf(value, parts) != 0) ++parts;
         }
       }
@@ -142,8 +142,10 @@ bool ResultsFit(const Conv2dS8Spec& spec) {
     sum[i % channels] += kLargestInput * std::abs(FilterDifference(spec, i));
   }
   for (std::size_t c = 0; c < channels; ++c) {
-    if (!spec.epilogue.bias_s32.empty()) sum[c] += std::abs(double{spec.epilogue.bias_s32[c]});
-    if (sum[c] * std::abs(double{spec.epilogue.multiplier[c]}) > kLargestResult) return false;
+    if (!spec.epilogue.bias_s32.empty())
+      sum[c] += std::abs(static_cast<double>(spec.epilogue.bias_s32[c]));
+    if (sum[c] * std::abs(static_cast<double>(spec.epilogue.multiplier[c])) > kLargestResult)
+      return false;
   }
   return true;
 }
@@ -312,8 +314,8 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
       strip.first_channel = block.first_channel;
       strip.num_channels = block.num_channels;
       strip.vector_columns = block.vector_columns;
-      strip.num_columns = RoundUp(strip.num_pixels, block.vector_columns) +
-                          (layout_.reach - 1) / layout_.stride;
+      strip.num_columns =
+          RoundUp(strip.num_pixels, block.vector_columns) + (layout_.reach - 1) / layout_.stride;
       strip.stream_size = layout_.StreamSize(block.vector_columns);
       strip.tap_offsets = tap_offsets_.data() + block.vector_columns * taps_.size();
       strip.weights = weights_.data() + b * BlockWeights();
@@ -345,7 +347,8 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 bool FitsStrips(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
   return micro.depthwise_strip_s8 != nullptr && spec.epilogue.kind == EpilogueKind::kStatic &&
-         g.in_channels == g.out_channels && StripLayout(g).ByteSize() <= kMostInputBytes && ResultsFit(spec);
+         g.in_channels == g.out_channels && StripLayout(g).ByteSize() <= kMostInputBytes &&
+         ResultsFit(spec);
 }
 
 std::unique_ptr<const Conv2dS8> MakeStripDepthwiseConv2dS8(const MicroKernels& micro,

@@ -237,7 +237,8 @@ struct DepthwiseStrip {
   std::int8_t padding;
 
   // Interleaved inputs, in scratch: [groups, phases, quarters] streams of columns. A stream has
-  // the columns of one phase: column stride * i + phase, counted from first_column, is its number i.
+  // the columns of one phase: column stride * i + phase, counted from first_column, is its number
+  // i.
   std::byte* scratch;
   std::size_t stride;
   std::size_t num_phases;
@@ -251,8 +252,8 @@ struct DepthwiseStrip {
   const std::int8_t* weights;
   std::size_t weight_rows;  // at least num_rows
 
-  // Static epilogue, of results that int32 holds even before they are clipped: tables are [quarters,
-  // kStripBlock / 4]. Inputs are too large by kStripOffset.
+  // Static epilogue, of results that int32 holds even before they are clipped: tables are
+  // [quarters, kStripBlock / 4]. Inputs are too large by kStripOffset.
   const std::int32_t* add;
   const float* scale;
   std::int32_t zero_point;
