@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ constexpr std::size_t kMostVectorColumns = 4;
 constexpr std::size_t kInputBytes = std::size_t{28} << 10;
 constexpr std::size_t kFewestPixels = 16;
 constexpr std::size_t kMostInputBytes = std::size_t{256} << 10;
+// Larger ones are of no use, either, and what is computed below does not overflow.
+constexpr std::size_t kLargestSize = 256;
 
 // How the inputs of a strip lie in scratch.
 struct StripLayout {
@@ -37,7 +40,10 @@ struct StripLayout {
         reach((g.kernel_width - 1) * g.dilation_width + 1),
         num_groups((g.kernel_height + kGroupRows - 1) / kGroupRows),
         num_phases(std::min(stride, reach)),
-        num_rows(g.dilation_height == 1 && g.kernel_height + g.stride_height <= kGroupRows ? 2 : 1),
+        num_rows(g.dilation_height == 1 && g.stride_height < kGroupRows &&
+                         g.kernel_height + g.stride_height <= kGroupRows
+                     ? 2
+                     : 1),
         num_pixels(kFewestPixels) {
     const std::size_t column_bytes = num_groups * num_phases * kQuarters * kStripBlock +
                                      num_groups * kGroupRows * stride * g.in_channels;
@@ -346,9 +352,13 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 
 bool FitsStrips(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
-  return micro.depthwise_strip_s8 != nullptr && spec.epilogue.kind == EpilogueKind::kStatic &&
-         g.in_channels == g.out_channels && StripLayout(g).ByteSize() <= kMostInputBytes &&
-         ResultsFit(spec);
+  if (micro.depthwise_strip_s8 == nullptr || spec.epilogue.kind != EpilogueKind::kStatic ||
+      g.in_channels != g.out_channels) {
+    return false;
+  }
+  const std::size_t sizes[] = {g.kernel_height, g.kernel_width, g.stride_width, g.dilation_width};
+  return *std::max_element(std::begin(sizes), std::end(sizes)) <= kLargestSize &&
+         StripLayout(g).ByteSize() <= kMostInputBytes && ResultsFit(spec);
 }
 
 std::unique_ptr<const Conv2dS8> MakeStripDepthwiseConv2dS8(const MicroKernels& micro,

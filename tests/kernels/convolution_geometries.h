@@ -98,8 +98,8 @@ inline const std::vector<Conv2dGeometry>& Geometries() {
        .dilation_width = 2,
        .pad_left = 2,
        .groups = 7},
-      // depthwise: wider than what is computed at a time, an odd number of rows, more than one block
-      // of channels
+      // depthwise: wider than what is computed at a time, an odd number of rows, several blocks of
+      // channels
       {.in_height = 7,
        .in_width = 83,
        .in_channels = 144,
