@@ -110,8 +110,9 @@ inline Range InsideColumns(const DepthwiseStrip& strip, std::size_t phase) {
   return {index_of(0), index_of(width)};
 }
 
-// Columns from x on that lie inside the image, as far as they fill vectors. Returns their end.
-template <std::size_t kColumns, Loads kLoads>
+// Columns from x on that lie inside the image, as far as they fill vectors. Returns their end. Of
+// four rows, the last ones from kRows on are equal.
+template <std::size_t kColumns, Loads kLoads, std::size_t kRows = 4>
 std::size_t InterleaveVectors(const DepthwiseStrip& strip, Rows& rows, Range inside,
                               std::byte* target) {
   const std::size_t step = strip.stride * strip.column_step;
@@ -121,9 +122,13 @@ std::size_t InterleaveVectors(const DepthwiseStrip& strip, Rows& rows, Range ins
   for (const std::byte* end = at + vectors * kVector; at != end; at += kVector) {
     __m512i x[4];
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t r = 0; r < kRows; ++r) {
       x[r] = Shift(LoadColumns<kColumns, kLoads>(rows, r, step, kColumns));
       rows.x[r] += kColumns * step;
+    }
+    if constexpr (kRows < 4) {
+      rows.x[3] = rows.x[2];
+      x[3] = x[2];
     }
     StoreInterleaved(x[0], x[1], x[2], x[3], stream_size, at);
   }
@@ -154,6 +159,8 @@ void InterleaveInside(const DepthwiseStrip& strip, std::size_t group, std::size_
     end = InterleaveVectors<kColumns, Loads::kMasked>(strip, rows, inside, target);
   } else if (kColumns > 1 && step == strip.num_channels) {
     end = InterleaveVectors<kColumns, Loads::kDense>(strip, rows, inside, target);
+  } else if (rows.x[3] == rows.x[2]) {
+    end = InterleaveVectors<kColumns, Loads::kWhole, 3>(strip, rows, inside, target);
   } else {
     end = InterleaveVectors<kColumns, Loads::kWhole>(strip, rows, inside, target);
   }
