@@ -196,14 +196,30 @@ void Interleave(const DepthwiseStrip& strip) {
 
 // --- sums: a vector has a quarter of the channels of its pixels.
 
+// Adds what a tap sees: kUnits vectors of inputs times kRows vectors of weights.
+template <std::size_t kRows, std::size_t kUnits>
+inline void AddTap(const std::byte* x, const std::int8_t* weights, __m512i (&sum)[kRows][kUnits]) {
+  __m512i weight[kRows];
+#pragma GCC unroll 2
+  for (std::size_t r = 0; r < kRows; ++r) weight[r] = _mm512_load_si512(weights + r * kVector);
+#pragma GCC unroll 8
+  for (std::size_t u = 0; u < kUnits; ++u) {
+    const __m512i inputs = _mm512_loadu_si512(x + u * kVector);
+#pragma GCC unroll 2
+    for (std::size_t r = 0; r < kRows; ++r) {
+      sum[r][u] = _mm512_dpbusd_epi32(sum[r][u], inputs, weight[r]);
+    }
+  }
+}
+
 // kRows x kUnits vectors of results without their zero point, which int32 holds. kTaps is 0 where
 // it varies.
 template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const std::byte* columns,
                          __m512i (&rounded)[kRows][kUnits]) {
-  const std::size_t num_taps = kTaps == 0 ? strip.num_taps : kTaps;
   const std::byte* stream = columns + quarter * strip.stream_size;
-  const std::int8_t* weights = strip.weights + quarter * num_taps * strip.weight_rows * kVector;
+  const std::size_t tap_size = strip.weight_rows * kVector;
+  const std::int8_t* weights = strip.weights + quarter * strip.num_taps * tap_size;
   const __m512i add = _mm512_load_si512(strip.add + quarter * 16);
   __m512i sum[kRows][kUnits];
 #pragma GCC unroll 2
@@ -211,21 +227,14 @@ inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const
 #pragma GCC unroll 8
     for (std::size_t u = 0; u < kUnits; ++u) sum[r][u] = add;
   }
-#pragma GCC unroll 3
-  for (std::size_t tap = 0; tap < num_taps; ++tap) {
-    const std::byte* x = stream + strip.tap_offsets[tap];
-    __m512i weight[kRows];
-#pragma GCC unroll 2
-    for (std::size_t r = 0; r < kRows; ++r) {
-      weight[r] = _mm512_load_si512(weights + (tap * strip.weight_rows + r) * kVector);
+  if constexpr (kTaps == 0) {
+    for (std::size_t tap = 0; tap < strip.num_taps; ++tap) {
+      AddTap(stream + strip.tap_offsets[tap], weights + tap * tap_size, sum);
     }
-#pragma GCC unroll 8
-    for (std::size_t u = 0; u < kUnits; ++u) {
-      const __m512i inputs = _mm512_loadu_si512(x + u * kVector);
-#pragma GCC unroll 2
-      for (std::size_t r = 0; r < kRows; ++r) {
-        sum[r][u] = _mm512_dpbusd_epi32(sum[r][u], inputs, weight[r]);
-      }
+  } else {
+#pragma GCC unroll 3
+    for (std::size_t tap = 0; tap < kTaps; ++tap) {
+      AddTap(stream + strip.tap_offsets[tap], weights + tap * tap_size, sum);
     }
   }
   const __m512 scale = _mm512_load_ps(strip.scale + quarter * 16);
