@@ -132,7 +132,7 @@ inline const std::vector<Conv2dGeometry>& Geometries() {
        .pad_left = 3,
        .pad_right = 2,
        .groups = 16},
-      {.in_height = 6,
+      {.in_height = 10,
        .in_width = 19,
        .in_channels = 8,
        .kernel_height = 5,
