@@ -7,6 +7,7 @@
 #include "kernels/avx2/store_static.h"
 #include "kernels/avx2/weight_only.h"
 #include "kernels/avx512vnni/attention_weights.h"
+#include "kernels/avx512vnni/depthwise.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/avx512vnni/row_quantize.h"
 #include "kernels/vectorized/micro_kernels.h"
@@ -37,6 +38,7 @@ constexpr MicroKernels MakeMicroKernels() {
   micro.quantize_rows_s8 = QuantizeRows;
   micro.attention_weights = AttentionWeights;
   micro.depthwise_s8 = avx2::DepthwiseS8;
+  micro.depthwise_strip_s8 = DepthwiseStripS8;
   micro.depthwise_s16 = avx2::DepthwiseS16;
   micro.depthwise_f32 = avx2::DepthwiseF32;
   return micro;

@@ -9,9 +9,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "kernels/packed/aligned_array.h"
+#include "kernels/packed/depthwise_filter.h"
+#include "kernels/packed/depthwise_strips.h"
 #include "kernels/packed/depthwise_windows.h"
 #include "kernels/packed/output.h"
 #include "kernels/packed/s16_product.h"
@@ -19,14 +20,6 @@
 
 namespace octet::kernels {
 namespace {
-
-// The filter's value at `index`, its zero point taken away: 16 bits hold it.
-std::int16_t Difference(const Conv2dS8Spec& spec, std::size_t index) {
-  const int zero = spec.filter_zero_point.empty()
-                       ? 0
-                       : spec.filter_zero_point[index % spec.geometry.out_channels];
-  return static_cast<std::int16_t>(spec.filter[index] - zero);
-}
 
 // value_of(index) of each of the filter's values, as [pairs of taps, padded channels, 2].
 template <typename ValueOf>
@@ -40,14 +33,6 @@ AlignedArray<std::int16_t> PairTaps(const Conv2dGeometry& g, std::size_t padded_
     }
   }
   return pairs;
-}
-
-std::vector<std::int32_t> SumTaps(const Conv2dS8Spec& spec) {
-  std::vector<std::int32_t> sums(spec.geometry.out_channels);
-  for (std::size_t i = 0; i < spec.filter.size(); ++i) {
-    sums[i % sums.size()] += Difference(spec, i);
-  }
-  return sums;
 }
 
 // [taps, padded channels].
@@ -74,8 +59,8 @@ class S8Arithmetic {
   S8Arithmetic(const MicroKernels& micro, const Spec& spec, std::size_t padded_channels)
       : micro_(micro),
         filter_(PairTaps(spec.geometry, padded_channels,
-                         [&spec](std::size_t i) { return Difference(spec, i); })),
-        epilogue_(spec.epilogue, padded_channels, SumTaps(spec), spec.in_zero_point.value) {}
+                         [&spec](std::size_t i) { return FilterDifference(spec, i); })),
+        epilogue_(spec.epilogue, padded_channels, SumFilter(spec), spec.in_zero_point.value) {}
 
   std::size_t ByteSize() const { return filter_.ByteSize() + epilogue_.ByteSize(); }
 
@@ -234,6 +219,7 @@ class DepthwiseConv2d final : public Arithmetic::Kernel {
 
 std::unique_ptr<const Conv2dS8> MakeDepthwiseConv2dS8(const MicroKernels& micro,
                                                       const Conv2dS8Spec& spec) {
+  if (FitsStrips(micro, spec)) return MakeStripDepthwiseConv2dS8(micro, spec);
   return std::make_unique<DepthwiseConv2d<S8Arithmetic>>(micro, spec);
 }
 

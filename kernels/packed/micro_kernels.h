@@ -235,6 +235,60 @@ struct DepthwiseRun {
   std::size_t columns;          // of a row of sums
 };
 
+// A part of one row of output pixels of a depthwise convolution, or of two neighbouring rows that
+// see the same four rows of inputs, for a block of channels, from int8 to int8.
+//
+// A tap takes four rows of one column at once. What is multiplied are vectors of kStripBlock bytes
+// of four bytes a channel: vector_columns pixels with a quarter of the block's channels each. Of
+// each 16 channels that lie together, quarter q has channels 4 q to 4 q + 3. So a block of 64 / 2 =
+// 32 channels has, in quarter 0, channels 0 to 3 and 16 to 19 of one pixel and then of the next.
+struct DepthwiseStrip {
+  // Inputs: rows[r] is the first channel of column 0, null for a row of padding. There are four
+  // rows a group.
+  const std::int8_t* const* rows;
+  const std::int8_t* image;  // its first row
+  std::size_t column_step;   // from one column to the next
+  std::size_t num_groups;
+  std::size_t first_channel;
+  std::size_t num_channels;     // of the block; at most kStripBlock / vector_columns
+  std::size_t vector_columns;   // 1, 2 or 4
+  std::ptrdiff_t first_column;  // that the first pixel sees; below 0: padding
+  std::size_t in_width;
+  std::int8_t padding;
+
+  // Interleaved inputs, in scratch: [groups, phases, quarters] streams of columns. A stream has
+  // the columns of one phase: column stride * i + phase, counted from first_column, is its number
+  // i.
+  std::byte* scratch;
+  std::size_t stride;
+  std::size_t num_phases;
+  std::size_t num_columns;  // of a stream that are read; behind them there is room for a vector
+  std::size_t stream_size;  // bytes, a multiple of kStripBlock
+
+  // Taps: where the first pixel's lies in the first quarter's streams, and weights as [quarters,
+  // taps, weight_rows, kStripBlock].
+  const std::uint32_t* tap_offsets;
+  std::size_t num_taps;
+  const std::int8_t* weights;
+  std::size_t weight_rows;  // at least num_rows
+
+  // Static epilogue, of results that int32 holds even before they are clipped: tables are
+  // [quarters, kStripBlock / 4]. Inputs are too large by kStripOffset.
+  const std::int32_t* add;
+  const float* scale;
+  std::int32_t zero_point;
+  std::int32_t lo;
+  std::int32_t hi;
+
+  std::int8_t* out;
+  std::size_t num_rows;  // 1 or 2
+  std::size_t num_pixels;
+  std::size_t out_step;      // from one pixel to the next
+  std::size_t out_row_step;  // from one row to the next
+};
+inline constexpr std::size_t kStripBlock = 64;
+inline constexpr std::int32_t kStripOffset = 128;
+
 // Channels that a depthwise loop takes at a time.
 inline constexpr std::size_t kDepthwiseChannels = 8;
 
@@ -346,6 +400,9 @@ struct MicroKernels {
   BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;
+
+  // What depthwise_s8 and store_s8 do, at once and faster. Null where there is no such thing.
+  void (*depthwise_strip_s8)(const DepthwiseStrip& strip);
 };
 
 }  // namespace octet::kernels

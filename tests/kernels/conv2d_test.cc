@@ -93,6 +93,26 @@ TEST_P(Conv2dTest, Int8IsEqualToTheBit) {
   }
 }
 
+// Results beyond int32 are clipped, too.
+TEST_P(Conv2dTest, Int8OfLargeMultipliersIsEqualToTheBit) {
+  for (const Conv2dGeometry& g : Geometries()) {
+    const auto filter = Bytes(FilterSize(g));
+    for (const float largest : {1e5F, 1e9F, 3e38F}) {
+      auto scale = Floats(g.out_channels, -0.01F, 0.01F);
+      scale.front() = largest;
+      scale.back() = -largest;
+      ExpectEqualToReference({.geometry = g,
+                              .filter = filter,
+                              .epilogue = {.kind = EpilogueKind::kStatic,
+                                           .multiplier = scale,
+                                           .out_zero_point = ZeroPoint{100},
+                                           .lo = -50,
+                                           .hi = 120}},
+                             1);
+    }
+  }
+}
+
 TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
   for (std::size_t i = 0; i < Geometries().size(); ++i) {
     SCOPED_TRACE(testing::Message() << "geometry " << i);

@@ -4,6 +4,7 @@
 #pragma once
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <simde/x86/avx512.h>
@@ -82,6 +83,25 @@ inline float Total(simde__m512 value) {
   return total;
 }
 inline float First(simde__m512 value) { return Lanes<float>::Of(value).lane[0]; }
+// Bytes of vectors of any size. Others than the mask says are not touched.
+template <typename Mask, typename Vector>
+void MaskStoreBytes(void* out, Mask mask, const Vector& value) {
+  signed char bytes[sizeof(value)];
+  std::memcpy(bytes, &value, sizeof(value));
+  for (std::size_t i = 0; i < sizeof(value); ++i) {
+    if ((mask >> i & 1) != 0) static_cast<signed char*>(out)[i] = bytes[i];
+  }
+}
+template <typename Mask, typename Vector>
+Vector MaskLoadBytes(Vector value, Mask mask, const void* in) {
+  signed char bytes[sizeof(value)];
+  std::memcpy(bytes, &value, sizeof(value));
+  for (std::size_t i = 0; i < sizeof(value); ++i) {
+    if ((mask >> i & 1) != 0) bytes[i] = static_cast<const signed char*>(in)[i];
+  }
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
 
 }  // namespace octet::emulated
 
@@ -103,6 +123,16 @@ inline float First(simde__m512 value) { return Lanes<float>::Of(value).lane[0]; 
 #define _mm512_cvtss_f32 octet::emulated::First
 #undef _mm512_reduce_max_ps
 #define _mm512_reduce_max_ps octet::emulated::Largest
+#undef _mm512_mask_storeu_epi8
+#define _mm512_mask_storeu_epi8 octet::emulated::MaskStoreBytes
+#undef _mm256_mask_storeu_epi8
+#define _mm256_mask_storeu_epi8 octet::emulated::MaskStoreBytes
+#undef _mm512_mask_loadu_epi8
+#define _mm512_mask_loadu_epi8 octet::emulated::MaskLoadBytes
+#undef _mm256_mask_loadu_epi8
+#define _mm256_mask_loadu_epi8 octet::emulated::MaskLoadBytes
+#undef _mm_mask_loadu_epi8
+#define _mm_mask_loadu_epi8 octet::emulated::MaskLoadBytes
 
 namespace octet::kernels::avx512vnni {
 namespace {  // NOLINT: each translation unit wants its own copy
