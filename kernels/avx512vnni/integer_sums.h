@@ -85,6 +85,7 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
       row[r] = in.lhs + in.row_offset[first_row + r] + in.segment_offset[s];
     }
     std::size_t p = 0;
+#pragma GCC unroll 2
     for (; p + kInputs <= in.segment_size; p += kInputs) {
 #pragma GCC unroll 8
       for (std::size_t u = 0; u < kUnroll; ++u) {
