@@ -79,9 +79,9 @@ void Session::BindDims(std::size_t index, const RowChain* chain, const BoundChai
   const CompiledStep& step = executable_->compiled().steps[index];
   const auto dims_of = [&](std::int32_t id) -> std::span<const std::int64_t> {
     if (chain != nullptr) {
-      const auto found = std::ranges::find(chain->values, id, &RowValue::value);
+      const auto found = std::ranges::lower_bound(chain->values, id, {}, &RowValue::value);
       const auto place = static_cast<std::size_t>(found - chain->values.begin());
-      if (found != chain->values.end()) return bound_chain->dims[place];
+      if (found != chain->values.end() && found->value == id) return bound_chain->dims[place];
     }
     return dims_[static_cast<std::size_t>(id)];
   };
