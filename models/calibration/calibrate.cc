@@ -30,15 +30,17 @@ absl::Status Annotate(const absl::Status& status, absl::string_view value) {
 absl::StatusOr<std::vector<ValueId>> ComputedValues(const Graph& graph,
                                                     std::span<const ValueId> watched) {
   std::vector<ValueId> ids;
+  std::vector<bool> is_known(graph.values.size(), false);  // an input, or in `ids`
+  for (const ValueId id : graph.inputs) is_known[static_cast<std::size_t>(id)] = true;
   for (const ValueId id : watched) {
     const Value& value = graph.values[static_cast<std::size_t>(id)];
     if (value.type.data_type != DataType::kFloat32 || value.constant.has_value()) {
       return Annotate(absl::InvalidArgumentError("only float32 activations can be calibrated"),
                       value.name);
     }
-    const bool is_input =
-        std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
-    if (!is_input && std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+    if (is_known[static_cast<std::size_t>(id)]) continue;
+    is_known[static_cast<std::size_t>(id)] = true;
+    ids.push_back(id);
   }
   // An executable has an output in any case.
   if (ids.empty()) ids = graph.outputs;

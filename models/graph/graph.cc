@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/graph/graph.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,17 +17,6 @@ absl::StatusOr<T> Get(const Node& node, absl::string_view key, T fallback,
   if (const T* const value = std::get_if<T>(&found->second)) return *value;
   return absl::InvalidArgumentError(absl::StrCat(node.op, " \"", node.name, "\": attribute \"", key,
                                                  "\" has the wrong type, wants ", wanted));
-}
-
-template <typename Item>
-std::string UniqueName(const std::vector<Item>& items, const std::string& wanted) {
-  std::string name = wanted;
-  for (int i = 2;
-       std::any_of(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
-       ++i) {
-    name = absl::StrCat(wanted, ":", i);
-  }
-  return name;
 }
 
 }  // namespace
@@ -57,6 +45,10 @@ absl::StatusOr<std::vector<std::int64_t>> Node::Ints(absl::string_view key,
   return Get<std::vector<std::int64_t>>(*this, key, std::move(fallback), "a list of integers");
 }
 
+std::string StringOr(const Node& node, absl::string_view key, absl::string_view fallback) {
+  return node.String(key, fallback).value_or(std::string(fallback));
+}
+
 ValueId Graph::AddValue(std::string name, TensorType type) {
   values.push_back({.name = std::move(name), .type = std::move(type), .constant = std::nullopt});
   return static_cast<ValueId>(values.size()) - 1;
@@ -69,13 +61,6 @@ ValueId Graph::AddConstant(std::string name, ConstantTensor tensor) {
   values.push_back(
       {.name = std::move(name), .type = std::move(type), .constant = std::move(tensor)});
   return static_cast<ValueId>(values.size()) - 1;
-}
-
-std::string UniqueValueName(const Graph& graph, const std::string& wanted) {
-  return UniqueName(graph.values, wanted);
-}
-std::string UniqueNodeName(const Graph& graph, const std::string& wanted) {
-  return UniqueName(graph.nodes, wanted);
 }
 
 }  // namespace octet

@@ -56,6 +56,10 @@ struct Node {
       absl::string_view key, std::vector<std::int64_t> fallback) const;
 };
 
+// The string attribute called `key`, or `fallback` where it is absent or of another type: for what
+// rewrites a graph whose types were verified.
+std::string StringOr(const Node& node, absl::string_view key, absl::string_view fallback);
+
 // A computation. Plain data: what reads or rewrites one must call VerifyGraph (graph/verify.h)
 // before it is trusted.
 struct Graph {
@@ -70,9 +74,5 @@ struct Graph {
   ValueId AddValue(std::string name, TensorType type);
   ValueId AddConstant(std::string name, ConstantTensor tensor);
 };
-
-// `wanted`, or with a number behind it, so that no value of `graph` is called so.
-std::string UniqueValueName(const Graph& graph, const std::string& wanted);
-std::string UniqueNodeName(const Graph& graph, const std::string& wanted);
 
 }  // namespace octet

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "models/base/status_macros.h"
 
@@ -29,7 +30,7 @@ class Verifier {
     RETURN_IF_ERROR(VerifySymbols());
     RETURN_IF_ERROR(VerifyValues());
     RETURN_IF_ERROR(VerifyInputs());
-    std::unordered_set<std::string> names;
+    absl::flat_hash_set<absl::string_view> names;
     for (const Node& node : graph_.nodes) {
       if (node.name.empty() || !names.insert(node.name).second) {
         return Invalid(
@@ -57,7 +58,7 @@ class Verifier {
                                   graph_.nodes.size(), " nodes, at most ", kMaxValues,
                                   " are allowed"));
     }
-    std::unordered_set<std::string> names;
+    absl::flat_hash_set<absl::string_view> names;
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       const Value& value = graph_.values[i];
       if (value.name.empty() || !names.insert(value.name).second) {

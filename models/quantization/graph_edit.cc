@@ -6,13 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace octet {
-
-ValueId AddUniqueConstant(Graph& graph, const std::string& wanted, ConstantTensor tensor) {
-  return graph.AddConstant(UniqueValueName(graph, wanted), std::move(tensor));
-}
 
 void RemoveUnusedValues(Graph& graph) {
   std::vector<bool> used(graph.values.size(), false);
@@ -60,11 +54,6 @@ std::vector<float> ElementsOf(const ConstantTensor& constant) {
   std::copy(constant.bytes().begin(), constant.bytes().end(),
             std::as_writable_bytes(std::span(elements)).begin());
   return elements;
-}
-
-std::string StringOr(const Node& node, absl::string_view key, absl::string_view fallback) {
-  const auto value = node.String(key, fallback);
-  return value.ok() ? *value : std::string(fallback);
 }
 
 bool HasFloatWeight(const Graph& graph, const Node& node) {

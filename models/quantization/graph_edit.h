@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
-
 #include "models/graph/graph.h"
 
 namespace octet {
@@ -19,9 +17,6 @@ inline const Value& ValueAt(const Graph& graph, ValueId id) {
   return graph.values[static_cast<std::size_t>(id)];
 }
 
-// Appends a constant under a unique name.
-ValueId AddUniqueConstant(Graph& graph, const std::string& wanted, ConstantTensor tensor);
-
 // Removes the values that no node, input or output refers to; the others keep their order.
 void RemoveUnusedValues(Graph& graph);
 
@@ -30,9 +25,6 @@ const ConstantTensor* FloatConstant(const Graph& graph, const Node& node, std::s
 
 // Its elements. Precondition: float32.
 std::vector<float> ElementsOf(const ConstantTensor& constant);
-
-// The attribute, or `fallback` where it is absent or of another type.
-std::string StringOr(const Node& node, absl::string_view key, absl::string_view fallback);
 
 // Where the inputs of FullyConnected, Conv2d and DepthwiseConv2d lie.
 struct WeightedInputs {

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -114,6 +115,8 @@ ConstantTensor GroupIndices(std::int64_t rows, std::int64_t group_size) {
   return ConstantTensor::Copy(DataType::kFloat32, {rows}, indices);
 }
 
+using NodesByName = absl::flat_hash_map<absl::string_view, const Node*>;
+
 // A weight that has become integers.
 struct IntegerWeight {
   std::string name;
@@ -124,19 +127,19 @@ struct IntegerWeight {
 
 // Those of `layer`. A table that two nodes share is listed once, under its first name.
 std::vector<IntegerWeight> IntegerWeightsOf(const Layer& layer, const QuantizedClass& layer_class,
-                                            const Graph& graph) {
+                                            const Graph& graph, const NodesByName& nodes) {
   std::vector<IntegerWeight> weights;
   for (const ClassWeight& weight : {layer_class.weight, layer_class.second}) {
     if (weight.name.empty()) continue;
     const std::string name = absl::StrCat(layer.path, weight.node);
-    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
-                                   [&name](const Node& n) { return n.name == name; });
-    if (node == graph.nodes.end() || !HasIntegerWeight(graph, *node)) continue;
+    const auto found = nodes.find(name);
+    if (found == nodes.end() || !HasIntegerWeight(graph, *found->second)) continue;
+    const Node* const node = found->second;
     if (IsStoredByOutputs(*node)) {
       // A tied ReversibleEmbedding: the same table as the first weight's, if that one is there.
-      weights.assign({{std::string(layer_class.weight.name), &*node}});
+      weights.assign({{std::string(layer_class.weight.name), node}});
     } else {
-      weights.push_back({std::string(weight.name), &*node});
+      weights.push_back({std::string(weight.name), node});
     }
   }
   return weights;
@@ -234,18 +237,18 @@ Layer QuantizedLayer(const Layer& layer, const Graph& graph,
 }  // namespace
 
 std::vector<Layer> QuantizedLayers(const std::vector<Layer>& layers, const Graph& graph) {
+  NodesByName nodes;
+  for (const Node& node : graph.nodes) nodes.emplace(node.name, &node);
   std::vector<Layer> result;
   for (const Layer& layer : layers) {
-    const bool has_node = std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                      [&](const Node& n) { return n.name == layer.path; });
-    if (layer.layer_class == "BatchNormalization" && !has_node) continue;
+    if (layer.layer_class == "BatchNormalization" && !nodes.contains(layer.path)) continue;
     const auto* const entry =
         std::find_if(kClasses.begin(), kClasses.end(), [&](const QuantizedClass& c) {
           return c.layer_class == layer.layer_class && layer.registered_name.empty();
         });
     const std::vector<IntegerWeight> weights = entry == kClasses.end()
                                                    ? std::vector<IntegerWeight>()
-                                                   : IntegerWeightsOf(layer, *entry, graph);
+                                                   : IntegerWeightsOf(layer, *entry, graph, nodes);
     result.push_back(weights.empty() ? layer : QuantizedLayer(layer, graph, weights));
   }
   return result;

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "models/graph/unique_names.h"
 #include "models/quantization/graph_edit.h"
 
 namespace octet {
@@ -26,6 +27,7 @@ bool HasClippingActivation(const Node& node) {
 }
 
 void SplitOtherActivations(Graph& graph) {
+  UniqueNames names(graph.values);
   std::vector<Node> nodes;
   for (Node node : std::exchange(graph.nodes, {})) {
     const std::string activation = StringOr(node, "activation", "linear");
@@ -35,8 +37,8 @@ void SplitOtherActivations(Graph& graph) {
       continue;
     }
     const Value result = ValueAt(graph, node.outputs[0]);
-    const ValueId before = graph.AddValue(
-        UniqueValueName(graph, absl::StrCat(result.name, "/before_activation")), result.type);
+    const ValueId before =
+        graph.AddValue(names.Take(absl::StrCat(result.name, "/before_activation")), result.type);
     Node own{absl::StrCat(node.name, "/activation"), "Activation", {before}, node.outputs, {}};
     for (auto attribute = node.attributes.begin(); attribute != node.attributes.end();) {
       const bool is_activation =

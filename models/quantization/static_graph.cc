@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/graph/unique_names.h"
 #include "models/quantization/graph_edit.h"
 #include "models/quantization/split_activations.h"
 #include "models/quantization/weights.h"
@@ -86,9 +86,22 @@ class StaticBuilder {
   StaticBuilder(const Graph& source, const CalibrationTable& ranges)
       : source_(source),
         ranges_(ranges),
+        value_names_(source.values),
+        node_names_(source.nodes),
         real_(source.values.size(), kNoValue),
-        int8_(source.values.size(), kNoValue) {
+        int8_(source.values.size(), kNoValue),
+        wants_int8_(source.values.size(), false) {
     out_.symbol_names = source.symbol_names;
+    // Backwards: whether the nodes behind it want their results in int8 is known before.
+    // NOLINTNEXTLINE(modernize-loop-convert): Clang 14 lacks the views of libstdc++
+    for (auto node = source.nodes.rbegin(); node != source.nodes.rend(); ++node) {
+      if (!IsCompute(source, *node) && !(IsLight(source, *node) && WantsInt8(node->outputs[0]))) {
+        continue;
+      }
+      for (const ValueId id : node->inputs) {
+        if (id != kNoValue) wants_int8_[Index(id)] = true;
+      }
+    }
   }
 
   absl::StatusOr<Graph> Build() {
@@ -116,7 +129,7 @@ class StaticBuilder {
     if (real_[Index(id)] != kNoValue) return real_[Index(id)];
     const Value& value = ValueAt(source_, id);
     if (value.constant.has_value()) {
-      real_[Index(id)] = AddUniqueConstant(out_, value.name, *value.constant);
+      real_[Index(id)] = out_.AddConstant(value.name, *value.constant);
       return real_[Index(id)];
     }
     const ValueId from = int8_[Index(id)];
@@ -133,7 +146,7 @@ class StaticBuilder {
 
   ValueId NewInt8(ValueId id, const TensorQuantization& quantization) {
     const Value& value = ValueAt(source_, id);
-    int8_[Index(id)] = out_.AddValue(UniqueValueName(out_, absl::StrCat(value.name, "/int8")),
+    int8_[Index(id)] = out_.AddValue(value_names_.Take(absl::StrCat(value.name, "/int8")),
                                      {DataType::kInt8, value.type.shape, quantization});
     return int8_[Index(id)];
   }
@@ -150,11 +163,8 @@ class StaticBuilder {
 
   void AddConversion(ValueId id, const std::string& op, ValueId from, ValueId to,
                      const std::optional<TensorQuantization>& quantization) {
-    Node node{UniqueNodeName(out_, absl::StrCat(ValueAt(source_, id).name, "/", op)),
-              op,
-              {from},
-              {to},
-              {}};
+    Node node{
+        node_names_.Take(absl::StrCat(ValueAt(source_, id).name, "/", op)), op, {from}, {to}, {}};
     if (quantization.has_value()) SetQuantization(node, "", *quantization);
     out_.nodes.push_back(std::move(node));
   }
@@ -177,18 +187,7 @@ class StaticBuilder {
   }
 
   // Whether some node that uses `id` would take it in int8.
-  bool WantsInt8(ValueId id) {
-    const auto known = wants_.find(id);
-    if (known != wants_.end()) return known->second;
-    bool wants = false;
-    for (const Node& node : source_.nodes) {
-      if (std::find(node.inputs.begin(), node.inputs.end(), id) == node.inputs.end()) continue;
-      wants = wants || IsCompute(source_, node) ||
-              (IsLight(source_, node) && WantsInt8(node.outputs[0]));
-    }
-    wants_[id] = wants;
-    return wants;
-  }
+  [[nodiscard]] bool WantsInt8(ValueId id) const { return wants_int8_[Index(id)]; }
 
   bool ComesInInt8(const Node& node) const {
     return std::any_of(node.inputs.begin(), node.inputs.end(),
@@ -199,7 +198,6 @@ class StaticBuilder {
     Node copy = node;
     for (ValueId& id : copy.inputs) id = Real(id);
     for (ValueId& id : copy.outputs) id = NewReal(id);
-    copy.name = UniqueNodeName(out_, copy.name);
     out_.nodes.push_back(std::move(copy));
   }
 
@@ -228,14 +226,10 @@ class StaticBuilder {
   ValueId Requantized(ValueId id, const TensorQuantization& quantization) {
     const Value value = ValueAt(out_, id);
     if (value.type.quantization == quantization) return id;
-    const ValueId to =
-        out_.AddValue(UniqueValueName(out_, absl::StrCat(value.name, "/requantized")),
-                      {DataType::kInt8, value.type.shape, quantization});
-    Node node{UniqueNodeName(out_, absl::StrCat(value.name, "/Requantize")),
-              "Requantize",
-              {id},
-              {to},
-              {}};
+    const ValueId to = out_.AddValue(value_names_.Take(absl::StrCat(value.name, "/requantized")),
+                                     {DataType::kInt8, value.type.shape, quantization});
+    Node node{
+        node_names_.Take(absl::StrCat(value.name, "/Requantize")), "Requantize", {id}, {to}, {}};
     SetQuantization(node, "", quantization);
     out_.nodes.push_back(std::move(node));
     return to;
@@ -287,11 +281,11 @@ class StaticBuilder {
     const std::string base = ValueAt(source_, node.inputs[WeightedInputs::kWeight]).name;
     const auto columns = static_cast<std::int64_t>(matrix.columns);
     copy.inputs.push_back(
-        AddUniqueConstant(out_, absl::StrCat(base, "/quantized"),
-                          ConstantTensor::Copy(DataType::kInt8, matrix.dims, weights.values)));
+        AddConstant(absl::StrCat(base, "/quantized"),
+                    ConstantTensor::Copy(DataType::kInt8, matrix.dims, weights.values)));
     copy.inputs.push_back(
-        AddUniqueConstant(out_, absl::StrCat(base, "/scale"),
-                          ConstantTensor::Copy(DataType::kFloat32, {columns}, weights.scale)));
+        AddConstant(absl::StrCat(base, "/scale"),
+                    ConstantTensor::Copy(DataType::kFloat32, {columns}, weights.scale)));
     if (bias.empty()) return;
     std::vector<std::int32_t> integers;
     for (std::size_t i = 0; i < bias.size(); ++i) {
@@ -300,17 +294,22 @@ class StaticBuilder {
           static_cast<std::int32_t>(std::nearbyint(static_cast<double>(bias[i]) / unit)));
     }
     copy.inputs.resize(BiasIndex(node), kNoValue);
-    copy.inputs.push_back(
-        AddUniqueConstant(out_, absl::StrCat(node.name, "/bias/quantized"),
-                          ConstantTensor::Copy(DataType::kInt32, {columns}, integers)));
+    copy.inputs.push_back(AddConstant(absl::StrCat(node.name, "/bias/quantized"),
+                                      ConstantTensor::Copy(DataType::kInt32, {columns}, integers)));
+  }
+
+  ValueId AddConstant(const std::string& wanted, ConstantTensor tensor) {
+    return out_.AddConstant(value_names_.Take(wanted), std::move(tensor));
   }
 
   const Graph& source_;
   const CalibrationTable& ranges_;
   Graph out_;
+  UniqueNames value_names_;  // what stands for the source's has its name
+  UniqueNames node_names_;
   std::vector<ValueId> real_;  // by the source's value: what stands for it in the result
   std::vector<ValueId> int8_;
-  std::map<ValueId, bool> wants_;
+  std::vector<bool> wants_int8_;  // by the source's value: whether a node would take it so
 };
 
 }  // namespace
@@ -328,9 +327,11 @@ TensorQuantization QuantizationFor(const Range& range) {
 
 std::vector<ValueId> ValuesToCalibrate(const Graph& graph) {
   std::vector<ValueId> values;
+  std::vector<bool> is_added(graph.values.size(), false);
   const auto add = [&](ValueId id) {
-    const bool is_new = std::find(values.begin(), values.end(), id) == values.end();
-    if (IsFloatActivation(graph, id) && is_new) values.push_back(id);
+    if (!IsFloatActivation(graph, id) || is_added[static_cast<std::size_t>(id)]) return;
+    is_added[static_cast<std::size_t>(id)] = true;
+    values.push_back(id);
   };
   for (const Node& node : graph.nodes) {
     if (!IsCompute(graph, node) && !IsLight(graph, node)) continue;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/graph/unique_names.h"
 #include "models/quantization/graph_edit.h"
 #include "models/quantization/weights.h"
 
@@ -47,39 +48,51 @@ void SetInput(Node& node, std::size_t index, ValueId id) {
   node.inputs[index] = id;
 }
 
-void AddWeight(Graph& graph, Node& node, ConstantTensor weight, const std::vector<float>& scale,
+// The graph that is rewritten, and names for what is added to it.
+struct Target {
+  explicit Target(Graph& rewritten) : graph(rewritten), names(rewritten.values) {}
+  ValueId AddConstant(const std::string& wanted, ConstantTensor tensor) {
+    return graph.AddConstant(names.Take(wanted), std::move(tensor));
+  }
+
+  Graph& graph;
+  UniqueNames names;
+};
+
+void AddWeight(Target& target, Node& node, ConstantTensor weight, const std::vector<float>& scale,
                Dims scale_dims) {
-  const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
+  const std::string base = ValueAt(target.graph, node.inputs[Inputs::kWeight]).name;
   SetInput(node, Inputs::kWeight,
-           AddUniqueConstant(graph, absl::StrCat(base, "/quantized"), std::move(weight)));
+           target.AddConstant(absl::StrCat(base, "/quantized"), std::move(weight)));
   SetInput(
       node, Inputs::kScale,
-      AddUniqueConstant(graph, absl::StrCat(base, "/scale"),
-                        ConstantTensor::Copy(DataType::kFloat32, std::move(scale_dims), scale)));
+      target.AddConstant(absl::StrCat(base, "/scale"),
+                         ConstantTensor::Copy(DataType::kFloat32, std::move(scale_dims), scale)));
 }
 
-void QuantizeByColumns(Graph& graph, Node& node, const WeightMatrix& matrix, int bits) {
+void QuantizeByColumns(Target& target, Node& node, const WeightMatrix& matrix, int bits) {
   const ChannelWeights weights =
       QuantizeByColumn(matrix.elements, matrix.columns, bits == 4 ? kInt4Limit : kInt8Limit,
                        WeightConvention::kReciprocal);
-  AddWeight(graph, node,
+  AddWeight(target, node,
             bits == 4 ? Int4Tensor(matrix.dims, weights.values)
                       : ConstantTensor::Copy(DataType::kInt8, matrix.dims, weights.values),
             weights.scale, {static_cast<std::int64_t>(matrix.columns)});
   node.attributes["scale_convention"] = std::string("reciprocal");
 }
 
-void QuantizeByGroups(Graph& graph, Node& node, const WeightMatrix& matrix) {
+void QuantizeByGroups(Target& target, Node& node, const WeightMatrix& matrix) {
   const GroupedWeights weights =
       QuantizeByGroup(matrix.elements, matrix.columns, static_cast<std::size_t>(kGroupSize));
   const auto columns = static_cast<std::int64_t>(matrix.columns);
   const auto groups =
       static_cast<std::int64_t>(weights.scale.size()) / std::max(columns, std::int64_t{1});
-  const std::string base = ValueAt(graph, node.inputs[Inputs::kWeight]).name;
-  AddWeight(graph, node, Int4Tensor(matrix.dims, weights.values), weights.scale, {groups, columns});
+  const std::string base = ValueAt(target.graph, node.inputs[Inputs::kWeight]).name;
+  AddWeight(target, node, Int4Tensor(matrix.dims, weights.values), weights.scale,
+            {groups, columns});
   SetInput(node, Inputs::kZeroPoint,
-           AddUniqueConstant(
-               graph, absl::StrCat(base, "/zero_point"),
+           target.AddConstant(
+               absl::StrCat(base, "/zero_point"),
                ConstantTensor::Copy(DataType::kInt8, {groups, columns}, weights.zero_point)));
   node.attributes["scale_convention"] = std::string("multiply");
   node.attributes["group_size"] = kGroupSize;
@@ -97,11 +110,11 @@ bool IsDynamic(QuantizationMode mode) {
 // the very same table (a tied embedding). Each gets one scale a row.
 class TableQuantizer {
  public:
-  TableQuantizer(Graph& graph, int bits) : graph_(graph), bits_(bits) {}
+  TableQuantizer(Target& target, int bits) : target_(target), bits_(bits) {}
 
   // Nodes that share a table share what becomes of it.
   absl::Status Quantize(Node& node) {
-    const ConstantTensor* const table = FloatConstant(graph_, node, Inputs::kWeight);
+    const ConstantTensor* const table = FloatConstant(target_.graph, node, Inputs::kWeight);
     if (table == nullptr || table->dims().size() != 2 || table->bytes().empty() ||
         node.HasInput(Inputs::kScale)) {
       return absl::OkStatus();
@@ -117,7 +130,7 @@ class TableQuantizer {
       const Dims dims = table->dims();
       const ChannelWeights weights = QuantizeByRow(elements, static_cast<std::size_t>(dims[1]),
                                                    bits_ == 4 ? kInt4Limit : kInt8Limit);
-      AddWeight(graph_, node,
+      AddWeight(target_, node,
                 bits_ == 4 ? Int4Tensor(dims, weights.values)
                            : ConstantTensor::Copy(DataType::kInt8, dims, weights.values),
                 weights.scale, {dims[0]});
@@ -128,7 +141,7 @@ class TableQuantizer {
   }
 
  private:
-  Graph& graph_;
+  Target& target_;
   const int bits_;
   std::map<ValueId, std::pair<ValueId, ValueId>> quantized_;  // table to integers and scale
 };
@@ -138,17 +151,18 @@ bool IsStoredByOutputs(const Node& node) {
   return node.op == "FullyConnected" && transposed.ok() && *transposed != 0;
 }
 
-absl::Status QuantizeNode(Graph& graph, Node& node, QuantizationMode mode, TableQuantizer& tables) {
-  const WeightMatrix matrix = WeightOf(graph, node);
+absl::Status QuantizeNode(Target& target, Node& node, QuantizationMode mode,
+                          TableQuantizer& tables) {
+  const WeightMatrix matrix = WeightOf(target.graph, node);
   if (matrix.columns == 0 || matrix.elements.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(CheckFinite(node, matrix.elements));
   const bool int4 = IsInt4(mode) && !IsConvolution(node);
   if (IsStoredByOutputs(node)) {
     RETURN_IF_ERROR(tables.Quantize(node));
   } else if (int4 && mode == QuantizationMode::kInt4) {
-    QuantizeByGroups(graph, node, matrix);
+    QuantizeByGroups(target, node, matrix);
   } else {
-    QuantizeByColumns(graph, node, matrix, int4 ? 4 : 8);
+    QuantizeByColumns(target, node, matrix, int4 ? 4 : 8);
   }
   node.attributes["activation_quantization"] = std::string(IsDynamic(mode) ? "dynamic" : "none");
   return absl::OkStatus();
@@ -164,16 +178,18 @@ absl::Status QuantizeGathers(Graph& graph, TableQuantizer& tables) {
 }  // namespace
 
 absl::Status QuantizeWeights(Graph& graph, QuantizationMode mode) {
-  TableQuantizer tables(graph, IsInt4(mode) ? 4 : 8);
+  Target target(graph);
+  TableQuantizer tables(target, IsInt4(mode) ? 4 : 8);
   for (Node& node : graph.nodes) {
     if (!HasFloatWeight(graph, node)) continue;
-    RETURN_IF_ERROR(QuantizeNode(graph, node, mode, tables));
+    RETURN_IF_ERROR(QuantizeNode(target, node, mode, tables));
   }
   return QuantizeGathers(graph, tables);
 }
 
 absl::Status QuantizeEmbeddings(Graph& graph, int bits) {
-  TableQuantizer tables(graph, bits);
+  Target target(graph);
+  TableQuantizer tables(target, bits);
   return QuantizeGathers(graph, tables);
 }
 

@@ -357,4 +357,10 @@ std::vector<StepDescription> Executable::steps() const {
   return steps;
 }
 
+std::size_t Executable::packed_byte_size() const {
+  std::size_t byte_size = 0;
+  for (const CompiledStep& step : compiled_.steps) byte_size += step.step->packed_byte_size();
+  return byte_size;
+}
+
 }  // namespace octet

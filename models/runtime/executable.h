@@ -70,6 +70,8 @@ class Executable {
   [[nodiscard]] const std::vector<TensorSignature>& outputs() const { return outputs_; }
   [[nodiscard]] const std::vector<std::string>& symbol_names() const { return symbol_names_; }
   [[nodiscard]] std::vector<StepDescription> steps() const;
+  // Bytes that all steps hold for packed weights.
+  [[nodiscard]] std::size_t packed_byte_size() const;
   [[nodiscard]] const kernels::KernelSet& kernel_set() const { return *kernels_; }
   [[nodiscard]] const CompileOptions& options() const { return options_; }
   [[nodiscard]] std::int64_t max_rows() const { return options_.max_rows; }

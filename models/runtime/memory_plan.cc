@@ -2,36 +2,69 @@
 #include "models/runtime/memory_plan.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <queue>
+#include <set>
+#include <utility>
 
 namespace octet {
 namespace {
 
-struct Slot {
-  std::int32_t busy_until = 0;  // the last step of the value that has it
-  std::size_t typical_byte_size = 0;
-};
+// Slots that no value has at the moment, by their typical size.
+class FreeSlots {
+ public:
+  void Add(std::size_t typical_byte_size, std::int32_t slot) {
+    slots_.emplace(typical_byte_size, slot);
+  }
 
-std::size_t Distance(std::size_t a, std::size_t b) { return a > b ? a - b : b - a; }
+  // Of those whose size is the nearest, the one with the lowest number; nullopt if there is none.
+  std::optional<std::int32_t> Take(std::size_t typical_byte_size) {
+    if (slots_.empty()) return std::nullopt;
+    auto best = slots_.lower_bound({typical_byte_size, 0});  // the first that is large enough
+    if (best != slots_.begin()) {
+      const std::size_t smaller_size = std::prev(best)->first;
+      const auto smaller = slots_.lower_bound({smaller_size, 0});
+      const std::size_t distance = typical_byte_size - smaller_size;
+      if (best == slots_.end() || std::pair(distance, smaller->second) <
+                                      std::pair(best->first - typical_byte_size, best->second)) {
+        best = smaller;
+      }
+    }
+    const std::int32_t slot = best->second;
+    slots_.erase(best);
+    return slot;
+  }
+
+ private:
+  std::set<std::pair<std::size_t, std::int32_t>> slots_;
+};
 
 }  // namespace
 
 std::vector<std::int32_t> AssignSlots(std::span<const Lifetime> lifetimes) {
-  std::vector<Slot> slots;
+  using LastStepAndSlot = std::pair<std::int32_t, std::int32_t>;
+  std::priority_queue<LastStepAndSlot, std::vector<LastStepAndSlot>, std::greater<>> busy;
+  FreeSlots free;
+  std::vector<std::size_t> typical_byte_sizes;  // by slot
   std::vector<std::int32_t> assigned;
   assigned.reserve(lifetimes.size());
   for (const Lifetime& lifetime : lifetimes) {
-    Slot* best = nullptr;
-    for (Slot& slot : slots) {
-      if (slot.busy_until >= lifetime.first_step) continue;
-      if (best == nullptr || Distance(slot.typical_byte_size, lifetime.typical_byte_size) <
-                                 Distance(best->typical_byte_size, lifetime.typical_byte_size)) {
-        best = &slot;
-      }
+    while (!busy.empty() && busy.top().first < lifetime.first_step) {
+      const std::int32_t slot = busy.top().second;
+      free.Add(typical_byte_sizes[static_cast<std::size_t>(slot)], slot);
+      busy.pop();
     }
-    if (best == nullptr) best = &slots.emplace_back();
-    best->busy_until = lifetime.last_step;
-    best->typical_byte_size = std::max(best->typical_byte_size, lifetime.typical_byte_size);
-    assigned.push_back(static_cast<std::int32_t>(best - slots.data()));
+    std::optional<std::int32_t> slot = free.Take(lifetime.typical_byte_size);
+    if (!slot.has_value()) {
+      slot = static_cast<std::int32_t>(typical_byte_sizes.size());
+      typical_byte_sizes.push_back(0);
+    }
+    std::size_t& typical_byte_size = typical_byte_sizes[static_cast<std::size_t>(*slot)];
+    typical_byte_size = std::max(typical_byte_size, lifetime.typical_byte_size);
+    busy.emplace(lifetime.last_step, *slot);
+    assigned.push_back(*slot);
   }
   return assigned;
 }

@@ -26,8 +26,9 @@ struct Lifetime {
 };
 
 // Slots for values by interval colouring: two values share one only if their lifetimes do not meet.
-// Returns a slot for each lifetime; slots are numbered from 0 without a gap. `lifetimes` are in the
-// order of their first step.
+// Of those that are free, a value gets the one whose values are nearest to it in size. Returns a
+// slot for each lifetime; slots are numbered from 0 without a gap. `lifetimes` are in the order of
+// their first step.
 std::vector<std::int32_t> AssignSlots(std::span<const Lifetime> lifetimes);
 
 // The offset of each slot for values of these sizes (`byte_sizes[i]` belongs to `slots[i]`), into

@@ -26,7 +26,8 @@ struct RowChain {
   std::int32_t first_step = 0;
   std::int32_t end_step = 0;
   std::size_t num_row_dims = 0;
-  std::vector<RowValue> values;  // each once; reinterpretations of one are values of their own
+  // Each once, in ascending order; reinterpretations of one are values of their own.
+  std::vector<RowValue> values;
 };
 
 // The chains of `graph`, in the order of its steps, each of at least two steps one of which reads

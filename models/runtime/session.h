@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
+#include "models/runtime/batch_plan.h"
 #include "models/runtime/executable.h"
 #include "models/tensor/tensor.h"
 
@@ -81,36 +82,8 @@ class Session {
   [[nodiscard]] std::int64_t last_quantize_nanoseconds() const { return quantize_nanoseconds_; }
 
  private:
-  // One step's views, filled in for each batch.
-  struct BoundStep {
-    std::vector<TensorView> inputs;
-    std::vector<MutableTensorView> outputs;
-    std::vector<std::int64_t> input_pitches;
-    std::vector<std::int64_t> output_pitches;
-  };
-
-  // A RowChain, for the symbols that are planned.
-  struct BoundChain {
-    std::vector<Dims> dims;                   // of a block of each of the chain's values
-    std::vector<std::size_t> row_byte_sizes;  // of each of them
-    std::int64_t num_rows = 0;
-    std::int64_t block_rows = 1;
-  };
-
   Session(std::shared_ptr<const Executable> executable, Arena& arena);
 
-  // Views of the values of step `index`; those of a chain's activations have a block's dimensions.
-  void BindDims(std::size_t index, const RowChain* chain, const BoundChain* bound_chain);
-  // The chains' members, and what their values take of the arena.
-  void PlanChains();
-  static void SetBlockRows(const RowChain& chain, std::int64_t count, BoundChain& bound);
-  // Checks the steps' inputs and adds up what scratch they need.
-  absl::Status PlanSteps();
-  absl::Status PlanStep(std::size_t index);
-
-  // Dimensions, sizes and places of every value for symbols_.
-  absl::Status Plan();
-  absl::Status CheckArena(std::size_t byte_size) const;
   // Room in the arena for as many rows as a run of the steps may have, if the other symbols are not
   // those of the last call.
   absl::Status ReserveArena();
@@ -121,27 +94,18 @@ class Session {
   absl::Status RunBound(std::span<const TensorView> inputs,
                         std::span<const MutableTensorView> outputs, RowRange rows,
                         absl::FunctionRef<bool()> stops);
-  // Runs the steps for the rows of symbols_, whose first is `first_row` of the caller's tensors.
-  // Returns whether it came to their end.
+  // Runs the steps for the plan's rows, whose first is `first_row` of the caller's tensors. Returns
+  // whether it came to their end.
   bool RunChunk(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
                 std::int64_t first_row, absl::FunctionRef<bool()> stops);
+  // Finds the data of every value.
   void PlaceValues(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
                    std::int64_t first_row);
-  // Moves those that lie inside others there.
-  void PlaceSubviews();
-  // Of a value whose rows lie apart; of another 0.
-  [[nodiscard]] std::int64_t PitchOf(std::int32_t id) const;
-  // Gives step `index` its values' places.
-  void BindStep(std::size_t index);
-  [[nodiscard]] std::int64_t rows() const {
-    return symbols_[static_cast<std::size_t>(kRows.index)];
-  }
+  std::byte* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);
   // Runs one step on the values' data_.
-  void RunStep(std::size_t index, std::span<std::byte> scratch);
+  void RunStep(std::size_t index, const StepViews& views);
   // Runs the chain's steps block by block. Returns whether it came to their end.
-  bool RunChain(const RowChain& chain, BoundChain& bound, std::span<std::byte> scratch,
-                absl::FunctionRef<bool()> stops);
-  const void* PlaceInput(const TensorView& input, std::size_t index, std::int64_t first_row);
+  bool RunChain(std::size_t index, absl::FunctionRef<bool()> stops);
 
   const std::shared_ptr<const Executable> executable_;
   Arena& arena_;
@@ -149,18 +113,12 @@ class Session {
   std::vector<std::int64_t> symbols_;           // of the batch
   std::vector<std::int64_t> reserved_symbols_;  // whose arena was reserved last
   std::int64_t chunk_rows_ = 1;                 // the most rows of one run of the steps with them
-  std::vector<std::int64_t> planned_symbols_;   // what the members below were computed for
-  std::vector<Dims> dims_;                      // of each value
-  std::vector<std::size_t> arena_byte_sizes_;   // of each arena value
-  std::vector<std::size_t> slot_offsets_;
-  std::vector<std::size_t> staging_offsets_;  // of each input, for a copy of unaligned bytes
-  std::size_t scratch_offset_ = 0;
-  std::size_t scratch_byte_size_ = 0;
-  std::size_t arena_byte_size_ = 0;
-  std::vector<void*> data_;                    // of each value, for the chunk that runs
-  std::vector<std::int64_t> subview_pitches_;  // of each subview, for it
-  std::vector<BoundStep> steps_;
-  std::vector<BoundChain> chains_;
+  BatchPlan plan_;                              // of the chunk that runs
+  // Of that chunk:
+  std::vector<std::byte*> input_data_;
+  std::vector<std::byte*> output_data_;
+  std::vector<std::byte*> data_;  // of each value
+  StepViews views_;               // the running step's, with room for those of any
   std::int64_t quantize_nanoseconds_ = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -55,18 +56,18 @@ void StepRunner::PlaceValues(std::span<const Tensor> inputs) {
           const_cast<std::byte*>(inputs[static_cast<std::size_t>(value.index)].bytes().data());
     }
   }
+  std::map<std::pair<Storage, std::int32_t>, void*> made_at;
   for (const CompiledStep& step : graph.steps) {
     for (const std::int32_t id : step.outputs) {
       const CompiledValue& made = graph.values[static_cast<std::size_t>(id)];
       Tensor& tensor = made_.emplace_back(made.data_type, dims_[static_cast<std::size_t>(id)]);
-      // Every value that lies where `id` lies, under another shape, is made with it.
-      for (std::size_t i = 0; i < data_.size(); ++i) {
-        const CompiledValue& value = graph.values[i];
-        if (value.storage == made.storage && value.index == made.index) {
-          data_[i] = tensor.bytes().data();
-        }
-      }
+      made_at[{made.storage, made.index}] = tensor.bytes().data();
     }
+  }
+  // Every value that lies where a step's output lies, under another shape, is made with it.
+  for (std::size_t i = 0; i < data_.size(); ++i) {
+    const auto made = made_at.find({graph.values[i].storage, graph.values[i].index});
+    if (made != made_at.end()) data_[i] = made->second;
   }
 }
 

@@ -43,7 +43,7 @@ class SubviewFinder {
       }
       for (std::size_t i = 0; i < step.inputs.size(); ++i) {
         const ValueId id = step.inputs[i];
-        if (id != kNoValue) At(id).uses.push_back({step.step.get(), i, id});
+        if (id != kNoValue) AddUse(At(id), RowSize(ShapeOf(id), step.step->InputRowRank(i)));
       }
     }
   }
@@ -83,19 +83,22 @@ class SubviewFinder {
 
  private:
   enum class Kind { kSlice, kPiece };
-  struct Use {
-    const Step* step;
-    std::size_t index;
-    ValueId value;
-  };
   // What is known of a value and of all that share its very bytes.
   struct Root {
     const Step* maker = nullptr;  // null: an input or a constant
     std::size_t made_as = 0;      // which output of it
-    std::vector<Use> uses;
+    bool is_used = false;
+    // Elements of a row, where all steps that read it can do so with rows of so many lying apart.
+    std::optional<std::int64_t> read_row_size;
     bool is_bound = false;    // to a place, which is no other's
     bool holds_runs = false;  // subviews without a pitch lie in it
   };
+
+  static void AddUse(Root& root, std::optional<std::int64_t> row_size) {
+    if (!root.is_used) root.read_row_size = row_size;
+    if (root.read_row_size != row_size) root.read_row_size = std::nullopt;
+    root.is_used = true;
+  }
 
   // Makes `value` a subview, if it can be one, in as many runs as it can.
   InPlace Add(ValueId value, ValueId whole, const AxisOffset& part, Kind kind) {
@@ -124,9 +127,7 @@ class SubviewFinder {
   [[nodiscard]] bool MayHavePitch(ValueId value, std::optional<std::int64_t> row_size, Kind kind) {
     const Root& root = At(value);
     if (!row_size.has_value() || root.holds_runs) return false;
-    for (const Use& use : root.uses) {
-      if (RowSize(ShapeOf(use.value), use.step->InputRowRank(use.index)) != row_size) return false;
-    }
+    if (root.is_used && root.read_row_size != row_size) return false;
     if (kind == Kind::kSlice) return true;
     return RowSize(ShapeOf(RootOf(value)), root.maker->OutputRowRank(root.made_as)) == row_size;
   }

@@ -18,12 +18,6 @@ using std::chrono::steady_clock;
 // Events that one worker reads before it runs what it has read.
 constexpr int kMostEventsAtOnce = 256;
 
-std::size_t WeightBytes(const Executable& executable) {
-  std::size_t byte_size = 0;
-  for (const StepDescription& step : executable.steps()) byte_size += step.packed_byte_size;
-  return byte_size;
-}
-
 }  // namespace
 
 Scheduler::Scheduler(Options options, Metrics& metrics)
@@ -62,7 +56,7 @@ void Scheduler::Join() {
 absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   assert(!threads_.empty());
   const bool takes_batches = TakesBatches(*executable);
-  const std::size_t weight_bytes = WeightBytes(*executable);
+  const std::size_t weight_bytes = executable->packed_byte_size();
   MutexLock lock(mutex_);
   known_.push_back({executable, takes_batches, weight_bytes, {}});
   MakeChange({.executable = std::move(executable)});

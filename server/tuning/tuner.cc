@@ -24,12 +24,6 @@ constexpr std::chrono::nanoseconds kLongestStretch = std::chrono::seconds(2);
 // More than the caches that one core has for itself.
 constexpr std::size_t kMaxOtherByteSize = std::size_t{4} << 20;
 
-std::size_t WeightBytes(const Executable& executable) {
-  std::size_t byte_size = 0;
-  for (const StepDescription& step : executable.steps()) byte_size += step.packed_byte_size;
-  return byte_size;
-}
-
 double Seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -120,7 +114,7 @@ void Tuner::MeasureWhileIdle(Work& work) {
   options.measure.compile.max_arena_byte_size = kMaxTensorByteSize;
   options.measure.budget = options_.layer_budget;
   options.measure.other_byte_size =
-      std::min(kMaxOtherByteSize, WeightBytes(*work.model->executable));
+      std::min(kMaxOtherByteSize, work.model->executable->packed_byte_size());
   options.measure.stops = stops;
   options.measure.now = [this] { return environment_.now(); };
   const std::chrono::nanoseconds end =

@@ -5,13 +5,13 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "models/graph/passes/value_uses.h"
+#include "models/graph/unique_names.h"
 
 namespace octet {
 namespace {
@@ -117,27 +117,11 @@ std::optional<Folded> Fold(const Graph& graph, const Node& node, const Channels&
       ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(count)}, new_bias)};
 }
 
-// Appends constants under names that no value has yet.
-class ConstantNamer {
- public:
-  explicit ConstantNamer(const Graph& graph) {
-    for (const Value& value : graph.values) names_.insert(value.name);
-  }
-  ValueId Add(Graph& graph, const std::string& wanted, ConstantTensor tensor) {
-    std::string name = wanted;
-    for (int i = 2; !names_.insert(name).second; ++i) name = absl::StrCat(wanted, ":", i);
-    return graph.AddConstant(std::move(name), std::move(tensor));
-  }
-
- private:
-  std::unordered_set<std::string> names_;
-};
-
 }  // namespace
 
 void FoldBatchNormalization(Graph& graph) {
   ValueUses uses(graph);
-  ConstantNamer namer(graph);
+  UniqueNames names(graph.values);
   for (Node& norm : graph.nodes) {
     if (norm.op != "BatchNormalization" || norm.inputs.empty() || norm.outputs.size() != 1 ||
         !NormalizesLastAxis(graph, norm)) {
@@ -153,9 +137,9 @@ void FoldBatchNormalization(Graph& graph) {
     if (node->inputs.size() <= bias_index) node->inputs.resize(bias_index + 1, kNoValue);
     const std::string folded_name =
         absl::StrCat(ValueAt(graph, node->inputs[kWeight]).name, "/folded");
-    node->inputs[kWeight] = namer.Add(graph, folded_name, std::move(folded->weight));
+    node->inputs[kWeight] = graph.AddConstant(names.Take(folded_name), std::move(folded->weight));
     node->inputs[bias_index] =
-        namer.Add(graph, absl::StrCat(node->name, "/bias"), std::move(folded->bias));
+        graph.AddConstant(names.Take(absl::StrCat(node->name, "/bias")), std::move(folded->bias));
     uses.TakeProducer(norm.outputs[0], norm.inputs[0]);
     node->outputs = norm.outputs;
     norm.outputs.clear();

@@ -18,11 +18,6 @@ const Value& At(const Graph& graph, ValueId id) {
   return graph.values[static_cast<std::size_t>(id)];
 }
 
-// The attribute `key`, or `fallback` where it is absent; "" where it is no string.
-std::string StringOr(const Node& node, const char* key, const char* fallback) {
-  return node.String(key, fallback).value_or("");
-}
-
 bool TakesResidual(const Node& node) {
   const std::string activation = StringOr(node, "activation", "linear");
   return node.op == "FullyConnected" && !node.HasInput(kResidual) && activation != "softmax" &&

@@ -5,13 +5,15 @@
 #include <array>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
+#include "models/graph/unique_names.h"
 
 namespace octet {
 namespace {
@@ -50,19 +52,27 @@ Key KeyOf(const Node& node) {
 
 class Sharing {
  public:
-  explicit Sharing(Graph& graph) : graph_(graph) {
+  explicit Sharing(Graph& graph)
+      : graph_(graph),
+        value_names_(graph.values),
+        node_names_(graph.nodes),
+        is_made_by_rows_(graph.values.size(), false) {
     for (const Node& node : graph.nodes) {
-      if (QuantizesItsRows(graph, node)) ++num_users_[KeyOf(node)];
+      if (QuantizesItsRows(graph, node)) ++users_[KeyOf(node)].count;
       const bool makes_rows =
           std::find(kRowMakers.begin(), kRowMakers.end(), node.op) != kRowMakers.end();
-      if (makes_rows) made_by_rows_.push_back(node.outputs[0]);
+      if (makes_rows) is_made_by_rows_[static_cast<std::size_t>(node.outputs[0])] = true;
     }
   }
 
   void Run() {
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
-      if (QuantizesItsRows(graph_, graph_.nodes[n]) && Take(n)) ++n;
+    std::vector<Node> nodes;
+    nodes.reserve(graph_.nodes.size());
+    for (Node& node : graph_.nodes) {
+      if (QuantizesItsRows(graph_, node)) Take(node, nodes);
+      nodes.push_back(std::move(node));
     }
+    graph_.nodes = std::move(nodes);
   }
 
  private:
@@ -70,22 +80,29 @@ class Sharing {
     ValueId values;
     ValueId scale;
   };
+  // Of one key.
+  struct Users {
+    std::size_t count = 0;
+    std::optional<QuantizedRows> rows;  // once a node quantizes them
+  };
 
-  // Lets node `n` take rows that were quantized before it, if that is worth it. Returns whether the
-  // node that does so was put in front of it.
-  bool Take(std::size_t n) {
-    const Key key = KeyOf(graph_.nodes[n]);
-    const bool is_made_by_rows =
-        std::find(made_by_rows_.begin(), made_by_rows_.end(), key.first) != made_by_rows_.end();
-    if (num_users_[key] < 2 && !is_made_by_rows) return false;
-    const auto [rows, is_new] = rows_.try_emplace(key);
-    if (is_new) rows->second = AddValues(key.first);
-    std::vector<ValueId>& inputs = graph_.nodes[n].inputs;
-    inputs.resize(kRowScale + 1, kNoValue);
-    inputs[kX] = rows->second.values;
-    inputs[kRowScale] = rows->second.scale;
-    if (is_new) InsertQuantizeRows(n, key, rows->second);
-    return is_new;
+  // Lets `node` take rows that were quantized before it, if that is worth it: by one of `nodes`,
+  // those in front of it, to which the first that takes them adds it.
+  void Take(Node& node, std::vector<Node>& nodes) {
+    const Key key = KeyOf(node);
+    Users& users = users_[key];
+    if (users.count < 2 && !is_made_by_rows_[static_cast<std::size_t>(key.first)]) return;
+    if (!users.rows.has_value()) {
+      users.rows = AddValues(key.first);
+      nodes.push_back({.name = node_names_.Take(NameOf(key.first)),
+                       .op = "QuantizeRows",
+                       .inputs = {key.first},
+                       .outputs = {users.rows->values, users.rows->scale},
+                       .attributes = key.second});
+    }
+    node.inputs.resize(kRowScale + 1, kNoValue);
+    node.inputs[kX] = users.rows->values;
+    node.inputs[kRowScale] = users.rows->scale;
   }
 
   QuantizedRows AddValues(ValueId x) {
@@ -95,19 +112,9 @@ class Sharing {
     scale.shape.back() = Dim(1);
     const std::string name = NameOf(x);
     QuantizedRows rows{};
-    rows.values = graph_.AddValue(UniqueValueName(graph_, name), std::move(values));
-    rows.scale =
-        graph_.AddValue(UniqueValueName(graph_, absl::StrCat(name, "/scale")), std::move(scale));
+    rows.values = graph_.AddValue(value_names_.Take(name), std::move(values));
+    rows.scale = graph_.AddValue(value_names_.Take(absl::StrCat(name, "/scale")), std::move(scale));
     return rows;
-  }
-
-  void InsertQuantizeRows(std::size_t n, const Key& key, const QuantizedRows& rows) {
-    Node node{.name = UniqueNodeName(graph_, NameOf(key.first)),
-              .op = "QuantizeRows",
-              .inputs = {key.first},
-              .outputs = {rows.values, rows.scale},
-              .attributes = key.second};
-    graph_.nodes.insert(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(n), std::move(node));
   }
 
   [[nodiscard]] const Value& At(ValueId id) const {
@@ -118,9 +125,10 @@ class Sharing {
   }
 
   Graph& graph_;
-  std::map<Key, int> num_users_;
-  std::vector<ValueId> made_by_rows_;
-  std::map<Key, QuantizedRows> rows_;
+  UniqueNames value_names_;
+  UniqueNames node_names_;
+  std::vector<bool> is_made_by_rows_;  // by ValueId
+  std::map<Key, Users> users_;
 };
 
 }  // namespace

@@ -53,6 +53,13 @@ TEST(NodeTest, AWrongTypeNamesNodeAndAttribute) {
   EXPECT_FALSE(node.Ints("groups", {}).ok());
 }
 
+TEST(NodeTest, StringOrTakesAnotherTypeForNone) {
+  const Node node = Example();
+  EXPECT_EQ(StringOr(node, "padding", "valid"), "same");
+  EXPECT_EQ(StringOr(node, "mode", "nearest"), "nearest");
+  EXPECT_EQ(StringOr(node, "groups", "none"), "none");
+}
+
 TEST(NodeTest, KnowsWhichInputsAreGiven) {
   const Node node = Example();
   EXPECT_TRUE(node.HasInput(0));

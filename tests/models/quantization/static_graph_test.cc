@@ -131,5 +131,47 @@ TEST(StaticGraphTest, FloatOperatorsAreSurrounded) {
                                                  "Quantize", "FullyConnected"}));
 }
 
+// However far the layer is that wants what a layer makes.
+TEST(StaticGraphTest, IntegersPassThroughAChainOfAnyLength) {
+  constexpr int kLength = 100000;
+  testing::NetworkBuilder net(5);
+  const Dim rows(kRows);
+  const ValueId x = net.Activation("x", {rows, 6});
+  const ValueId weight = net.Weight("weight", {6, 6}, 0.3F);
+  ValueId last = net.Activation("h", {rows, 6});
+  net.AddNode("first", "FullyConnected", {x, weight}, last);
+  for (int i = 0; i < kLength; ++i) {
+    const std::string name = "pass" + std::to_string(i);
+    const ValueId next = net.Activation(name, {rows, 6});
+    net.AddNode(name, "Identity", {last}, next);
+    last = next;
+  }
+  const ValueId y = net.Activation("y", {rows, 6});
+  net.AddNode("last", "FullyConnected", {last, weight}, y);
+  net.graph.inputs = {x};
+  net.graph.outputs = {y};
+  const auto quantized = MakeStaticGraph(net.graph, {{"x", {-1, 1}}, {"h", {-2, 2}}});
+  ASSERT_TRUE(quantized.ok()) << quantized.status();
+  ASSERT_TRUE(VerifyGraph(*quantized, BuiltInOperators()).ok());
+  EXPECT_EQ(quantized->nodes.size(), kLength + 3U) << "a Quantize at the input, and no other";
+}
+
+TEST(StaticGraphTest, NewNamesAreNotThoseOfTheModel) {
+  testing::NetworkBuilder net(5);
+  const Dim rows(kRows);
+  const ValueId x = net.Activation("x", {rows, 6});
+  const ValueId weight = net.Weight("x/quantized", {6, 6}, 0.3F);
+  const ValueId y = net.Activation("x/int8", {rows, 6});
+  net.AddNode("x/Quantize", "FullyConnected", {x, weight}, y);
+  net.graph.inputs = {x};
+  net.graph.outputs = {y};
+  const auto quantized = MakeStaticGraph(net.graph, {{"x", {-1, 1}}});
+  ASSERT_TRUE(quantized.ok()) << quantized.status();
+  EXPECT_TRUE(VerifyGraph(*quantized, BuiltInOperators()).ok())
+      << VerifyGraph(*quantized, BuiltInOperators());
+  EXPECT_EQ(quantized->nodes.back().name, "x/Quantize");
+  EXPECT_EQ(quantized->values[static_cast<std::size_t>(quantized->outputs[0])].name, "x/int8");
+}
+
 }  // namespace
 }  // namespace octet

@@ -57,6 +57,14 @@ TEST_P(BuiltInOperatorsTest, EveryStepAgreesWithTheReference) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+TEST_P(BuiltInOperatorsTest, PackedWeightsAreThoseOfAllSteps) {
+  const auto executable = Compile(SmallNetwork().graph, operators_, Kernels());
+  std::size_t byte_size = 0;
+  for (const StepDescription& step : executable->steps()) byte_size += step.packed_byte_size;
+  EXPECT_GT(byte_size, 0U);
+  EXPECT_EQ(executable->packed_byte_size(), byte_size);
+}
+
 TEST_P(BuiltInOperatorsTest, PassesLeaveFewerStepsAndTheSameAnswers) {
   const Graph graph = SmallNetwork().graph;
   const auto executable = Compile(graph, operators_, Kernels());

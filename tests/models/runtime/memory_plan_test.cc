@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/runtime/memory_plan.h"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -31,6 +32,43 @@ TEST(MemoryPlanTest, OutputsOfOneStepDoNotShare) {
 TEST(MemoryPlanTest, ValuesOfLikeSizeShare) {
   EXPECT_THAT(AssignSlots(std::vector<Lifetime>{{0, 1, 1000}, {0, 1, 10}, {2, 3, 12}, {2, 3, 900}}),
               ElementsAre(0, 1, 1, 0));
+}
+
+// The slots that a search through all of them finds.
+std::vector<std::int32_t> SearchedSlots(const std::vector<Lifetime>& lifetimes) {
+  std::vector<Lifetime> slots;  // of each: its last value's last step, its values' largest size
+  std::vector<std::int32_t> assigned;
+  for (const Lifetime& lifetime : lifetimes) {
+    const auto distance = [&](const Lifetime& slot) {
+      return std::max(slot.typical_byte_size, lifetime.typical_byte_size) -
+             std::min(slot.typical_byte_size, lifetime.typical_byte_size);
+    };
+    std::size_t best = slots.size();
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (slots[i].last_step >= lifetime.first_step) continue;
+      if (best == slots.size() || distance(slots[i]) < distance(slots[best])) best = i;
+    }
+    if (best == slots.size()) slots.emplace_back();
+    slots[best].last_step = lifetime.last_step;
+    slots[best].typical_byte_size =
+        std::max(slots[best].typical_byte_size, lifetime.typical_byte_size);
+    assigned.push_back(static_cast<std::int32_t>(best));
+  }
+  return assigned;
+}
+
+TEST(MemoryPlanTest, AValueGetsTheFreeSlotNearestInSize) {
+  for (unsigned seed = 0; seed < 500; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<Lifetime> lifetimes;
+    std::int32_t step = 0;
+    for (int i = 0; i < 60; ++i) {
+      step += static_cast<std::int32_t>(random() % 3);
+      const auto last = static_cast<std::int32_t>(step + static_cast<int>(random() % 20));
+      lifetimes.push_back({step, last, random() % 12});  // few sizes: many are equally near
+    }
+    ASSERT_EQ(AssignSlots(lifetimes), SearchedSlots(lifetimes)) << "seed " << seed;
+  }
 }
 
 TEST(MemoryPlanTest, NothingNeedsNothing) {

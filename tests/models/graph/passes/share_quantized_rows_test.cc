@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/graph/passes/share_quantized_rows.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace octet {
@@ -88,6 +92,79 @@ TEST(ShareQuantizedRowsTest, RowsOfOtherParametersAreOtherRows) {
   for (const Node& node : graph.nodes) EXPECT_TRUE(names.insert(node.name).second) << node.name;
   names.clear();
   for (const Value& value : graph.values) EXPECT_TRUE(names.insert(value.name).second);
+}
+
+// The node that makes `id`, which must be in front of node `before`.
+const Node* MakerInFront(const Graph& graph, ValueId id, std::size_t before) {
+  for (std::size_t n = 0; n < before; ++n) {
+    if (std::ranges::count(graph.nodes[n].outputs, id) != 0) return &graph.nodes[n];
+  }
+  return nullptr;
+}
+
+// Makers that take turns, whose rows layers take with two kinds of parameters: layer `i` those of
+// maker i % makers.size(), with the parameters of i / makers.size() % 2.
+Graph GroupsOfLayers(const std::vector<std::string>& makers, std::size_t num_layers) {
+  Graph graph;
+  const ValueId x = graph.AddValue("x", Rows());
+  graph.inputs = {x};
+  std::vector<ValueId> made;
+  for (const std::string& maker : makers) {
+    const std::string name = absl::StrCat("maker", made.size());
+    made.push_back(graph.AddValue(name, Rows()));
+    graph.nodes.push_back({name, maker, {x}, {made.back()}, {}});
+  }
+  for (std::size_t i = 0; i < num_layers; ++i) {
+    Node layer = Layer(graph, absl::StrCat("layer", i), made[i % makers.size()]);
+    if (i / makers.size() % 2 == 1) layer.attributes["dynamic_range"] = std::int64_t{7};
+    graph.nodes.push_back(std::move(layer));
+  }
+  return graph;
+}
+
+TEST(ShareQuantizedRowsTest, EachGroupOfLayersHasItsOwnRows) {
+  const std::vector<std::string> makers = {"Attention", "Gather", "Relu", "RmsNormalization"};
+  constexpr std::size_t kNumLayers = 24;
+  const Graph before = GroupsOfLayers(makers, kNumLayers);
+  Graph graph = before;
+  ShareQuantizedRows(graph);
+  ASSERT_EQ(graph.nodes.size(), before.nodes.size() + makers.size() * 2);
+
+  std::set<const Node*> sharing;
+  std::set<std::string> names;
+  std::size_t layer = 0;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    EXPECT_TRUE(names.insert(node.name).second) << node.name;
+    if (node.op != "FullyConnected") continue;
+    const Node& original = before.nodes[makers.size() + layer++];
+    EXPECT_EQ(node.name, original.name) << "the layers keep their order";
+    const Node* const rows = MakerInFront(graph, node.inputs[0], n);
+    ASSERT_NE(rows, nullptr);
+    EXPECT_EQ(rows->op, "QuantizeRows");
+    EXPECT_EQ(rows->inputs[0], original.inputs[0]);
+    EXPECT_EQ(rows->outputs[1], node.inputs[kRowScale]);
+    EXPECT_EQ(rows->Int("dynamic_range", 127).value(), node.Int("dynamic_range", 127).value());
+    sharing.insert(rows);
+  }
+  EXPECT_EQ(layer, kNumLayers);
+  EXPECT_EQ(sharing.size(), makers.size() * 2);
+}
+
+TEST(ShareQuantizedRowsTest, AmongGroupsALayerOfItsOwnIsLeftAlone) {
+  // Behind each maker two layers with the one kind of parameters, and one with the other.
+  Graph graph = GroupsOfLayers({"Attention", "Relu", "Gather"}, 6);
+  for (std::size_t n = 0; n < 3; ++n) {
+    Node layer = Layer(graph, absl::StrCat("more", n), graph.nodes[n].outputs[0]);
+    graph.nodes.push_back(std::move(layer));
+  }
+  ShareQuantizedRows(graph);
+  std::size_t num_alone = 0;
+  for (const Node& node : graph.nodes) {
+    if (node.op == "FullyConnected" && !node.HasInput(kRowScale)) ++num_alone;
+  }
+  EXPECT_EQ(num_alone, 2U) << "those of the attention and the relu; a gather makes row by row";
+  EXPECT_EQ(std::ranges::count(graph.nodes, "QuantizeRows", &Node::op), 4);
 }
 
 void ExpectKept(Graph graph, const std::string& why) {
