@@ -59,11 +59,13 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
   }
 }
 
-// sum[row, column / 16] of kRows rows and kVectors / 2 panels, which follow one another, or of the
-// left half of one: kUnroll times over where they alone are too few to hide the latency of a step.
+// sum[row, column / 16] = start[column / 16] + the products of kRows rows and kVectors / 2 panels,
+// which follow one another, or of the left half of one: kUnroll times over where they alone are too
+// few to hide the latency of a step.
 template <typename Step, std::size_t kRows, std::size_t kVectors>
 [[gnu::always_inline]] inline void SumProducts(const PanelInputs& in, std::size_t first_row,
                                                const std::int8_t* panels,
+                                               const __m512i (&start)[kVectors],
                                                __m512i (&sum)[kRows][kVectors]) {
   constexpr std::size_t kSums = kRows * kVectors;
   constexpr std::size_t kUnroll = kSums <= 2 ? 4 : kSums < 8 ? 2 : 1;
@@ -75,7 +77,9 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-      for (std::size_t v = 0; v < kVectors; ++v) part[u][r][v] = _mm512_setzero_si512();
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        part[u][r][v] = u == 0 ? start[v] : _mm512_setzero_si512();
+      }
     }
   }
   for (std::size_t s = 0; s < in.num_segments; ++s) {
@@ -116,8 +120,9 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
 template <typename Step>
 void Multiply(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {
+    const __m512i start[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     __m512i sum[kRows][2];
-    SumProducts<Step>(in, row, panel, sum);
+    SumProducts<Step>(in, row, panel, start, sum);
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
       _mm512_storeu_si512(tile + (row + r) * kColumns, sum[r][0]);

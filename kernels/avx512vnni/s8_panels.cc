@@ -39,7 +39,7 @@ inline __mmask16 MaskOf(std::size_t num_channels, std::size_t column) {
   return static_cast<__mmask16>(rest >= kLanes ? kWhole : (1U << rest) - 1U);
 }
 
-// What is added to sums.
+// What is added to sums: Start() of each column, where they begin, and that of each row.
 template <std::size_t kVectors>
 class Terms {
  public:
@@ -53,13 +53,11 @@ class Terms {
     }
   }
 
+  using Vectors = __m512i[kVectors];
+  [[gnu::always_inline]] const Vectors& Start() const { return add_; }
+
   template <std::size_t kRows>
   [[gnu::always_inline]] void AddTo(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = _mm512_add_epi32(sum[r][v], add_[v]);
-    }
     if (row_term_ == nullptr) return;
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -90,6 +88,8 @@ class StoreIntegers {
         out_(static_cast<std::int32_t*>(target.out) + first),
         stride_(target.out_stride) {}
 
+  [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
+
   template <std::size_t kRows>
   [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
     terms_.AddTo(row, sum);
@@ -118,7 +118,7 @@ class StoreStatic {
       : terms_(table, target, first),
         lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
         hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))),
-        zero_(_mm_set1_epi8(static_cast<char>(table.zero_point))),
+        zero_(_mm256_set1_epi8(static_cast<char>(table.zero_point))),
         num_channels_(target.num_channels - first),
         out_(static_cast<std::int8_t*>(target.out) + first),
         stride_(target.out_stride) {
@@ -127,36 +127,57 @@ class StoreStatic {
     for (std::size_t v = 0; v < kVectors; ++v) scale_[v] = _mm512_loadu_ps(scale + v * kLanes);
   }
 
+  [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
+
   template <std::size_t kRows>
   [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
     terms_.AddTo(row, sum);
     std::int8_t* out = out_ + row * stride_;
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+    for (std::size_t v = 0; v < kVectors; v += 2) {
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < kRows; ++r) {
-        const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][v]), scale_[v]);
-        const __m512 bounded = _mm512_min_ps(_mm512_max_ps(real, lo_), hi_);
-        // Half to even: the mode that every thread begins with.
-        const __m128i rounded = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(bounded));
-        const __m128i result = _mm_add_epi8(rounded, zero_);
-        std::int8_t* target = out + r * stride_ + v * kLanes;
-        if (mask == kWhole) {
-          _mm_storeu_si128(reinterpret_cast<__m128i*>(target), result);
+        if constexpr (kVectors == 1) {
+          Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
+                out + r * stride_);
         } else {
-          _mm_mask_storeu_epi8(target, mask, result);
+          StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
+                    out + r * stride_ + v * kLanes);
         }
       }
     }
   }
 
  private:
+  // Without their zero point. Half to even: the mode that every thread begins with.
+  [[gnu::always_inline]] __m128i Round(std::size_t v, __m512i sum) const {
+    const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
+    return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo_), hi_)));
+  }
+  // Two vectors' columns at once, where there are as many.
+  [[gnu::always_inline]] void StorePair(std::size_t v, __m256i rounded, std::int8_t* out) const {
+    const __m256i result = _mm256_add_epi8(rounded, zero_);
+    if (num_channels_ >= (v + 2) * kLanes) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
+      return;
+    }
+    Store(v, _mm256_castsi256_si128(result), out);
+    Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
+  }
+  [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
+    const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+    if (mask == kWhole) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
+    } else {
+      _mm_mask_storeu_epi8(out, mask, result);
+    }
+  }
+
   const Terms<kVectors> terms_;
   __m512 scale_[kVectors];
   const __m512 lo_;
   const __m512 hi_;
-  const __m128i zero_;
+  const __m256i zero_;
   const std::size_t num_channels_;
   std::int8_t* const out_;
   const std::size_t stride_;
@@ -236,6 +257,8 @@ struct StoreFloats {
           out_(static_cast<float*>(target.out) + first),
           residual_(target.residual == nullptr ? nullptr : target.residual + first),
           stride_(target.out_stride) {}
+
+    [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
 
     template <std::size_t kRows>
     [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
@@ -338,7 +361,7 @@ struct Products {
     std::size_t row = 0;
     for (; in.rows - row >= 2 * kRows || in.rows - row == kRows; row += kRows) {
       __m512i sum[kRows][kVectors];
-      SumProducts<S8Step>(in, row, PanelAt(panel), sum);
+      SumProducts<S8Step>(in, row, PanelAt(panel), store.Start(), sum);
       store(row, sum);
     }
     for (; in.rows - row >= 8 || in.rows - row == 4; row += 4)
@@ -362,8 +385,14 @@ struct Products {
   // What stores is made behind the products, which need the registers.
   template <std::size_t kRows, std::size_t kVectors>
   [[gnu::always_inline]] void RunBlock(std::size_t row, std::size_t panel) const {
+    __m512i start[kVectors];
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      start[v] =
+          _mm512_loadu_si512(table.add + target.first_channel + panel * kColumns + v * kLanes);
+    }
     __m512i sum[kRows][kVectors];
-    SumProducts<S8Step>(in, row, PanelAt(panel), sum);
+    SumProducts<S8Step>(in, row, PanelAt(panel), start, sum);
     Store<kVectors>(table, target, panel * kColumns)(row, sum);
   }
 
