@@ -232,8 +232,13 @@ absl::Status OperatorCall::SetFloatOutput(std::size_t index, ValueId value) cons
   return SetOutput(index, value);
 }
 
-void OperatorCall::SetConstantOutput(std::size_t index, ConstantTensor constant) const {
+absl::Status OperatorCall::SetConstantOutput(std::size_t index, ConstantTensor constant) const {
+  if (constant.dims() != output(index).dims || constant.data_type() != output(index).data_type) {
+    return Invalid("output ", index, " ", Describe(output(index)), " is computed as ",
+                   DataTypeName(constant.data_type()), ToString(constant.dims()));
+  }
   OutputState(index) = {TensorState::Kind::kConstant, kNoValue, std::move(constant)};
+  return absl::OkStatus();
 }
 
 void OperatorCall::SetShapeOutput(std::size_t index) const {

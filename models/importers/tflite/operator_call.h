@@ -128,7 +128,8 @@ class OperatorCall {
   [[nodiscard]] absl::Status SetOutput(std::size_t index, ValueId value) const;
   // The same for float32 numbers, quantized if the output is.
   [[nodiscard]] absl::Status SetFloatOutput(std::size_t index, ValueId value) const;
-  void SetConstantOutput(std::size_t index, ConstantTensor constant) const;
+  // The same for what was computed from constants alone.
+  [[nodiscard]] absl::Status SetConstantOutput(std::size_t index, ConstantTensor constant) const;
   void SetShapeOutput(std::size_t index) const;
 
   template <typename... Parts>

@@ -26,8 +26,7 @@ absl::Status TranslateDequantize(OperatorCall& call) {
   RETURN_IF_ERROR(call.CheckCounts(1, 1));
   if (call.IsConstant(0)) {  // weights of float16, or of few bits
     ASSIGN_OR_RETURN(ConstantTensor constant, call.FloatConstant(0));
-    call.SetConstantOutput(0, std::move(constant));
-    return absl::OkStatus();
+    return call.SetConstantOutput(0, std::move(constant));
   }
   ASSIGN_OR_RETURN(const ValueId value, call.FloatOperand(0));
   return call.SetOutput(0, value);

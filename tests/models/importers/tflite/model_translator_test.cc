@@ -173,6 +173,19 @@ TEST_F(ModelTranslatorTest, OperatorsBehindOneThatFailsAreLookedAtToo) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("operator 1 FULLY_CONNECTED"));
 }
 
+TEST_F(ModelTranslatorTest, ComputedConstantsHaveTheShapeThatTheFileSays) {
+  ModelSpec spec = SmallModel();
+  spec.tensors.push_back({.name = "half",
+                          .shape = {3, 2},
+                          .type = testing::kFloat16,
+                          .data = std::vector<std::uint8_t>(12)});
+  spec.tensors[1].data = {};
+  spec.operators.insert(spec.operators.begin(), {.code = 6, .inputs = {4}, .outputs = {1}});
+  EXPECT_TRUE(Translated(spec).ok());
+  spec.tensors[1].shape = {3, 200};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "is computed as FP32[3, 2]");
+}
+
 TEST_F(ModelTranslatorTest, AModelWithoutABatchIsUnimplemented) {
   ModelSpec spec = SmallModel();
   spec.tensors[0].shape = {};
