@@ -23,6 +23,11 @@ add_library(octet_libzip INTERFACE)
 add_library(octet::libzip ALIAS octet_libzip)
 target_link_libraries(octet_libzip INTERFACE ${OCTET_LIBZIP})
 
+# Headers alone, and the compiler of schemas; what CMake files the packages bring differ in name.
+find_path(OCTET_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_program(OCTET_FLATC flatc REQUIRED)
+mark_as_advanced(OCTET_FLATBUFFERS_INCLUDE OCTET_FLATC)
+
 if(OCTET_BUILD_BENCHMARKS)
   find_package(benchmark REQUIRED)
 endif()

@@ -77,6 +77,12 @@ std::vector<Tensor> RandomSelfTestInputs(const Graph& graph, std::int64_t open_d
       case DataType::kInt64:
         for (auto& value : tensor.as<std::int64_t>()) value = index(random);
         break;
+      case DataType::kInt8:
+      case DataType::kUint8: {
+        std::uniform_int_distribution<int> byte(0, is_index ? static_cast<int>(last) : 255);
+        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(byte(random));
+        break;
+      }
       default:
         for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(index(random) % 2);
     }

@@ -69,6 +69,12 @@ void AddDense(LayerOrders& orders) {
               "int8_static",
               {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kInt32, "out"),
                Required("kernel_scale", kMultiply, "out")}});
+  // The same with weights that are not symmetric: TensorFlow Lite's uint8, less 128.
+  orders.Add({name,
+              "int8_static",
+              {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kInt32, "out"),
+               Required("kernel_scale", kMultiply, "out"),
+               Required("kernel_zero_point", kZeroPoint, "out")}});
   // One scale a column: Keras to 3.13 packs along the inputs (axis 0), 3.14 and newer along the
   // outputs; Layer::packing tells which.
   orders.Add({name,
@@ -198,6 +204,13 @@ void AddConvolution(LayerOrders& orders, const std::string& name, const std::str
        "int8_static",
        {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
         Required("kernel_scale", kMultiply, "out")}});
+  // The same with weights that are not symmetric: TensorFlow Lite's uint8, less 128.
+  orders.Add(
+      {name,
+       "int8_static",
+       {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
+        Required("kernel_scale", kMultiply, "out"),
+        Required("kernel_zero_point", kZeroPoint, "out")}});
 }
 
 // As above: the two quantized modes are Octet's own, with a scale for each of the two kernels.

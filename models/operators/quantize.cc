@@ -91,22 +91,33 @@ class Requantize final : public Operator {
     if (!types[0].quantization.has_value()) {
       return InvalidNode(node, "input \"x\" is int8 without a quantization");
     }
+    ASSIGN_OR_RETURN(const std::string to, NameAttribute(node, "to", "INT8", {"INT8", "UINT8"}));
     ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
     if (!std::isfinite(Multiplier(*types[0].quantization, quantization))) {
       return InvalidNode(node, "scales ", types[0].quantization->scale.value, " and ",
                          quantization.scale.value, " give a multiplier that is not finite");
     }
+    if (to == "UINT8") return OneOutput(node, {DataType::kUint8, types[0].shape, std::nullopt});
     return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     const TensorQuantization& from = *context.inputs[0].quantization;
-    const TensorQuantization& to = *context.outputs[0].quantization;
+    ASSIGN_OR_RETURN(const TensorQuantization to, QuantizationAttributes(context.node, ""));
     const kernels::RequantizeSpec spec{.multiplier = Multiplier(from, to),
                                        .in_zero_point = from.zero_point,
                                        .out_zero_point = to.zero_point};
     const kernels::KernelSet& kernels = context.kernels;
+    if (context.outputs[0].data_type == DataType::kUint8) {
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":requantize_u8"),
+                      [spec, &kernels](const StepArguments& arguments) {
+                        const auto out = Elements<std::int8_t>(arguments.outputs[0]);
+                        kernels.requantize_s8(spec, Elements<std::int8_t>(arguments.inputs[0]),
+                                              out);
+                        for (std::int8_t& q : out) q = static_cast<std::int8_t>(q ^ -128);
+                      });
+    }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":requantize_s8"),
                     [spec, &kernels](const StepArguments& arguments) {
                       kernels.requantize_s8(spec, Elements<std::int8_t>(arguments.inputs[0]),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -25,6 +26,12 @@ absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& no
                                                          {"reciprocal", "multiply"}));
   return name == "multiply" ? kernels::ScaleConvention::kMultiply
                             : kernels::ScaleConvention::kReciprocal;
+}
+
+absl::StatusOr<Requantization> RequantizationAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const std::string name,
+                   NameAttribute(node, "requantization", "float64", {"float64", "float32"}));
+  return name == "float32" ? Requantization::kFloat32 : Requantization::kFloat64;
 }
 
 absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node) {
@@ -65,6 +72,7 @@ absl::Status CheckStaticWeights(const Node& node, DataType x, DataType weight,
 }
 
 absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape, DataType quantized) {
+  RETURN_IF_ERROR(RequantizationAttribute(node).status());
   TensorType type{DataType::kFloat32, std::move(shape), std::nullopt};
   if (node.attributes.find("output_scale") == node.attributes.end()) return type;
   ASSIGN_OR_RETURN(type.quantization, QuantizationAttributes(node, "output_", quantized));
@@ -213,13 +221,14 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Dynamic(const Node& node,
 
 namespace {
 
-// What each channel's sums are multiplied by: input scale * weight scale / output scale, in double,
-// rounded once.
+// What each channel's sums are multiplied by: input scale * weight scale / output scale, in double
+// and rounded once, or in float32 throughout.
 absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
                                                      const TensorQuantization& input,
                                                      const TensorType& output,
                                                      std::span<const float> scale) {
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
   const double output_scale =
       output.quantization.has_value() ? static_cast<double>(output.quantization->scale.value) : 1.0;
   std::vector<float> multipliers;
@@ -227,8 +236,11 @@ absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
     const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
                                     ? 1.0 / static_cast<double>(element)
                                     : static_cast<double>(element);
-    const auto multiplier =
-        static_cast<float>(static_cast<double>(input.scale.value) * weight_scale / output_scale);
+    const auto multiplier = requantization == Requantization::kFloat32
+                                ? input.scale.value * static_cast<float>(weight_scale) /
+                                      static_cast<float>(output_scale)
+                                : static_cast<float>(static_cast<double>(input.scale.value) *
+                                                     weight_scale / output_scale);
     if (!std::isfinite(multiplier)) {
       return InvalidNode(node, "scales ", input.scale.value, ", ", element, " and ", output_scale,
                          " give a multiplier that is not finite");

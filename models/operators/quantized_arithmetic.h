@@ -27,6 +27,13 @@ enum class ActivationQuantization {
   kStatic,   // PTSQ
 };
 
+// In what type the multiplier of a PTSQ result is computed.
+enum class Requantization {
+  kFloat64,  // and rounded to float32 once
+  kFloat32,  // each operation rounded
+};
+
+absl::StatusOr<Requantization> RequantizationAttribute(const Node& node);
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node);
 absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node);
 // `dynamic_range` and `dynamic_epsilon`; the sizes are left to the caller.
@@ -101,8 +108,8 @@ class IntegerEpilogue {
                                                  const FusedActivation& activation,
                                                  std::vector<float> scale,
                                                  const ConstantTensor* bias);
-  // For an int8 input with `input`'s quantization and a result of type `output`. `scale` holds one
-  // element a channel.
+  // By the attribute `requantization`, for an int8 input with `input`'s quantization and a result
+  // of type `output`. `scale` holds one element a channel.
   static absl::StatusOr<IntegerEpilogue> Static(const Node& node, const FusedActivation& activation,
                                                 const TensorQuantization& input,
                                                 const TensorType& output,

@@ -66,6 +66,7 @@ ONLY_IN = {
     "absl/synchronization/": [],  # models/base/mutex.h instead: docs/decisions/008
     "boost/": ["client", "server/frontends/http"],
     "dnnl": ["kernels/onednn"],
+    "flatbuffers/": ["models/importers/tflite", "models/exporters/tflite"],
     "google/protobuf/": ["client", "models/bundle", "models/importers", "server/config",
                          "server/frontends/grpc"],
     "grpc/": ["client", "server/frontends/grpc"],

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 
 #include "models/bundle/bundle.h"
+#include "models/importers/float_constant.h"
 #include "models/importers/graph_builder.h"
 #include "models/importers/keras/config_view.h"
 #include "models/importers/keras/dtype_policy.h"
@@ -151,9 +152,6 @@ class LayerCall {
 
 // All tensors in `argument`, in order.
 void AppendTensors(const Argument& argument, std::vector<Operand>& tensors);
-
-// `tensor` as float32. Returns INVALID_ARGUMENT for a type that is no number.
-absl::StatusOr<ConstantTensor> WidenToFloat(const ConstantTensor& tensor);
 
 // The same elements in another shape. Precondition: as many elements, not packed.
 ConstantTensor WithDims(const ConstantTensor& tensor, Dims dims);

@@ -12,9 +12,10 @@ namespace {
 
 TEST(ImportersTest, AnUnknownEndingIsRefusedWithTheKnownOnes) {
   const OperatorRegistry operators = BuiltInOperators();
-  const auto bundle = ImportModel("model.tflite", {.operators = &operators});
+  const auto bundle = ImportModel("model.pb", {.operators = &operators});
   EXPECT_EQ(bundle.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(bundle.status().message()), ::testing::HasSubstr(".keras"));
+  EXPECT_THAT(std::string(bundle.status().message()), ::testing::HasSubstr(".tflite"));
 }
 
 TEST(ImportersTest, TheEndingMayBeInCapitals) {

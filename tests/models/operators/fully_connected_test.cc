@@ -295,6 +295,23 @@ TEST_P(FullyConnectedTest, StaticInt8RequantizesExactlyAndClipsForRelu) {
   }
 }
 
+TEST_P(FullyConnectedTest, TheMultiplierIsRoundedOnceOrAfterEachOperation) {
+  // 36 * 0.75 * 0.83 / 0.54 is a little below 41.5.
+  const auto product = [](const std::string& requantization) {
+    OperatorRun run(MakeFullyConnected());
+    run.Input(Int8s({1, 1}, {36}), Quantization(0.75F, 0))
+        .Constant(ConstantTensor::Copy(DataType::kInt8, {1, 1}, std::vector<std::int8_t>{1}))
+        .Constant(FloatConstant({1}, {0.83F}));
+    run.With("activation_quantization", "static").With("scale_convention", "multiply");
+    run.With("output_scale", 0.54).With("output_zero_point", std::int64_t{0});
+    run.With("requantization", requantization);
+    return run;
+  };
+  EXPECT_EQ(product("float64").First<std::int8_t>(Kernels()), std::vector<std::int8_t>{41});
+  EXPECT_EQ(product("float32").First<std::int8_t>(Kernels()), std::vector<std::int8_t>{42});
+  EXPECT_FALSE(product("float16").InferStatus().ok());
+}
+
 TEST_P(FullyConnectedTest, StaticInt8MayEndInFloat32) {
   const StaticCase given;
   const auto y = given.Node().First(Kernels());

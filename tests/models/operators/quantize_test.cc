@@ -61,6 +61,18 @@ TEST_P(QuantizeTest, RequantizesWithOneFloatMultiplier) {
   EXPECT_EQ(y, (std::vector<std::int8_t>{-4, -3, -2, 58}));
 }
 
+TEST_P(QuantizeTest, RequantizesToUint8) {
+  const auto requantized = [](double scale, std::int64_t zero_point) {
+    OperatorRun run = To(MakeRequantize(), scale, zero_point);
+    run.With("to", "UINT8").Input(Int8s({1, 4}, {-128, 3, 4, 127}), Quantization(0.5F, 2));
+    EXPECT_EQ(run.Infer().value()[0].data_type, DataType::kUint8);
+    EXPECT_FALSE(run.Infer().value()[0].quantization.has_value());
+    return run.First<std::uint8_t>(Kernels());
+  };
+  EXPECT_EQ(requantized(0.5, 2), (std::vector<std::uint8_t>{0, 131, 132, 255}));
+  EXPECT_EQ(requantized(1.0, -4), (std::vector<std::uint8_t>{59, 124, 125, 186}));
+}
+
 TEST_P(QuantizeTest, ToInt16AndBack) {
   const std::vector<float> x = {0.25F, 0.75F, -0.25F,
                                 1e9F,  -1e9F, std::numeric_limits<float>::quiet_NaN()};
@@ -92,6 +104,12 @@ TEST(QuantizeRuleTest, Int16HasNoZeroPointAndComesFromFloats) {
 }
 
 TEST(QuantizeRuleTest, RefusesWhatDoesNotFit) {
+  EXPECT_EQ(To(MakeRequantize(), 1, 0)
+                .With("to", "INT16")
+                .Input(Int8s({1, 1}, {1}), Quantization(1.0F, 0))
+                .InferStatus()
+                .code(),
+            kInvalid);
   EXPECT_EQ(OperatorRun(MakeQuantize()).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
   EXPECT_EQ(To(MakeQuantize(), 0, 0).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);
   EXPECT_EQ(To(MakeQuantize(), 1, 128).Input(Floats({1, 1}, {1})).InferStatus().code(), kInvalid);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums, products and functions of single elements.
+
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/importers/tflite/translators.h"
+
+namespace octet::tflite {
+namespace {
+
+// Quantized activations are combined as integers where the graph has such an operator, else as the
+// real numbers that they stand for.
+absl::Status TranslateBinary(OperatorCall& call, const std::string& op, int fused_activation) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 2));
+  ASSIGN_OR_RETURN(const std::string activation, FusedActivation(fused_activation));
+  const auto is_integer = [&call](std::size_t i) {
+    return call.IsQuantized(i) && !call.IsConstant(i);
+  };
+  if ((op == "Add" || op == "Multiply") && IsClip(activation) && call.IsQuantizedOutput(0) &&
+      is_integer(0) && is_integer(1)) {
+    ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(call.output(0), "output_"));
+    attributes["activation"] = activation;
+    ASSIGN_OR_RETURN(const ValueId a, call.Activation(0));
+    ASSIGN_OR_RETURN(const ValueId b, call.Activation(1));
+    ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {a, b}, std::move(attributes)));
+    return call.SetOutput(0, value);
+  }
+  ASSIGN_OR_RETURN(const ValueId a, call.FloatOperand(0));
+  ASSIGN_OR_RETURN(const ValueId b, call.FloatOperand(1));
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {a, b}, {{"activation", activation}}));
+  return call.SetFloatOutput(0, value);
+}
+
+// An operator whose options are a fused activation. They may be left out.
+template <typename Options>
+absl::Status TranslateFused(OperatorCall& call, const std::string& op) {
+  const auto* const options = call.options<Options>();
+  return TranslateBinary(call, op,
+                         options == nullptr ? 0 : int{options->fused_activation_function()});
+}
+
+absl::Status TranslateAdd(OperatorCall& call) {
+  return TranslateFused<schema::AddOptions>(call, "Add");
+}
+absl::Status TranslateSub(OperatorCall& call) {
+  return TranslateFused<schema::SubOptions>(call, "Subtract");
+}
+absl::Status TranslateMul(OperatorCall& call) {
+  return TranslateFused<schema::MulOptions>(call, "Multiply");
+}
+absl::Status TranslateDiv(OperatorCall& call) {
+  return TranslateFused<schema::DivOptions>(call, "Divide");
+}
+absl::Status TranslateMaximum(OperatorCall& call) { return TranslateBinary(call, "Maximum", 0); }
+absl::Status TranslateMinimum(OperatorCall& call) { return TranslateBinary(call, "Minimum", 0); }
+absl::Status TranslatePow(OperatorCall& call) { return TranslateBinary(call, "Power", 0); }
+
+absl::Status TranslateFunction(OperatorCall& call, Attributes attributes) {
+  RETURN_IF_ERROR(call.CheckCounts(1, 1));
+  ASSIGN_OR_RETURN(const ValueId x, call.Activation(0));
+  if (call.IsQuantized(0) != call.IsQuantizedOutput(0)) {
+    return OperatorCall::Invalid("got ", Describe(call.input(0)), " and ", Describe(call.output(0)),
+                                 ", wants both quantized, or none");
+  }
+  if (call.IsQuantized(0)) {
+    ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call.output(0), "output_"));
+    attributes.insert(output.begin(), output.end());
+  }
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit("Activation", {x}, std::move(attributes)));
+  return call.SetOutput(0, value);
+}
+
+// A function without parameters, by its name in the graph.
+template <char const* kName>
+absl::Status TranslateNamed(OperatorCall& call) {
+  return TranslateFunction(call, {{"activation", std::string(kName)}});
+}
+constexpr char kAbs[] = "abs";
+constexpr char kElu[] = "elu";
+constexpr char kExp[] = "exponential";
+constexpr char kHardSwish[] = "hard_silu";
+constexpr char kHardTanh[] = "hard_tanh";
+constexpr char kLog[] = "log";
+constexpr char kNegative[] = "negative";
+constexpr char kRelu[] = "relu";
+constexpr char kRelu6[] = "relu6";
+constexpr char kRsqrt[] = "rsqrt";
+constexpr char kSigmoid[] = "sigmoid";
+constexpr char kSqrt[] = "sqrt";
+constexpr char kSquare[] = "square";
+constexpr char kTanh[] = "tanh";
+
+absl::Status TranslateLeakyRelu(OperatorCall& call) {
+  const auto* const options = call.options<schema::LeakyReluOptions>();
+  if (options == nullptr) return NoOptions();
+  return TranslateFunction(call, {{"activation", std::string("leaky_relu")},
+                                  {"activation_alpha", double{options->alpha()}}});
+}
+
+absl::Status TranslateGelu(OperatorCall& call) {
+  const auto* const options = call.options<schema::GeluOptions>();
+  const bool is_approximate = options != nullptr && options->approximate();
+  return TranslateFunction(call,
+                           {{"activation", std::string(is_approximate ? "gelu_tanh" : "gelu")}});
+}
+
+absl::Status TranslatePRelu(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 2));
+  ASSIGN_OR_RETURN(const ValueId x, call.FloatOperand(0));
+  ASSIGN_OR_RETURN(const ValueId alpha, call.FloatOperand(1));
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit("PRelu", {x, alpha}));
+  return call.SetFloatOutput(0, value);
+}
+
+absl::Status TranslateSoftmaxOf(OperatorCall& call, const std::string& op, float beta) {
+  RETURN_IF_ERROR(call.CheckCounts(1, 1));
+  ASSIGN_OR_RETURN(ValueId x, call.FloatOperand(0));
+  if (beta != 1.0F) {
+    const ValueId factor = call.graph().AddScalar(beta);
+    ASSIGN_OR_RETURN(x, call.Emit("Multiply", {x, factor}, {}, "beta"));
+  }
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {x}));
+  return call.SetFloatOutput(0, value);
+}
+
+absl::Status TranslateSoftmax(OperatorCall& call) {
+  const auto* const options = call.options<schema::SoftmaxOptions>();
+  if (options == nullptr) return NoOptions();
+  return TranslateSoftmaxOf(call, "Softmax", options->beta());
+}
+
+absl::Status TranslateLogSoftmax(OperatorCall& call) {
+  return TranslateSoftmaxOf(call, "LogSoftmax", 1.0F);
+}
+
+}  // namespace
+
+std::vector<Translator> ElementwiseTranslators() {
+  return {{0, TranslateAdd},
+          {14, TranslateNamed<kSigmoid>},
+          {18, TranslateMul},
+          {19, TranslateNamed<kRelu>},
+          {20, TranslateNamed<kHardTanh>},
+          {21, TranslateNamed<kRelu6>},
+          {25, TranslateSoftmax},
+          {28, TranslateNamed<kTanh>},
+          {41, TranslateSub},
+          {42, TranslateDiv},
+          {47, TranslateNamed<kExp>},
+          {50, TranslateLogSoftmax},
+          {54, TranslatePRelu},
+          {55, TranslateMaximum},
+          {57, TranslateMinimum},
+          {59, TranslateNamed<kNegative>},
+          {73, TranslateNamed<kLog>},
+          {75, TranslateNamed<kSqrt>},
+          {76, TranslateNamed<kRsqrt>},
+          {78, TranslatePow},
+          {92, TranslateNamed<kSquare>},
+          {98, TranslateLeakyRelu},
+          {101, TranslateNamed<kAbs>},
+          {111, TranslateNamed<kElu>},
+          {117, TranslateNamed<kHardSwish>},
+          {150, TranslateGelu}};
+}
+
+}  // namespace octet::tflite

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/importers/tflite/stored_constant.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "models/base/quoted.h"
+#include "models/base/status_macros.h"
+#include "models/importers/float_constant.h"
+
+namespace octet::tflite {
+namespace {
+
+// What is subtracted from an element to make it an int8.
+std::int64_t Shift(const StoredTensor& tensor) {
+  return tensor.data_type == DataType::kUint8 ? 128 : 0;
+}
+
+bool IsScale(float scale) { return scale > 0.0F && std::isfinite(scale); }
+
+std::int64_t ElementAt(const StoredTensor& tensor, std::size_t index) {
+  const auto byte = std::to_integer<std::uint8_t>(tensor.data[index]);
+  return tensor.data_type == DataType::kUint8 ? std::int64_t{byte}
+                                              : std::int64_t{static_cast<std::int8_t>(byte)};
+}
+
+}  // namespace
+
+std::string Describe(const StoredTensor& tensor) {
+  const std::string type = tensor.data_type.has_value()
+                               ? std::string(DataTypeName(*tensor.data_type))
+                               : absl::StrCat("type ", tensor.type_number, " ");
+  return absl::StrCat(Quoted(tensor.name), " ", type, ToString(tensor.dims));
+}
+
+bool IsQuantizedTensor(const StoredTensor& tensor) {
+  const bool is_byte = tensor.data_type == DataType::kInt8 || tensor.data_type == DataType::kUint8;
+  return is_byte && !tensor.quantization.scale.empty();
+}
+
+absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& tensor) {
+  const StoredQuantization& stored = tensor.quantization;
+  if (stored.scale.size() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(Describe(tensor), ": got ", stored.scale.size(),
+                                                   " scales for an activation, wants one"));
+  }
+  const float scale = stored.scale[0];
+  const std::int64_t shift = Shift(tensor);
+  const std::int64_t zero_point = stored.ZeroPoint(0);
+  if (!IsScale(scale) || zero_point < shift - 128 || zero_point > shift + 127) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(tensor), ": got scale ", scale, " and zero point ", zero_point,
+                     ", wants a finite scale above 0 and ", shift - 128, " to ", shift + 127));
+  }
+  return TensorQuantization{
+      .scale = kernels::Scale{scale},
+      .zero_point = kernels::ZeroPoint{static_cast<std::int32_t>(zero_point - shift)}};
+}
+
+absl::Status CheckWeightQuantization(const StoredTensor& weight, std::int64_t axis) {
+  const StoredQuantization& stored = weight.quantization;
+  const std::int64_t channels = weight.dims[static_cast<std::size_t>(axis)];
+  const auto count = static_cast<std::int64_t>(stored.scale.size());
+  if (count != 1 && (count != channels || stored.axis != axis)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(weight), ": got ", count, " scales along dimension ", stored.axis,
+                     ", wants one, or ", channels, " along dimension ", axis));
+  }
+  for (const float scale : stored.scale) {
+    if (IsScale(scale)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(weight), ": got scale ", scale, ", wants finite ones above 0"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ConstantTensor> StoredConstant(const StoredTensor& tensor) {
+  if (!tensor.data_type.has_value() || BitWidth(*tensor.data_type) < 8) {
+    return absl::UnimplementedError(absl::StrCat("a constant ", Describe(tensor)));
+  }
+  if (tensor.is_sparse) {
+    return absl::UnimplementedError(absl::StrCat("a sparse constant ", Describe(tensor)));
+  }
+  const ConstantTensor constant = ConstantTensor::Copy(*tensor.data_type, tensor.dims, tensor.data);
+  const bool is_half =
+      tensor.data_type == DataType::kFloat16 || tensor.data_type == DataType::kBfloat16;
+  return is_half ? WidenToFloat(constant) : constant;
+}
+
+absl::StatusOr<ConstantTensor> RealConstant(const StoredTensor& tensor) {
+  ASSIGN_OR_RETURN(ConstantTensor constant, StoredConstant(tensor));
+  if (constant.data_type() == DataType::kFloat32) return constant;
+  if (!IsQuantizedTensor(tensor)) {
+    return absl::UnimplementedError(
+        absl::StrCat("a constant ", Describe(tensor), ", wants floats or quantized numbers"));
+  }
+  const StoredQuantization& stored = tensor.quantization;
+  std::size_t inner = 1;  // neighbours of one channel
+  if (stored.scale.size() > 1) {
+    if (stored.axis < 0 || stored.axis >= static_cast<std::int64_t>(tensor.dims.size())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Describe(tensor), ": got scales along dimension ", stored.axis));
+    }
+    RETURN_IF_ERROR(CheckWeightQuantization(tensor, stored.axis));
+    const auto behind = std::span(tensor.dims).subspan(static_cast<std::size_t>(stored.axis) + 1);
+    inner = static_cast<std::size_t>(NumElements(behind));
+  }
+  std::vector<float> values(tensor.data.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t channel = i / inner % stored.scale.size();
+    const std::int64_t steps = ElementAt(tensor, i) - stored.ZeroPoint(channel);
+    values[i] = static_cast<float>(steps) * stored.scale[channel];
+  }
+  return ConstantTensor::Copy(DataType::kFloat32, tensor.dims, values);
+}
+
+}  // namespace octet::tflite

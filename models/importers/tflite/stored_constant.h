@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the numbers in a tensor of the file mean.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "models/importers/tflite/model_file.h"
+#include "models/tensor/tensor.h"
+
+namespace octet::tflite {
+
+// "\"logits\" INT8[1, 12]"; a type that we do not have is "type 11".
+std::string Describe(const StoredTensor& tensor);
+
+// Whether its elements are int8 or uint8 and stand for real numbers.
+bool IsQuantizedTensor(const StoredTensor& tensor);
+
+// What the int8 activation stands for that a quantized tensor becomes: uint8 less 128, its zero
+// point too. INVALID_ARGUMENT for several scales, or a scale or zero point that none may have.
+// Precondition: IsQuantizedTensor(tensor).
+absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& tensor);
+
+// INVALID_ARGUMENT unless a quantized weight has one scale, or one for each index of `axis`, all
+// finite and above 0. Preconditions: IsQuantizedTensor(weight), `axis` is one of its dimensions.
+absl::Status CheckWeightQuantization(const StoredTensor& weight, std::int64_t axis);
+
+// The constant as it is stored, float16 and bfloat16 widened to float32.
+// UNIMPLEMENTED for types and forms that we do not have.
+absl::StatusOr<ConstantTensor> StoredConstant(const StoredTensor& tensor);
+
+// The real numbers that it stands for: float32, or quantized, for a tensor or each of its channels.
+absl::StatusOr<ConstantTensor> RealConstant(const StoredTensor& tensor);
+
+}  // namespace octet::tflite

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/importers/tflite/tflite_importer.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/bundle/mapped_file.h"
+#include "models/bundle/sha256.h"
+#include "models/bundle/variable_order.h"
+#include "models/importers/tflite/model_file.h"
+#include "models/importers/tflite/model_translator.h"
+
+namespace octet::tflite {
+namespace {
+
+std::string Precision(const Bundle& bundle) {
+  const bool is_integer =
+      std::any_of(bundle.graph.values.begin(), bundle.graph.values.end(),
+                  [](const Value& value) { return value.type.quantization.has_value(); });
+  return is_integer ? "int8-static" : "fp32";
+}
+
+}  // namespace
+
+absl::StatusOr<Bundle> TfliteImporter::Import(const std::string& path,
+                                              const ImportOptions& options) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  absl::StatusOr<Bundle> bundle = ImportBytes(file->bytes(), options);
+  if (bundle.ok()) return bundle;
+  return absl::Status(bundle.status().code(), absl::StrCat(path, ": ", bundle.status().message()));
+}
+
+absl::StatusOr<Bundle> TfliteImporter::ImportBytes(std::span<const std::byte> bytes,
+                                                   const ImportOptions& options) const {
+  if (options.operators == nullptr) {
+    return absl::InvalidArgumentError("ImportOptions: wants operators");
+  }
+  if (options.max_byte_size < 0 || bytes.size() > static_cast<std::size_t>(options.max_byte_size)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("got ", bytes.size(), " bytes, wants at most ", options.max_byte_size));
+  }
+  // The format's numbers are aligned within the file, and so the file is to be: a copy is, by as
+  // much as its elements.
+  struct alignas(16) Block {
+    std::byte bytes[16];
+  };
+  std::vector<Block> copy;
+  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(Block) != 0) {
+    copy.resize((bytes.size() + sizeof(Block) - 1) / sizeof(Block));
+    const auto aligned = std::as_writable_bytes(std::span(copy)).first(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), aligned.begin());
+    bytes = aligned;
+  }
+  ASSIGN_OR_RETURN(const ModelFile file, ReadModelFile(bytes));
+  Translation translation(*options.operators, file, options.max_byte_size);
+  Bundle bundle;
+  ASSIGN_OR_RETURN(bundle.graph, TranslateModel(translation));
+  bundle.layers = std::move(translation.layers);
+  const LayerOrders orders = BuiltInLayerOrders();
+  for (const octet::Layer& layer : bundle.layers) RETURN_IF_ERROR(CheckLayer(layer, orders));
+  // The format's version: which release of the converter wrote it the file does not say.
+  bundle.source = {"tflite", "3", Sha256Hex(bytes)};
+  bundle.precision = Precision(bundle);
+  return bundle;
+}
+
+}  // namespace octet::tflite

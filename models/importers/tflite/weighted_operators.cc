@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: what has weights, and is a layer of the bundle.
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/importers/tflite/translators.h"
+
+namespace octet::tflite {
+namespace {
+
+constexpr std::size_t kX = 0;
+constexpr std::size_t kWeights = 1;
+constexpr std::size_t kBias = 2;
+
+// How the weights of a kind of layer lie in the file, and where the graph's operator wants them.
+struct LayerKind {
+  std::string op;
+  std::string layer_class;                 // in the bundle
+  std::int64_t channel_axis;               // of the weights in the file
+  std::array<std::size_t, 4> graph_input;  // weights, scales, zero points and bias
+};
+const LayerKind kConv2d = {"Conv2d", "Conv2D", 0, {1, 2, 4, 3}};
+const LayerKind kDepthwise = {"DepthwiseConv2d", "DepthwiseConv2D", 3, {1, 2, 4, 3}};
+const LayerKind kFullyConnected = {"FullyConnected", "Dense", 0, {1, 2, 3, 4}};
+
+// The weights as the graph wants them: the output channels, which come first in the file, last.
+ConstantTensor ChannelsLast(const ConstantTensor& weights, Dims dims) {
+  const std::size_t size = BitWidth(weights.data_type()) / 8;
+  const auto channels = static_cast<std::size_t>(weights.dims()[0]);
+  const std::size_t elements = weights.bytes().size() / size;
+  const std::size_t inner = channels == 0 ? 0 : elements / channels;
+  std::vector<std::byte> moved(weights.bytes().size());
+  for (std::size_t channel = 0; channel < channels; ++channel) {
+    for (std::size_t i = 0; i < inner; ++i) {
+      std::memcpy(moved.data() + (i * channels + channel) * size,
+                  weights.bytes().data() + (channel * inner + i) * size, size);
+    }
+  }
+  return ConstantTensor::Copy(weights.data_type(), std::move(dims), moved);
+}
+
+// uint8 as int8: 128 less, as its zero points are.
+ConstantTensor AsInt8(const ConstantTensor& weights) {
+  if (weights.data_type() != DataType::kUint8) return weights;
+  std::vector<std::byte> shifted(weights.bytes().begin(), weights.bytes().end());
+  for (std::byte& element : shifted) element ^= std::byte{0x80};
+  return ConstantTensor::Copy(DataType::kInt8, weights.dims(), shifted);
+}
+
+// One layer: what the graph's node takes, and what the bundle lists.
+class WeightedLayer {
+ public:
+  WeightedLayer(OperatorCall& call, const LayerKind& kind) : call_(call), kind_(kind) {}
+
+  // Reads the weights, which get the dimensions `dims`, and the bias of `channels` elements.
+  absl::Status Read(Dims dims, std::int64_t channels) {
+    channels_ = channels;
+    is_static_ = call_.IsQuantized(kX);
+    ASSIGN_OR_RETURN(ConstantTensor weights, call_.Constant(kWeights));
+    RETURN_IF_ERROR(CheckTypes(weights));
+    const bool moves = kind_.channel_axis == 0;
+    weights = moves ? ChannelsLast(weights, std::move(dims))
+                    : ConstantTensor::Copy(weights.data_type(), std::move(dims), weights.bytes());
+    Add(0, "kernel", is_static_ ? AsInt8(weights) : weights);
+    RETURN_IF_ERROR(ReadBias());
+    return is_static_ ? ReadQuantization() : absl::OkStatus();
+  }
+
+  // Emits the node for `x` and sets the operator's output.
+  absl::Status Emit(ValueId x, Attributes attributes, int fused_activation) {
+    ASSIGN_OR_RETURN(const std::string activation, FusedActivation(fused_activation));
+    const bool is_fused = !is_static_ || IsClip(activation);
+    if (is_fused) attributes["activation"] = activation;
+    if (is_static_) {
+      ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call_.output(0), "output_"));
+      attributes.insert(output.begin(), output.end());
+      attributes["activation_quantization"] = std::string("static");
+      attributes["scale_convention"] = std::string("multiply");
+      attributes["requantization"] = std::string("float32");
+    }
+    inputs_[0] = x;
+    ASSIGN_OR_RETURN(ValueId value, call_.Emit(kind_.op, inputs_, std::move(attributes)));
+    Record();
+    if (!is_fused) {
+      ASSIGN_OR_RETURN(value, Activated(call_, value, activation));
+    }
+    return call_.SetOutput(0, value);
+  }
+
+ private:
+  absl::Status CheckTypes(const ConstantTensor& weights) const {
+    const DataType x = *call_.input(kX).data_type;
+    if (is_static_) {
+      if (!call_.IsQuantized(kWeights) || weights.data_type() != x || !call_.IsQuantizedOutput(0)) {
+        return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
+                                           Describe(call_.input(kX)), " and a result of ",
+                                           Describe(call_.output(0)),
+                                           ", wants all quantized, and of one type");
+      }
+      return CheckWeightQuantization(call_.input(kWeights), kind_.channel_axis);
+    }
+    if (x == DataType::kFloat32 && weights.data_type() == DataType::kFloat32) {
+      return absl::OkStatus();
+    }
+    return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
+                                       Describe(call_.input(kX)),
+                                       ", wants floats for FP32, or both quantized");
+  }
+
+  absl::Status ReadBias() {
+    if (!call_.HasInput(kBias)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const ConstantTensor bias, call_.Constant(kBias));
+    const DataType wanted = is_static_ ? DataType::kInt32 : DataType::kFloat32;
+    if (bias.data_type() != wanted || NumElements(bias.dims()) != channels_) {
+      return OperatorCall::Invalid("got bias ", Describe(call_.input(kBias)), ", wants ",
+                                   DataTypeName(wanted), "[", channels_, "]");
+    }
+    Add(3, "bias", ConstantTensor::Copy(wanted, {channels_}, bias.bytes()));
+    return absl::OkStatus();
+  }
+
+  // The scale and zero point of each channel, also where one is for all.
+  absl::Status ReadQuantization() {
+    const StoredTensor& weights = call_.input(kWeights);
+    const StoredQuantization& stored = weights.quantization;
+    const std::int64_t shift = weights.data_type == DataType::kUint8 ? 128 : 0;
+    std::vector<float> scales;
+    std::vector<std::int8_t> zero_points;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(channels_); ++i) {
+      const std::size_t from = stored.scale.size() == 1 ? 0 : i;
+      const std::int64_t zero_point = stored.ZeroPoint(from) - shift;
+      if (zero_point < -128 || zero_point > 127) {
+        return OperatorCall::Invalid("got zero point ", stored.ZeroPoint(from), " for ",
+                                     Describe(weights), ", wants ", shift - 128, " to ",
+                                     shift + 127);
+      }
+      scales.push_back(stored.scale[from]);
+      zero_points.push_back(static_cast<std::int8_t>(zero_point));
+    }
+    Add(1, "kernel_scale", ConstantTensor::Copy(DataType::kFloat32, {channels_}, scales));
+    const bool is_symmetric = std::all_of(zero_points.begin(), zero_points.end(),
+                                          [](std::int8_t zero) { return zero == 0; });
+    if (!is_symmetric) {
+      Add(2, "kernel_zero_point", ConstantTensor::Copy(DataType::kInt8, {channels_}, zero_points));
+    }
+    return absl::OkStatus();
+  }
+
+  // `which`: of LayerKind::graph_input.
+  void Add(std::size_t which, const std::string& name, const ConstantTensor& tensor) {
+    inputs_[kind_.graph_input[which]] = call_.AddConstant(name, tensor);
+    const bool is_scale = name == "kernel_scale";
+    variables_.push_back({name, tensor, is_scale ? "multiply" : ""});
+  }
+
+  void Record() {
+    octet::Layer layer;
+    // The node's name may have got a number.
+    layer.path = call_.graph().graph().nodes.back().name;
+    layer.layer_class = kind_.layer_class;
+    layer.mode = is_static_ ? "int8_static" : "float";
+    layer.variables = std::move(variables_);
+    call_.translation().layers.push_back(std::move(layer));
+  }
+
+  OperatorCall& call_;
+  const LayerKind& kind_;
+  std::int64_t channels_ = 0;
+  bool is_static_ = false;
+  std::vector<ValueId> inputs_ = std::vector<ValueId>(5, kNoValue);
+  std::vector<octet::LayerVariable> variables_;  // in serialized order
+};
+
+absl::Status CheckRanks(const OperatorCall& call, std::size_t x, std::size_t weights) {
+  if (call.input(kX).dims.size() == x && call.input(kWeights).dims.size() == weights) {
+    return absl::OkStatus();
+  }
+  return OperatorCall::Invalid("got ", Describe(call.input(kX)), " and weights ",
+                               Describe(call.input(kWeights)), ", wants ", x, " and ", weights,
+                               " dimensions");
+}
+
+template <typename Options>
+absl::StatusOr<Attributes> WindowAttributes(const Options& options) {
+  ASSIGN_OR_RETURN(const std::string padding, Padding(options.padding()));
+  return Attributes{{"padding", padding},
+                    {"strides", std::vector<std::int64_t>{options.stride_h(), options.stride_w()}},
+                    {"dilations", std::vector<std::int64_t>{options.dilation_h_factor(),
+                                                            options.dilation_w_factor()}}};
+}
+
+absl::StatusOr<std::int64_t> NumChannels(const OperatorCall& call, ValueId x) {
+  const Dim& dim = call.graph().ShapeOf(x).back();
+  if (dim.is_constant() && dim.value() > 0) return dim.value();
+  return OperatorCall::Unimplemented("an open or empty last dimension of ",
+                                     Describe(call.input(kX)));
+}
+
+absl::Status TranslateConv2d(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 3));
+  const auto* const options = call.options<schema::Conv2DOptions>();
+  if (options == nullptr) return NoOptions();
+  RETURN_IF_ERROR(CheckRanks(call, 4, 4));
+  ASSIGN_OR_RETURN(const ValueId x, call.Activation(kX));
+  ASSIGN_OR_RETURN(const std::int64_t channels, NumChannels(call, x));
+  const Dims& filter = call.input(kWeights).dims;  // [out, height, width, in / groups]
+  if (filter[3] == 0 || channels % filter[3] != 0) {
+    return OperatorCall::Invalid("got ", channels, " channels for a filter ",
+                                 Describe(call.input(kWeights)),
+                                 ", wants a multiple of its last dimension");
+  }
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(*options));
+  attributes["groups"] = channels / filter[3];
+  WeightedLayer layer(call, kConv2d);
+  RETURN_IF_ERROR(layer.Read({filter[1], filter[2], filter[3], filter[0]}, filter[0]));
+  return layer.Emit(x, std::move(attributes), options->fused_activation_function());
+}
+
+absl::Status TranslateDepthwiseConv2d(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 3));
+  const auto* const options = call.options<schema::DepthwiseConv2DOptions>();
+  if (options == nullptr) return NoOptions();
+  RETURN_IF_ERROR(CheckRanks(call, 4, 4));
+  ASSIGN_OR_RETURN(const ValueId x, call.Activation(kX));
+  ASSIGN_OR_RETURN(const std::int64_t channels, NumChannels(call, x));
+  const Dims& filter = call.input(kWeights).dims;  // [1, height, width, channels * multiplier]
+  if (filter[0] != 1 || filter[3] == 0 || filter[3] % channels != 0) {
+    return OperatorCall::Invalid("got ", channels, " channels for a filter ",
+                                 Describe(call.input(kWeights)), ", wants [1, height, width, ",
+                                 channels, " * multiplier]");
+  }
+  ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(*options));
+  WeightedLayer layer(call, kDepthwise);
+  RETURN_IF_ERROR(layer.Read({filter[1], filter[2], channels, filter[3] / channels}, filter[3]));
+  return layer.Emit(x, std::move(attributes), options->fused_activation_function());
+}
+
+absl::Status TranslateFullyConnected(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 3));
+  const auto* const options = call.options<schema::FullyConnectedOptions>();
+  if (options == nullptr) return NoOptions();
+  if (options->weights_format() != 0) return OperatorCall::Unimplemented("shuffled weights");
+  RETURN_IF_ERROR(CheckRanks(call, call.input(kX).dims.size(), 2));
+  ASSIGN_OR_RETURN(ValueId x, call.Activation(kX));
+  const Dims& weights = call.input(kWeights).dims;  // [out, in]
+  const Shape& shape = call.graph().ShapeOf(x);
+  if (!options->keep_num_dims() && (shape.size() != 2 || shape.back() != Dim(weights[1]))) {
+    ASSIGN_OR_RETURN(x, call.graph().Reshape(call.Name("flat"), x, {0, weights[1]}));
+  }
+  WeightedLayer layer(call, kFullyConnected);
+  RETURN_IF_ERROR(layer.Read({weights[1], weights[0]}, weights[0]));
+  return layer.Emit(x, {}, options->fused_activation_function());
+}
+
+}  // namespace
+
+std::vector<Translator> WeightedTranslators() {
+  return {{3, TranslateConv2d}, {4, TranslateDepthwiseConv2d}, {9, TranslateFullyConnected}};
+}
+
+}  // namespace octet::tflite

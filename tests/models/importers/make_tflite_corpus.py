@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the corpus of the fuzzer of the TensorFlow Lite importer: small models of most operators.
+
+    make_tflite_corpus.py FOLDER
+"""
+
+import pathlib
+import sys
+
+import tflite_peer_test
+
+CASES = ("float32/conv_valid_relu6", "int8/conv_dilated_relu", "uint8/depthwise_multiplier",
+         "int8/fully_connected_per_channel", "float32/float16_weights", "int8/add_relu",
+         "uint8/concatenation", "float32/reshape_by_shape", "int8/strided_slice", "int8/pad",
+         "float32/split_v", "float32/gather", "int8/mean_rescaled", "int8/MAX_pool_SAME",
+         "uint8/softmax", "float32/resize_bilinear")
+
+
+def main() -> None:
+    folder = pathlib.Path(sys.argv[1])
+    models = {name: build for name, build, _ in tflite_peer_test.cases()}
+    for name in CASES:
+        (folder / f"{name.replace('/', '_').lower()}.tflite").write_bytes(models[name]())
+
+
+if __name__ == "__main__":
+    main()

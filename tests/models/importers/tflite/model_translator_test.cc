@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/tflite/model_translator.h"
+
+#include <cstdint>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "models/operators/operators.h"
+#include "tests/models/importers/tflite/model_builder.h"
+
+namespace octet::tflite {
+namespace {
+
+using testing::Add;
+using testing::Build;
+using testing::Bytes;
+using testing::FullyConnected;
+using ::testing::HasSubstr;
+using testing::ModelSpec;
+using ::testing::Not;
+using testing::SmallModel;
+
+constexpr std::int64_t kMuch = 1 << 20;
+
+class ModelTranslatorTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Graph> Translated(const ModelSpec& spec, std::int64_t constant_bytes = kMuch) {
+    bytes_ = Build(spec);
+    auto file = ReadModelFile(bytes_);
+    if (!file.ok()) return file.status();
+    Translation translation(operators_, *file, constant_bytes);
+    auto graph = TranslateModel(translation);
+    layers_ = translation.layers;
+    return graph;
+  }
+
+  void ExpectError(const ModelSpec& spec, absl::StatusCode code, const std::string& message) {
+    const absl::Status status = Translated(spec).status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(message));
+  }
+
+  const OperatorRegistry operators_ = BuiltInOperators();
+  std::vector<std::byte> bytes_;
+  std::vector<octet::Layer> layers_;
+};
+
+TEST_F(ModelTranslatorTest, TakesAnyNumberOfRows) {
+  const auto graph = Translated(SmallModel());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto shape_of = [&](ValueId id) {
+    return ToString(graph->values[static_cast<std::size_t>(id)].type.shape, graph->symbol_names);
+  };
+  EXPECT_EQ(shape_of(graph->inputs[0]), "[rows, 2]");
+  EXPECT_EQ(shape_of(graph->outputs[0]), "[rows, 3]");
+}
+
+TEST_F(ModelTranslatorTest, InputsAndOutputsKeepTheirNames) {
+  const auto graph = Translated(SmallModel());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->inputs[0])].name, "x");
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->outputs[0])].name, "y");
+}
+
+TEST_F(ModelTranslatorTest, WhatHasWeightsIsALayer) {
+  ASSERT_TRUE(Translated(SmallModel()).ok());
+  ASSERT_EQ(layers_.size(), 1);
+  EXPECT_EQ(layers_[0].path, "y");
+  EXPECT_EQ(layers_[0].layer_class, "Dense");
+  EXPECT_EQ(layers_[0].mode, "float");
+  ASSERT_EQ(layers_[0].variables.size(), 2);
+  EXPECT_EQ(layers_[0].variables[0].name, "kernel");
+  EXPECT_EQ(layers_[0].variables[0].tensor.dims(), (Dims{2, 3}));
+  EXPECT_EQ(layers_[0].variables[0].tensor.as<float>()[1], 3.0F);  // inputs by outputs
+  EXPECT_EQ(layers_[0].variables[1].name, "bias");
+}
+
+TEST_F(ModelTranslatorTest, IntegerLayersHaveAScaleForEachChannel) {
+  ASSERT_TRUE(Translated(testing::SmallIntegerModel(testing::kUint8)).ok());
+  ASSERT_EQ(layers_.size(), 1);
+  EXPECT_EQ(layers_[0].mode, "int8_static");
+  ASSERT_EQ(layers_[0].variables.size(), 4);
+  EXPECT_EQ(layers_[0].variables[0].tensor.as<std::int8_t>()[0], 3);  // 1 + 130 - 128
+  EXPECT_EQ(layers_[0].variables[2].name, "kernel_scale");
+  EXPECT_EQ(layers_[0].variables[2].scale_convention, "multiply");
+  EXPECT_EQ(layers_[0].variables[3].name, "kernel_zero_point");
+  EXPECT_EQ(layers_[0].variables[3].tensor.as<std::int8_t>()[2], 2);
+}
+
+TEST_F(ModelTranslatorTest, AllOperatorsThatFailAreInOneMessage) {
+  ModelSpec spec = SmallModel();
+  spec.tensors.push_back({.name = "z", .shape = {1, 3}});
+  spec.tensors.push_back({.name = "after", .shape = {1, 3}});
+  spec.tensors.push_back({.name = "q", .shape = {1, 3}});
+  spec.operators.push_back({.code = 93, .inputs = {3}, .outputs = {4}});   // ZEROS_LIKE
+  spec.operators.push_back(Add(3, 4, 5));                                  // of what failed
+  spec.operators.push_back({.code = 104, .inputs = {3}, .outputs = {6}});  // CEIL
+  spec.outputs = {5, 6};
+  const absl::Status status = Translated(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  const std::string message(status.message());
+  EXPECT_THAT(message, HasSubstr("2 operators"));
+  EXPECT_THAT(message, HasSubstr("operator 1 ZEROS_LIKE (\"y\" -> \"z\")"));
+  EXPECT_THAT(message, HasSubstr("operator 3 CEIL (\"y\" -> \"q\")"));
+  EXPECT_THAT(message, Not(HasSubstr("ADD")));
+}
+
+TEST_F(ModelTranslatorTest, ALongListOfErrorsIsCutShort) {
+  ModelSpec spec = SmallModel();
+  for (std::int32_t i = 0; i < 30; ++i) {
+    spec.tensors.push_back({.name = "z", .shape = {1, 3}});
+    spec.operators.push_back({.code = 93, .inputs = {3}, .outputs = {4 + i}});
+  }
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "; and 10 more");
+}
+
+TEST_F(ModelTranslatorTest, ATensorIsComputedOnceAndBeforeItIsUsed) {
+  ModelSpec spec = SmallModel();
+  spec.operators.push_back(spec.operators[0]);
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "computed twice");
+  spec = SmallModel();
+  spec.operators[0].inputs[0] = 3;
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "neither a constant nor computed before");
+  spec = SmallModel();
+  spec.operators.clear();
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "no operator computes it");
+  spec = SmallModel();
+  spec.inputs = {0, 0};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "given twice");
+}
+
+TEST_F(ModelTranslatorTest, AResultHasTheTypeThatTheFileSays) {
+  ModelSpec spec = SmallModel();
+  spec.tensors[3].shape = {1, 4};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "is computed as [rows, 3]");
+  spec = SmallModel();
+  spec.tensors[3].type = testing::kInt32;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "is computed as FP32");
+}
+
+TEST_F(ModelTranslatorTest, WeightsAndBiasFitTheirLayer) {
+  ModelSpec spec = SmallModel();
+  spec.tensors[2].data = Bytes<float>({1, 2});
+  spec.tensors[2].shape = {2};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "wants FP32[3]");
+  spec = testing::SmallIntegerModel(testing::kInt8);
+  spec.tensors[1].scale = {1.0F, 2.0F};
+  spec.tensors[1].zero_point = {0, 0};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got 2 scales along dimension 0");
+}
+
+TEST_F(ModelTranslatorTest, IntegerWeightsForFloatsAreUnimplemented) {
+  ModelSpec spec = SmallModel();
+  spec.tensors[1].type = testing::kInt8;
+  spec.tensors[1].data.resize(6);
+  spec.tensors[1].scale = {0.5F};
+  spec.tensors[1].zero_point = {0};
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats for FP32, or both quantized");
+}
+
+TEST_F(ModelTranslatorTest, OperatorsBehindOneThatFailsAreLookedAtToo) {
+  ModelSpec spec = SmallModel();
+  spec.tensors.push_back({.name = "w2", .shape = {1, 5}, .data = Bytes<float>({1, 2, 3, 4, 5})});
+  spec.tensors.push_back({.name = "z", .shape = {1, 1}});
+  spec.operators[0].code = 93;  // ZEROS_LIKE
+  spec.operators.push_back(FullyConnected({3, 4}, {5}));
+  spec.outputs = {5};
+  const absl::Status status = Translated(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("operator 0 ZEROS_LIKE"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("operator 1 FULLY_CONNECTED"));
+}
+
+TEST_F(ModelTranslatorTest, ComputedConstantsHaveTheShapeThatTheFileSays) {
+  ModelSpec spec = SmallModel();
+  spec.tensors.push_back({.name = "half",
+                          .shape = {3, 2},
+                          .type = testing::kFloat16,
+                          .data = std::vector<std::uint8_t>(12)});
+  spec.tensors[1].data = {};
+  spec.operators.insert(spec.operators.begin(), {.code = 6, .inputs = {4}, .outputs = {1}});
+  EXPECT_TRUE(Translated(spec).ok());
+  spec.tensors[1].shape = {3, 200};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "is computed as FP32[3, 2]");
+}
+
+TEST_F(ModelTranslatorTest, AModelWithoutABatchIsUnimplemented) {
+  ModelSpec spec = SmallModel();
+  spec.tensors[0].shape = {};
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants a batch as dimension 0");
+}
+
+TEST_F(ModelTranslatorTest, AReshapeKeepsTheBatch) {
+  ModelSpec spec = SmallModel();
+  spec.tensors.push_back({.name = "shape",
+                          .shape = {2},
+                          .type = testing::kInt32,
+                          .data = Bytes<std::int32_t>({3, 1})});
+  spec.tensors.push_back({.name = "z", .shape = {3, 1}});
+  spec.operators.push_back({.code = 22, .inputs = {3, 4}, .outputs = {5}});
+  spec.outputs = {5};
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants the batch of 1 as dimension 0");
+}
+
+TEST_F(ModelTranslatorTest, AFileForSeveralRowsTakesAnyNumberOfThem) {
+  ModelSpec spec = SmallModel();
+  spec.tensors[0].shape = {4, 2};
+  spec.tensors[3].shape = {4, 3};
+  EXPECT_TRUE(Translated(spec).ok());
+}
+
+TEST_F(ModelTranslatorTest, OpenDimensionsAreSymbols) {
+  ModelSpec spec;
+  spec.tensors = {{.name = "x", .shape = {1, 1, 2}, .signature = {-1, -1, 2}},
+                  {.name = "y", .shape = {1, 1, 2}, .signature = {-1, -1, 2}}};
+  spec.operators = {{.code = 19, .inputs = {0}, .outputs = {1}}};  // RELU
+  spec.inputs = {0};
+  spec.outputs = {1};
+  const auto graph = Translated(spec);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->symbol_names, (std::vector<std::string>{"rows", "length"}));
+}
+
+TEST_F(ModelTranslatorTest, ConstantsAreReadWithinABudget) {
+  ModelSpec spec = SmallModel();
+  for (std::int32_t i = 0; i < 20; ++i) {
+    spec.tensors.push_back({.name = "z", .shape = {1, 3}});
+    spec.operators.push_back(FullyConnected({0, 1, 2}, {4 + i}));
+  }
+  EXPECT_TRUE(Translated(spec).ok());
+  EXPECT_EQ(Translated(spec, 500).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace octet::tflite
