@@ -101,6 +101,7 @@ TEST_F(SchedulerTest, WhatIsQueuedAtShutdownIsAnswered) {
 
 class GatedModelTest : public SchedulerTest {
  protected:
+  explicit GatedModelTest(RequestQueue::Limits limits = {}) : SchedulerTest(limits) {}
   ~GatedModelTest() override {
     compute_gate_.Open();
     Stop();
@@ -139,25 +140,32 @@ TEST_F(GatedModelTest, NoMoreThanTheBudgetComputeAndSomebodyPollsMeanwhile) {
   }
 }
 
-class SmallQueueTest : public SchedulerTest {
+class SmallQueueTest : public GatedModelTest {
  protected:
-  SmallQueueTest() : SchedulerTest({.requests = 2}) {}
+  SmallQueueTest() : GatedModelTest({.requests = 2}) {}
 };
 
 TEST_F(SmallQueueTest, FullQueueAnswersAtOnce) {
-  std::vector<std::shared_ptr<FakeRequest>> fakes;
-  for (int i = 0; i < 3; ++i) {
-    fakes.push_back(std::make_shared<FakeRequest>(model_, model_metrics_, RequestOptions{}));
-    fakes.back()->request->pass = *gate_.Enter();
-  }
-  events_.Post([&](std::size_t worker) {
-    for (auto& fake : fakes) scheduler_.Submit(worker, std::move(fake->request));
-  });
+  const TimePoint until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   scheduler_.Start(events_);
+  ASSERT_TRUE(scheduler_.Prepare(gated_).ok());
+  // Whoever could take something from the queue computes.
+  const auto first = Send({.first = 1}, gated_);
+  ASSERT_TRUE(compute_gate_.AwaitInside(1, until));
+  const auto second = Send({.first = 2}, gated_);
+  ASSERT_TRUE(compute_gate_.AwaitInside(2, until));
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (int i = 0; i < 3; ++i) outcomes.push_back(Send({}));
+  // The one worker that computes nothing handles events, one after the other.
+  std::promise<void> handled;
+  events_.Post([&handled](std::size_t) { handled.set_value(); });
+  ASSERT_EQ(handled.get_future().wait_until(until), std::future_status::ready);
+  EXPECT_EQ(outcomes[2]->completions, 1) << "before anything that waits";
+  compute_gate_.Open();
   ASSERT_TRUE(gate_.WaitUntilEmpty(kNever));
-  EXPECT_TRUE(fakes[0]->outcome->status.ok());
-  EXPECT_TRUE(fakes[1]->outcome->status.ok());
-  EXPECT_TRUE(absl::IsResourceExhausted(fakes[2]->outcome->status));
+  EXPECT_TRUE(outcomes[0]->status.ok()) << outcomes[0]->status;
+  EXPECT_TRUE(outcomes[1]->status.ok()) << outcomes[1]->status;
+  EXPECT_TRUE(absl::IsResourceExhausted(outcomes[2]->status)) << outcomes[2]->status;
 }
 
 }  // namespace
