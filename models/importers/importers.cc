@@ -7,12 +7,14 @@
 #include "absl/strings/str_join.h"
 
 #include "models/importers/keras/keras_importer.h"
+#include "models/importers/onnx/onnx_importer.h"
 
 namespace octet {
 
 std::vector<std::unique_ptr<const Importer>> BuiltInImporters() {
   std::vector<std::unique_ptr<const Importer>> importers;
   importers.push_back(std::make_unique<keras::KerasImporter>());
+  importers.push_back(std::make_unique<onnx::OnnxImporter>());
   return importers;
 }
 
