@@ -4,24 +4,38 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <limits>
-#include <map>
 #include <memory>
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/importers/onnx/constant_functions.h"
 #include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/constant_quantization.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
 namespace {
 
-// Of all constants that are computed for one model.
-constexpr std::int64_t kMaxFoldedElements = std::int64_t{1} << 30;
+// Of one constant that is computed.
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
 using Outputs = std::optional<std::vector<Operand>>;
+
+// Takes note of a constant of `dims` that is to be computed, before anything is allocated for it.
+absl::Status Reserve(NodeCall& call, const Dims& dims) {
+  const auto count = CheckedNumElements(dims);
+  if (!count.ok()) return call.WithNode(count.status());
+  Translation& translation = call.translation();
+  if (*count <= kMaxElements && dims.size() <= 8) {
+    translation.folded_bytes += *count * 8;
+    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
+                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
+                   translation.max_folded_bytes, " bytes"));
+}
 
 Outputs One(Operand operand) {
   std::vector<Operand> outputs;
@@ -103,6 +117,9 @@ absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
     if (call.Has(i) && !IsConstant(call.input(i))) return Outputs();
   }
   ASSIGN_OR_RETURN(const std::vector<Movement> movements, MovementsOf(call, dims));
+  for (const Movement& movement : movements) {
+    if (!movement.is_same) RETURN_IF_ERROR(Reserve(call, movement.dims));
+  }
   std::vector<Operand> outputs;
   for (const Movement& movement : movements) {
     if (constants.size() == count) {
@@ -137,14 +154,8 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
       if (to == 1) to = dim;
     }
   }
-  const auto count = CheckedNumElements(stretch.dims);
-  if (!count.ok()) return call.WithNode(count.status());
-  call.translation().folded_elements += *count;
-  if (*count > (std::int64_t{1} << 28) || call.translation().folded_elements > kMaxFoldedElements) {
-    return absl::ResourceExhaustedError(absl::StrCat("the constants of ", call.node().op_type,
-                                                     " \"", call.name(),
-                                                     "\" take more than the model itself may"));
-  }
+  RETURN_IF_ERROR(Reserve(call, stretch.dims));
+  const std::int64_t count = NumElements(stretch.dims);
   for (const Operand& operand : call.inputs()) {
     const Dims dims = ToDims(operand.shape());
     std::vector<std::int64_t> index(stretch.dims.size(), 0);
@@ -156,9 +167,9 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
       step *= dim;
     }
     std::vector<std::int64_t> from;
-    from.reserve(static_cast<std::size_t>(*count));
+    from.reserve(static_cast<std::size_t>(count));
     std::int64_t offset = 0;
-    for (std::int64_t i = 0; i < *count; ++i) {
+    for (std::int64_t i = 0; i < count; ++i) {
       from.push_back(offset);
       for (std::size_t d = index.size(); d-- > 0;) {
         offset += strides[d];
@@ -170,73 +181,6 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
     stretch.from.push_back(std::move(from));
   }
   return stretch;
-}
-
-using Integer = std::int64_t;
-using BinaryReal = double (*)(double, double);
-using BinaryInteger = Integer (*)(Integer, Integer);
-
-// Wraps around as the machine's own integers do.
-Integer Wrap(std::uint64_t bits) { return static_cast<Integer>(bits); }
-
-struct BinaryFunction {
-  BinaryReal real;
-  BinaryInteger integer;  // null: only for real numbers
-};
-
-const BinaryFunction* FindBinary(const std::string& op) {
-  static const auto* const kFunctions = new std::map<std::string, BinaryFunction>{
-      {"Add",
-       {[](double a, double b) { return a + b; },
-        [](Integer a, Integer b) {
-          return Wrap(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-        }}},
-      {"Sub",
-       {[](double a, double b) { return a - b; },
-        [](Integer a, Integer b) {
-          return Wrap(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-        }}},
-      {"Mul",
-       {[](double a, double b) { return a * b; },
-        [](Integer a, Integer b) {
-          return Wrap(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
-        }}},
-      {"Div",
-       {[](double a, double b) { return a / b; },
-        [](Integer a, Integer b) {
-          return b == 0 || (b == -1 && a == std::numeric_limits<Integer>::min()) ? 0 : a / b;
-        }}},
-      {"Pow", {[](double a, double b) { return std::pow(a, b); }, nullptr}},
-      {"Max",
-       {[](double a, double b) { return std::isnan(a) || a > b ? a : b; },
-        [](Integer a, Integer b) { return std::max(a, b); }}},
-      {"Min",
-       {[](double a, double b) { return std::isnan(a) || a < b ? a : b; },
-        [](Integer a, Integer b) { return std::min(a, b); }}},
-      {"Equal",
-       {[](double a, double b) { return a == b ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a == b ? 1 : 0; }}},
-      {"Greater",
-       {[](double a, double b) { return a > b ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a > b ? 1 : 0; }}},
-      {"GreaterOrEqual",
-       {[](double a, double b) { return a >= b ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a >= b ? 1 : 0; }}},
-      {"Less",
-       {[](double a, double b) { return a < b ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a < b ? 1 : 0; }}},
-      {"LessOrEqual",
-       {[](double a, double b) { return a <= b ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a <= b ? 1 : 0; }}},
-      {"And",
-       {[](double a, double b) { return a != 0 && b != 0 ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a != 0 && b != 0 ? 1 : 0; }}},
-      {"Or",
-       {[](double a, double b) { return a != 0 || b != 0 ? 1.0 : 0.0; },
-        [](Integer a, Integer b) -> Integer { return a != 0 || b != 0 ? 1 : 0; }}},
-  };
-  const auto found = kFunctions->find(op);
-  return found == kFunctions->end() ? nullptr : &found->second;
 }
 
 bool GivesBool(const std::string& op) {
@@ -268,11 +212,11 @@ absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& functio
     return One(FromDoubles(result, stretch.dims, values));
   }
   if (function.integer == nullptr) return Outputs();
-  std::vector<Integer> values;
+  std::vector<std::int64_t> values;
   for (std::size_t i = 0; i < call.num_inputs(); ++i) {
-    const std::vector<Integer> elements = Int64Elements(*call.input(i).constant());
+    const std::vector<std::int64_t> elements = Int64Elements(*call.input(i).constant());
     for (std::size_t k = 0; k < count; ++k) {
-      const Integer element = elements[static_cast<std::size_t>(stretch.from[i][k])];
+      const std::int64_t element = elements[static_cast<std::size_t>(stretch.from[i][k])];
       if (i == 0) {
         values.push_back(element);
       } else {
@@ -332,7 +276,7 @@ absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(3, 3));
   if (!IsConstant(call.input(0))) return Outputs();
   ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
-  const std::vector<Integer> condition = Int64Elements(*call.input(0).constant());
+  const std::vector<std::int64_t> condition = Int64Elements(*call.input(0).constant());
   const auto chosen = [&](std::size_t i) -> std::pair<std::size_t, std::size_t> {
     const std::size_t which = condition[static_cast<std::size_t>(stretch.from[0][i])] != 0 ? 1 : 2;
     return {which, static_cast<std::size_t>(stretch.from[which][i])};
@@ -361,39 +305,14 @@ absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
   return One(FromSizes(std::move(sizes)));
 }
 
-using Unary = double (*)(double);
-
-Unary FindUnary(const std::string& op) {
-  static const auto* const kFunctions = new std::map<std::string, Unary>{
-      {"Abs", [](double x) { return std::abs(x); }},
-      {"Ceil", [](double x) { return std::ceil(x); }},
-      {"Cos", [](double x) { return std::cos(x); }},
-      {"Erf", [](double x) { return std::erf(x); }},
-      {"Exp", [](double x) { return std::exp(x); }},
-      {"Floor", [](double x) { return std::floor(x); }},
-      {"Log", [](double x) { return std::log(x); }},
-      {"Neg", [](double x) { return -x; }},
-      {"Not", [](double x) { return x == 0.0 ? 1.0 : 0.0; }},
-      {"Reciprocal", [](double x) { return 1.0 / x; }},
-      {"Relu", [](double x) { return std::max(x, 0.0); }},
-      {"Round", [](double x) { return std::nearbyint(x); }},
-      {"Sigmoid", [](double x) { return 1.0 / (1.0 + std::exp(-x)); }},
-      {"Sin", [](double x) { return std::sin(x); }},
-      {"Sqrt", [](double x) { return std::sqrt(x); }},
-      {"Tanh", [](double x) { return std::tanh(x); }},
-  };
-  const auto found = kFunctions->find(op);
-  return found == kFunctions->end() ? nullptr : found->second;
-}
-
-absl::StatusOr<Outputs> FoldUnary(NodeCall& call, Unary function) {
+absl::StatusOr<Outputs> FoldUnary(NodeCall& call, UnaryFunction function) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   const ConstantTensor& x = *call.input(0).constant();
   // Beyond 2^53 a double has not every integer.
   if (BitWidth(x.data_type()) == 64) {
-    const std::vector<Integer> numbers = Int64Elements(x);
-    const bool fits = std::all_of(numbers.begin(), numbers.end(), [](Integer number) {
-      return number > -(Integer{1} << 53) && number < (Integer{1} << 53);
+    const std::vector<std::int64_t> numbers = Int64Elements(x);
+    const bool fits = std::all_of(numbers.begin(), numbers.end(), [](std::int64_t number) {
+      return number > -(std::int64_t{1} << 53) && number < (std::int64_t{1} << 53);
     });
     if (!fits) return Outputs();
   }
@@ -457,17 +376,10 @@ absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
       std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
   if (!is_known) return One(Operand{"", Filled{std::move(value), shape}});
   const Dims dims = ToDims(shape);
-  const auto count = CheckedNumElements(dims);
-  if (!count.ok()) return call.WithNode(count.status());
-  call.translation().folded_elements += *count;
-  if (*count > (std::int64_t{1} << 26) || dims.size() > 8 ||
-      call.translation().folded_elements > kMaxFoldedElements) {
-    return absl::ResourceExhaustedError(absl::StrCat("ConstantOfShape \"", call.name(),
-                                                     "\": ", *count, " elements in ", dims.size(),
-                                                     " dimensions"));
-  }
+  RETURN_IF_ERROR(Reserve(call, dims));
+  const std::int64_t count = NumElements(dims);
   std::vector<std::byte> bytes;
-  for (std::int64_t i = 0; i < *count; ++i) {
+  for (std::int64_t i = 0; i < count; ++i) {
     bytes.insert(bytes.end(), value.bytes().begin(), value.bytes().end());
   }
   return One(ConstantTensor::Copy(value.data_type(), dims, std::span<const std::byte>(bytes)));
@@ -515,69 +427,6 @@ absl::StatusOr<Outputs> FoldConstantNode(NodeCall& call) {
   return One(std::move(value));
 }
 
-// How a scale or zero point varies over `dims`: not at all, along an axis, or in blocks.
-struct Granularity {
-  std::size_t axis = 0;
-  std::int64_t block = 0;  // 0: one for each index of the axis
-  bool is_one = false;
-
-  // Which of the scale's elements belongs to element `at` of a tensor of `dims`.
-  [[nodiscard]] std::size_t IndexFor(std::int64_t at, const Dims& dims) const {
-    if (is_one) return 0;
-    const std::int64_t inner = NumElements(std::span(dims).subspan(axis + 1));
-    const std::int64_t index = at / inner % dims[axis];
-    if (block == 0) return static_cast<std::size_t>(index);
-    const std::int64_t blocks = (dims[axis] + block - 1) / block;
-    const std::int64_t outer = at / inner / dims[axis];
-    return static_cast<std::size_t>((outer * blocks + index / block) * inner + at % inner);
-  }
-};
-
-absl::StatusOr<Granularity> GranularityOf(NodeCall& call, const Dims& dims, const Dims& scale) {
-  Granularity result;
-  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 1));
-  ASSIGN_OR_RETURN(result.block, call.Int("block_size", 0));
-  if (result.block < 0) return call.Invalid("a negative block_size");
-  if (result.block == 0 && NumElements(scale) == 1) {
-    result.is_one = true;
-    return result;
-  }
-  ASSIGN_OR_RETURN(result.axis, call.Axis(raw_axis, dims.size()));
-  Dims wanted = {dims[result.axis]};
-  if (result.block > 0) {
-    wanted = dims;
-    wanted[result.axis] = (dims[result.axis] + result.block - 1) / result.block;
-  }
-  if (scale == wanted) return result;
-  return call.Invalid(absl::StrCat("its scale is ", ToString(scale), " for a tensor of ",
-                                   ToString(dims), ", wants ", ToString(wanted)));
-}
-
-absl::StatusOr<Outputs> FoldDequantize(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(2, 3));
-  const ConstantTensor& x = *call.input(0).constant();
-  ASSIGN_OR_RETURN(const ConstantTensor scale, call.FloatConstant(1, "scale"));
-  ASSIGN_OR_RETURN(const Granularity where, GranularityOf(call, x.dims(), scale.dims()));
-  call.Ignore("output_dtype");
-  const std::vector<Integer> integers = Int64Elements(x);
-  const std::vector<float> scales = FloatElements(scale);
-  std::vector<Integer> zero_points(scales.size(), 0);
-  if (call.Has(2)) {
-    ASSIGN_OR_RETURN(const ConstantTensor given, call.Constant(2, "zero point"));
-    if (given.data_type() != x.data_type() ||
-        NumElements(given.dims()) != NumElements(scale.dims())) {
-      return call.Invalid("its zero point is not of the input's type and the scale's shape");
-    }
-    zero_points = Int64Elements(given);
-  }
-  std::vector<float> values(integers.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t at = where.IndexFor(static_cast<std::int64_t>(i), x.dims());
-    values[i] = static_cast<float>(integers[i] - zero_points[at]) * scales[at];
-  }
-  return One(ConstantTensor::Copy(DataType::kFloat32, x.dims(), values));
-}
-
 absl::StatusOr<Outputs> FoldReduce(NodeCall& call) {
   // Of lists of whole numbers only: what exporters do with shapes.
   const ConstantTensor& x = *call.input(0).constant();
@@ -585,13 +434,13 @@ absl::StatusOr<Outputs> FoldReduce(NodeCall& call) {
   ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
   ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
   call.Ignore("noop_with_empty_axes");
-  const std::vector<Integer> numbers = Int64Elements(x);
+  const std::vector<std::int64_t> numbers = Int64Elements(x);
   if (numbers.empty()) return Outputs();
   const std::string& op = call.node().op_type;
-  Integer value = numbers[0];
+  std::int64_t value = numbers[0];
   for (std::size_t i = 1; i < numbers.size(); ++i) {
-    if (op == "ReduceProd") value = FindBinary("Mul")->integer(value, numbers[i]);
-    if (op == "ReduceSum") value = FindBinary("Add")->integer(value, numbers[i]);
+    if (op == "ReduceProd") value = FindBinaryFunction("Mul")->integer(value, numbers[i]);
+    if (op == "ReduceSum") value = FindBinaryFunction("Add")->integer(value, numbers[i]);
     if (op == "ReduceMax") value = std::max(value, numbers[i]);
     if (op == "ReduceMin") value = std::min(value, numbers[i]);
   }
@@ -615,9 +464,13 @@ absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
 
 absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
   const std::string& op = call.node().op_type;
-  if (const BinaryFunction* const function = FindBinary(op)) return FoldBinary(call, *function);
-  if (const Unary function = FindUnary(op)) return FoldUnary(call, function);
-  if (op == "DequantizeLinear") return FoldDequantize(call);
+  if (const BinaryFunction* const function = FindBinaryFunction(op))
+    return FoldBinary(call, *function);
+  if (const UnaryFunction function = FindUnaryFunction(op)) return FoldUnary(call, function);
+  if (op == "DequantizeLinear") {
+    ASSIGN_OR_RETURN(ConstantTensor constant, DequantizeConstant(call));
+    return One(std::move(constant));
+  }
   if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
     return FoldReduce(call);
   }
@@ -627,7 +480,7 @@ absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
 absl::StatusOr<Outputs> FoldSizes(NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (op == "ReduceProd" && call.input(0).sizes() != nullptr) return FoldSizesProduct(call);
-  if (FindBinary(op) != nullptr) return FoldSizesBinary(call);
+  if (FindBinaryFunction(op) != nullptr) return FoldSizesBinary(call);
   return Outputs();
 }
 
@@ -676,6 +529,11 @@ absl::StatusOr<std::optional<std::vector<Operand>>> Fold(NodeCall& call) {
   const bool is_known = !inputs.empty() && !inputs[0].is_absent() &&
                         std::all_of(inputs.begin(), inputs.end(), IsKnown);
   if (!is_known) return Outputs();
+  if (op == "Dropout" && !call.Wants(1) && IsConstant(inputs[0])) {
+    call.Ignore("ratio");
+    call.Ignore("seed");
+    return One(inputs[0]);
+  }
   if (op == "Range") return FoldRange(call);
   if (op == "Cast") return FoldCast(call);
   if (op == "Where") return FoldWhere(call);

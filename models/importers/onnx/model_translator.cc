@@ -12,6 +12,7 @@
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/operand.h"
@@ -101,9 +102,14 @@ class ModelTranslator {
  public:
   ModelTranslator(const ModelProto& model, const std::map<std::string, ConstantTensor>& constants,
                   const std::vector<const ValueInfoProto*>& inputs, ExternalData& external,
-                  const OperatorRegistry& operators, std::size_t lead)
-      : model_(model), inputs_(inputs), external_(external), translation_(operators) {
+                  const OperatorRegistry& operators, std::int64_t max_byte_size, std::size_t lead)
+      : model_(model),
+        inputs_(inputs),
+        external_(external),
+        operators_(operators),
+        translation_(operators) {
     translation_.lead = lead;
+    translation_.max_folded_bytes = max_byte_size;
     for (const auto& [name, constant] : constants) values_[name] = Operand{name, constant};
     for (const TensorProto& tensor : model.graph->initializers) {
       if (tensor.data_type == kInt4 || tensor.data_type == kUint4) {
@@ -215,13 +221,14 @@ class ModelTranslator {
   // How often each value is still to be taken, so that constants are given up in time.
   void CountUses() {
     for (const NodeProto& node : model_.graph->nodes) {
-      for (const std::string& input : node.inputs) ++uses_[input];
+      for (const std::string& input : node.inputs) ++translation_.uses[input];
     }
-    for (const ValueInfoProto& output : model_.graph->outputs) ++uses_[output.name];
+    for (const ValueInfoProto& output : model_.graph->outputs) ++translation_.uses[output.name];
+    left_ = translation_.uses;
   }
   void Release(const std::string& name) {
-    const auto found = uses_.find(name);
-    if (found != uses_.end() && --found->second == 0) values_.erase(name);
+    const auto found = left_.find(name);
+    if (found != left_.end() && --found->second == 0) values_.erase(name);
   }
 
   absl::Status TranslateOne(const NodeProto& node) {
@@ -248,7 +255,7 @@ class ModelTranslator {
       if (node.outputs[i].empty()) continue;
       if (i >= outputs->size()) {
         // Only an output that somebody takes is missed.
-        if (!uses_.contains(node.outputs[i])) continue;
+        if (!translation_.uses.contains(node.outputs[i])) continue;
         return call.Unimplemented(absl::StrCat("its output ", i, " is used"));
       }
       Operand output = (*outputs)[i];
@@ -303,16 +310,18 @@ class ModelTranslator {
       names.push_back(output.name);
     }
     ASSIGN_OR_RETURN(Graph graph, translation_.graph.Finish(ids, names));
+    RETURN_IF_ERROR(VerifyGraph(graph, operators_));
     return TranslatedModel{std::move(graph), std::move(translation_.layers)};
   }
 
   const ModelProto& model_;
   const std::vector<const ValueInfoProto*>& inputs_;
   ExternalData& external_;
+  const OperatorRegistry& operators_;
   Translation translation_;
   std::set<std::string> batch_names_;
   std::map<std::string, Operand> values_;
-  std::map<std::string, std::size_t> uses_;
+  std::map<std::string, std::size_t> left_;  // of translation_.uses, those still to come
   std::set<std::string> failed_;
   std::vector<absl::Status> errors_;
 };
@@ -321,7 +330,7 @@ class ModelTranslator {
 
 absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
                                                const std::shared_ptr<const void>& owner,
-                                               const OperatorRegistry& operators) {
+                                               const ImportOptions& options) {
   const GraphProto& graph = *model.graph;
   if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
   RETURN_IF_ERROR(CheckOperators(graph));
@@ -351,7 +360,9 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
   if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
   ASSIGN_OR_RETURN(const std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
   const auto attempt = [&](std::size_t lead) {
-    return ModelTranslator(model, constants, inputs, external, operators, lead).Translate(nodes);
+    return ModelTranslator(model, constants, inputs, external, *options.operators,
+                           options.max_byte_size, lead)
+        .Translate(nodes);
   };
   absl::StatusOr<TranslatedModel> batched = attempt(0);
   if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "models/bundle/bundle.h"
-#include "models/graph/operator_registry.h"
+#include "models/importers/importer.h"
 #include "models/importers/onnx/external_data.h"
 #include "models/importers/onnx/model_proto.h"
 
@@ -26,9 +26,9 @@ struct TranslatedModel {
 //
 // Returns INVALID_ARGUMENT for a graph that is wrong, and UNIMPLEMENTED naming every operator,
 // attribute and type that cannot be imported, not only the first. `owner` keeps the bytes that
-// `model` points into.
+// `model` points into. Precondition: options.operators is given.
 absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
                                                const std::shared_ptr<const void>& owner,
-                                               const OperatorRegistry& operators);
+                                               const ImportOptions& options);
 
 }  // namespace octet::onnx

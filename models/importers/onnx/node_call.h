@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,9 +38,13 @@ struct Translation {
   std::int64_t written_rows = -1;
   // Names of constants that were 4-bit integers in the file.
   std::set<std::string> has_half_bytes;
+  // How many nodes, and outputs of the model, take each of ONNX's values; none that nobody takes.
+  std::map<std::string, std::size_t> uses;
+  // The most bytes that the constants which are computed may have together.
+  std::int64_t max_folded_bytes = 0;
   std::vector<Layer> layers;
-  // Elements of all constants that were computed so far, to bound them.
-  std::int64_t folded_elements = 0;
+  // Those of all that were computed so far, taken as 8 bytes an element.
+  std::int64_t folded_bytes = 0;
 };
 
 class NodeCall {
@@ -82,9 +87,9 @@ class NodeCall {
   [[nodiscard]] bool Has(std::size_t index) const {
     return index < inputs_.size() && !inputs_[index].is_absent();
   }
-  // Whether anybody may want output `index`.
+  // Whether another node, or the model, takes output `index`.
   [[nodiscard]] bool Wants(std::size_t index) const {
-    return index < node_.outputs.size() && !node_.outputs[index].empty();
+    return index < node_.outputs.size() && translation_.uses.contains(node_.outputs[index]);
   }
   [[nodiscard]] const Operand& input(std::size_t index) const { return inputs_[index]; }
   [[nodiscard]] const std::vector<Operand>& inputs() const { return inputs_; }

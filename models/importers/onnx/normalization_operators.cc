@@ -225,10 +225,53 @@ Outputs SoftmaxNode(NodeCall& call, const std::string& op) {
 Outputs TranslateSoftmax(NodeCall& call) { return SoftmaxNode(call, "Softmax"); }
 Outputs TranslateLogSoftmax(NodeCall& call) { return SoftmaxNode(call, "LogSoftmax"); }
 
+// x / (bias + alpha / size * (sum of x^2 over `size` channels around))^beta: the sum is the mean
+// that a pool computes over the channels, times their number.
+Outputs TranslateLrn(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1e-4F));
+  ASSIGN_OR_RETURN(const float beta, call.Float("beta", 0.75F));
+  ASSIGN_OR_RETURN(const float bias, call.Float("bias", 1.0F));
+  ASSIGN_OR_RETURN(const std::int64_t size, call.Int("size", 0));
+  const std::size_t rank = x->shape.size();
+  if (rank != 4 || call.lead() != 0 || size < 1 || size > (1 << 16)) {
+    return call.Unimplemented("wants [N, C, H, W] and a size of at least 1");
+  }
+  for (const std::size_t axis : {1U, 2U, 3U}) {
+    if (!x->shape[axis].is_constant()) return call.Unimplemented("images of an open size");
+  }
+  ASSIGN_OR_RETURN(const auto form, ChannelsLast(call, *x));
+  const std::int64_t pixels = x->shape[2].value() * x->shape[3].value();
+  const std::int64_t channels = x->shape[1].value();
+  ASSIGN_OR_RETURN(ValueId id, call.Emit("Activation", {form.second},
+                                         {{"activation", std::string("square")}}, "square"));
+  ASSIGN_OR_RETURN(id, call.Reshape(id, {0, pixels, channels, 1}, "row"));
+  ASSIGN_OR_RETURN(
+      id,
+      call.Emit("Pad", {id},
+                {{"pads", std::vector<std::int64_t>{0, 0, (size - 1) / 2, 0, 0, 0, size / 2, 0}}},
+                "pad"));
+  ASSIGN_OR_RETURN(id, call.Emit("AveragePool2d", {id},
+                                 {{"pool_size", std::vector<std::int64_t>{1, size}},
+                                  {"strides", std::vector<std::int64_t>{1, 1}}},
+                                 "mean"));
+  ASSIGN_OR_RETURN(
+      id, call.Reshape(id, {0, x->shape[2].value(), x->shape[3].value(), channels}, "image"));
+  Operand value = call.Result(id, form.first);
+  ASSIGN_OR_RETURN(value,
+                   call.Broadcast("Multiply", {value, NodeCall::Scalar(alpha)}, {}, "alpha"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Add", {value, NodeCall::Scalar(bias)}, {}, "bias"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Power", {value, NodeCall::Scalar(beta)}, {}, "power"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Divide", {call.input(0), value}));
+  return Single(std::move(value));
+}
+
 constexpr std::array kOperators = {
     OperatorEntry{"BatchNormalization", TranslateBatchNormalization},
     OperatorEntry{"GroupNormalization", TranslateGroupNormalization},
     OperatorEntry{"InstanceNormalization", TranslateInstanceNormalization},
+    OperatorEntry{"LRN", TranslateLrn},
     OperatorEntry{"LayerNormalization", TranslateLayerNormalization},
     OperatorEntry{"LogSoftmax", TranslateLogSoftmax},
     OperatorEntry{"RMSNormalization", TranslateRmsNormalization},

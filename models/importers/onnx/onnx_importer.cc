@@ -60,8 +60,7 @@ absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
   ASSIGN_OR_RETURN(const ModelProto model,
                    ParseModelProto({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   RETURN_IF_ERROR(CheckModel(model));
-  ASSIGN_OR_RETURN(TranslatedModel translated,
-                   TranslateModel(model, external, owner, *options.operators));
+  ASSIGN_OR_RETURN(TranslatedModel translated, TranslateModel(model, external, owner, options));
   FuseBiases(translated.graph, translated.layers);
   const LayerOrders orders = BuiltInLayerOrders();
   for (const Layer& layer : translated.layers) RETURN_IF_ERROR(CheckLayer(layer, orders));

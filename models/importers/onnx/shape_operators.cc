@@ -19,6 +19,8 @@ namespace {
 using Outputs = absl::StatusOr<std::vector<Operand>>;
 
 constexpr std::int64_t kEnd = std::int64_t{1} << 60;
+// No axis is longer: what exporters write for "to the end" of an open one.
+constexpr std::int64_t kLongest = (std::int64_t{1} << 31) - 1;
 
 // What is left of the elements of `from` when those of `known` are taken out.
 absl::StatusOr<Dim> Quotient(const NodeCall& call, const Shape& from, const Shape& known) {
@@ -239,7 +241,7 @@ absl::StatusOr<Operand> Sliced(NodeCall& call, Activation& x, const SliceParts& 
   for (std::size_t i = 0; i < parts.axes.size(); ++i) {
     const Dim& dim = x.shape[parts.axes[i]];
     const bool is_whole = parts.starts[i] == 0 && parts.steps[i] == 1 &&
-                          parts.ends[i] >= (dim.is_constant() ? dim.value() : kEnd >> 10);
+                          parts.ends[i] >= (dim.is_constant() ? dim.value() : kLongest);
     if (is_whole) continue;
     if (dim.is_constant() &&
         ResolveSlice(dim.value(), parts.starts[i], parts.ends[i], parts.steps[i]).length == 0) {
@@ -247,7 +249,9 @@ absl::StatusOr<Operand> Sliced(NodeCall& call, Activation& x, const SliceParts& 
     }
     axes.push_back(call.AxisIn(order, parts.axes[i]));
     starts.push_back(parts.starts[i]);
-    ends.push_back(parts.ends[i]);
+    const bool is_to_end = !dim.is_constant() && parts.ends[i] >= kLongest;
+    const bool is_to_begin = !dim.is_constant() && parts.ends[i] <= -kLongest;
+    ends.push_back(is_to_end ? kEnd : is_to_begin ? -kEnd : parts.ends[i]);
     steps.push_back(parts.steps[i]);
   }
   if (axes.empty()) return call.Result(id, order);
