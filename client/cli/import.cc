@@ -91,7 +91,7 @@ void AddImport(CLI::App& app, absl::Status& result) {
       "Make a bundle from a model file.\n"
       "Example: octet import model.keras --output models/digits/1 --input x.npy");
   const auto arguments = std::make_shared<ImportArguments>();
-  command->add_option("model", arguments->model, "A .keras, .h5, .hdf5 or .tflite file")
+  command->add_option("model", arguments->model, "A .keras, .h5, .hdf5, .onnx or .tflite file")
       ->required();
   command
       ->add_option("--output", arguments->output,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 
 #include "models/importers/keras/keras_importer.h"
+#include "models/importers/onnx/onnx_importer.h"
 #include "models/importers/tflite/tflite_importer.h"
 
 namespace octet {
@@ -14,6 +15,7 @@ namespace octet {
 std::vector<std::unique_ptr<const Importer>> BuiltInImporters() {
   std::vector<std::unique_ptr<const Importer>> importers;
   importers.push_back(std::make_unique<keras::KerasImporter>());
+  importers.push_back(std::make_unique<onnx::OnnxImporter>());
   importers.push_back(std::make_unique<tflite::TfliteImporter>());
   return importers;
 }

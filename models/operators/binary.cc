@@ -2,8 +2,11 @@
 
 #include "models/operators/binary.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,6 +43,76 @@ auto Elements(const View& view) {
   return std::span(view.template as<T>(), static_cast<std::size_t>(NumElements(view.dims)));
 }
 
+// Whole numbers wrap around as the machine's do; a division cuts towards 0, one by 0 gives 0.
+template <typename T>
+T Combine(BinaryKind kind, T a, T b) {
+  using Bits = std::make_unsigned_t<T>;
+  using Wide = std::conditional_t<(sizeof(T) < 4), std::uint32_t, Bits>;
+  switch (kind) {
+    case BinaryKind::kAdd:
+      return static_cast<T>(static_cast<Wide>(a) + static_cast<Wide>(b));
+    case BinaryKind::kSubtract:
+      return static_cast<T>(static_cast<Wide>(a) - static_cast<Wide>(b));
+    case BinaryKind::kMultiply:
+      return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b));
+    case BinaryKind::kMaximum:
+      return std::max(a, b);
+    case BinaryKind::kMinimum:
+      return std::min(a, b);
+    default:
+      break;
+  }
+  if (b == 0) return 0;
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return static_cast<T>(Wide{0} - static_cast<Wide>(a));
+  }
+  return static_cast<T>(a / b);
+}
+
+template <typename T>
+void CombineAll(BinaryKind kind, const StepArguments& arguments) {
+  ForEachBroadcastRun<2>(arguments.outputs[0].dims,
+                         {arguments.inputs[0].dims, arguments.inputs[1].dims},
+                         [&](std::int64_t at, const std::array<std::int64_t, 2>& offsets,
+                             const std::array<std::int64_t, 2>& steps, std::int64_t count) {
+                           const T* a = arguments.inputs[0].as<T>() + offsets[0];
+                           const T* b = arguments.inputs[1].as<T>() + offsets[1];
+                           T* out = arguments.outputs[0].as<T>() + at;
+                           for (std::int64_t i = 0; i < count; ++i) {
+                             out[i] = Combine(kind, a[i * steps[0]], b[i * steps[1]]);
+                           }
+                         });
+}
+
+std::unique_ptr<const Step> MakeWholeNumberStep(BinaryKind kind, DataType type) {
+  return MakeStep("portable:binary_integer", [kind, type](const StepArguments& arguments) {
+    switch (type) {
+      case DataType::kInt8:
+        return CombineAll<std::int8_t>(kind, arguments);
+      case DataType::kUint8:
+        return CombineAll<std::uint8_t>(kind, arguments);
+      case DataType::kInt16:
+        return CombineAll<std::int16_t>(kind, arguments);
+      case DataType::kUint16:
+        return CombineAll<std::uint16_t>(kind, arguments);
+      case DataType::kInt32:
+        return CombineAll<std::int32_t>(kind, arguments);
+      case DataType::kUint32:
+        return CombineAll<std::uint32_t>(kind, arguments);
+      case DataType::kInt64:
+        return CombineAll<std::int64_t>(kind, arguments);
+      default:
+        return CombineAll<std::uint64_t>(kind, arguments);
+    }
+  });
+}
+
+// Integers that stand for themselves, and for no real number.
+bool AreWholeNumbers(std::span<const TensorType> types) {
+  return IsInteger(types[0].data_type) && !types[0].quantization.has_value() &&
+         !types[1].quantization.has_value();
+}
+
 class Binary final : public Operator {
  public:
   Binary(absl::string_view name, BinaryKind kind) : name_(name), kind_(kind) {}
@@ -51,13 +124,22 @@ class Binary final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(2, 2));
-    RETURN_IF_ERROR(
-        inputs.CheckDataType(0, "a", {DataType::kFloat32, DataType::kInt8, DataType::kInt16}));
+    RETURN_IF_ERROR(inputs.CheckDataType(
+        0, "a",
+        {DataType::kFloat32, DataType::kInt8, DataType::kInt16, DataType::kUint8, DataType::kUint16,
+         DataType::kInt32, DataType::kUint32, DataType::kInt64, DataType::kUint64}));
     RETURN_IF_ERROR(inputs.CheckDataType(1, "b", {types[0].data_type}));
     ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(node, inputs.shape(0), inputs.shape(1)));
     TensorType output{types[0].data_type, std::move(shape), std::nullopt};
     if (output.data_type == DataType::kFloat32) {
       RETURN_IF_ERROR(ElementwiseActivationAttributes(node).status());
+      return OneOutput(node, std::move(output));
+    }
+    if (AreWholeNumbers(types)) {
+      if (kind_ == BinaryKind::kPower || node.attributes.contains("activation")) {
+        return UnimplementedNode(node, DataTypeName(output.data_type),
+                                 " inputs to a power, or with an activation");
+      }
       return OneOutput(node, std::move(output));
     }
     if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply) {
@@ -75,6 +157,9 @@ class Binary final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
+    if (AreWholeNumbers(context.inputs)) {
+      return MakeWholeNumberStep(kind_, context.inputs[0].data_type);
+    }
     if (context.inputs[0].data_type != DataType::kFloat32) return PrepareInteger(context);
     ASSIGN_OR_RETURN(const kernels::Activation activation,
                      ElementwiseActivationAttributes(context.node));

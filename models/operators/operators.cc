@@ -11,6 +11,7 @@
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv_transpose2d.h"
+#include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
@@ -54,6 +55,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
   registry.Add(MakeDivide());
+  registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
   registry.Add(MakeFullyConnected());

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -164,6 +167,45 @@ TEST(BinaryRuleTest, RefusesWhatDoesNotFit) {
                      .Input(Int8s({1, 1}, {1}), Quantization(1, 0))
                      .Input(Int8s({1, 1}, {1}), Quantization(1, 0))
                      .With("output_scale", 1.0)),
+            absl::StatusCode::kUnimplemented);
+}
+
+// Integers that stand for themselves.
+TEST_P(BinaryTest, WholeNumbersWrapAround) {
+  const auto numbers = [](const std::vector<std::int64_t>& values) {
+    return MakeTensor(DataType::kInt64, {static_cast<std::int64_t>(values.size()), 1}, values);
+  };
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  const auto run = [&](std::unique_ptr<const Operator> op) {
+    return OperatorRun(std::move(op))
+        .Input(numbers({7, -7, kMost, kLeast, 5}))
+        .Input(numbers({2, 2, 1, -1, 0}))
+        .First<std::int64_t>(Kernels());
+  };
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ(run(MakeAdd()), (Numbers{9, -5, kLeast, kMost, 5}));
+  EXPECT_EQ(run(MakeSubtract()), (Numbers{5, -9, kMost - 1, kLeast + 1, 5}));
+  EXPECT_EQ(run(MakeMultiply()), (Numbers{14, -14, kMost, kLeast, 0}));
+  EXPECT_EQ(run(MakeDivide()), (Numbers{3, -3, kMost, kLeast, 0}));
+  EXPECT_EQ(run(MakeMaximum()), (Numbers{7, 2, kMost, -1, 5}));
+  EXPECT_EQ(run(MakeMinimum()), (Numbers{2, -7, 1, kLeast, 0}));
+}
+
+TEST_P(BinaryTest, SmallWholeNumbersWrapAroundToo) {
+  const auto bytes = [](const std::vector<std::uint8_t>& values) {
+    return MakeTensor(DataType::kUint8, {static_cast<std::int64_t>(values.size()), 1}, values);
+  };
+  const auto run = [&](std::unique_ptr<const Operator> op) {
+    return OperatorRun(std::move(op))
+        .Input(bytes({200, 3}))
+        .Input(bytes({100, 5}))
+        .First<std::uint8_t>(Kernels());
+  };
+  EXPECT_EQ(run(MakeAdd()), (std::vector<std::uint8_t>{44, 8}));
+  EXPECT_EQ(run(MakeSubtract()), (std::vector<std::uint8_t>{100, 254}));
+  EXPECT_EQ(run(MakeMultiply()), (std::vector<std::uint8_t>{32, 15}));
+  EXPECT_EQ(OperatorRun(MakePower()).Input(bytes({1, 2})).Input(bytes({1, 2})).InferStatus().code(),
             absl::StatusCode::kUnimplemented);
 }
 

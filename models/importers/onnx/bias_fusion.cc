@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/bias_fusion.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "models/graph/unique_names.h"
+#include "models/importers/onnx/folding.h"
+
+namespace octet::onnx {
+
+namespace {
+
+const Value& At(const Graph& graph, ValueId id) {
+  return graph.values[static_cast<std::size_t>(id)];
+}
+
+std::optional<std::size_t> BiasInput(const Node& node) {
+  if (node.op == "FullyConnected") return 4;
+  if (node.op == "Conv2d" || node.op == "DepthwiseConv2d") return 3;
+  return std::nullopt;
+}
+
+bool HasActivation(const Node& node) {
+  const auto found = node.attributes.find("activation");
+  return found != node.attributes.end() && found->second != Attribute(std::string("linear"));
+}
+
+// Nodes that take each value, outputs of the graph counted too.
+std::vector<std::size_t> UseCounts(const Graph& graph) {
+  std::vector<std::size_t> counts(graph.values.size(), 0);
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) ++counts[static_cast<std::size_t>(id)];
+    }
+  }
+  for (const ValueId id : graph.outputs) ++counts[static_cast<std::size_t>(id)];
+  return counts;
+}
+
+// `constant` as one number for each of `channels`, if it is that along the last axis.
+std::optional<ConstantTensor> AsBias(const Graph& graph, ValueId id, const Dim& channels) {
+  const Value& value = At(graph, id);
+  if (!value.constant.has_value() || value.type.data_type != DataType::kFloat32 ||
+      !channels.is_constant()) {
+    return std::nullopt;
+  }
+  const Dims& dims = value.constant->dims();
+  if (dims.empty() || dims.back() != channels.value() || NumElements(dims) != channels.value()) {
+    return std::nullopt;
+  }
+  return WithDims(*value.constant, {channels.value()});
+}
+
+}  // namespace
+
+void FuseBiases(Graph& graph, std::vector<Layer>& layers) {
+  const std::vector<std::size_t> uses = UseCounts(graph);
+  std::map<ValueId, std::size_t> makers;  // the node that makes a value
+  std::vector<bool> is_gone(graph.nodes.size(), false);
+  UniqueNames names(graph.values);
+  std::map<std::string, std::size_t> records;  // by path
+  for (std::size_t i = 0; i < layers.size(); ++i) records.emplace(layers[i].path, i);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    for (const ValueId id : node.outputs) makers[id] = i;
+    if (node.op != "Add" || node.inputs.size() != 2) continue;
+    for (const std::size_t x : {0U, 1U}) {
+      const ValueId product = node.inputs[x];
+      const ValueId addend = node.inputs[1 - x];
+      const auto maker = makers.find(product);
+      if (maker == makers.end() || uses[static_cast<std::size_t>(product)] != 1) continue;
+      Node& layer = graph.nodes[maker->second];
+      const std::optional<std::size_t> index = BiasInput(layer);
+      if (!index.has_value() || layer.HasInput(*index) || HasActivation(layer)) continue;
+      const Shape& shape = At(graph, product).type.shape;
+      if (shape != At(graph, node.outputs[0]).type.shape) continue;
+      const std::optional<ConstantTensor> bias = AsBias(graph, addend, shape.back());
+      if (!bias.has_value()) continue;
+      ValueId id = addend;
+      if (At(graph, addend).constant->dims().size() != 1) {
+        id = graph.AddConstant(names.Take(layer.name + "/bias"), *bias);
+      }
+      layer.inputs.resize(*index + 1, kNoValue);
+      layer.inputs[*index] = id;
+      layer.outputs = node.outputs;
+      // A fused activation of the addition is one of the layer.
+      for (const auto& [key, attribute] : node.attributes) layer.attributes[key] = attribute;
+      makers[node.outputs[0]] = maker->second;
+      is_gone[i] = true;
+      const auto record = records.find(layer.name);
+      if (record != records.end()) layers[record->second].variables.push_back({"bias", *bias, ""});
+      break;
+    }
+  }
+  std::vector<Node> nodes;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!is_gone[i]) nodes.push_back(std::move(graph.nodes[i]));
+  }
+  graph.nodes = std::move(nodes);
+}
+
+}  // namespace octet::onnx

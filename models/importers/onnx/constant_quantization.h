@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// DequantizeLinear of constants.
+
+#pragma once
+
+#include "absl/status/statusor.h"
+
+#include "models/importers/onnx/node_call.h"
+
+namespace octet::onnx {
+
+// (q - zero point) * scale, with one scale, one for each index of an axis, or one for each block.
+// Precondition: the node's inputs are constants.
+absl::StatusOr<ConstantTensor> DequantizeConstant(NodeCall& call);
+
+}  // namespace octet::onnx

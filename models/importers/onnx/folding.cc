@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/folding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/importers/onnx/constant_functions.h"
+#include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/constant_quantization.h"
+#include "models/importers/onnx/tensor_data.h"
+
+namespace octet::onnx {
+
+namespace {
+
+// Of one constant that is computed.
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
+
+using Outputs = std::optional<std::vector<Operand>>;
+
+// Takes note of a constant of `dims` that is to be computed, before anything is allocated for it.
+absl::Status Reserve(NodeCall& call, const Dims& dims) {
+  const auto count = CheckedNumElements(dims);
+  if (!count.ok()) return call.WithNode(count.status());
+  Translation& translation = call.translation();
+  if (*count <= kMaxElements && dims.size() <= 8) {
+    translation.folded_bytes += *count * 8;
+    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
+                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
+                   translation.max_folded_bytes, " bytes"));
+}
+
+Outputs One(Operand operand) {
+  std::vector<Operand> outputs;
+  outputs.push_back(std::move(operand));
+  return outputs;
+}
+Outputs One(ConstantTensor constant) { return One(Operand{"", std::move(constant)}); }
+
+bool IsConstant(const Operand& operand) { return operand.constant() != nullptr; }
+// A constant, sizes, or nothing at all.
+bool IsKnown(const Operand& operand) {
+  return operand.is_absent() || IsConstant(operand) || operand.sizes() != nullptr;
+}
+
+// `operand`'s numbers as sizes; nothing for another type.
+std::optional<Sizes> AsSizes(const Operand& operand) {
+  if (const Sizes* const sizes = operand.sizes()) return *sizes;
+  const ConstantTensor* const constant = operand.constant();
+  if (constant == nullptr || !IsInteger(constant->data_type())) return std::nullopt;
+  const std::vector<std::int64_t> numbers = Int64Elements(*constant);
+  return Sizes{constant->dims(), std::vector<Dim>(numbers.begin(), numbers.end())};
+}
+
+ConstantTensor Take(const std::vector<const ConstantTensor*>& inputs, const Movement& movement) {
+  if (movement.is_same) return WithDims(*inputs[0], movement.dims);
+  const std::size_t size = BitWidth(inputs[0]->data_type()) / 8;
+  std::vector<std::byte> all;
+  std::span<const std::byte> source = inputs[0]->bytes();
+  if (inputs.size() > 1) {
+    for (const ConstantTensor* const input : inputs) {
+      all.insert(all.end(), input->bytes().begin(), input->bytes().end());
+    }
+    source = all;
+  }
+  std::vector<std::byte> bytes(movement.from.size() * size);
+  for (std::size_t i = 0; i < movement.from.size(); ++i) {
+    std::memcpy(bytes.data() + i * size,
+                source.data() + static_cast<std::size_t>(movement.from[i]) * size, size);
+  }
+  return ConstantTensor::Copy(inputs[0]->data_type(), movement.dims,
+                              std::span<const std::byte>(bytes));
+}
+
+Sizes Take(const std::vector<Sizes>& inputs, const Movement& movement) {
+  if (movement.is_same) return {movement.dims, inputs[0].elements};
+  std::vector<Dim> all;
+  for (const Sizes& input : inputs) {
+    all.insert(all.end(), input.elements.begin(), input.elements.end());
+  }
+  Sizes result{movement.dims, {}};
+  for (const std::int64_t at : movement.from) {
+    result.elements.push_back(all[static_cast<std::size_t>(at)]);
+  }
+  return result;
+}
+
+absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
+  // Only Concat takes its elements from more than the first input.
+  const std::size_t count = call.node().op_type == "Concat" ? call.num_inputs() : 1;
+  std::vector<const ConstantTensor*> constants;
+  std::vector<Sizes> sizes;
+  std::vector<Dims> dims;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!call.Has(i)) return call.Invalid(absl::StrCat("input ", i, " is absent"));
+    const Operand& operand = call.input(i);
+    dims.push_back(ToDims(operand.shape()));
+    if (IsConstant(operand)) constants.push_back(operand.constant());
+    if (auto numbers = AsSizes(operand)) sizes.push_back(*std::move(numbers));
+  }
+  if (constants.size() != count && sizes.size() != count) {
+    return call.Unimplemented("joins sizes to numbers of another type");
+  }
+  for (const ConstantTensor* const constant : constants) {
+    if (constant->data_type() != constants[0]->data_type() && constants.size() == count) {
+      return call.Invalid("joins tensors of different types");
+    }
+  }
+  for (std::size_t i = count; i < call.num_inputs(); ++i) {
+    if (call.Has(i) && !IsConstant(call.input(i))) return Outputs();
+  }
+  ASSIGN_OR_RETURN(const std::vector<Movement> movements, MovementsOf(call, dims));
+  for (const Movement& movement : movements) {
+    if (!movement.is_same) RETURN_IF_ERROR(Reserve(call, movement.dims));
+  }
+  std::vector<Operand> outputs;
+  for (const Movement& movement : movements) {
+    if (constants.size() == count) {
+      outputs.push_back({"", Take(constants, movement)});
+    } else {
+      outputs.push_back(FromSizes(Take(sizes, movement)));
+    }
+  }
+  return Outputs(std::move(outputs));
+}
+
+// The shape that all stretch to, and where in each operand an element of it is found.
+struct Stretch {
+  Dims dims;
+  std::vector<std::vector<std::int64_t>> from;
+};
+
+absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
+  Stretch stretch;
+  for (const Operand& operand : call.inputs()) {
+    const Dims dims = ToDims(operand.shape());
+    if (dims.size() > stretch.dims.size()) {
+      stretch.dims.insert(stretch.dims.begin(), dims.size() - stretch.dims.size(), 1);
+    }
+    for (std::size_t back = 1; back <= dims.size(); ++back) {
+      std::int64_t& to = stretch.dims[stretch.dims.size() - back];
+      const std::int64_t dim = dims[dims.size() - back];
+      if (to != 1 && dim != 1 && to != dim) {
+        return call.Invalid(absl::StrCat("shapes ", ToString(stretch.dims), " and ", ToString(dims),
+                                         " do not broadcast to one"));
+      }
+      if (to == 1) to = dim;
+    }
+  }
+  RETURN_IF_ERROR(Reserve(call, stretch.dims));
+  const std::int64_t count = NumElements(stretch.dims);
+  for (const Operand& operand : call.inputs()) {
+    const Dims dims = ToDims(operand.shape());
+    std::vector<std::int64_t> index(stretch.dims.size(), 0);
+    std::vector<std::int64_t> strides(stretch.dims.size(), 0);
+    std::int64_t step = 1;
+    for (std::size_t back = 1; back <= dims.size(); ++back) {
+      const std::int64_t dim = dims[dims.size() - back];
+      strides[strides.size() - back] = dim == 1 ? 0 : step;
+      step *= dim;
+    }
+    std::vector<std::int64_t> from;
+    from.reserve(static_cast<std::size_t>(count));
+    std::int64_t offset = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      from.push_back(offset);
+      for (std::size_t d = index.size(); d-- > 0;) {
+        offset += strides[d];
+        if (++index[d] < stretch.dims[d]) break;
+        offset -= strides[d] * stretch.dims[d];
+        index[d] = 0;
+      }
+    }
+    stretch.from.push_back(std::move(from));
+  }
+  return stretch;
+}
+
+bool GivesBool(const std::string& op) {
+  return op == "Equal" || op == "Greater" || op == "GreaterOrEqual" || op == "Less" ||
+         op == "LessOrEqual" || op == "And" || op == "Or" || op == "Not";
+}
+
+absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
+  const DataType type = call.input(0).type();
+  for (const Operand& operand : call.inputs()) {
+    if (operand.is_absent() || operand.type() != type) return call.Invalid("unlike operands");
+  }
+  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
+  const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
+  const std::size_t count = stretch.from[0].size();
+  if (type == DataType::kFloat32) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < call.num_inputs(); ++i) {
+      const std::vector<double> elements = DoubleElements(*call.input(i).constant());
+      for (std::size_t k = 0; k < count; ++k) {
+        const double element = elements[static_cast<std::size_t>(stretch.from[i][k])];
+        if (i == 0) {
+          values.push_back(element);
+        } else {
+          values[k] = function.real(values[k], element);
+        }
+      }
+    }
+    return One(FromDoubles(result, stretch.dims, values));
+  }
+  if (function.integer == nullptr) return Outputs();
+  std::vector<std::int64_t> values;
+  for (std::size_t i = 0; i < call.num_inputs(); ++i) {
+    const std::vector<std::int64_t> elements = Int64Elements(*call.input(i).constant());
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::int64_t element = elements[static_cast<std::size_t>(stretch.from[i][k])];
+      if (i == 0) {
+        values.push_back(element);
+      } else {
+        values[k] = function.integer(values[k], element);
+      }
+    }
+  }
+  return One(FromInt64s(result, stretch.dims, values));
+}
+
+// The same with sizes among the operands. Nothing where the result would be none.
+absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  const auto a = AsSizes(call.input(0));
+  const auto b = call.num_inputs() > 1 ? AsSizes(call.input(1)) : std::nullopt;
+  if (call.num_inputs() != 2 || !a.has_value() || !b.has_value()) return Outputs();
+  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
+  Sizes sizes{stretch.dims, {}};
+  std::vector<std::int64_t> flags;
+  for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
+    const Dim& left = a->elements[static_cast<std::size_t>(stretch.from[0][i])];
+    const Dim& right = b->elements[static_cast<std::size_t>(stretch.from[1][i])];
+    absl::StatusOr<Dim> dim = absl::UnimplementedError("cannot be computed with open dimensions");
+    if (op == "Add") {
+      dim = Dim::Sum(left, right);
+    } else if (op == "Mul") {
+      dim = Dim::Product(left, right);
+    } else if (op == "Sub" && right.is_constant()) {
+      dim = left.Plus(-right.value());
+    } else if (op == "Sub" && left == right) {
+      dim = Dim(0);
+    } else if (op == "Div" && right.is_constant() && right.value() > 0) {
+      dim = left.FloorDividedBy(right.value());
+    } else if (op == "Div" && left == right) {
+      dim = Dim(1);
+    } else if (op == "Equal" && (left == right || left.is_constant() != right.is_constant())) {
+      // An open dimension is none of the numbers that exporters compare it with (-1, 0).
+      const std::int64_t number = left.is_constant()    ? left.value()
+                                  : right.is_constant() ? right.value()
+                                                        : -1;
+      if (left == right || number <= 0) {
+        flags.push_back(left == right ? 1 : 0);
+        continue;
+      }
+    } else if (op == "Equal" && left.is_constant() && right.is_constant()) {
+      flags.push_back(0);
+      continue;
+    }
+    if (!dim.ok()) return call.WithNode(dim.status());
+    sizes.elements.push_back(*dim);
+  }
+  if (op == "Equal") return One(FromInt64s(DataType::kBool, stretch.dims, flags));
+  return One(FromSizes(std::move(sizes)));
+}
+
+absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(3, 3));
+  if (!IsConstant(call.input(0))) return Outputs();
+  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
+  const std::vector<std::int64_t> condition = Int64Elements(*call.input(0).constant());
+  const auto chosen = [&](std::size_t i) -> std::pair<std::size_t, std::size_t> {
+    const std::size_t which = condition[static_cast<std::size_t>(stretch.from[0][i])] != 0 ? 1 : 2;
+    return {which, static_cast<std::size_t>(stretch.from[which][i])};
+  };
+  if (IsConstant(call.input(1)) && IsConstant(call.input(2))) {
+    const ConstantTensor& a = *call.input(1).constant();
+    if (a.data_type() != call.input(2).type()) return call.Invalid("unlike operands");
+    const std::size_t size = BitWidth(a.data_type()) / 8;
+    std::vector<std::byte> bytes(stretch.from[0].size() * size);
+    for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
+      const auto [which, at] = chosen(i);
+      std::memcpy(bytes.data() + i * size, call.input(which).constant()->bytes().data() + at * size,
+                  size);
+    }
+    return One(
+        ConstantTensor::Copy(a.data_type(), stretch.dims, std::span<const std::byte>(bytes)));
+  }
+  const auto a = AsSizes(call.input(1));
+  const auto b = AsSizes(call.input(2));
+  if (!a.has_value() || !b.has_value()) return call.Invalid("unlike operands");
+  Sizes sizes{stretch.dims, {}};
+  for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
+    const auto [which, at] = chosen(i);
+    sizes.elements.push_back(which == 1 ? a->elements[at] : b->elements[at]);
+  }
+  return One(FromSizes(std::move(sizes)));
+}
+
+absl::StatusOr<Outputs> FoldUnary(NodeCall& call, UnaryFunction function) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  const ConstantTensor& x = *call.input(0).constant();
+  // Beyond 2^53 a double has not every integer.
+  if (BitWidth(x.data_type()) == 64) {
+    const std::vector<std::int64_t> numbers = Int64Elements(x);
+    const bool fits = std::all_of(numbers.begin(), numbers.end(), [](std::int64_t number) {
+      return number > -(std::int64_t{1} << 53) && number < (std::int64_t{1} << 53);
+    });
+    if (!fits) return Outputs();
+  }
+  std::vector<double> values = DoubleElements(x);
+  std::transform(values.begin(), values.end(), values.begin(), function);
+  const DataType type = call.node().op_type == "Not" ? DataType::kBool : x.data_type();
+  return One(FromDoubles(type, x.dims(), values));
+}
+
+absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  ASSIGN_OR_RETURN(const std::int64_t to, call.Int("to", 0));
+  call.Ignore("saturate");
+  call.Ignore("round_mode");
+  const absl::StatusOr<DataType> type = ElementType(to);
+  if (!type.ok()) return call.WithNode(type.status());
+  if (call.input(0).sizes() != nullptr) {
+    if (*type == DataType::kInt64 || *type == DataType::kInt32) return One(call.input(0));
+    return call.Unimplemented(absl::StrCat("open dimensions as ", DataTypeName(*type)));
+  }
+  const ConstantTensor& x = *call.input(0).constant();
+  if (x.data_type() == *type) return One(x);
+  if (x.data_type() == DataType::kFloat32 || *type == DataType::kFloat32) {
+    return One(FromDoubles(*type, x.dims(), DoubleElements(x)));
+  }
+  return One(FromInt64s(*type, x.dims(), Int64Elements(x)));
+}
+
+absl::StatusOr<Outputs> FoldShape(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  const Shape shape = call.input(0).shape();
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  ASSIGN_OR_RETURN(std::int64_t start, call.Int("start", 0));
+  ASSIGN_OR_RETURN(std::int64_t end, call.Int("end", rank));
+  const SliceRange range = ResolveSlice(rank, std::clamp(start, -rank - 1, rank + 1),
+                                        std::clamp(end, -rank - 1, rank + 1), 1);
+  const auto first = shape.begin() + range.start;
+  return One(FromSizes({{range.length}, std::vector<Dim>(first, first + range.length)}));
+}
+
+absl::StatusOr<Outputs> FoldSize(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  Dim product(1);
+  for (const Dim& dim : call.input(0).shape()) {
+    const auto next = Dim::Product(product, dim);
+    if (!next.ok()) return call.WithNode(next.status());
+    product = *next;
+  }
+  return One(FromSizes({{}, {product}}));
+}
+
+absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  ConstantTensor value = ConstantTensor::Copy(DataType::kFloat32, {1}, std::vector<float>{0.0F});
+  if (call.HasAttribute("value")) {
+    ASSIGN_OR_RETURN(value, call.Tensor("value"));
+  }
+  if (NumElements(value.dims()) != 1) return call.Invalid("its value has not one element");
+  ASSIGN_OR_RETURN(const std::vector<Dim> shape, call.SizesOf(0, "shape"));
+  const bool is_known =
+      std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
+  if (!is_known) return One(Operand{"", Filled{std::move(value), shape}});
+  const Dims dims = ToDims(shape);
+  RETURN_IF_ERROR(Reserve(call, dims));
+  const std::int64_t count = NumElements(dims);
+  std::vector<std::byte> bytes;
+  for (std::int64_t i = 0; i < count; ++i) {
+    bytes.insert(bytes.end(), value.bytes().begin(), value.bytes().end());
+  }
+  return One(ConstantTensor::Copy(value.data_type(), dims, std::span<const std::byte>(bytes)));
+}
+
+absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(3, 3));
+  std::vector<double> bounds;
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSIGN_OR_RETURN(const ConstantTensor bound, call.Constant(i, "bound"));
+    if (NumElements(bound.dims()) != 1) return call.Invalid("a bound is no single number");
+    bounds.push_back(DoubleElements(bound)[0]);
+  }
+  const double count = std::ceil((bounds[1] - bounds[0]) / bounds[2]);
+  if (bounds[2] == 0.0 || !std::isfinite(count)) return call.Invalid("its bounds give no range");
+  if (count > 1e7) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Range \"", call.name(), "\": ", count, " elements"));
+  }
+  std::vector<double> values;
+  for (double i = 0; i < count; i += 1) values.push_back(bounds[0] + i * bounds[2]);
+  return One(FromDoubles(call.input(0).type(), {static_cast<std::int64_t>(values.size())}, values));
+}
+
+absl::StatusOr<Outputs> FoldConstantNode(NodeCall& call) {
+  if (call.HasAttribute("value_float")) {
+    ASSIGN_OR_RETURN(const float value, call.Float("value_float", 0));
+    return One(ConstantTensor::Copy(DataType::kFloat32, {}, std::vector<float>{value}));
+  }
+  if (call.HasAttribute("value_floats")) {
+    ASSIGN_OR_RETURN(const auto values, call.Floats("value_floats"));
+    return One(ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(values.size())},
+                                    values));
+  }
+  if (call.HasAttribute("value_int")) {
+    ASSIGN_OR_RETURN(const std::int64_t value, call.Int("value_int", 0));
+    return One(ConstantTensor::Copy(DataType::kInt64, {}, std::vector<std::int64_t>{value}));
+  }
+  if (call.HasAttribute("value_ints")) {
+    ASSIGN_OR_RETURN(const auto values, call.Ints("value_ints"));
+    return One(
+        ConstantTensor::Copy(DataType::kInt64, {static_cast<std::int64_t>(values.size())}, values));
+  }
+  ASSIGN_OR_RETURN(ConstantTensor value, call.Tensor("value"));
+  return One(std::move(value));
+}
+
+absl::StatusOr<Outputs> FoldReduce(NodeCall& call) {
+  // Of lists of whole numbers only: what exporters do with shapes.
+  const ConstantTensor& x = *call.input(0).constant();
+  if (x.dims().size() > 1 || !IsInteger(x.data_type())) return Outputs();
+  ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
+  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
+  call.Ignore("noop_with_empty_axes");
+  const std::vector<std::int64_t> numbers = Int64Elements(x);
+  if (numbers.empty()) return Outputs();
+  const std::string& op = call.node().op_type;
+  std::int64_t value = numbers[0];
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    if (op == "ReduceProd") value = FindBinaryFunction("Mul")->integer(value, numbers[i]);
+    if (op == "ReduceSum") value = FindBinaryFunction("Add")->integer(value, numbers[i]);
+    if (op == "ReduceMax") value = std::max(value, numbers[i]);
+    if (op == "ReduceMin") value = std::min(value, numbers[i]);
+  }
+  Dims dims(keeps != 0 ? x.dims().size() : 0, 1);
+  return One(FromInt64s(x.data_type(), std::move(dims), {value}));
+}
+
+absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
+  const Sizes& sizes = *call.input(0).sizes();
+  ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
+  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
+  call.Ignore("noop_with_empty_axes");
+  Dim product(1);
+  for (const Dim& dim : sizes.elements) {
+    const auto next = Dim::Product(product, dim);
+    if (!next.ok()) return call.WithNode(next.status());
+    product = *next;
+  }
+  return One(FromSizes({Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {product}}));
+}
+
+absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  if (const BinaryFunction* const function = FindBinaryFunction(op))
+    return FoldBinary(call, *function);
+  if (const UnaryFunction function = FindUnaryFunction(op)) return FoldUnary(call, function);
+  if (op == "DequantizeLinear") {
+    ASSIGN_OR_RETURN(ConstantTensor constant, DequantizeConstant(call));
+    return One(std::move(constant));
+  }
+  if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
+    return FoldReduce(call);
+  }
+  return Outputs();
+}
+
+absl::StatusOr<Outputs> FoldSizes(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  if (op == "ReduceProd" && call.input(0).sizes() != nullptr) return FoldSizesProduct(call);
+  if (FindBinaryFunction(op) != nullptr) return FoldSizesBinary(call);
+  return Outputs();
+}
+
+}  // namespace
+
+ConstantTensor WithDims(const ConstantTensor& constant, Dims dims) {
+  auto owner = std::make_shared<const ConstantTensor>(constant);
+  return {constant.data_type(), std::move(dims), owner->bytes(), owner};
+}
+
+ConstantTensor TransposeConstant(const ConstantTensor& constant, const Order& order) {
+  if (std::is_sorted(order.begin(), order.end())) return constant;
+  const Dims& from = constant.dims();
+  std::vector<std::int64_t> strides(from.size(), 1);
+  for (std::size_t i = from.size(); i-- > 1;) strides[i - 1] = strides[i] * from[i];
+  Movement movement;
+  std::vector<std::int64_t> steps;
+  for (const std::size_t axis : order) {
+    movement.dims.push_back(from[axis]);
+    steps.push_back(strides[axis]);
+  }
+  const std::int64_t count = NumElements(from);
+  std::vector<std::int64_t> index(from.size(), 0);
+  std::int64_t offset = 0;
+  movement.from.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    movement.from.push_back(offset);
+    for (std::size_t d = index.size(); d-- > 0;) {
+      offset += steps[d];
+      if (++index[d] < movement.dims[d]) break;
+      offset -= steps[d] * movement.dims[d];
+      index[d] = 0;
+    }
+  }
+  return Take(std::vector<const ConstantTensor*>{&constant}, movement);
+}
+
+absl::StatusOr<std::optional<std::vector<Operand>>> Fold(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  if (op == "Constant") return FoldConstantNode(call);
+  if (op == "Shape" && call.Has(0)) return FoldShape(call);
+  if (op == "Size" && call.Has(0)) return FoldSize(call);
+  if (op == "Identity" && call.Has(0)) return One(call.input(0));
+  if (op == "ConstantOfShape" && call.Has(0)) return FoldConstantOfShape(call);
+  const auto& inputs = call.inputs();
+  const bool is_known = !inputs.empty() && !inputs[0].is_absent() &&
+                        std::all_of(inputs.begin(), inputs.end(), IsKnown);
+  if (!is_known) return Outputs();
+  if (op == "Dropout" && !call.Wants(1) && IsConstant(inputs[0])) {
+    call.Ignore("ratio");
+    call.Ignore("seed");
+    return One(inputs[0]);
+  }
+  if (op == "Range") return FoldRange(call);
+  if (op == "Cast") return FoldCast(call);
+  if (op == "Where") return FoldWhere(call);
+  if (MovesElements(call)) return FoldMovement(call);
+  const bool is_constant = std::all_of(inputs.begin(), inputs.end(), [](const Operand& operand) {
+    return operand.is_absent() || IsConstant(operand);
+  });
+  return is_constant ? FoldConstants(call) : FoldSizes(call);
+}
+
+}  // namespace octet::onnx

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/image.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "models/base/status_macros.h"
+
+namespace octet::onnx {
+
+namespace {
+
+// Far beyond any window; keeps sums from overflowing.
+constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;
+
+absl::Status CheckRange(const NodeCall& call, absl::string_view what,
+                        const std::vector<std::int64_t>& values, std::int64_t at_least) {
+  for (const std::int64_t value : values) {
+    if (value < at_least || value >= kMaxSize) {
+      return call.Invalid(
+          absl::StrCat("its ", what, " hold ", value, ", wants at least ", at_least));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::int64_t Extent(const ImageWindow& window, std::size_t axis) {
+  return (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+}
+
+// As "same", but what cannot be halved is put in front.
+absl::Status PadInFront(const NodeCall& call, const Activation& x, std::size_t spatial_rank,
+                        ImageWindow& window) {
+  window.padding = "explicit";
+  window.pads.assign(4, 0);
+  for (std::size_t axis = 0; axis < spatial_rank; ++axis) {
+    const Dim& dim = x.shape[axis + 2];
+    if (!dim.is_constant()) return call.Unimplemented("SAME_LOWER over an open size");
+    const std::int64_t stride = window.strides[axis];
+    const std::int64_t out = (dim.value() + stride - 1) / stride;
+    const std::int64_t total =
+        std::max<std::int64_t>((out - 1) * stride + Extent(window, axis) - dim.value(), 0);
+    window.pads[axis] = total - total / 2;
+    window.pads[axis + 2] = total / 2;
+  }
+  return absl::OkStatus();
+}
+
+// More padding behind, so that a last window that is only begun counts too.
+absl::Status RoundUp(const NodeCall& call, const Activation& x, std::size_t spatial_rank,
+                     ImageWindow& window) {
+  for (std::size_t axis = 0; axis < spatial_rank; ++axis) {
+    const Dim& dim = x.shape[axis + 2];
+    if (!dim.is_constant()) return call.Unimplemented("ceil_mode over an open size");
+    const std::int64_t padded = dim.value() + window.pads[axis] + window.pads[axis + 2];
+    const std::int64_t stride = window.strides[axis];
+    const std::int64_t rest = (padded - Extent(window, axis)) % stride;
+    if (rest <= 0) continue;
+    // A window that would begin in the padding behind is left out.
+    const std::int64_t begin = padded - Extent(window, axis) - rest + stride;
+    if (begin >= dim.value() + window.pads[axis]) continue;
+    window.pads[axis + 2] += stride - rest;
+    window.padding = "explicit";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Attributes ImageWindow::attributes() const {
+  Attributes attributes = {{"strides", strides}, {"padding", padding}};
+  if (padding == "explicit") attributes["pads"] = pads;
+  return attributes;
+}
+
+absl::StatusOr<std::size_t> SpatialRank(const NodeCall& call, const Activation& x) {
+  if (x.shape.size() == 3 || x.shape.size() == 4) return x.shape.size() - 2;
+  return call.Unimplemented(
+      absl::StrCat("an input of ", x.shape.size(), " dimensions, wants [N, C, W] or [N, C, H, W]"));
+}
+
+absl::StatusOr<ValueId> ImageOf(NodeCall& call, Activation& x) {
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x));
+  ASSIGN_OR_RETURN(const ValueId id, call.InOrder(x, ChannelsLastOrder(x.shape.size())));
+  if (call.lead() == 0 && spatial_rank == 2) return id;
+  if (call.lead() == 1 && x.shape[0] != Dim(1)) {
+    return call.Unimplemented(
+        "images whose number is not 1, in a model whose first dimension is not the batch");
+  }
+  std::vector<std::size_t> axes = {0};
+  for (std::size_t i = 0; i < spatial_rank; ++i) axes.push_back(call.lead() + 1 + i);
+  if (spatial_rank == 1) axes.push_back(NodeCall::kNewAxis);
+  axes.push_back(call.lead() + 1 + spatial_rank);
+  return call.Rearrange(id, axes, "image");
+}
+
+absl::StatusOr<Operand> FromImage(NodeCall& call, ValueId id, const Activation& x) {
+  const std::size_t rank = x.shape.size();
+  if (call.lead() == 1 || rank == 3) {
+    std::vector<std::size_t> axes = {0};
+    if (call.lead() == 1) axes.push_back(NodeCall::kNewAxis);
+    axes.push_back(1);
+    if (rank == 4) axes.push_back(2);
+    axes.push_back(3);
+    ASSIGN_OR_RETURN(id, call.Rearrange(id, axes, "from_image"));
+  }
+  return call.Result(id, ChannelsLastOrder(rank));
+}
+
+absl::StatusOr<std::vector<std::int64_t>> ImagePair(const NodeCall& call,
+                                                    const std::vector<std::int64_t>& values,
+                                                    std::size_t spatial_rank,
+                                                    std::int64_t fallback) {
+  if (values.empty()) return std::vector<std::int64_t>{fallback, fallback};
+  if (values.size() != spatial_rank) {
+    return call.Invalid(
+        absl::StrCat("got ", values.size(), " sizes for ", spatial_rank, " axes of space"));
+  }
+  std::vector<std::int64_t> pair = values;
+  if (spatial_rank == 1) pair.push_back(fallback);
+  return pair;
+}
+
+absl::StatusOr<ImageWindow> ImageWindowOf(NodeCall& call, const Activation& x,
+                                          std::vector<std::int64_t> kernel) {
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x));
+  ImageWindow window;
+  ASSIGN_OR_RETURN(window.kernel, ImagePair(call, kernel, spatial_rank, 1));
+  ASSIGN_OR_RETURN(const auto strides, call.Ints("strides"));
+  ASSIGN_OR_RETURN(window.strides, ImagePair(call, strides, spatial_rank, 1));
+  ASSIGN_OR_RETURN(const auto dilations, call.Ints("dilations"));
+  ASSIGN_OR_RETURN(window.dilations, ImagePair(call, dilations, spatial_rank, 1));
+  RETURN_IF_ERROR(CheckRange(call, "kernel", window.kernel, 1));
+  RETURN_IF_ERROR(CheckRange(call, "strides", window.strides, 1));
+  RETURN_IF_ERROR(CheckRange(call, "dilations", window.dilations, 1));
+  ASSIGN_OR_RETURN(const auto pads, call.Ints("pads"));
+  RETURN_IF_ERROR(CheckRange(call, "pads", pads, 0));
+  ASSIGN_OR_RETURN(const std::string auto_pad, call.String("auto_pad", "NOTSET"));
+  ASSIGN_OR_RETURN(const std::int64_t ceil_mode, call.Int("ceil_mode", 0));
+  window.pads.assign(4, 0);
+  if (auto_pad == "SAME_UPPER") {
+    window.padding = "same";
+    return window;
+  }
+  if (auto_pad == "SAME_LOWER") {
+    RETURN_IF_ERROR(PadInFront(call, x, spatial_rank, window));
+    return window;
+  }
+  if (auto_pad != "NOTSET" && auto_pad != "VALID") {
+    return call.Invalid(absl::StrCat("attribute \"auto_pad\" is \"", auto_pad, "\""));
+  }
+  if (auto_pad == "NOTSET" && !pads.empty()) {
+    if (pads.size() != 2 * spatial_rank) {
+      return call.Invalid(
+          absl::StrCat("got ", pads.size(), " pads for ", spatial_rank, " axes of space"));
+    }
+    for (std::size_t axis = 0; axis < spatial_rank; ++axis) {
+      window.pads[axis] = pads[axis];
+      window.pads[axis + 2] = pads[axis + spatial_rank];
+    }
+    const bool has_pads = std::any_of(pads.begin(), pads.end(), [](auto pad) { return pad != 0; });
+    if (has_pads) window.padding = "explicit";
+  }
+  if (ceil_mode != 0) RETURN_IF_ERROR(RoundUp(call, x, spatial_rank, window));
+  return window;
+}
+
+}  // namespace octet::onnx

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/model_translator.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "models/base/quoted.h"
+#include "models/base/status_macros.h"
+#include "models/graph/verify.h"
+#include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/node_call.h"
+#include "models/importers/onnx/operand.h"
+#include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/tensor_data.h"
+
+namespace octet::onnx {
+
+namespace {
+
+constexpr std::size_t kMaxRank = 8;
+constexpr std::size_t kMaxSymbols = 32;
+// Errors of one model that are told; more would not help.
+constexpr std::size_t kMaxErrors = 20;
+
+// TensorProto.DataType.
+constexpr std::int64_t kUint4 = 21;
+constexpr std::int64_t kInt4 = 22;
+
+const std::vector<std::string>& ControlFlow() {
+  static const auto* const kNames =
+      new std::vector<std::string>{"If", "Loop", "Scan", "SequenceMap"};
+  return *kNames;
+}
+
+std::string FullName(const NodeProto& node) {
+  return node.domain.empty() ? node.op_type : absl::StrCat(node.domain, ":", node.op_type);
+}
+
+std::string NameOf(const NodeProto& node) {
+  if (!node.name.empty()) return node.name;
+  return node.outputs.empty() ? "" : node.outputs[0];
+}
+
+// Every operator that there is no translator for, with one node that uses it.
+absl::Status CheckOperators(const GraphProto& graph) {
+  std::map<std::string, std::pair<std::size_t, std::string>> unknown;
+  for (const NodeProto& node : graph.nodes) {
+    const bool has_graph = std::any_of(node.attributes.begin(), node.attributes.end(),
+                                       [](const AttributeProto& a) { return a.has_graph; });
+    const bool is_control =
+        std::find(ControlFlow().begin(), ControlFlow().end(), node.op_type) != ControlFlow().end();
+    if (node.domain.empty() && !has_graph && !is_control && FindOperator(node.op_type) != nullptr) {
+      continue;
+    }
+    auto& entry = unknown[has_graph || is_control ? absl::StrCat(FullName(node), " (control flow)")
+                                                  : FullName(node)];
+    if (entry.first++ == 0) entry.second = NameOf(node);
+  }
+  if (unknown.empty()) return absl::OkStatus();
+  std::vector<std::string> texts;
+  for (const auto& [op, entry] : unknown) {
+    texts.push_back(absl::StrCat(op, " x ", entry.first, " (", Quoted(entry.second), ")"));
+  }
+  return absl::UnimplementedError(
+      absl::StrCat("operators that cannot be imported: ", absl::StrJoin(texts, ", ")));
+}
+
+// The nodes in an order in which each comes after those whose outputs it takes: theirs, if it is
+// one, as ONNX demands; hostile files may have cycles.
+absl::StatusOr<std::vector<const NodeProto*>> SortedNodes(const GraphProto& graph,
+                                                          const std::set<std::string>& given) {
+  std::set<std::string> made = given;
+  std::vector<const NodeProto*> sorted;
+  for (const NodeProto& node : graph.nodes) {
+    for (const std::string& input : node.inputs) {
+      if (!input.empty() && !made.contains(input)) {
+        return absl::InvalidArgumentError(absl::StrCat(node.op_type, " ", Quoted(NameOf(node)),
+                                                       ": takes ", Quoted(input),
+                                                       ", which nothing before it makes"));
+      }
+    }
+    for (const std::string& output : node.outputs) {
+      if (!output.empty() && !made.insert(output).second) {
+        return absl::InvalidArgumentError(absl::StrCat(node.op_type, " ", Quoted(NameOf(node)),
+                                                       ": makes ", Quoted(output),
+                                                       ", which is made already"));
+      }
+    }
+    sorted.push_back(&node);
+  }
+  return sorted;
+}
+
+// One attempt at the whole model.
+class ModelTranslator {
+ public:
+  ModelTranslator(const ModelProto& model, const std::map<std::string, ConstantTensor>& constants,
+                  const std::vector<const ValueInfoProto*>& inputs, ExternalData& external,
+                  const OperatorRegistry& operators, std::int64_t max_byte_size, std::size_t lead)
+      : model_(model),
+        inputs_(inputs),
+        external_(external),
+        operators_(operators),
+        translation_(operators) {
+    translation_.lead = lead;
+    translation_.max_folded_bytes = max_byte_size;
+    for (const auto& [name, constant] : constants) values_[name] = Operand{name, constant};
+    for (const TensorProto& tensor : model.graph->initializers) {
+      if (tensor.data_type == kInt4 || tensor.data_type == kUint4) {
+        translation_.has_half_bytes.insert(tensor.name);
+      }
+    }
+  }
+
+  absl::StatusOr<TranslatedModel> Translate(const std::vector<const NodeProto*>& nodes) {
+    if (translation_.lead == 0) RETURN_IF_ERROR(FindRows());
+    for (const ValueInfoProto* const input : inputs_) RETURN_IF_ERROR(AddInput(*input));
+    CountUses();
+    for (const NodeProto* const node : nodes) {
+      absl::Status status = TranslateOne(*node);
+      if (!status.ok()) {
+        if (status.code() == absl::StatusCode::kResourceExhausted) return status;
+        errors_.push_back(std::move(status));
+        for (const std::string& output : node->outputs) failed_.insert(output);
+        if (errors_.size() >= kMaxErrors) break;
+      }
+      for (const std::string& input : node->inputs) Release(input);
+    }
+    RETURN_IF_ERROR(AllErrors());
+    return Finish();
+  }
+
+ private:
+  // Whether each input begins with a batch, and how large the file says it is.
+  absl::Status FindRows() {
+    for (const ValueInfoProto* const input : inputs_) {
+      const std::string where = absl::StrCat("input ", Quoted(input->name), ": ");
+      if (input->shape->empty()) {
+        return absl::UnimplementedError(absl::StrCat(where, "a scalar has no batch"));
+      }
+      const DimensionProto& first = input->shape->front();
+      if (!first.value.has_value()) {
+        if (!first.param.empty()) batch_names_.insert(first.param);
+        continue;
+      }
+      if (translation_.written_rows != -1 && translation_.written_rows != *first.value) {
+        return absl::UnimplementedError(absl::StrCat(where, "the batch is ", *first.value,
+                                                     " and that of another input ",
+                                                     translation_.written_rows));
+      }
+      translation_.written_rows = *first.value;
+    }
+    if (batch_names_.size() > 1) {
+      return absl::UnimplementedError("the inputs' first dimensions have different names");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Dim> InputDim(const ValueInfoProto& input, std::size_t axis) {
+    const DimensionProto& dimension = (*input.shape)[axis];
+    const std::string where = absl::StrCat("input ", Quoted(input.name), ": dimension ", axis);
+    if (axis == 0 && translation_.lead == 0) return Dim(kRows);
+    if (dimension.value.has_value()) {
+      if (*dimension.value >= 1 && *dimension.value < (std::int64_t{1} << 31)) {
+        return Dim(*dimension.value);
+      }
+      // What some exporters write for an open one.
+      if (*dimension.value != 0 && *dimension.value != -1) {
+        return absl::InvalidArgumentError(absl::StrCat(where, " is ", *dimension.value));
+      }
+    }
+    if (translation_.lead == 0 && batch_names_.contains(dimension.param)) {
+      return absl::UnimplementedError(
+          absl::StrCat(where, " is ", Quoted(dimension.param), ", which is the batch"));
+    }
+    std::string name = dimension.param;
+    if (name.empty()) name = absl::StrCat(input.name, "/", axis);
+    if (name == "rows") name = "rows/open";
+    if (translation_.graph.graph().symbol_names.size() >= kMaxSymbols) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the model has more than ", kMaxSymbols, " open dimensions"));
+    }
+    return translation_.graph.OpenDimension(name);
+  }
+
+  absl::Status AddInput(const ValueInfoProto& input) {
+    const std::string where = absl::StrCat("input ", Quoted(input.name), ": ");
+    const absl::StatusOr<DataType> type = ElementType(input.element_type);
+    if (!type.ok()) {
+      return absl::Status(type.status().code(), absl::StrCat(where, type.status().message()));
+    }
+    if (input.element_type == kInt4 || input.element_type == kUint4) {
+      return absl::UnimplementedError(absl::StrCat(where, "4-bit integers"));
+    }
+    if (input.shape->size() + translation_.lead > kMaxRank) {
+      return absl::UnimplementedError(absl::StrCat(
+          where, input.shape->size(), " dimensions, wants at most ", kMaxRank - translation_.lead));
+    }
+    Shape shape;
+    if (translation_.lead == 1) shape.push_back(Dim(kRows));
+    for (std::size_t axis = 0; axis < input.shape->size(); ++axis) {
+      ASSIGN_OR_RETURN(const Dim dim, InputDim(input, axis));
+      shape.push_back(dim);
+    }
+    auto activation = std::make_shared<Activation>();
+    activation->type = *type;
+    activation->shape.assign(shape.begin() + static_cast<std::ptrdiff_t>(translation_.lead),
+                             shape.end());
+    activation->forms[PlainOrder(activation->shape.size())] =
+        translation_.graph.AddInput(input.name, {*type, shape, std::nullopt});
+    values_[input.name] = Operand{input.name, std::move(activation)};
+    return absl::OkStatus();
+  }
+
+  // How often each value is still to be taken, so that constants are given up in time.
+  void CountUses() {
+    for (const NodeProto& node : model_.graph->nodes) {
+      for (const std::string& input : node.inputs) ++translation_.uses[input];
+    }
+    for (const ValueInfoProto& output : model_.graph->outputs) ++translation_.uses[output.name];
+    left_ = translation_.uses;
+  }
+  void Release(const std::string& name) {
+    const auto found = left_.find(name);
+    if (found != left_.end() && --found->second == 0) values_.erase(name);
+  }
+
+  absl::Status TranslateOne(const NodeProto& node) {
+    std::vector<Operand> inputs;
+    for (const std::string& input : node.inputs) {
+      if (failed_.contains(input)) {
+        // Its own error is told; this node may be fine.
+        for (const std::string& output : node.outputs) failed_.insert(output);
+        return absl::OkStatus();
+      }
+      inputs.push_back(input.empty() ? Operand{} : values_.at(input));
+    }
+    while (!inputs.empty() && inputs.back().is_absent()) inputs.pop_back();
+    NodeCall call(node, model_.opsets.at(""), inputs, translation_, external_);
+    for (const AttributeProto& attribute : node.attributes) {
+      if (attribute.is_reference) return call.Invalid("an attribute refers to a function's");
+    }
+    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> outputs, Fold(call));
+    if (!outputs.has_value()) {
+      ASSIGN_OR_RETURN(outputs, FindOperator(node.op_type)->translate(call));
+    }
+    RETURN_IF_ERROR(call.CheckAttributes());
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      if (i >= outputs->size()) {
+        // Only an output that somebody takes is missed.
+        if (!translation_.uses.contains(node.outputs[i])) continue;
+        return call.Unimplemented(absl::StrCat("its output ", i, " is used"));
+      }
+      Operand output = (*outputs)[i];
+      output.name = node.outputs[i];
+      values_[node.outputs[i]] = std::move(output);
+    }
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] absl::Status AllErrors() const {
+    if (errors_.empty()) return absl::OkStatus();
+    if (errors_.size() == 1) return errors_[0];
+    std::vector<std::string> texts;
+    bool is_invalid = false;
+    for (const absl::Status& error : errors_) {
+      texts.emplace_back(error.message());
+      is_invalid = is_invalid || absl::IsInvalidArgument(error);
+    }
+    const std::string text = absl::StrJoin(texts, "; ");
+    return is_invalid ? absl::InvalidArgumentError(text) : absl::UnimplementedError(text);
+  }
+
+  absl::StatusOr<TranslatedModel> Finish() {
+    std::vector<ValueId> ids;
+    std::vector<std::string> names;
+    NodeProto end;
+    end.name = "output";
+    end.op_type = "Output";
+    const std::vector<Operand> none;
+    const NodeCall call(end, model_.opsets.at(""), none, translation_, external_);
+    for (const ValueInfoProto& output : model_.graph->outputs) {
+      const auto found = values_.find(output.name);
+      if (found == values_.end()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("output ", Quoted(output.name), ": nothing makes it"));
+      }
+      Activation* const activation = found->second.activation();
+      if (activation == nullptr) {
+        return absl::UnimplementedError(absl::StrCat("output ", Quoted(output.name),
+                                                     ": does not depend on the model's inputs"));
+      }
+      ASSIGN_OR_RETURN(const ValueId id,
+                       call.InOrder(*activation, PlainOrder(activation->shape.size())));
+      const Shape& shape = translation_.graph.ShapeOf(id);
+      if (shape.empty() || shape[0] != Dim(kRows)) {
+        return absl::UnimplementedError(
+            absl::StrCat("output ", Quoted(output.name), ": its shape ",
+                         ToString(shape, translation_.graph.graph().symbol_names),
+                         " does not begin with the batch"));
+      }
+      ids.push_back(id);
+      names.push_back(output.name);
+    }
+    ASSIGN_OR_RETURN(Graph graph, translation_.graph.Finish(ids, names));
+    RETURN_IF_ERROR(VerifyGraph(graph, operators_));
+    return TranslatedModel{std::move(graph), std::move(translation_.layers)};
+  }
+
+  const ModelProto& model_;
+  const std::vector<const ValueInfoProto*>& inputs_;
+  ExternalData& external_;
+  const OperatorRegistry& operators_;
+  Translation translation_;
+  std::set<std::string> batch_names_;
+  std::map<std::string, Operand> values_;
+  std::map<std::string, std::size_t> left_;  // of translation_.uses, those still to come
+  std::set<std::string> failed_;
+  std::vector<absl::Status> errors_;
+};
+
+}  // namespace
+
+absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
+                                               const std::shared_ptr<const void>& owner,
+                                               const ImportOptions& options) {
+  const GraphProto& graph = *model.graph;
+  if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
+  RETURN_IF_ERROR(CheckOperators(graph));
+  std::map<std::string, ConstantTensor> constants;
+  std::set<std::string> given;
+  for (const TensorProto& tensor : graph.initializers) {
+    ASSIGN_OR_RETURN(ConstantTensor constant, ToConstant(tensor, external, owner));
+    if (!given.insert(tensor.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("initializer ", Quoted(tensor.name), " is there twice"));
+    }
+    constants.emplace(tensor.name, std::move(constant));
+  }
+  std::vector<const ValueInfoProto*> inputs;
+  for (const ValueInfoProto& input : graph.inputs) {
+    if (constants.contains(input.name)) continue;  // with a default that nothing replaces
+    if (!given.insert(input.name).second || input.name.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("input ", Quoted(input.name), " is there twice, or has no name"));
+    }
+    if (!input.is_tensor || !input.shape.has_value()) {
+      return absl::UnimplementedError(absl::StrCat(
+          "input ", Quoted(input.name), ": wants a tensor whose number of dimensions is known"));
+    }
+    inputs.push_back(&input);
+  }
+  if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
+  ASSIGN_OR_RETURN(const std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
+  const auto attempt = [&](std::size_t lead) {
+    return ModelTranslator(model, constants, inputs, external, *options.operators,
+                           options.max_byte_size, lead)
+        .Translate(nodes);
+  };
+  absl::StatusOr<TranslatedModel> batched = attempt(0);
+  if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;
+  absl::StatusOr<TranslatedModel> whole = attempt(1);
+  if (whole.ok()) return whole;
+  // The shorter list of complaints is the one that is nearer to the truth.
+  return whole.status().message().size() < batched.status().message().size() ? whole : batched;
+}
+
+}  // namespace octet::onnx

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operators of ONNX that can be imported. Each file ..._operators.cc has some of them and ends
+// with their list.
+
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "models/importers/onnx/node_call.h"
+
+namespace octet::onnx {
+
+// Appends what the node stands for and returns its outputs: as many as anybody may want.
+using TranslateNode = absl::StatusOr<std::vector<Operand>> (*)(NodeCall&);
+
+struct OperatorEntry {
+  absl::string_view name;
+  TranslateNode translate;
+};
+
+std::span<const OperatorEntry> ConvolutionOperators();
+std::span<const OperatorEntry> ElementwiseOperators();
+std::span<const OperatorEntry> LinearOperators();
+std::span<const OperatorEntry> NormalizationOperators();
+std::span<const OperatorEntry> PoolingOperators();
+std::span<const OperatorEntry> QuantizationOperators();
+std::span<const OperatorEntry> RecurrentOperators();
+std::span<const OperatorEntry> ReductionOperators();
+std::span<const OperatorEntry> ShapeOperators();
+
+// The entry for `name` in ONNX's own domain; null if there is none.
+const OperatorEntry* FindOperator(absl::string_view name);
+
+// The only output of a node.
+inline std::vector<Operand> Single(Operand operand) {
+  std::vector<Operand> outputs;
+  outputs.push_back(std::move(operand));
+  return outputs;
+}
+
+}  // namespace octet::onnx

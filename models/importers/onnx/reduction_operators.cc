@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums, means and extremes along axes.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/importers/onnx/operator_list.h"
+
+namespace octet::onnx {
+
+namespace {
+
+using Outputs = absl::StatusOr<std::vector<Operand>>;
+
+struct Reduction {
+  std::vector<std::size_t> axes;
+  bool keeps = true;
+};
+
+absl::StatusOr<Reduction> ReductionOf(NodeCall& call, std::size_t rank) {
+  Reduction reduction;
+  ASSIGN_OR_RETURN(const auto given, call.NumbersOrAttribute(1, "axes"));
+  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
+  ASSIGN_OR_RETURN(const std::int64_t none_is_none, call.Int("noop_with_empty_axes", 0));
+  reduction.keeps = keeps != 0;
+  if (given.has_value() && !given->empty()) {
+    ASSIGN_OR_RETURN(reduction.axes, call.Axes(*given, rank));
+  } else if (none_is_none == 0) {
+    reduction.axes = PlainOrder(rank);
+  }
+  return reduction;
+}
+
+absl::StatusOr<Operand> Reduce(NodeCall& call, const Operand& operand, const std::string& kind,
+                               const Reduction& reduction, absl::string_view suffix = "") {
+  if (reduction.axes.empty()) return operand;
+  Activation* const x = operand.activation();
+  if (x == nullptr) return call.Unimplemented("a constant that cannot be computed beforehand");
+  const auto [order, id] = NodeCall::AnyForm(*x);
+  std::vector<std::int64_t> axes;
+  for (const std::size_t axis : reduction.axes) axes.push_back(call.AxisIn(order, axis));
+  std::sort(axes.begin(), axes.end());
+  ASSIGN_OR_RETURN(
+      const ValueId result,
+      call.Emit(
+          "Reduce", {id},
+          {{"kind", kind}, {"axes", axes}, {"keep_dims", std::int64_t{reduction.keeps ? 1 : 0}}},
+          suffix));
+  if (reduction.keeps) return call.Result(result, order);
+  const auto is_gone = [&](std::size_t axis) {
+    return std::find(reduction.axes.begin(), reduction.axes.end(), axis) != reduction.axes.end();
+  };
+  Order left;
+  for (const std::size_t axis : order) {
+    if (is_gone(axis)) continue;
+    left.push_back(axis - static_cast<std::size_t>(
+                              std::count_if(reduction.axes.begin(), reduction.axes.end(),
+                                            [axis](std::size_t gone) { return gone < axis; })));
+  }
+  return call.Result(result, left);
+}
+
+absl::StatusOr<Operand> Activate(NodeCall& call, const Operand& operand, const std::string& name,
+                                 absl::string_view suffix) {
+  return call.Elementwise("Activation", operand, {{"activation", name}}, suffix);
+}
+
+Outputs SimpleReduction(NodeCall& call, const std::string& kind) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 2));
+  ASSIGN_OR_RETURN(const Reduction reduction, ReductionOf(call, call.input(0).rank()));
+  ASSIGN_OR_RETURN(Operand result, Reduce(call, call.input(0), kind, reduction));
+  return Single(std::move(result));
+}
+Outputs TranslateReduceMax(NodeCall& call) { return SimpleReduction(call, "max"); }
+Outputs TranslateReduceMean(NodeCall& call) { return SimpleReduction(call, "mean"); }
+Outputs TranslateReduceMin(NodeCall& call) { return SimpleReduction(call, "min"); }
+Outputs TranslateReduceSum(NodeCall& call) { return SimpleReduction(call, "sum"); }
+
+// A sum with a function before it and, perhaps, one behind.
+Outputs ComposedSum(NodeCall& call, const std::string& before, const std::string& behind) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 2));
+  ASSIGN_OR_RETURN(const Reduction reduction, ReductionOf(call, call.input(0).rank()));
+  Operand value = call.input(0);
+  if (!before.empty()) {
+    ASSIGN_OR_RETURN(value, Activate(call, value, before, before));
+  }
+  ASSIGN_OR_RETURN(value, Reduce(call, value, "sum", reduction, behind.empty() ? "" : "sum"));
+  if (!behind.empty()) {
+    ASSIGN_OR_RETURN(value, Activate(call, value, behind, ""));
+  }
+  return Single(std::move(value));
+}
+Outputs TranslateReduceL1(NodeCall& call) { return ComposedSum(call, "abs", ""); }
+Outputs TranslateReduceL2(NodeCall& call) { return ComposedSum(call, "square", "sqrt"); }
+Outputs TranslateReduceSumSquare(NodeCall& call) { return ComposedSum(call, "square", ""); }
+Outputs TranslateReduceLogSum(NodeCall& call) { return ComposedSum(call, "", "log"); }
+
+// max + log(sum(exp(x - max))), which overflows nowhere.
+Outputs TranslateReduceLogSumExp(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 2));
+  ASSIGN_OR_RETURN(const Reduction reduction, ReductionOf(call, call.input(0).rank()));
+  if (reduction.axes.empty()) return Single(call.input(0));
+  const Reduction kept = {reduction.axes, true};
+  ASSIGN_OR_RETURN(const Operand highest, Reduce(call, call.input(0), "max", kept, "max"));
+  ASSIGN_OR_RETURN(Operand value,
+                   call.Broadcast("Subtract", {call.input(0), highest},
+                                  {{"activation", std::string("exponential")}}, "exp"));
+  ASSIGN_OR_RETURN(value, Reduce(call, value, "sum", kept, "sum"));
+  ASSIGN_OR_RETURN(value, Activate(call, value, "log", "log"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Add", {value, highest}));
+  if (!reduction.keeps) {
+    ASSIGN_OR_RETURN(value.content, call.Squeeze(*value.activation(), reduction.axes));
+  }
+  return Single(std::move(value));
+}
+
+constexpr std::array kOperators = {
+    OperatorEntry{"ReduceL1", TranslateReduceL1},
+    OperatorEntry{"ReduceL2", TranslateReduceL2},
+    OperatorEntry{"ReduceLogSum", TranslateReduceLogSum},
+    OperatorEntry{"ReduceLogSumExp", TranslateReduceLogSumExp},
+    OperatorEntry{"ReduceMax", TranslateReduceMax},
+    OperatorEntry{"ReduceMean", TranslateReduceMean},
+    OperatorEntry{"ReduceMin", TranslateReduceMin},
+    OperatorEntry{"ReduceSum", TranslateReduceSum},
+    OperatorEntry{"ReduceSumSquare", TranslateReduceSumSquare},
+};
+
+}  // namespace
+
+std::span<const OperatorEntry> ReductionOperators() { return kOperators; }
+
+}  // namespace octet::onnx

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX models given to the program `octet`: imported, run, compared."""
+
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+class Refused(Exception):
+    """The program said no; the text is what it said."""
+
+
+def run_program(octet, *arguments):
+    """Runs `octet` and returns what it printed."""
+    done = subprocess.run([str(octet), *map(str, arguments)], capture_output=True, text=True,
+                          check=False, timeout=300)
+    if done.returncode != 0:
+        text = done.stderr.strip() or f"ended with {done.returncode}"
+        raise Refused(text if done.returncode in (1, 2) else f"CRASHED: {text}")
+    return done.stdout
+
+
+def graph_inputs(model):
+    """The inputs that a caller gives."""
+    known = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in known]
+
+
+def bundle_ranks(bundle):
+    """How many dimensions each input of the bundle's graph has, by its name."""
+    graph = json.loads((pathlib.Path(bundle) / "graph.json").read_text())
+    values = graph["values"]
+    named = {value["name"]: value for value in values}
+    result = {}
+    for item in graph["inputs"]:
+        value = values[item] if isinstance(item, int) else named[item]
+        result[value["name"]] = len(value["shape"])
+    return result
+
+
+def has_extra_rows(bundle, ranks):
+    """Whether the bundle's tensors have a dimension in front that the ONNX model's have not."""
+    found = bundle_ranks(bundle)
+    return any(found[name] == rank + 1 for name, rank in ranks.items())
+
+
+def as_served(array):
+    """The types that requests have: every float is float32."""
+    array = np.asarray(array)
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def run_bundle(octet, bundle, inputs, output_names, folder):
+    """The outputs for `inputs`, arrays by name, as the ONNX model would shape them."""
+    extra = has_extra_rows(bundle, {name: np.ndim(array) for name, array in inputs.items()})
+    arguments = []
+    for i, (name, array) in enumerate(inputs.items()):
+        array = as_served(array)
+        path = folder / f"input_{i}.npy"
+        np.save(path, array[None] if extra else array)
+        arguments += ["--input", f"{name}={path}"]
+    out = folder / "outputs"
+    run_program(octet, "run", bundle, *arguments, "--output", out)
+    results = {}
+    for name in output_names:
+        array = np.load(out / f"{name.replace('/', '_').replace(':', '_')}.npy")
+        results[name] = array[0] if extra else array
+    return results
+
+
+def frozen(model, values):
+    """`model` with the inputs named in `values` as constants."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    inputs = [value for value in copy.graph.input if value.name not in values]
+    del copy.graph.input[:]
+    copy.graph.input.extend(inputs)
+    for name, array in values.items():
+        copy.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    return copy
