@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/onnx/bias_fusion.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -9,6 +11,7 @@
 
 #include "models/graph/unique_names.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
@@ -52,6 +55,10 @@ std::optional<ConstantTensor> AsBias(const Graph& graph, ValueId id, const Dim& 
   if (dims.empty() || dims.back() != channels.value() || NumElements(dims) != channels.value()) {
     return std::nullopt;
   }
+  const std::vector<float> elements = FloatElements(*value.constant);
+  const bool is_finite = std::all_of(elements.begin(), elements.end(),
+                                     [](float element) { return std::isfinite(element); });
+  if (!is_finite) return std::nullopt;  // a layer wants it to be
   return WithDims(*value.constant, {channels.value()});
 }
 

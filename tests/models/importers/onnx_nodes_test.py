@@ -6,7 +6,7 @@
 Those of Debian's libonnx-testdata and those beside the repository (OCTET_TEST_DATA, or
 ../shared/data) are tried where they are there. onnx_nodes_skipped.txt names each test that cannot
 pass, with the reason; a test that fails and is not there fails, and so does one that is there and
-passes. With ONNX_NODES_WRITE=FILE the failures are written there, in the same form.
+passes. With ONNX_NODES_WRITE=FILE every test that fails is written there with what was said.
 
 A weight must be a constant for Octet and is an input in many of these tests: where the model as it
 is cannot be imported, all its inputs but the first become constants with the test's own values.
@@ -123,13 +123,15 @@ def check(octet, path):
 
 
 def skipped():
-    """The reason for each test that is to be skipped."""
+    """The reason for each test that is to be skipped: "= REASON", and the tests below it."""
     reasons = {}
+    reason = ""
     for line in SKIPPED.read_text().splitlines():
-        if line and not line.startswith("#"):
-            name, _, reason = line.partition(": ")
-            assert reason and name not in reasons, f"{SKIPPED.name}: {line!r}"
-            reasons[name] = reason
+        if line.startswith("= "):
+            reason = line[2:]
+        elif line and not line.startswith("#"):
+            assert reason and line not in reasons, f"{SKIPPED.name}: {line!r}"
+            reasons[line] = reason
     return reasons
 
 
