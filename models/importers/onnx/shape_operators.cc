@@ -19,24 +19,46 @@ namespace {
 using Outputs = absl::StatusOr<std::vector<Operand>>;
 
 constexpr std::int64_t kEnd = std::int64_t{1} << 60;
-// No axis is longer: what exporters write for "to the end" of an open one.
-constexpr std::int64_t kLongest = (std::int64_t{1} << 31) - 1;
+// No axis is longer: what exporters write for "to the end" of an open one, or more.
+constexpr std::int64_t kLongest = 1'000'000'000;
+
+// A product of dimensions as a number and open dimensions, each without a factor of its own where
+// it is that times a symbol.
+struct Factors {
+  std::int64_t number = 1;
+  Shape open;
+};
+
+absl::StatusOr<Factors> FactorsOf(const NodeCall& call, const Shape& shape) {
+  Factors factors;
+  for (const Dim& dim : shape) {
+    const bool is_multiple = !dim.is_constant() && dim.offset() == 0 && dim.divisor() == 1;
+    const std::int64_t factor = dim.is_constant() ? dim.value() : is_multiple ? dim.scale() : 1;
+    if (__builtin_mul_overflow(factors.number, factor, &factors.number)) {
+      return call.Invalid("its shape is too large");
+    }
+    if (!dim.is_constant()) factors.open.push_back(is_multiple ? Dim(dim.symbol()) : dim);
+  }
+  return factors;
+}
 
 // What is left of the elements of `from` when those of `known` are taken out.
 absl::StatusOr<Dim> Quotient(const NodeCall& call, const Shape& from, const Shape& known) {
-  Shape above = from;
-  std::int64_t divisor = 1;
-  for (const Dim& dim : known) {
-    const auto same = std::find(above.begin(), above.end(), dim);
-    if (same != above.end()) {
-      above.erase(same);
-    } else if (!dim.is_constant() || dim.value() == 0 ||
-               __builtin_mul_overflow(divisor, dim.value(), &divisor)) {
+  ASSIGN_OR_RETURN(const Factors above, FactorsOf(call, from));
+  ASSIGN_OR_RETURN(const Factors below, FactorsOf(call, known));
+  Shape left = above.open;
+  for (const Dim& dim : below.open) {
+    const auto same = std::find(left.begin(), left.end(), dim);
+    if (same == left.end()) {
       return call.Unimplemented("a shape with an open dimension that its input has not");
     }
+    left.erase(same);
   }
+  const std::int64_t divisor = below.number;
+  if (divisor == 0) return call.Unimplemented("an empty tensor");
+  left.push_back(Dim(above.number));
   Dim product(1);
-  for (const Dim& dim : above) {
+  for (const Dim& dim : left) {
     const auto next = Dim::Product(product, dim);
     if (!next.ok()) return call.WithNode(next.status());
     product = *next;
