@@ -25,7 +25,7 @@ const OperatorEntry* FindOperator(absl::string_view name) {
   for (const std::span<const OperatorEntry> entries :
        {ConvolutionOperators(), ElementwiseOperators(), LinearOperators(), NormalizationOperators(),
         PoolingOperators(), QuantizationOperators(), RecurrentOperators(), ReductionOperators(),
-        ShapeOperators(), std::span<const OperatorEntry>(kFolded)}) {
+        ResizeOperators(), ShapeOperators(), std::span<const OperatorEntry>(kFolded)}) {
     for (const OperatorEntry& entry : entries) {
       if (entry.name == name) return &entry;
     }

