@@ -277,15 +277,17 @@ struct StoreFloats {
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-          for (std::size_t v = 0; v < kVectors; ++v)
+          for (std::size_t v = 0; v < kVectors; ++v) {
             _mm512_store_ps(y + (r * kVectors + v) * kLanes, real[r][v]);
+          }
         }
         Activate(activation_, y);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-          for (std::size_t v = 0; v < kVectors; ++v)
+          for (std::size_t v = 0; v < kVectors; ++v) {
             real[r][v] = _mm512_load_ps(y + (r * kVectors + v) * kLanes);
+          }
         }
       }
 #pragma GCC unroll 8
@@ -364,8 +366,9 @@ struct Products {
       SumProducts<S8Step>(in, row, PanelAt(panel), store.Start(), sum);
       store(row, sum);
     }
-    for (; in.rows - row >= 8 || in.rows - row == 4; row += 4)
+    for (; in.rows - row >= 8 || in.rows - row == 4; row += 4) {
       RunBlockApart<4, kVectors>(row, panel);
+    }
     switch (in.rows - row) {
       case 7:
         return RunBlockApart<7, kVectors>(row, panel);
