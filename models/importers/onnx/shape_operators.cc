@@ -380,6 +380,13 @@ Outputs TranslatePad(NodeCall& call) {
   if (!given.has_value() || given->size() != 2 * axes.size()) {
     return call.Invalid("its pads have not two for each axis");
   }
+  constexpr std::int64_t kMostPadding = std::int64_t{1} << 31;
+  for (const std::int64_t pad : *given) {
+    if (pad < -kMostPadding || pad > kMostPadding) {
+      return call.Invalid(
+          absl::StrCat("a pad of ", pad, ", wants ", -kMostPadding, " to ", kMostPadding));
+    }
+  }
   const auto [order, id] = NodeCall::AnyForm(*x);
   const std::size_t full_rank = rank + call.lead();
   std::vector<std::int64_t> pads(2 * full_rank, 0);

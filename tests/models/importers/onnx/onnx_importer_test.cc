@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
 #include <string>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
 
 #include "models/graph/verify.h"
 #include "models/operators/operators.h"
@@ -197,6 +200,18 @@ TEST_F(OnnxImporterTest, AWeightOfMoreDimensionsThanItsInputIsAnError) {
                      .inputs = {OnnxValue("x", {0, 1, 4, 4})},
                      .outputs = {OnnxValue("y", {0, 1, 4, 4})}};
   EXPECT_EQ(Import(graph).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(OnnxImporterTest, APadBeyondAnyImageIsAnError) {
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  for (const std::int64_t pad : {kLowest, kLowest + 1, std::int64_t{1} << 40}) {
+    const auto bundle = Import({.nodes = {OnnxNode("Pad", {"x", "pads"}, {"y"})},
+                                .initializers = {OnnxNumbers("pads", {0, pad, 0, 0})},
+                                .inputs = {OnnxValue("x", {0, 2})},
+                                .outputs = {OnnxValue("y", {0, 2})}});
+    EXPECT_EQ(bundle.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(bundle.status().message(), HasSubstr(absl::StrCat("a pad of ", pad)));
+  }
 }
 
 TEST_F(OnnxImporterTest, ASmallFileMakesNoLargeConstant) {
