@@ -242,6 +242,13 @@ absl::StatusOr<Operand> Pick(NodeCall& call, Activation& x, std::size_t axis) {
     return call.Unimplemented("a table of indices into an activation");
   }
   const std::vector<std::int64_t> numbers = Int64Elements(indices);
+  constexpr std::int64_t kFarthest = std::int64_t{1} << 40;
+  for (const std::int64_t number : numbers) {
+    if (number < -kFarthest || number > kFarthest) {
+      return call.Invalid(
+          absl::StrCat("index ", number, ", wants ", -kFarthest, " to ", kFarthest));
+    }
+  }
   const Dim& dim = x.shape[axis];
   const auto [order, id] = NodeCall::AnyForm(x);
   std::vector<ValueId> pieces;

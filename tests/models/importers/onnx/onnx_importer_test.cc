@@ -214,6 +214,20 @@ TEST_F(OnnxImporterTest, APadBeyondAnyImageIsAnError) {
   }
 }
 
+TEST_F(OnnxImporterTest, AnIndexBeyondAnyAxisIsAnError) {
+  for (const std::int64_t index :
+       {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    // An open axis has no length to hold it against.
+    const auto bundle =
+        Import({.nodes = {OnnxNode("Gather", {"x", "i"}, {"y"}, {OnnxInt("axis", 1)})},
+                .initializers = {OnnxNumbers("i", {index})},
+                .inputs = {OnnxValue("x", {0, -1})},
+                .outputs = {OnnxValue("y", {0, 1})}});
+    EXPECT_EQ(bundle.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(bundle.status().message(), HasSubstr(absl::StrCat("index ", index)));
+  }
+}
+
 TEST_F(OnnxImporterTest, ASmallFileMakesNoLargeConstant) {
   for (const std::vector<std::int64_t>& shape :
        {std::vector<std::int64_t>{1 << 20, 1 << 20}, {1LL << 40, 1LL << 40}, {1 << 13, 1 << 13}}) {
