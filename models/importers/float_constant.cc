@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace octet {
-namespace {
 
 float FromFloat16(std::uint16_t bits) {
   const int exponent = bits >> 10 & 0x1f;
@@ -25,6 +24,12 @@ float FromFloat16(std::uint16_t bits) {
   if (exponent == 0) return sign * std::ldexp(mantissa, -24);
   return sign * std::ldexp(1024.0F + mantissa, exponent - 25);
 }
+
+float FromBfloat16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+namespace {
 
 template <typename From, typename Convert>
 ConstantTensor Converted(const ConstantTensor& tensor, Convert convert) {
@@ -49,9 +54,7 @@ absl::StatusOr<ConstantTensor> WidenToFloat(const ConstantTensor& tensor) {
     case DataType::kFloat16:
       return Converted<std::uint16_t>(tensor, FromFloat16);
     case DataType::kBfloat16:
-      return Converted<std::uint16_t>(tensor, [](std::uint16_t bits) {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-      });
+      return Converted<std::uint16_t>(tensor, FromBfloat16);
     case DataType::kInt8:
       return Converted<std::int8_t>(tensor, cast);
     case DataType::kUint8:

@@ -3,10 +3,13 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -41,5 +44,14 @@ class Importer {
   [[nodiscard]] virtual absl::StatusOr<Bundle> Import(const std::string& path,
                                                       const ImportOptions& options) const = 0;
 };
+
+// --- what importers share.
+
+// Of the options, and of a file's size: INVALID_ARGUMENT without operators, RESOURCE_EXHAUSTED
+// where the file is larger than they allow.
+absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& options);
+
+// `bundle`, an error with the file's path in front.
+absl::StatusOr<Bundle> OfFile(const std::string& path, absl::StatusOr<Bundle> bundle);
 
 }  // namespace octet

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
 #include "models/bundle/mapped_file.h"
@@ -100,20 +99,12 @@ std::vector<std::string> KerasImporter::extensions() const { return {".keras", "
 absl::StatusOr<Bundle> KerasImporter::Import(const std::string& path,
                                              const ImportOptions& options) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-  absl::StatusOr<Bundle> bundle = ImportBytes(file->bytes(), options);
-  if (bundle.ok()) return bundle;
-  return absl::Status(bundle.status().code(), absl::StrCat(path, ": ", bundle.status().message()));
+  return OfFile(path, ImportBytes(file->bytes(), options));
 }
 
 absl::StatusOr<Bundle> KerasImporter::ImportBytes(std::span<const std::byte> bytes,
                                                   const ImportOptions& options) const {
-  if (options.operators == nullptr) {
-    return absl::InvalidArgumentError("ImportOptions: wants operators");
-  }
-  if (options.max_byte_size < 0 || bytes.size() > static_cast<std::size_t>(options.max_byte_size)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("got ", bytes.size(), " bytes, wants at most ", options.max_byte_size));
-  }
+  RETURN_IF_ERROR(CheckImport(bytes, options));
   ASSIGN_OR_RETURN(const ModelFile file,
                    IsHdf5(bytes) ? ReadHdf5Model(bytes, options) : ReadArchive(bytes, options));
   ASSIGN_OR_RETURN(const Json config, ParseJson(file.config_json, "config.json"));

@@ -50,13 +50,7 @@ absl::Status CheckModel(const ModelProto& model) {
 absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
                                         const std::shared_ptr<const void>& owner,
                                         ExternalData& external, const ImportOptions& options) {
-  if (options.operators == nullptr) {
-    return absl::InvalidArgumentError("ImportOptions: wants operators");
-  }
-  if (options.max_byte_size < 0 || bytes.size() > static_cast<std::size_t>(options.max_byte_size)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("got ", bytes.size(), " bytes, wants at most ", options.max_byte_size));
-  }
+  RETURN_IF_ERROR(CheckImport(bytes, options));
   ASSIGN_OR_RETURN(const ModelProto model,
                    ParseModelProto({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   RETURN_IF_ERROR(CheckModel(model));
@@ -83,9 +77,7 @@ absl::StatusOr<Bundle> OnnxImporter::Import(const std::string& path,
                                             const ImportOptions& options) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
   ExternalData external(path, options.max_byte_size);
-  absl::StatusOr<Bundle> bundle = ImportModelProto(file->bytes(), file, external, options);
-  if (bundle.ok()) return bundle;
-  return absl::Status(bundle.status().code(), absl::StrCat(path, ": ", bundle.status().message()));
+  return OfFile(path, ImportModelProto(file->bytes(), file, external, options));
 }
 
 absl::StatusOr<Bundle> OnnxImporter::ImportBytes(std::span<const std::byte> bytes,

@@ -2,7 +2,6 @@
 #include "models/importers/onnx/tensor_data.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -16,6 +15,7 @@
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/importers/float_constant.h"
 #include "models/tensor/shape.h"
 
 namespace octet::onnx {
@@ -40,22 +40,6 @@ enum ElementKind : std::uint8_t {
   kUint4 = 21,
   kInt4 = 22,
 };
-
-float FromFloat16(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 0x1f;
-  const auto mantissa = static_cast<float>(bits & 0x3ff);
-  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
-  if (exponent == 0x1f) {
-    return mantissa == 0.0F ? sign * std::numeric_limits<float>::infinity()
-                            : std::numeric_limits<float>::quiet_NaN();
-  }
-  if (exponent == 0) return sign * std::ldexp(mantissa, -24);
-  return sign * std::ldexp(1024.0F + mantissa, exponent - 25);
-}
-
-float FromBfloat16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
 
 std::size_t StoredBits(std::int64_t type) {
   switch (type) {

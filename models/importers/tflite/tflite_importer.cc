@@ -7,9 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-
 #include "models/base/status_macros.h"
 #include "models/bundle/mapped_file.h"
 #include "models/bundle/sha256.h"
@@ -32,20 +29,12 @@ std::string Precision(const Bundle& bundle) {
 absl::StatusOr<Bundle> TfliteImporter::Import(const std::string& path,
                                               const ImportOptions& options) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-  absl::StatusOr<Bundle> bundle = ImportBytes(file->bytes(), options);
-  if (bundle.ok()) return bundle;
-  return absl::Status(bundle.status().code(), absl::StrCat(path, ": ", bundle.status().message()));
+  return OfFile(path, ImportBytes(file->bytes(), options));
 }
 
 absl::StatusOr<Bundle> TfliteImporter::ImportBytes(std::span<const std::byte> bytes,
                                                    const ImportOptions& options) const {
-  if (options.operators == nullptr) {
-    return absl::InvalidArgumentError("ImportOptions: wants operators");
-  }
-  if (options.max_byte_size < 0 || bytes.size() > static_cast<std::size_t>(options.max_byte_size)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("got ", bytes.size(), " bytes, wants at most ", options.max_byte_size));
-  }
+  RETURN_IF_ERROR(CheckImport(bytes, options));
   // The format's numbers are aligned within the file, and so the file is to be: a copy is, by as
   // much as its elements.
   struct alignas(16) Block {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/importer.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace octet {
+
+absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& options) {
+  if (options.operators == nullptr) {
+    return absl::InvalidArgumentError("ImportOptions: wants operators");
+  }
+  if (options.max_byte_size < 0 || file.size() > static_cast<std::size_t>(options.max_byte_size)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("got ", file.size(), " bytes, wants at most ", options.max_byte_size));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Bundle> OfFile(const std::string& path, absl::StatusOr<Bundle> bundle) {
+  if (bundle.ok()) return bundle;
+  return absl::Status(bundle.status().code(), absl::StrCat(path, ": ", bundle.status().message()));
+}
+
+}  // namespace octet
