@@ -34,21 +34,43 @@ inline float Polynomial(float x, float highest, Coefficients... lower) {
   return p;
 }
 
+// The numbers of Exp, for a set that computes it by intrinsics.
+struct ExpFormula {
+  // Beyond these the result is 0 or infinity in any case.
+  static constexpr float kLowest = -87.6F;
+  static constexpr float kHighest = 89.0F;
+  static constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23
+  static constexpr float kLog2OfE = 1.44269504088896341F;
+  static constexpr float kMinusLn2High = -0.693147182464599609F;
+  static constexpr float kMinusLn2Low = 1.904654323148236e-09F;
+  // Of 2 exp(r) for |r| <= ln(2) / 2, the highest power's first.
+  static constexpr int kNumCoefficients = 7;
+  static constexpr float kTwiceExp[kNumCoefficients] = {0.0027629078831523657F,
+                                                        0.01673749089241028F,
+                                                        0.08333677798509598F,
+                                                        0.3333304226398468F,
+                                                        0.9999998807907104F,
+                                                        2.0F,
+                                                        2.0F};
+  // From the bits of n + kMagic to the exponent's of 2^(n - 1).
+  static constexpr std::int32_t kExponentBias = 126 - 0x4B400000;
+};
+
 inline float Exp(float x) {
-  // Beyond these the result is 0 or infinity in any case; a NaN goes on as it is.
-  const float below = x > 89.0F ? 89.0F : x;
-  const float c = below < -87.6F ? -87.6F : below;
+  using F = ExpFormula;
+  // A NaN goes on as it is.
+  const float below = x > F::kHighest ? F::kHighest : x;
+  const float c = below < F::kLowest ? F::kLowest : below;
   // n = round(c / ln 2) lies in the low bits of c / ln 2 + 1.5 * 2^23.
-  constexpr float kMagic = 12582912.0F;
-  const float shifted = MultiplyAdd(c, 1.44269504088896341F, kMagic);
-  const float n = shifted - kMagic;
-  const float r = MultiplyAdd(n, 1.904654323148236e-09F, MultiplyAdd(n, -0.693147182464599609F, c));
-  // 2 exp(r) for |r| <= ln(2) / 2, times 2^(n - 1): n reaches 128, where the result may still be
-  // finite. A result below 2^-126 is 0.
-  const float p = Polynomial(r, 0.0027629078831523657F, 0.01673749089241028F, 0.08333677798509598F,
-                             0.3333304226398468F, 0.9999998807907104F, 2.0F, 2.0F);
+  const float shifted = MultiplyAdd(c, F::kLog2OfE, F::kMagic);
+  const float n = shifted - F::kMagic;
+  const float r = MultiplyAdd(n, F::kMinusLn2Low, MultiplyAdd(n, F::kMinusLn2High, c));
+  // 2 exp(r), times 2^(n - 1): n reaches 128, where the result may still be finite. A result below
+  // 2^-126 is 0.
+  const auto& t = F::kTwiceExp;
+  const float p = Polynomial(r, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
   const std::uint32_t exponent =
-      static_cast<std::uint32_t>(FloatBits(shifted)) - 0x4B400000U + 126U;
+      static_cast<std::uint32_t>(FloatBits(shifted)) + static_cast<std::uint32_t>(F::kExponentBias);
   return p * BitsFloat(static_cast<std::int32_t>(exponent << 23));
 }
 

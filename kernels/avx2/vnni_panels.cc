@@ -6,23 +6,12 @@
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/avx2/panels.h"
 #include "kernels/vectorized/blocks_of_rows.h"
+#include "kernels/vectorized/offset_inputs.h"
 
 namespace octet::kernels::avx2 {
 namespace {
 
 constexpr std::size_t kColumns = 16;
-
-// vpdpbusd multiplies unsigned by signed bytes: inputs are shifted by 128.
-void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
-             std::size_t k_padded, std::byte* out) {
-  auto* target = reinterpret_cast<std::uint8_t*>(out);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const std::int8_t* source = lhs + r * lhs_stride;
-    for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint8_t>(source[p] ^ 0x80);
-    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
-    target += k_padded;
-  }
-}
 
 template <std::size_t kRows>
 void MultiplyRows(const PanelInputs& in, std::size_t first_row, const std::int8_t* panel,
@@ -73,7 +62,7 @@ constexpr S8Panels kS8VnniPanels = {.name = "avx2 avx-vnni 6x16",
                                     .lhs_element_size = 1,
                                     .lhs_offset = 128,
                                     .takes_segments = true,
-                                    .pack_lhs = PackLhs,
+                                    .pack_lhs = PackOffsetInputs,
                                     .multiply = Multiply};
 
 }  // namespace octet::kernels::avx2

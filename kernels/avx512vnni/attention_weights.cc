@@ -6,17 +6,13 @@
 #include <cstdint>
 
 #include "kernels/avx512vnni/intrinsics.h"
+#include "kernels/avx512vnni/masks.h"
 #include "kernels/elementary.h"
 
 namespace octet::kernels::avx512vnni {
 namespace {
 
-constexpr std::size_t kLanes = 16;
 constexpr std::size_t kColumns = 32;
-
-inline __mmask16 MaskOf(std::size_t size) {
-  return static_cast<__mmask16>(size >= kLanes ? 0xFFFFU : (1U << size) - 1U);
-}
 
 // Calls visit(vector, first key, mask) for all scores of a row; keys beyond the last have a mask.
 template <typename Visit>
@@ -25,31 +21,30 @@ template <typename Visit>
   const float* x = scores.scores + row * kColumns;
   std::size_t key = 0;
   for (; key + kColumns <= scores.keys; key += kColumns, x += scores.panel_rows * kColumns) {
-    visit(_mm512_loadu_ps(x), key, MaskOf(kLanes));
-    visit(_mm512_loadu_ps(x + kLanes), key + kLanes, MaskOf(kLanes));
+    visit(_mm512_loadu_ps(x), key, kWhole);
+    visit(_mm512_loadu_ps(x + kLanes), key + kLanes, kWhole);
   }
   for (; key < scores.keys; key += kLanes, x += kLanes) {
-    visit(_mm512_loadu_ps(x), key, MaskOf(scores.keys - key));
+    visit(_mm512_loadu_ps(x), key, MaskOf(scores.keys, key));
   }
 }
 
 // exp(x) for x that is at most 0, or NaN: kernels/elementary.h's Exp.
 inline __m512 ExpOfNegative(__m512 x) {
-  const __m512 c = _mm512_max_ps(_mm512_set1_ps(-87.6F), x);
-  const __m512 magic = _mm512_set1_ps(12582912.0F);
-  const __m512 shifted = _mm512_fmadd_ps(c, _mm512_set1_ps(1.44269504088896341F), magic);
+  using F = ExpFormula;
+  const __m512 c = _mm512_max_ps(_mm512_set1_ps(F::kLowest), x);
+  const __m512 magic = _mm512_set1_ps(F::kMagic);
+  const __m512 shifted = _mm512_fmadd_ps(c, _mm512_set1_ps(F::kLog2OfE), magic);
   const __m512 n = _mm512_sub_ps(shifted, magic);
-  __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0.693147182464599609F), c);
-  r = _mm512_fmadd_ps(n, _mm512_set1_ps(1.904654323148236e-09F), r);
-  __m512 p = _mm512_set1_ps(0.0027629078831523657F);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.01673749089241028F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.08333677798509598F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.3333304226398468F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.9999998807907104F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.0F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.0F));
+  __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(F::kMinusLn2High), c);
+  r = _mm512_fmadd_ps(n, _mm512_set1_ps(F::kMinusLn2Low), r);
+  __m512 p = _mm512_set1_ps(F::kTwiceExp[0]);
+#pragma GCC unroll 6
+  for (std::size_t i = 1; i < F::kNumCoefficients; ++i) {
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(F::kTwiceExp[i]));
+  }
   const __m512i exponent =
-      _mm512_add_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(126 - 0x4B400000));
+      _mm512_add_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(F::kExponentBias));
   return _mm512_mul_ps(p, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)));
 }
 
@@ -75,7 +70,7 @@ void AttentionWeights(const AttentionScores& scores, std::size_t stride, float* 
     __m512 sum = _mm512_setzero_ps();
     ForEachVector(scores, row, [&](__m512 x, std::size_t key, __mmask16 mask) {
       const __m512 weight = ExpOfNegative(_mm512_mul_ps(_mm512_sub_ps(x, shift), scale));
-      if (mask == MaskOf(kLanes)) {
+      if (mask == kWhole) {
         _mm512_storeu_ps(out + key, weight);
         sum = _mm512_add_ps(sum, weight);
       } else {

@@ -116,7 +116,7 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
   }
 }
 
-// S8Panels::multiply and S16Panels::multiply.
+// S16Panels::multiply.
 template <typename Step>
 void Multiply(const PanelInputs& in, const std::int8_t* panel, std::int32_t* tile) {
   ForBlocksOfRows<8>(in.rows, [&]<std::size_t kRows>(std::size_t row) {

@@ -6,18 +6,13 @@
 #include <cstdint>
 
 #include "kernels/avx512vnni/intrinsics.h"
+#include "kernels/avx512vnni/masks.h"
 #include "kernels/elementary.h"
 
 namespace octet::kernels::avx512vnni {
 namespace {
 
-constexpr std::size_t kLanes = 16;
 constexpr std::size_t kChains = 4;  // of maxima, to hide the latency of one
-
-// Of the first `size`, at most 16, values.
-inline __mmask16 MaskOf(std::size_t size) {
-  return static_cast<__mmask16>(size >= kLanes ? 0xFFFFU : (1U << size) - 1U);
-}
 
 inline __m512 Magnitude(__m512 x) {
   const __m512i bits = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7FFFFFFF));

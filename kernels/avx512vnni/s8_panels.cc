@@ -6,38 +6,19 @@
 
 #include "kernels/avx512vnni/integer_sums.h"
 #include "kernels/avx512vnni/intrinsics.h"
+#include "kernels/avx512vnni/masks.h"
 #include "kernels/avx512vnni/panels.h"
 #include "kernels/vectorized/activation.h"
 #include "kernels/vectorized/blocks_of_rows.h"
+#include "kernels/vectorized/offset_inputs.h"
 #include "kernels/vectorized/tiles.h"
 
 namespace octet::kernels::avx512vnni {
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
-// vpdpbusd multiplies unsigned by signed bytes: inputs are shifted by 128.
-void PackLhs(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
-             std::size_t k_padded, std::byte* out) {
-  auto* target = reinterpret_cast<std::uint8_t*>(out);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const std::int8_t* source = lhs + r * lhs_stride;
-    for (std::size_t p = 0; p < k; ++p) target[p] = static_cast<std::uint8_t>(source[p] ^ 0x80);
-    for (std::size_t p = k; p < k_padded; ++p) target[p] = 0;
-    target += k_padded;
-  }
-}
-
 // --- the ways out of registers. Each is made for kVectors vectors of columns, from column `first`
-// of a target on, and stores sum[r][v] of kRows rows, from number `row` on.
-
-// Of the columns that a vector has: one with all of them is stored without a mask, which is slow.
-constexpr __mmask16 kWhole = 0xFFFF;
-inline __mmask16 MaskOf(std::size_t num_channels, std::size_t column) {
-  if (column >= num_channels) return 0;
-  const std::size_t rest = num_channels - column;
-  return static_cast<__mmask16>(rest >= kLanes ? kWhole : (1U << rest) - 1U);
-}
+// of a target on, and stores sum[r][v] of kRows rows, from number `row` on: whole vectors without a
+// mask, which is slow.
 
 // What is added to sums: Start() of each column, where they begin, and that of each row.
 template <std::size_t kVectors>
@@ -447,8 +428,8 @@ constexpr S8Panels kS8Panels = {.name = "avx512vnni vpdpbusd 4x32",
                                 .lhs_element_size = 1,
                                 .lhs_offset = 128,
                                 .takes_segments = true,
-                                .pack_lhs = PackLhs,
-                                .multiply = Multiply<S8Step>,
+                                .pack_lhs = PackOffsetInputs,
+                                .multiply = nullptr,
                                 .multiply_and_store = MultiplyAndStore};
 
 }  // namespace octet::kernels::avx512vnni

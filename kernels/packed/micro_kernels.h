@@ -55,11 +55,10 @@ struct S8Panels {
   // is 0 and takes no part in a sum, whatever weight it meets.
   void (*pack_lhs)(const std::int8_t* lhs, std::size_t lhs_stride, std::size_t rows, std::size_t k,
                    std::size_t k_padded, std::byte* out);
-  // tile[rows, columns] = the product. Sums wrap modulo 2^32.
+  // One of the two is null. The first: tile[rows, columns] = the product. Sums wrap modulo 2^32.
   void (*multiply)(const PanelInputs& inputs, const std::int8_t* panel, std::int32_t* tile);
-  // multiply and MicroKernels::store_s8 in one, for any number of rows and all panels that the
-  // target's channels have, which follow one another: sums stay in registers. Null where there is
-  // none.
+  // The second: this and MicroKernels::store_s8 in one, for any number of rows and all panels that
+  // the target's channels have, which follow one another: sums stay in registers.
   void (*multiply_and_store)(const PanelInputs& inputs, const std::int8_t* panels,
                              const EpilogueTable& table, const TileTarget& target) = nullptr;
 };
