@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kernels/activation.h"
+#include "kernels/fixed_point.h"
 #include "kernels/quantization.h"
 
 namespace octet::kernels {
@@ -25,6 +26,9 @@ enum class EpilogueKind : std::uint8_t {
   //   q = clip(round_half_even(float(acc + bias_s32[j]) * multiplier[j]) +
   //   zero_point, lo, hi)
   kStatic,
+  // int8 out, PTSQ in fixed point:
+  //   q = clip(MultiplyFixedPoint(acc + bias_s32[j], fixed[j]) + zero_point, lo, hi)
+  kStaticFixed,
   // float32 out, PTSQ: y = activation(float(acc + bias_s32[j]) *
   // multiplier[j]).
   kStaticFloat,
@@ -41,15 +45,16 @@ enum class ScaleConvention : std::uint8_t { kReciprocal, kMultiply };
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::kNone;
 
-  std::span<const std::int32_t> bias_s32 = {};  // kNone, kStatic, kStaticFloat; may be empty
+  std::span<const std::int32_t> bias_s32 = {};  // all but kDynamic; may be empty
 
   std::span<const float> weight_scale = {};  // kDynamic; finite, not 0
   ScaleConvention convention = ScaleConvention::kReciprocal;
   std::span<const float> bias_f32 = {};  // kDynamic; may be empty
 
-  std::span<const float> multiplier = {};  // kStatic and kStaticFloat; finite
-  ZeroPoint out_zero_point{0};             // kStatic; in [-128, 127]
-  std::int32_t lo = -128;                  // kStatic; -128 <= lo <= hi <= 127
+  std::span<const float> multiplier = {};       // kStatic and kStaticFloat; finite
+  std::span<const FixedPointScale> fixed = {};  // kStaticFixed
+  ZeroPoint out_zero_point{0};                  // kStatic, kStaticFixed; in [-128, 127]
+  std::int32_t lo = -128;                       // the same; -128 <= lo <= hi <= 127
   std::int32_t hi = 127;
   Activation activation = {};  // kDynamic and kStaticFloat
 };
@@ -59,7 +64,7 @@ struct Epilogue {
 struct EpilogueOutput {
   std::span<std::int32_t> s32 = {};  // kNone
   std::span<float> f32 = {};         // kDynamic, kStaticFloat
-  std::span<std::int8_t> s8 = {};    // kStatic
+  std::span<std::int8_t> s8 = {};    // kStatic, kStaticFixed
 };
 
 // Int16 activations, whose sums may be beyond int32. They are exact, and finished in float64:

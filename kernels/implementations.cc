@@ -26,6 +26,8 @@ const char* OutputName(EpilogueKind kind) {
       return "dynamic_f32";
     case EpilogueKind::kStatic:
       return "static_s8";
+    case EpilogueKind::kStaticFixed:
+      return "static_fixed_s8";
     case EpilogueKind::kStaticFloat:
       return "static_f32";
   }

@@ -47,6 +47,18 @@ std::string CheckZeroPoint(std::string_view name, ZeroPoint zero_point) {
   return std::string(name) + " is " + std::to_string(zero_point.value) + ", wants [-128, 127]";
 }
 
+std::string CheckFixed(std::span<const FixedPointScale> fixed, std::size_t wanted) {
+  if (fixed.size() != wanted) return WrongSize("fixed", fixed.size(), wanted);
+  for (const FixedPointScale& scale : fixed) {
+    if (scale.multiplier < 0 || scale.shift < 1 || scale.shift > 62) {
+      return "a fixed-point scale has the multiplier " + std::to_string(scale.multiplier) +
+             " and the shift " + std::to_string(scale.shift) +
+             ", wants 0 or more, and a shift of 1 to 62";
+    }
+  }
+  return "";
+}
+
 std::string CheckEpilogue(const Epilogue& epilogue, std::size_t n, bool has_group_scales) {
   std::string error = CheckOptionalSize("bias_s32", epilogue.bias_s32.size(), n);
   if (!error.empty()) return error;
@@ -60,6 +72,7 @@ std::string CheckEpilogue(const Epilogue& epilogue, std::size_t n, bool has_grou
       if (has_group_scales) return "";
       return CheckScales("weight_scale", epilogue.weight_scale, n);
     case EpilogueKind::kStatic:
+    case EpilogueKind::kStaticFixed:
       if (epilogue.lo < -128 || epilogue.lo > epilogue.hi || epilogue.hi > 127) {
         return "the result's bounds are [" + std::to_string(epilogue.lo) + ", " +
                std::to_string(epilogue.hi) + "], wants a range inside [-128, 127]";
@@ -69,6 +82,7 @@ std::string CheckEpilogue(const Epilogue& epilogue, std::size_t n, bool has_grou
       [[fallthrough]];
     case EpilogueKind::kStaticFloat:
       if (!epilogue.bias_f32.empty()) return "a static epilogue takes bias_s32, not bias_f32";
+      if (epilogue.kind == EpilogueKind::kStaticFixed) return CheckFixed(epilogue.fixed, n);
       return CheckScales("multiplier", epilogue.multiplier, n);
   }
   return "unknown epilogue";

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/avx512vnni/fixed_point.h"
 #include "kernels/avx512vnni/intrinsics.h"
 
 namespace octet::kernels::avx512vnni {
@@ -212,9 +213,32 @@ inline void AddTap(const std::byte* x, const std::int8_t* weights, __m512i (&sum
   }
 }
 
+// The roundings of sums of 16 channels, the strip's from `first` on.
+class FloatRounding {
+ public:
+  FloatRounding(const DepthwiseStrip& strip, std::size_t first)
+      : scale_(_mm512_load_ps(strip.scale + first)) {}
+  // Half to even: the mode that every thread begins with.
+  [[gnu::always_inline]] __m512i Round(__m512i sum) const {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_));
+  }
+
+ private:
+  const __m512 scale_;
+};
+
+class FixedRounding {
+ public:
+  FixedRounding(const DepthwiseStrip& strip, std::size_t first) : scale_(strip.fixed, first) {}
+  [[gnu::always_inline]] __m512i Round(__m512i sum) const { return scale_.Multiply(sum); }
+
+ private:
+  const FixedPointLanes scale_;
+};
+
 // kRows x kUnits vectors of results without their zero point, which int32 holds. kTaps is 0 where
 // it varies.
-template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
+template <typename Rounding, std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const std::byte* columns,
                          __m512i (&rounded)[kRows][kUnits]) {
   const std::byte* stream = columns + quarter * strip.stream_size;
@@ -237,26 +261,23 @@ inline void RoundQuarter(const DepthwiseStrip& strip, std::size_t quarter, const
       AddTap(stream + strip.tap_offsets[tap], weights + tap * tap_size, sum);
     }
   }
-  const __m512 scale = _mm512_load_ps(strip.scale + quarter * 16);
+  const Rounding rounding(strip, quarter * 16);
 #pragma GCC unroll 2
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (std::size_t u = 0; u < kUnits; ++u) {
-      // Half to even: the mode that every thread begins with.
-      rounded[r][u] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][u]), scale));
-    }
+    for (std::size_t u = 0; u < kUnits; ++u) rounded[r][u] = rounding.Round(sum[r][u]);
   }
 }
 
 // Two quarters' results in 16 bits.
-template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
+template <typename Rounding, std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 inline void RoundHalf(const DepthwiseStrip& strip, std::size_t half, const std::byte* columns,
                       __m512i (&narrow)[kRows][kUnits]) {
   const __m512i zero = _mm512_set1_epi16(static_cast<std::int16_t>(strip.zero_point));
   __m512i low[kRows][kUnits];
   __m512i high[kRows][kUnits];
-  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half, columns, low);
-  RoundQuarter<kRows, kUnits, kTaps>(strip, 2 * half + 1, columns, high);
+  RoundQuarter<Rounding, kRows, kUnits, kTaps>(strip, 2 * half, columns, low);
+  RoundQuarter<Rounding, kRows, kUnits, kTaps>(strip, 2 * half + 1, columns, high);
 #pragma GCC unroll 2
   for (std::size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -296,15 +317,15 @@ inline void StorePixels(const DepthwiseStrip& strip, __m512i bytes, std::size_t 
 }
 
 // kUnits vectors of pixels of kRows rows, from vector `unit` of a row on.
-template <std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
+template <typename Rounding, std::size_t kRows, std::size_t kUnits, std::size_t kTaps>
 void ComputeUnits(const DepthwiseStrip& strip, std::size_t unit) {
   const __m512i lo = _mm512_set1_epi8(static_cast<char>(strip.lo));
   const __m512i hi = _mm512_set1_epi8(static_cast<char>(strip.hi));
   const std::byte* columns = strip.scratch + unit * kVector;
   __m512i low[kRows][kUnits];
   __m512i high[kRows][kUnits];
-  RoundHalf<kRows, kUnits, kTaps>(strip, 0, columns, low);
-  RoundHalf<kRows, kUnits, kTaps>(strip, 1, columns, high);
+  RoundHalf<Rounding, kRows, kUnits, kTaps>(strip, 0, columns, low);
+  RoundHalf<Rounding, kRows, kUnits, kTaps>(strip, 1, columns, high);
   const std::size_t pixel = unit * strip.vector_columns;
 #pragma GCC unroll 2
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -319,31 +340,40 @@ void ComputeUnits(const DepthwiseStrip& strip, std::size_t unit) {
   }
 }
 
-template <std::size_t kRows, std::size_t kTaps>
+template <typename Rounding, std::size_t kRows, std::size_t kTaps>
 void ComputeRows(const DepthwiseStrip& strip) {
   constexpr std::size_t kMostUnits = 8 / kRows;
   const std::size_t units = (strip.num_pixels + strip.vector_columns - 1) / strip.vector_columns;
   std::size_t unit = 0;
   for (; unit + kMostUnits <= units; unit += kMostUnits) {
-    ComputeUnits<kRows, kMostUnits, kTaps>(strip, unit);
+    ComputeUnits<Rounding, kRows, kMostUnits, kTaps>(strip, unit);
   }
   if (kMostUnits > 4 && unit + 4 <= units) {
-    ComputeUnits<kRows, 4, kTaps>(strip, unit);
+    ComputeUnits<Rounding, kRows, 4, kTaps>(strip, unit);
     unit += 4;
   }
   if (unit + 2 <= units) {
-    ComputeUnits<kRows, 2, kTaps>(strip, unit);
+    ComputeUnits<Rounding, kRows, 2, kTaps>(strip, unit);
     unit += 2;
   }
-  if (unit < units) ComputeUnits<kRows, 1, kTaps>(strip, unit);
+  if (unit < units) ComputeUnits<Rounding, kRows, 1, kTaps>(strip, unit);
 }
 
-template <std::size_t kTaps>
+template <typename Rounding, std::size_t kTaps>
 void Compute(const DepthwiseStrip& strip) {
   if (strip.num_rows == 2) {
-    ComputeRows<2, kTaps>(strip);
+    ComputeRows<Rounding, 2, kTaps>(strip);
   } else {
-    ComputeRows<1, kTaps>(strip);
+    ComputeRows<Rounding, 1, kTaps>(strip);
+  }
+}
+
+template <typename Rounding>
+void Compute(const DepthwiseStrip& strip) {
+  if (strip.num_taps == 3) {
+    Compute<Rounding, 3>(strip);
+  } else {
+    Compute<Rounding, 0>(strip);
   }
 }
 
@@ -360,10 +390,10 @@ void DepthwiseStripS8(const DepthwiseStrip& strip) {
     default:
       Interleave<4>(strip);
   }
-  if (strip.num_taps == 3) {
-    Compute<3>(strip);
+  if (strip.scale == nullptr) {
+    Compute<FixedRounding>(strip);
   } else {
-    Compute<0>(strip);
+    Compute<FloatRounding>(strip);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/avx512vnni/fixed_point.h"
 #include "kernels/avx512vnni/integer_sums.h"
 #include "kernels/avx512vnni/intrinsics.h"
 #include "kernels/avx512vnni/masks.h"
@@ -92,76 +93,115 @@ class StoreIntegers {
   const std::size_t stride_;
 };
 
+// The roundings of sums to integers without their zero point, clipped: of kStatic and kStaticFixed.
 template <std::size_t kVectors>
-class StoreStatic {
+class FloatRounding {
  public:
-  StoreStatic(const EpilogueTable& table, const TileTarget& target, std::size_t first)
-      : terms_(table, target, first),
-        lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
-        hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))),
-        zero_(_mm256_set1_epi8(static_cast<char>(table.zero_point))),
-        num_channels_(target.num_channels - first),
-        out_(static_cast<std::int8_t*>(target.out) + first),
-        stride_(target.out_stride) {
-    const float* scale = table.scale + target.first_channel + first;
+  FloatRounding(const EpilogueTable& table, std::size_t channel)
+      : lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
+        hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))) {
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) scale_[v] = _mm512_loadu_ps(scale + v * kLanes);
-  }
-
-  [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
-
-  template <std::size_t kRows>
-  [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
-    terms_.AddTo(row, sum);
-    std::int8_t* out = out_ + row * stride_;
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; v += 2) {
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < kRows; ++r) {
-        if constexpr (kVectors == 1) {
-          Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
-                out + r * stride_);
-        } else {
-          StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
-                    out + r * stride_ + v * kLanes);
-        }
-      }
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      scale_[v] = _mm512_loadu_ps(table.scale + channel + v * kLanes);
     }
+  }
+  // Half to even: the mode that every thread begins with.
+  [[gnu::always_inline]] __m512i Round(std::size_t v, __m512i sum) const {
+    const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
+    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo_), hi_));
   }
 
  private:
-  // Without their zero point. Half to even: the mode that every thread begins with.
-  [[gnu::always_inline]] __m128i Round(std::size_t v, __m512i sum) const {
-    const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
-    return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo_), hi_)));
-  }
-  // Two vectors' columns at once, where there are as many.
-  [[gnu::always_inline]] void StorePair(std::size_t v, __m256i rounded, std::int8_t* out) const {
-    const __m256i result = _mm256_add_epi8(rounded, zero_);
-    if (num_channels_ >= (v + 2) * kLanes) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
-      return;
-    }
-    Store(v, _mm256_castsi256_si128(result), out);
-    Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
-  }
-  [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
-    const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
-    if (mask == kWhole) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
-    } else {
-      _mm_mask_storeu_epi8(out, mask, result);
-    }
-  }
-
-  const Terms<kVectors> terms_;
   __m512 scale_[kVectors];
   const __m512 lo_;
   const __m512 hi_;
-  const __m256i zero_;
-  const std::size_t num_channels_;
-  std::int8_t* const out_;
-  const std::size_t stride_;
+};
+
+template <std::size_t kVectors>
+class FixedRounding {
+ public:
+  FixedRounding(const EpilogueTable& table, std::size_t channel)
+      : lo_(_mm512_set1_epi32(table.lo - table.zero_point)),
+        hi_(_mm512_set1_epi32(table.hi - table.zero_point)) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      scale_[v] = FixedPointLanes(table.fixed, channel + v * kLanes);
+    }
+  }
+  [[gnu::always_inline]] __m512i Round(std::size_t v, __m512i sum) const {
+    return _mm512_min_epi32(_mm512_max_epi32(scale_[v].Multiply(sum), lo_), hi_);
+  }
+
+ private:
+  FixedPointLanes scale_[kVectors];
+  const __m512i lo_;
+  const __m512i hi_;
+};
+
+template <template <std::size_t> class Rounding>
+struct StoreBytes {
+  template <std::size_t kVectors>
+  class Of {
+   public:
+    Of(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+        : terms_(table, target, first),
+          rounding_(table, target.first_channel + first),
+          zero_(_mm256_set1_epi8(static_cast<char>(table.zero_point))),
+          num_channels_(target.num_channels - first),
+          out_(static_cast<std::int8_t*>(target.out) + first),
+          stride_(target.out_stride) {}
+
+    [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
+
+    template <std::size_t kRows>
+    [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+      terms_.AddTo(row, sum);
+      std::int8_t* out = out_ + row * stride_;
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; v += 2) {
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < kRows; ++r) {
+          if constexpr (kVectors == 1) {
+            Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
+                  out + r * stride_);
+          } else {
+            StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
+                      out + r * stride_ + v * kLanes);
+          }
+        }
+      }
+    }
+
+   private:
+    [[gnu::always_inline]] __m128i Round(std::size_t v, __m512i sum) const {
+      return _mm512_cvtepi32_epi8(rounding_.Round(v, sum));
+    }
+    // Two vectors' columns at once, where there are as many.
+    [[gnu::always_inline]] void StorePair(std::size_t v, __m256i rounded, std::int8_t* out) const {
+      const __m256i result = _mm256_add_epi8(rounded, zero_);
+      if (num_channels_ >= (v + 2) * kLanes) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
+        return;
+      }
+      Store(v, _mm256_castsi256_si128(result), out);
+      Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
+    }
+    [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
+      const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+      if (mask == kWhole) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
+      } else {
+        _mm_mask_storeu_epi8(out, mask, result);
+      }
+    }
+
+    const Terms<kVectors> terms_;
+    const Rounding<kVectors> rounding_;
+    const __m256i zero_;
+    const std::size_t num_channels_;
+    std::int8_t* const out_;
+    const std::size_t stride_;
+  };
 };
 
 // The reals of sums, before their activation: of kDynamic in each convention, and of kStaticFloat.
@@ -408,7 +448,9 @@ void MultiplyAndStore(const PanelInputs& inputs, const std::int8_t* panels,
     case EpilogueKind::kNone:
       return run.template operator()<StoreIntegers>();
     case EpilogueKind::kStatic:
-      return run.template operator()<StoreStatic>();
+      return run.template operator()<StoreBytes<FloatRounding>::Of>();
+    case EpilogueKind::kStaticFixed:
+      return run.template operator()<StoreBytes<FixedRounding>::Of>();
     case EpilogueKind::kDynamic:
       return table.convention == ScaleConvention::kReciprocal
                  ? run.template operator()<StoreFloats<ReciprocalReals>::Of>()

@@ -150,8 +150,10 @@ bool ResultsFit(const Conv2dS8Spec& spec) {
   for (std::size_t c = 0; c < channels; ++c) {
     if (!spec.epilogue.bias_s32.empty())
       sum[c] += std::abs(static_cast<double>(spec.epilogue.bias_s32[c]));
-    if (sum[c] * std::abs(static_cast<double>(spec.epilogue.multiplier[c])) > kLargestResult)
-      return false;
+    const double multiplier = spec.epilogue.kind == EpilogueKind::kStaticFixed
+                                  ? spec.epilogue.fixed[c].Real()
+                                  : std::abs(static_cast<double>(spec.epilogue.multiplier[c]));
+    if (sum[c] * multiplier > kLargestResult) return false;
   }
   return true;
 }
@@ -167,7 +169,9 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
         tap_offsets_((kMostVectorColumns + 1) * taps_.size()),
         weights_(blocks_.size() * BlockWeights()),
         add_(blocks_.size() * kStripBlock),
-        scale_(blocks_.size() * kStripBlock, 1.0F),
+        is_fixed_(spec.epilogue.kind == EpilogueKind::kStaticFixed),
+        scale_(is_fixed_ ? 0 : blocks_.size() * kStripBlock, 1.0F),
+        fixed_(is_fixed_ ? blocks_.size() * kStripBlock : 0),
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         zero_point_(spec.epilogue.out_zero_point.value),
         lo_(spec.epilogue.lo),
@@ -190,7 +194,8 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 
   std::string_view Provider() const override { return provider_; }
   std::size_t PackedByteSize() const override {
-    return tap_offsets_.ByteSize() + weights_.ByteSize() + add_.ByteSize() + scale_.ByteSize();
+    return tap_offsets_.ByteSize() + weights_.ByteSize() + add_.ByteSize() + scale_.ByteSize() +
+           fixed_.ByteSize();
   }
   std::size_t ScratchByteSize(std::size_t) const override {
     return RowsByteSize() + layout_.ByteSize();
@@ -223,7 +228,11 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
       const std::size_t channel = block.ChannelOf(i / 16, i % 16);
       if (channel >= block.num_channels) continue;
       add_[b * kStripBlock + i] = table.add[block.first_channel + channel];
-      scale_[b * kStripBlock + i] = table.scale[block.first_channel + channel];
+      if (is_fixed_) {
+        fixed_.Set(b * kStripBlock + i, table.fixed, block.first_channel + channel);
+      } else {
+        scale_[b * kStripBlock + i] = table.scale[block.first_channel + channel];
+      }
     }
   }
 
@@ -326,7 +335,11 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
       strip.tap_offsets = tap_offsets_.data() + block.vector_columns * taps_.size();
       strip.weights = weights_.data() + b * BlockWeights();
       strip.add = add_.data() + b * kStripBlock;
-      strip.scale = scale_.data() + b * kStripBlock;
+      if (is_fixed_) {
+        strip.fixed = fixed_.Table(b * kStripBlock);
+      } else {
+        strip.scale = scale_.data() + b * kStripBlock;
+      }
       strip.out = out + block.first_channel;
       micro_.depthwise_strip_s8(strip);
     }
@@ -340,7 +353,9 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
   AlignedArray<std::uint32_t> tap_offsets_;  // [vector_columns, taps]
   AlignedArray<std::int8_t> weights_;
   AlignedArray<std::int32_t> add_;
+  const bool is_fixed_;
   AlignedArray<float> scale_;
+  PaddedFixedPoint fixed_;
   const std::int8_t padding_;
   const std::int32_t zero_point_;
   const std::int32_t lo_;
@@ -352,8 +367,9 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
 
 bool FitsStrips(const MicroKernels& micro, const Conv2dS8Spec& spec) {
   const Conv2dGeometry& g = spec.geometry;
-  if (micro.depthwise_strip_s8 == nullptr || spec.epilogue.kind != EpilogueKind::kStatic ||
-      g.in_channels != g.out_channels) {
+  const bool is_static = spec.epilogue.kind == EpilogueKind::kStatic ||
+                         spec.epilogue.kind == EpilogueKind::kStaticFixed;
+  if (micro.depthwise_strip_s8 == nullptr || !is_static || g.in_channels != g.out_channels) {
     return false;
   }
   const std::size_t sizes[] = {g.kernel_height, g.kernel_width, g.stride_width, g.dilation_width};

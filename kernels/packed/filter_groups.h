@@ -37,6 +37,7 @@ inline Epilogue GroupEpilogue(const Epilogue& epilogue, const Conv2dGeometry& g,
   part.bias_f32 = GroupPart(epilogue.bias_f32, g, group);
   part.weight_scale = GroupPart(epilogue.weight_scale, g, group);
   part.multiplier = GroupPart(epilogue.multiplier, g, group);
+  part.fixed = GroupPart(epilogue.fixed, g, group);
   return part;
 }
 

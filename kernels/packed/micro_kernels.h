@@ -132,6 +132,14 @@ struct F32Panels {
 // row, to have more independent sums.
 inline constexpr std::size_t kOneRowPanels = 4;
 
+// FixedPointScale's of channels, member by member.
+struct FixedPointTable {
+  const std::int32_t* multiplier;
+  const std::int64_t* round;
+  const std::int64_t* round_negative;
+  const std::int64_t* shift;
+};
+
 // An Epilogue with its arrays padded to whole panels, and all that is added to
 // the int32 sum, the correction of the offsets included, in one array.
 struct EpilogueTable {
@@ -142,6 +150,7 @@ struct EpilogueTable {
   const float* scale;              // weight_scale, or multiplier
   const float* bias;               // kDynamic; -0.0, the neutral element of addition, where
                                    // there is none
+  FixedPointTable fixed;           // kStaticFixed
   std::int32_t zero_point;
   std::int32_t lo;
   std::int32_t hi;
@@ -274,7 +283,8 @@ struct DepthwiseStrip {
   // Static epilogue, of results that int32 holds even before they are clipped: tables are
   // [quarters, kStripBlock / 4]. Inputs are too large by kStripOffset.
   const std::int32_t* add;
-  const float* scale;
+  const float* scale;     // null: fixed
+  FixedPointTable fixed;  // the same
   std::int32_t zero_point;
   std::int32_t lo;
   std::int32_t hi;

@@ -22,6 +22,7 @@ inline OutputBytes OutputOf(EpilogueKind kind, const EpilogueOutput& out) {
     case EpilogueKind::kNone:
       return {reinterpret_cast<std::byte*>(out.s32.data()), 4};
     case EpilogueKind::kStatic:
+    case EpilogueKind::kStaticFixed:
       return {reinterpret_cast<std::byte*>(out.s8.data()), 1};
     case EpilogueKind::kDynamic:
     case EpilogueKind::kStaticFloat:

@@ -11,13 +11,41 @@
 
 namespace octet::kernels {
 
+PaddedFixedPoint::PaddedFixedPoint(std::size_t size)
+    : multiplier_(size), round_(size), round_negative_(size), shift_(size) {
+  for (std::size_t i = 0; i < size; ++i) Set(i, FixedPointScale());
+}
+
+void PaddedFixedPoint::Set(std::size_t channel, const FixedPointScale& scale) {
+  multiplier_[channel] = scale.multiplier;
+  round_[channel] = scale.round;
+  round_negative_[channel] = scale.round_negative;
+  shift_[channel] = scale.shift;
+}
+
+void PaddedFixedPoint::Set(std::size_t channel, const FixedPointTable& from,
+                           std::size_t from_channel) {
+  multiplier_[channel] = from.multiplier[from_channel];
+  round_[channel] = from.round[from_channel];
+  round_negative_[channel] = from.round_negative[from_channel];
+  shift_[channel] = from.shift[from_channel];
+}
+
+FixedPointTable PaddedFixedPoint::Table(std::size_t first) const {
+  return {.multiplier = multiplier_.data() + first,
+          .round = round_.data() + first,
+          .round_negative = round_negative_.data() + first,
+          .shift = shift_.data() + first};
+}
+
 PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
                                std::span<const std::int32_t> column_sum, std::int32_t offset,
                                std::span<const std::int8_t> zero_point)
     : add_(padded_n),
       row_factor_(zero_point.empty() ? 0 : padded_n),
       scale_(padded_n, 1.0F),
-      bias_(padded_n, -0.0F) {
+      bias_(padded_n, -0.0F),
+      fixed_(epilogue.kind == EpilogueKind::kStaticFixed ? padded_n : 0) {
   for (std::size_t j = 0; j < column_sum.size(); ++j) {
     // Wraps, as the sums do that it corrects.
     const auto sum = static_cast<std::uint32_t>(column_sum[j]);
@@ -30,12 +58,16 @@ PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
       epilogue.kind == EpilogueKind::kDynamic ? epilogue.weight_scale : epilogue.multiplier;
   std::copy(scale.begin(), scale.end(), scale_.data());
   std::copy(epilogue.bias_f32.begin(), epilogue.bias_f32.end(), bias_.data());
+  if (epilogue.kind == EpilogueKind::kStaticFixed) {
+    for (std::size_t j = 0; j < epilogue.fixed.size(); ++j) fixed_.Set(j, epilogue.fixed[j]);
+  }
   table_ = {.kind = epilogue.kind,
             .convention = epilogue.convention,
             .add = add_.data(),
             .row_factor = zero_point.empty() ? nullptr : row_factor_.data(),
             .scale = scale_.data(),
             .bias = bias_.data(),
+            .fixed = fixed_.Table(),
             .zero_point = epilogue.out_zero_point.value,
             .lo = epilogue.lo,
             .hi = epilogue.hi,

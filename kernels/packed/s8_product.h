@@ -24,6 +24,28 @@ inline MicroKernels WithoutManyRows(MicroKernels micro) {
   return micro;
 }
 
+// FixedPointScale's of channels that own their arrays; those beyond the first ones give 0.
+class PaddedFixedPoint {
+ public:
+  explicit PaddedFixedPoint(std::size_t size);
+
+  void Set(std::size_t channel, const FixedPointScale& scale);
+  // From another one's.
+  void Set(std::size_t channel, const FixedPointTable& from, std::size_t from_channel);
+  // Of the channels from `first` on. Valid as long as this object.
+  [[nodiscard]] FixedPointTable Table(std::size_t first = 0) const;
+  [[nodiscard]] std::size_t ByteSize() const {
+    return multiplier_.ByteSize() + round_.ByteSize() + round_negative_.ByteSize() +
+           shift_.ByteSize();
+  }
+
+ private:
+  AlignedArray<std::int32_t> multiplier_;
+  AlignedArray<std::int64_t> round_;
+  AlignedArray<std::int64_t> round_negative_;
+  AlignedArray<std::int64_t> shift_;
+};
+
 // An Epilogue with its arrays padded to whole panels.
 class PaddedEpilogue {
  public:
@@ -36,7 +58,8 @@ class PaddedEpilogue {
 
   const EpilogueTable& table() const { return table_; }
   std::size_t ByteSize() const {
-    return add_.ByteSize() + row_factor_.ByteSize() + scale_.ByteSize() + bias_.ByteSize();
+    return add_.ByteSize() + row_factor_.ByteSize() + scale_.ByteSize() + bias_.ByteSize() +
+           fixed_.ByteSize();
   }
 
  private:
@@ -44,6 +67,7 @@ class PaddedEpilogue {
   AlignedArray<std::int32_t> row_factor_;
   AlignedArray<float> scale_;
   AlignedArray<float> bias_;
+  PaddedFixedPoint fixed_;
   EpilogueTable table_;  // points into the arrays
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -12,11 +13,13 @@ OwnedEpilogue::OwnedEpilogue(const Epilogue& epilogue)
       bias_s32_(epilogue.bias_s32.begin(), epilogue.bias_s32.end()),
       weight_scale_(epilogue.weight_scale.begin(), epilogue.weight_scale.end()),
       bias_f32_(epilogue.bias_f32.begin(), epilogue.bias_f32.end()),
-      multiplier_(epilogue.multiplier.begin(), epilogue.multiplier.end()) {
+      multiplier_(epilogue.multiplier.begin(), epilogue.multiplier.end()),
+      fixed_(epilogue.fixed.begin(), epilogue.fixed.end()) {
   epilogue_.bias_s32 = bias_s32_;
   epilogue_.weight_scale = weight_scale_;
   epilogue_.bias_f32 = bias_f32_;
   epilogue_.multiplier = multiplier_;
+  epilogue_.fixed = fixed_;
 }
 
 void OwnedEpilogue::Store(std::int32_t acc, float row_scale, std::size_t j, std::size_t index,
@@ -37,6 +40,11 @@ void OwnedEpilogue::Store(std::int32_t acc, float row_scale, std::size_t j, std:
       out.s8[index] = static_cast<std::int8_t>(
           RoundAndClip(y * e.multiplier[j], e.out_zero_point.value, e.lo, e.hi));
       return;
+    case EpilogueKind::kStaticFixed:
+      out.s8[index] = static_cast<std::int8_t>(
+          std::clamp(std::int64_t{MultiplyFixedPoint(acc, e.fixed[j])} + e.out_zero_point.value,
+                     std::int64_t{e.lo}, std::int64_t{e.hi}));
+      return;
     case EpilogueKind::kStaticFloat:
       y = y * e.multiplier[j];
       break;
@@ -52,7 +60,8 @@ void OwnedEpilogue::StoreScaled(float sum, float row_scale, std::size_t j, std::
 }
 
 std::size_t OwnedEpilogue::ByteSize() const {
-  return 4 * (bias_s32_.size() + weight_scale_.size() + bias_f32_.size() + multiplier_.size());
+  return 4 * (bias_s32_.size() + weight_scale_.size() + bias_f32_.size() + multiplier_.size()) +
+         sizeof(FixedPointScale) * fixed_.size();
 }
 
 OwnedEpilogueS16::OwnedEpilogueS16(const EpilogueS16& epilogue)

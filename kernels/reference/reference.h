@@ -109,6 +109,7 @@ class OwnedEpilogue {
   std::vector<float> weight_scale_;
   std::vector<float> bias_f32_;
   std::vector<float> multiplier_;
+  std::vector<FixedPointScale> fixed_;
 };
 
 // An EpilogueS16 that owns its arrays.

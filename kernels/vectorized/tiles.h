@@ -146,6 +146,50 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target, co
   }
 }
 
+// x * scale of channel j (kernels/fixed_point.h). AVX2 has no arithmetic shift of 64 bits: a
+// logical one of a number that 2^63 makes positive.
+inline std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointTable& scale,
+                                       std::size_t j) {
+  const std::int64_t product = static_cast<std::int64_t>(x) * scale.multiplier[j];
+  const auto round = static_cast<std::uint64_t>(scale.round[j]);
+  const auto round_negative = static_cast<std::uint64_t>(scale.round_negative[j]);
+  const auto is_negative = static_cast<std::uint64_t>(static_cast<std::int64_t>(x >> 31));
+  constexpr std::uint64_t kOffset = std::uint64_t{1} << 63;
+  const std::uint64_t rounded = static_cast<std::uint64_t>(product) + kOffset +
+                                (round ^ ((round ^ round_negative) & is_negative));
+  const auto shift = static_cast<std::uint64_t>(scale.shift[j]);
+  return static_cast<std::int32_t>(
+      static_cast<std::uint32_t>((rounded >> shift) - (kOffset >> shift)));
+}
+
+template <std::size_t kColumns, typename Terms>
+inline void StoreStaticFixed(const EpilogueTable& table, const TileTarget& target,
+                             const Terms& terms, const std::int32_t* tile) {
+  const std::int32_t* add = table.add + target.first_channel;
+  const FixedPointTable scale = {
+      .multiplier = table.fixed.multiplier + target.first_channel,
+      .round = table.fixed.round + target.first_channel,
+      .round_negative = table.fixed.round_negative + target.first_channel,
+      .shift = table.fixed.shift + target.first_channel};
+  const std::int32_t zero = table.zero_point;
+  const std::int32_t lo = table.lo - zero;
+  const std::int32_t hi = table.hi - zero;
+  auto* out = static_cast<std::int8_t*>(target.out);
+  for (std::size_t r = 0; r < target.rows; ++r) {
+    const std::int32_t* acc = tile + r * kColumns;
+    alignas(64) std::int32_t wide[kColumns];
+    for (std::size_t j = 0; j < kColumns; ++j) {
+      wide[j] = MultiplyFixedPoint(FinishedSum(acc[j], add[j], terms(r, j)), scale, j);
+    }
+    alignas(64) std::int8_t row[kColumns];
+    for (std::size_t j = 0; j < kColumns; ++j) {
+      const std::int32_t above = wide[j] < lo ? lo : wide[j];
+      row[j] = static_cast<std::int8_t>((above > hi ? hi : above) + zero);
+    }
+    CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
+  }
+}
+
 template <std::size_t kColumns, typename Terms>
 inline void StoreSums(const EpilogueTable& table, const TileTarget& target, const Terms& terms,
                       std::int32_t* tile) {
@@ -167,6 +211,8 @@ inline void StoreSums(const EpilogueTable& table, const TileTarget& target, cons
       return StoreDynamic<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStatic:
       return StoreStatic<kColumns>(table, target, terms, tile);
+    case EpilogueKind::kStaticFixed:
+      return StoreStaticFixed<kColumns>(table, target, terms, tile);
     case EpilogueKind::kStaticFloat: {
       alignas(64) float y[kTileRows * kColumns];
       for (std::size_t r = 0; r < target.rows; ++r) {

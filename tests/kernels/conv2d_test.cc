@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/kernels/convolution_geometries.h"
+#include "tests/kernels/fixed_point_scales.h"
 #include "tests/kernels/kernel_set_test_base.h"
 
 namespace octet::kernels {
@@ -38,6 +39,7 @@ class Conv2dTest : public KernelSetTest {
           s32[side].resize(size);
           break;
         case EpilogueKind::kStatic:
+        case EpilogueKind::kStaticFixed:
           s8[side].resize(size);
           break;
         case EpilogueKind::kDynamic:
@@ -65,6 +67,12 @@ TEST_P(Conv2dTest, Int8IsEqualToTheBit) {
     const auto bias_s32 = Integers(g.out_channels, -9000, 9000);
     const auto bias_f32 = Floats(g.out_channels, -2.0F, 2.0F);
     const auto scale = Floats(g.out_channels, 0.0001F, 0.01F);
+    // All small enough for the strips of depthwise convolutions, then not.
+    const std::vector<FixedPointScale> fixed =
+        i % 3 == 0 ? FixedPointScales(g.out_channels)
+                   : std::vector<FixedPointScale>(
+                         g.out_channels,
+                         MakeFixedPointScale(MakeFixedPointNumber(0.0071), FixedRounding::kDouble));
     for (const int zero_point : {0, -128, 17}) {
       Conv2dS8Spec spec = {.geometry = g, .filter = filter, .in_zero_point = ZeroPoint{zero_point}};
       spec.epilogue = {.bias_s32 = bias_s32};
@@ -72,6 +80,12 @@ TEST_P(Conv2dTest, Int8IsEqualToTheBit) {
       spec.epilogue = {.kind = EpilogueKind::kStatic,
                        .bias_s32 = bias_s32,
                        .multiplier = scale,
+                       .out_zero_point = ZeroPoint{-20},
+                       .lo = -20};
+      ExpectEqualToReference(spec, 3);
+      spec.epilogue = {.kind = EpilogueKind::kStaticFixed,
+                       .bias_s32 = bias_s32,
+                       .fixed = fixed,
                        .out_zero_point = ZeroPoint{-20},
                        .lo = -20};
       ExpectEqualToReference(spec, 3);
@@ -120,6 +134,7 @@ TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
     const auto filter = Bytes(FilterSize(g));
     const auto bias = Integers(g.out_channels, -9000, 9000);
     const auto scale = Floats(g.out_channels, 0.0001F, 0.01F);
+    const std::vector<FixedPointScale> fixed = FixedPointScales(g.out_channels);
     for (const auto& zero_point :
          {std::vector<std::int8_t>(g.out_channels, -128),
           std::vector<std::int8_t>(g.out_channels, 127), Bytes(g.out_channels)}) {
@@ -131,6 +146,8 @@ TEST_P(Conv2dTest, Int8WithZeroPointsOfTheFilterIsEqualToTheBit) {
                              .epilogue = {.bias_s32 = bias}};
         ExpectEqualToReference(spec, 2);
         spec.epilogue = {.kind = EpilogueKind::kStatic, .bias_s32 = bias, .multiplier = scale};
+        ExpectEqualToReference(spec, 1);
+        spec.epilogue = {.kind = EpilogueKind::kStaticFixed, .bias_s32 = bias, .fixed = fixed};
         ExpectEqualToReference(spec, 1);
       }
       ExpectEqualToReference({.geometry = g,

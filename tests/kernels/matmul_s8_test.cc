@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/kernels/fixed_point_scales.h"
 #include "tests/kernels/kernel_set_test_base.h"
 
 namespace octet::kernels {
@@ -51,6 +52,7 @@ class MatmulS8Test : public KernelSetTest {
         arguments.out.s32 = result.s32;
         break;
       case EpilogueKind::kStatic:
+      case EpilogueKind::kStaticFixed:
         result.s8.resize(m * n);
         arguments.out.s8 = result.s8;
         break;
@@ -199,6 +201,7 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
     // Halves, so that there are ties to round, among others.
     auto multiplier = Floats(c.n, 1e-5F, 2e-2F);
     for (std::size_t j = 0; j < c.n; j += 3) multiplier[j] = 0.0078125F;
+    const std::vector<FixedPointScale> fixed = FixedPointScales(c.n);
     for (const int zero_point : {0, -128, 5}) {
       MatmulS8Spec spec = {.k = c.k,
                            .n = c.n,
@@ -213,6 +216,9 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
       ExpectEqualToReference(spec, c.m, lhs);
       spec.epilogue.lo = -128;
       spec.epilogue.hi = 127;
+      ExpectEqualToReference(spec, c.m, lhs);
+      spec.epilogue.kind = EpilogueKind::kStaticFixed;
+      spec.epilogue.fixed = fixed;
       ExpectEqualToReference(spec, c.m, lhs);
       spec.epilogue.kind = EpilogueKind::kStaticFloat;
       spec.epilogue.activation = DefaultActivation(ActivationKind::kTanh);

@@ -11,8 +11,8 @@
 
 namespace octet::emulated {
 
-// The sixteen lanes of a vector.
-template <typename T>
+// The lanes of a vector.
+template <typename T, int kLanes = 16>
 struct Lanes {
   template <typename Vector>
   static Lanes Of(const Vector& vector) {
@@ -28,7 +28,7 @@ struct Lanes {
     std::memcpy(&vector, this, sizeof(vector));
     return vector;
   }
-  T lane[16];
+  T lane[kLanes];
 };
 
 template <typename T, typename Vector>
@@ -82,6 +82,15 @@ inline float Total(simde__m512 value) {
   for (const float lane : Lanes<float>::Of(value).lane) total += lane;
   return total;
 }
+inline simde__m512i ShiftRight(simde__m512i value, simde__m512i count) {
+  auto lanes = Lanes<std::int64_t, 8>::Of(value);
+  const auto counts = Lanes<std::int64_t, 8>::Of(count);
+  for (int i = 0; i < 8; ++i) lanes.lane[i] >>= counts.lane[i];
+  return lanes.As<simde__m512i>();
+}
+inline simde__m512i ShiftRight(simde__m512i value, unsigned count) {
+  return ShiftRight(value, simde_mm512_set1_epi64(count));
+}
 inline float First(simde__m512 value) { return Lanes<float>::Of(value).lane[0]; }
 // Bytes of vectors of any size. Others than the mask says are not touched.
 template <typename Mask, typename Vector>
@@ -117,6 +126,10 @@ Vector MaskLoadBytes(Vector value, Mask mask, const void* in) {
 #define _mm512_cvtepi32_ps octet::emulated::ToFloats
 #undef _mm512_cvtepi32_epi8
 #define _mm512_cvtepi32_epi8 octet::emulated::LowBytes
+#undef _mm512_srav_epi64
+#define _mm512_srav_epi64 octet::emulated::ShiftRight
+#undef _mm512_srai_epi64
+#define _mm512_srai_epi64 octet::emulated::ShiftRight
 #undef _mm512_reduce_add_ps
 #define _mm512_reduce_add_ps octet::emulated::Total
 #undef _mm512_cvtss_f32
