@@ -9,6 +9,7 @@
 #include <span>
 
 #include "kernels/activation.h"
+#include "kernels/fixed_point.h"
 
 namespace octet::kernels {
 
@@ -60,5 +61,27 @@ using BinaryS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
 using BinaryS16 = void (*)(BinaryKind kind, const BinaryShape& shape,
                            const BinaryQuantization& quantization, std::span<const std::int16_t> a,
                            std::span<const std::int16_t> b, std::span<std::int16_t> out);
+
+// int8 add, subtract and multiply in fixed point:
+//   add, subtract: r = MultiplyFixedPoint((a - a_zero_point) << kFixedBinaryShift, a_scale) +- the
+//                  same of b
+//   multiply:      r = (a - a_zero_point) * (b - b_zero_point)
+//   out = clip(MultiplyFixedPoint(r, out_scale) + out_zero_point, lo, hi)
+// Equal on every set.
+inline constexpr int kFixedBinaryShift = 20;
+struct FixedBinaryQuantization {
+  FixedPointScale a_scale;  // at most 1, as that of b; not of a product
+  std::int32_t a_zero_point = 0;
+  FixedPointScale b_scale;
+  std::int32_t b_zero_point = 0;
+  FixedPointScale out_scale;
+  std::int32_t out_zero_point = 0;
+  std::int32_t lo = -128;  // within int8
+  std::int32_t hi = 127;
+};
+using BinaryFixedS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
+                               const FixedBinaryQuantization& quantization,
+                               std::span<const std::int8_t> a, std::span<const std::int8_t> b,
+                               std::span<std::int8_t> out);
 
 }  // namespace octet::kernels

@@ -28,8 +28,8 @@ FixedPointScale MakeFixedPointScale(const FixedPointNumber& number, FixedRoundin
   scale.round_negative = scale.round;
   if (rounding == FixedRounding::kDouble && number.exponent < 0) {
     // Nested floors are one: with y = (x * multiplier + 2^30) >> 31, the first rounding, the second
-    // is (y + 2^(e - 1) - (y < 0)) >> e. y is below 0 where x is, but for x = -1 and the smallest
-    // multiplier, whose result is 0 either way.
+    // is (y + 2^(e - 1) - (y < 0)) >> e. y is below 0 where x is, or is 0, and then so is
+    // the result either way.
     scale.round += kOne << 30;
     scale.round_negative = scale.round - (kOne << 31);
   }

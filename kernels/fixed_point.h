@@ -15,16 +15,16 @@ enum class FixedRounding : std::uint8_t {
   kSingle,  // once, half up: TFLITE_SINGLE_ROUNDING
 };
 
-// A real number: multiplier * 2^(exponent - 31), where the multiplier is 0 or in [2^30, 2^31).
+// A real number: multiplier * 2^(exponent - 31), where the multiplier is in [0, 2^31).
 struct FixedPointNumber {
   std::int32_t multiplier = 0;
   int exponent = 0;  // at most kLargestExponent
 };
 inline constexpr int kLargestExponent = 30;
 
-// `real` in 31 bits, rounded half away from zero; 0 for what is below 2^-32. Larger numbers than
-// 2^30 become the largest there is. TensorFlow Lite: QuantizeMultiplier. Precondition: `real` is
-// finite and not negative.
+// `real` in 31 bits, of which the highest is set, rounded half away from zero; 0 for what is below
+// 2^-32. Larger numbers than 2^30 become the largest there is. TensorFlow Lite: QuantizeMultiplier.
+// Precondition: `real` is finite and not negative.
 FixedPointNumber MakeFixedPointNumber(double real);
 
 // A FixedPointNumber and its rounding as one shift, which gives the same:

@@ -65,6 +65,7 @@ struct KernelSet {
   LookupS8 lookup_s8;
   BinaryF32 binary_f32;
   BinaryS8 binary_s8;
+  BinaryFixedS8 binary_fixed_s8;
   BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;

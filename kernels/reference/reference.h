@@ -72,6 +72,9 @@ void BinaryF32(BinaryKind kind, const BinaryShape& shape, const Activation& acti
 void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& quantization,
               std::span<const std::int8_t> a, std::span<const std::int8_t> b,
               std::span<std::int8_t> out);
+void BinaryFixedS8(BinaryKind kind, const BinaryShape& shape,
+                   const FixedBinaryQuantization& quantization, std::span<const std::int8_t> a,
+                   std::span<const std::int8_t> b, std::span<std::int8_t> out);
 void BinaryS16(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& quantization,
                std::span<const std::int16_t> a, std::span<const std::int16_t> b,
                std::span<std::int16_t> out);

@@ -10,6 +10,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/vectorized/activation.h"
+#include "kernels/vectorized/fixed_point.h"
 #include "kernels/vectorized/quantize.h"
 
 extern "C" float powf(float, float) noexcept;  // NOLINT(readability-identifier-naming)
@@ -130,6 +131,44 @@ inline void BinaryIntegerLoop(BinaryKind kind, const BinaryShape& shape,
     run_all([](float x, float y) { return x + y; });
   } else {
     run_all([](float x, float y) { return x * y; });
+  }
+}
+
+inline void BinaryFixedLoop(BinaryKind kind, const BinaryShape& shape,
+                            const FixedBinaryQuantization& quantization,
+                            std::span<const std::int8_t> a, std::span<const std::int8_t> b,
+                            std::span<std::int8_t> out) {
+  const FixedBinaryQuantization q = quantization;
+  const std::int32_t lo = q.lo - q.out_zero_point;
+  const std::int32_t hi = q.hi - q.out_zero_point;
+  const std::int8_t* a_data = a.data();
+  const std::int8_t* b_data = b.data();
+  std::int8_t* out_data = out.data();
+  const auto run_all = [&](auto combine) {
+    const auto element = [=](std::int8_t s, std::int8_t t) {
+      const std::int32_t r = combine(s - q.a_zero_point, t - q.b_zero_point);
+      const std::int32_t wide = FixedPointProduct(r, q.out_scale);
+      const std::int32_t above = wide < lo ? lo : wide;
+      return static_cast<std::int8_t>((above > hi ? hi : above) + q.out_zero_point);
+    };
+    ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o, std::size_t size,
+                          std::size_t a_stride, std::size_t b_stride) {
+      StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, element, out_data + o);
+    });
+  };
+  const auto scaled = [](std::int32_t x, const FixedPointScale& scale) {
+    return FixedPointProduct(x * (1 << kFixedBinaryShift), scale);
+  };
+  if (kind == BinaryKind::kMultiply) {
+    run_all([](std::int32_t x, std::int32_t y) { return x * y; });
+  } else if (kind == BinaryKind::kSubtract) {
+    run_all([=](std::int32_t x, std::int32_t y) {
+      return scaled(x, q.a_scale) - scaled(y, q.b_scale);
+    });
+  } else {
+    run_all([=](std::int32_t x, std::int32_t y) {
+      return scaled(x, q.a_scale) + scaled(y, q.b_scale);
+    });
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "kernels/packed/micro_kernels.h"
 #include "kernels/vectorized/activation.h"
+#include "kernels/vectorized/fixed_point.h"
 #include "kernels/vectorized/quantize.h"
 
 namespace octet::kernels {
@@ -146,22 +147,6 @@ inline void StoreStatic(const EpilogueTable& table, const TileTarget& target, co
   }
 }
 
-// x * scale of channel j (kernels/fixed_point.h). AVX2 has no arithmetic shift of 64 bits: a
-// logical one of a number that 2^63 makes positive.
-inline std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointTable& scale,
-                                       std::size_t j) {
-  const std::int64_t product = static_cast<std::int64_t>(x) * scale.multiplier[j];
-  const auto round = static_cast<std::uint64_t>(scale.round[j]);
-  const auto round_negative = static_cast<std::uint64_t>(scale.round_negative[j]);
-  const auto is_negative = static_cast<std::uint64_t>(static_cast<std::int64_t>(x >> 31));
-  constexpr std::uint64_t kOffset = std::uint64_t{1} << 63;
-  const std::uint64_t rounded = static_cast<std::uint64_t>(product) + kOffset +
-                                (round ^ ((round ^ round_negative) & is_negative));
-  const auto shift = static_cast<std::uint64_t>(scale.shift[j]);
-  return static_cast<std::int32_t>(
-      static_cast<std::uint32_t>((rounded >> shift) - (kOffset >> shift)));
-}
-
 template <std::size_t kColumns, typename Terms>
 inline void StoreStaticFixed(const EpilogueTable& table, const TileTarget& target,
                              const Terms& terms, const std::int32_t* tile) {
@@ -179,7 +164,8 @@ inline void StoreStaticFixed(const EpilogueTable& table, const TileTarget& targe
     const std::int32_t* acc = tile + r * kColumns;
     alignas(64) std::int32_t wide[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {
-      wide[j] = MultiplyFixedPoint(FinishedSum(acc[j], add[j], terms(r, j)), scale, j);
+      wide[j] = FixedPointProduct(FinishedSum(acc[j], add[j], terms(r, j)), scale.multiplier[j],
+                                  scale.round[j], scale.round_negative[j], scale.shift[j]);
     }
     alignas(64) std::int8_t row[kColumns];
     for (std::size_t j = 0; j < kColumns; ++j) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <vector>
 
+#include "tests/kernels/fixed_point_scales.h"
 #include "tests/kernels/kernel_set_test_base.h"
 
 namespace octet::kernels {
@@ -84,6 +85,32 @@ TEST_P(ElementwiseTest, IntegersAreEqual) {
       set().binary_s8(kind, shape, quantization, a, b, got);
       Reference().binary_s8(kind, shape, quantization, a, b, wanted);
       EXPECT_EQ(got, wanted);
+    }
+  }
+}
+
+TEST_P(ElementwiseTest, IntegersInFixedPointAreEqual) {
+  const std::vector<FixedPointScale> scales = FixedPointScales(12);
+  for (const BinaryShape& shape : Shapes()) {
+    for (std::size_t i = 0; i < scales.size(); ++i) {
+      for (const BinaryKind kind :
+           {BinaryKind::kAdd, BinaryKind::kSubtract, BinaryKind::kMultiply}) {
+        const FixedBinaryQuantization quantization = {.a_scale = scales[2],
+                                                      .a_zero_point = -4,
+                                                      .b_scale = scales[i % 3],
+                                                      .b_zero_point = 100,
+                                                      .out_scale = scales[i],
+                                                      .out_zero_point = 7,
+                                                      .lo = -100,
+                                                      .hi = 125};
+        const auto a = Bytes(200);
+        const auto b = Bytes(200);
+        std::vector<std::int8_t> got(OutSize(shape));
+        std::vector<std::int8_t> wanted(got.size());
+        set().binary_fixed_s8(kind, shape, quantization, a, b, got);
+        Reference().binary_fixed_s8(kind, shape, quantization, a, b, wanted);
+        EXPECT_EQ(got, wanted);
+      }
     }
   }
 }
