@@ -70,11 +70,11 @@ using BinaryS16 = void (*)(BinaryKind kind, const BinaryShape& shape,
 // Equal on every set.
 inline constexpr int kFixedBinaryShift = 20;
 struct FixedBinaryQuantization {
-  FixedPointScale a_scale;  // at most 1, as that of b; not of a product
+  FixedPointScale a_scale = {};  // at most 1, as that of b; not of a product
   std::int32_t a_zero_point = 0;
-  FixedPointScale b_scale;
+  FixedPointScale b_scale = {};
   std::int32_t b_zero_point = 0;
-  FixedPointScale out_scale;
+  FixedPointScale out_scale = {};
   std::int32_t out_zero_point = 0;
   std::int32_t lo = -128;  // within int8
   std::int32_t hi = 127;

@@ -23,7 +23,11 @@ struct Pool2dGeometry {
   std::size_t OutSize() const;
 };
 
-enum class PoolKind : std::uint8_t { kMax, kAverage };
+enum class PoolKind : std::uint8_t {
+  kMax,
+  kAverage,
+  kAverageHalfUp,  // int8 and int16 only: halves go up
+};
 
 // in holds num_images * InSize() values and out num_images * OutSize(); they do
 // not overlap. float32: the average is the sum, row by row, divided by the
@@ -33,7 +37,7 @@ using Pool2dF32 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::s
                            std::span<const float> in, std::span<float> out);
 
 // int8 and int16: the average is the integer sum over the count, rounded half
-// away from zero; in and out have the same quantization. Exact.
+// away from zero, or half up; in and out have the same quantization. Exact.
 using Pool2dS8 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,
                           std::span<const std::int8_t> in, std::span<std::int8_t> out);
 using Pool2dS16 = void (*)(const Pool2dGeometry& geometry, PoolKind kind, std::size_t num_images,

@@ -33,6 +33,7 @@ struct ImportArguments {
   std::string model;
   std::string output;
   std::vector<std::string> inputs;
+  std::string profile;
   bool replace = false;
 };
 
@@ -67,7 +68,8 @@ void Print(const Bundle& bundle, const std::string& path) {
 absl::Status RunImport(const ImportArguments& arguments) {
   const OperatorRegistry operators = BuiltInOperators();
   ASSIGN_OR_RETURN(Bundle bundle,
-                   ImportModel(arguments.model, ImportOptions{.operators = &operators}));
+                   ImportModel(arguments.model, ImportOptions{.operators = &operators,
+                                                              .profile = arguments.profile}));
   RETURN_IF_ERROR(VerifyGraph(bundle.graph, operators));
   if (arguments.inputs.empty()) {
     ASSIGN_OR_RETURN(bundle.self_test, RandomSelfTest(bundle.graph, operators));
@@ -100,6 +102,9 @@ void AddImport(CLI::App& app, absl::Status& result) {
   command->add_option("--input", arguments->inputs,
                       "NAME=FILE.npy, or FILE.npy for a single input: rows like those it will "
                       "serve, 4 at least, for the self-test; default: random rows");
+  command->add_option("--profile", arguments->profile,
+                      "Whose rounding a .tflite file follows: tflite-reference (default), "
+                      "tflite-single-rounding or xnnpack (docs/formats.md)");
   command->add_flag("--replace", arguments->replace, "Replace a bundle that is there");
   command->callback([arguments, &result] { result = RunImport(*arguments); });
 }

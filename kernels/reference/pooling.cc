@@ -30,8 +30,12 @@ void ForEachWindow(const Pool2dGeometry& g, const Window& window) {
   }
 }
 
-// in / count rounded half away from zero.
-std::int64_t RoundedMean(std::int64_t sum, std::int64_t count) {
+// sum / count, rounded as the kind says.
+std::int64_t RoundedMean(PoolKind kind, std::int64_t sum, std::int64_t count) {
+  if (kind == PoolKind::kAverageHalfUp) {
+    const std::int64_t raised = sum + count / 2;
+    return raised >= 0 ? raised / count : -((-raised + count - 1) / count);
+  }
   return sum >= 0 ? (sum + count / 2) / count : -((-sum + count / 2) / count);
 }
 
@@ -55,7 +59,7 @@ void PoolIntegers(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images
         }
         const auto count = static_cast<std::int64_t>((bottom - top) * (right - left));
         target[index + c] =
-            kind == PoolKind::kMax ? largest : static_cast<T>(RoundedMean(sum, count));
+            kind == PoolKind::kMax ? largest : static_cast<T>(RoundedMean(kind, sum, count));
       }
     });
   }

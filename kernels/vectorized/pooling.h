@@ -92,7 +92,21 @@ inline void Pool2dF32Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t nu
 }
 
 // Sum holds the sum of a window.
-template <typename Sum, typename T>
+// The mean of `count` values, halves away from zero or up.
+template <bool kHalfUp, typename T, typename Sum>
+inline T Mean(Sum sum, Sum count) {
+  if constexpr (kHalfUp) {
+    // Of numbers that are not negative: divisions cut towards 0.
+    constexpr auto kOffset = static_cast<Sum>(Sum{1} << (8 * sizeof(T) - 1));
+    return static_cast<T>((sum + kOffset * count + count / 2) / count - kOffset);
+  } else {
+    const Sum magnitude = sum < 0 ? -sum : sum;
+    const Sum mean = (magnitude + count / 2) / count;
+    return static_cast<T>(sum < 0 ? -mean : mean);
+  }
+}
+
+template <bool kHalfUp, typename Sum, typename T>
 inline void AveragePoolImage(const Pool2dGeometry& g, const T* in, T* out) {
   constexpr std::size_t kChunk = 64;
   ForEachPoolWindow(g, [=, &g](PoolRange rows, PoolRange columns, std::size_t offset) {
@@ -104,9 +118,7 @@ inline void AveragePoolImage(const Pool2dGeometry& g, const T* in, T* out) {
         for (std::size_t c = 0; c < size; ++c) sum[c] += pixel[first + c];
       });
       for (std::size_t c = 0; c < size; ++c) {
-        const Sum magnitude = sum[c] < 0 ? -sum[c] : sum[c];
-        const Sum mean = (magnitude + count / 2) / count;
-        out[offset + first + c] = static_cast<T>(sum[c] < 0 ? -mean : mean);
+        out[offset + first + c] = Mean<kHalfUp, T>(sum[c], count);
       }
     }
   });
@@ -120,27 +132,38 @@ inline void PoolIntegersLoop(const Pool2dGeometry& g, PoolKind kind, std::size_t
     T* target = out.data() + image * g.OutSize();
     if (kind == PoolKind::kMax) {
       MaxPoolImage(g, source, target);
+    } else if (kind == PoolKind::kAverage) {
+      AveragePoolImage<false, Sum>(g, source, target);
     } else {
-      AveragePoolImage<Sum>(g, source, target);
+      AveragePoolImage<true, Sum>(g, source, target);
     }
+  }
+}
+
+// Calls run with the type that holds a window's sum: int32, if a window has at most 2^kMostBits
+// pixels.
+template <int kMostBits, typename Run>
+inline void WithSumOf(const Pool2dGeometry& g, const Run& run) {
+  constexpr std::size_t kMost = std::size_t{1} << kMostBits;
+  const bool is_small =
+      g.pool_height <= kMost && g.pool_width <= kMost && g.pool_height * g.pool_width <= kMost;
+  if (is_small) {
+    run(std::int32_t{});
+  } else {
+    run(std::int64_t{});
   }
 }
 
 inline void Pool2dS8Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
                          std::span<const std::int8_t> in, std::span<std::int8_t> out) {
-  PoolIntegersLoop<std::int32_t>(g, kind, num_images, in, out);
+  WithSumOf<23>(g,
+                [&](auto sum) { PoolIntegersLoop<decltype(sum)>(g, kind, num_images, in, out); });
 }
 
 inline void Pool2dS16Loop(const Pool2dGeometry& g, PoolKind kind, std::size_t num_images,
                           std::span<const std::int16_t> in, std::span<std::int16_t> out) {
-  // With half of count, a sum of so many is within int32.
-  constexpr std::size_t kMostSummed = std::size_t{1} << 15;
-  if (g.pool_height <= kMostSummed && g.pool_width <= kMostSummed &&
-      g.pool_height * g.pool_width <= kMostSummed) {
-    PoolIntegersLoop<std::int32_t>(g, kind, num_images, in, out);
-  } else {
-    PoolIntegersLoop<std::int64_t>(g, kind, num_images, in, out);
-  }
+  WithSumOf<15>(g,
+                [&](auto sum) { PoolIntegersLoop<decltype(sum)>(g, kind, num_images, in, out); });
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ struct ImportOptions {
   const OperatorRegistry* operators = nullptr;
   // The largest file, and the most bytes that any part of it may unpack to.
   std::int64_t max_byte_size = std::int64_t{4} << 30;
+  // Which of a format's arithmetics to follow, by its name (docs/formats.md); empty: the format's
+  // own, or the first of several.
+  std::string profile;
 };
 
 // Reads the model files of one format.
@@ -47,9 +50,10 @@ class Importer {
 
 // --- what importers share.
 
-// Of the options, and of a file's size: INVALID_ARGUMENT without operators, RESOURCE_EXHAUSTED
-// where the file is larger than they allow.
-absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& options);
+// Of the options, and of a file's size: INVALID_ARGUMENT without operators, or with a profile that
+// is none of `profiles`; RESOURCE_EXHAUSTED where the file is larger than they allow.
+absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& options,
+                         std::span<const absl::string_view> profiles = {});
 
 // `bundle`, an error with the file's path in front.
 absl::StatusOr<Bundle> OfFile(const std::string& path, absl::StatusOr<Bundle> bundle);

@@ -10,28 +10,44 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/operators/fixed_point_tables.h"
 #include "models/operators/function_step.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
+#include "models/operators/quantized_arithmetic.h"
 
 namespace octet {
 namespace {
 
-using Table = std::array<std::int8_t, 256>;
+using kernels::Int8Table;
 
 // What each int8 value becomes, computed in float32.
-Table MakeTable(const kernels::KernelSet& kernels, const kernels::Activation& activation,
-                const TensorQuantization& input, const TensorQuantization& output) {
-  Table values;
+Int8Table MakeFloatTable(const kernels::KernelSet& kernels, const kernels::Activation& activation,
+                         const TensorQuantization& input, const TensorQuantization& output) {
+  Int8Table values;
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(i) - 128);
   }
   std::array<float, 256> real{};
   kernels.dequantize_s8(input.scale, input.zero_point, values, real);
   kernels.activation_f32(activation, real, real);
-  Table table;
+  Int8Table table;
   kernels.quantize_s8(output.scale, output.zero_point, real, table);
   return table;
+}
+
+// The same as the attribute `requantization` says.
+absl::StatusOr<Int8Table> MakeTable(const PrepareContext& context,
+                                    const kernels::Activation& activation) {
+  const TensorQuantization& input = *context.inputs[0].quantization;
+  const TensorQuantization& output = *context.outputs[0].quantization;
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(context.node));
+  if (const auto rounding = FixedRoundingOf(requantization)) {
+    if (const auto table = FixedPointActivationTable(activation, input, output, *rounding)) {
+      return *table;
+    }
+  }
+  return MakeFloatTable(context.kernels, activation, input, output);
 }
 
 class ActivationOperator final : public Operator {
@@ -55,6 +71,7 @@ class ActivationOperator final : public Operator {
         return InvalidNode(node, "input \"x\" is int8 without a quantization");
       }
       ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+      RETURN_IF_ERROR(RequantizationAttribute(node).status());
     }
     return OneOutput(node, std::move(output));
   }
@@ -64,9 +81,7 @@ class ActivationOperator final : public Operator {
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     const kernels::KernelSet& kernels = context.kernels;
     if (context.inputs[0].data_type == DataType::kInt8) {
-      const Table table =
-          MakeTable(kernels, activation.elementwise, *context.inputs[0].quantization,
-                    *context.outputs[0].quantization);
+      ASSIGN_OR_RETURN(const Int8Table table, MakeTable(context, activation.elementwise));
       return MakeStep(absl::StrCat(std::string(kernels.name), ":lookup_s8"),
                       [&kernels, table](const StepArguments& arguments) {
                         const auto size =

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -142,7 +144,13 @@ class Binary final : public Operator {
       }
       return OneOutput(node, std::move(output));
     }
-    if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply) {
+    ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+    const bool is_fixed = FixedRoundingOf(requantization).has_value();
+    if (is_fixed && output.data_type != DataType::kInt8) {
+      return UnimplementedNode(node, DataTypeName(output.data_type), " inputs in fixed point");
+    }
+    if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply &&
+        !(is_fixed && kind_ == BinaryKind::kSubtract)) {
       return UnimplementedNode(node, DataTypeName(output.data_type), " inputs");
     }
     if (!types[0].quantization.has_value() || !types[1].quantization.has_value()) {
@@ -186,6 +194,21 @@ class Binary final : public Operator {
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     ASSIGN_OR_RETURN(const ClipRange range,
                      StaticClipRange(context.node, activation, context.outputs[0]));
+    ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(context.node));
+    const std::optional<kernels::FixedRounding> rounding = FixedRoundingOf(requantization);
+    const kernels::KernelSet& kernels = context.kernels;
+    if (rounding.has_value()) {
+      kernels::FixedBinaryQuantization quantization = FixedQuantization(a, b, out, *rounding);
+      quantization.lo = range.lo;
+      quantization.hi = range.hi;
+      return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_fixed_s8"),
+                      [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
+                        kernels.binary_fixed_s8(kind, MakeShape(arguments), quantization,
+                                                Elements<std::int8_t>(arguments.inputs[0]),
+                                                Elements<std::int8_t>(arguments.inputs[1]),
+                                                Elements<std::int8_t>(arguments.outputs[0]));
+                      });
+    }
     const kernels::BinaryQuantization quantization = {.a_scale = a.scale.value,
                                                       .a_zero_point = a.zero_point.value,
                                                       .b_scale = b.scale.value,
@@ -194,7 +217,6 @@ class Binary final : public Operator {
                                                       .out_zero_point = out.zero_point.value,
                                                       .lo = range.lo,
                                                       .hi = range.hi};
-    const kernels::KernelSet& kernels = context.kernels;
     if (context.inputs[0].data_type == DataType::kInt16) {
       return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_s16"),
                       [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
@@ -211,6 +233,35 @@ class Binary final : public Operator {
                                         Elements<std::int8_t>(arguments.inputs[1]),
                                         Elements<std::int8_t>(arguments.outputs[0]));
                     });
+  }
+
+  // As TensorFlow Lite Micro prepares its kernels: a difference's scales are computed in float32.
+  [[nodiscard]] kernels::FixedBinaryQuantization FixedQuantization(
+      const TensorQuantization& a, const TensorQuantization& b, const TensorQuantization& out,
+      kernels::FixedRounding rounding) const {
+    const auto number = [rounding](double real) {
+      return kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(real), rounding);
+    };
+    const auto divide = [this](float dividend, float divisor) {
+      return kind_ == BinaryKind::kSubtract
+                 ? static_cast<double>(dividend / divisor)
+                 : static_cast<double>(dividend) / static_cast<double>(divisor);
+    };
+    kernels::FixedBinaryQuantization quantization = {.a_zero_point = a.zero_point.value,
+                                                     .b_zero_point = b.zero_point.value,
+                                                     .out_zero_point = out.zero_point.value};
+    if (kind_ == BinaryKind::kMultiply) {
+      quantization.out_scale =
+          number(static_cast<double>(a.scale.value) * static_cast<double>(b.scale.value) /
+                 static_cast<double>(out.scale.value));
+      return quantization;
+    }
+    const float twice_largest = 2.0F * std::max(a.scale.value, b.scale.value);
+    quantization.a_scale = number(divide(a.scale.value, twice_largest));
+    quantization.b_scale = number(divide(b.scale.value, twice_largest));
+    quantization.out_scale =
+        number(divide(twice_largest, std::ldexp(out.scale.value, kernels::kFixedBinaryShift)));
+    return quantization;
   }
 
   const absl::string_view name_;

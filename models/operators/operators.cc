@@ -13,6 +13,7 @@
 #include "models/operators/conv_transpose2d.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
+#include "models/operators/fixed_point_softmax.h"
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
 #include "models/operators/group_normalization.h"
@@ -58,6 +59,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
+  registry.Add(MakeFixedPointSoftmax());
   registry.Add(MakeFullyConnected());
   registry.Add(MakeGather());
   registry.Add(MakeGreater());

@@ -115,17 +115,30 @@ class Pool2d final : public Operator {
     TensorType output = types[0];
     output.shape[1] = window.out_height;
     output.shape[2] = window.out_width;
+    RETURN_IF_ERROR(Kind(node, types[0].data_type).status());
     return OneOutput(node, std::move(output));
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const SpatialWindow window, PoolWindow(context.node, context.inputs[0].shape));
-    return std::make_unique<const PoolStep>(window, kind_, context.kernels,
-                                            context.inputs[0].data_type);
+    const DataType data_type = context.inputs[0].data_type;
+    ASSIGN_OR_RETURN(const kernels::PoolKind kind, Kind(context.node, data_type));
+    return std::make_unique<const PoolStep>(window, kind, context.kernels, data_type);
   }
 
  private:
+  // With the attribute `rounding`.
+  [[nodiscard]] absl::StatusOr<kernels::PoolKind> Kind(const Node& node, DataType x) const {
+    ASSIGN_OR_RETURN(const std::string rounding,
+                     NameAttribute(node, "rounding", "half_away", {"half_away", "half_up"}));
+    if (rounding == "half_away") return kind_;
+    if (kind_ == kernels::PoolKind::kAverage && x != DataType::kFloat32) {
+      return kernels::PoolKind::kAverageHalfUp;
+    }
+    return UnimplementedNode(node, "rounding of what is not an average of integers");
+  }
+
   const kernels::PoolKind kind_;
 };
 

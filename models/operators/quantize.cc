@@ -3,9 +3,9 @@
 #include "models/operators/quantize.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -13,6 +13,7 @@
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/operators/fixed_point_tables.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/quantized_arithmetic.h"
@@ -23,6 +24,25 @@ namespace {
 template <typename T, typename View>
 auto Elements(const View& view) {
   return std::span(view.template as<T>(), static_cast<std::size_t>(NumElements(view.dims)));
+}
+
+absl::StatusOr<bool> RoundsAwayAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const std::string rounding,
+                   NameAttribute(node, "rounding", "half_even", {"half_even", "half_away"}));
+  return rounding == "half_away";
+}
+
+template <typename T>
+void QuantizeHalfAway(const TensorQuantization& quantization, const StepArguments& arguments) {
+  const float scale = quantization.scale.value;
+  const auto zero_point = static_cast<float>(quantization.zero_point.value);
+  constexpr auto kLowest = static_cast<float>(std::numeric_limits<T>::min());
+  constexpr auto kHighest = static_cast<float>(std::numeric_limits<T>::max());
+  const auto x = Elements<float>(arguments.inputs[0]);
+  std::transform(x.begin(), x.end(), Elements<T>(arguments.outputs[0]).begin(), [=](float real) {
+    if (std::isnan(real)) return static_cast<T>(zero_point);
+    return static_cast<T>(std::clamp(std::round(real / scale) + zero_point, kLowest, kHighest));
+  });
 }
 
 class Quantize final : public Operator {
@@ -40,6 +60,7 @@ class Quantize final : public Operator {
     if (data_type == DataType::kInt16) {
       RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
     }
+    RETURN_IF_ERROR(RoundsAwayAttribute(node).status());
     ASSIGN_OR_RETURN(const TensorQuantization quantization,
                      QuantizationAttributes(node, "", data_type));
     return OneOutput(node, {data_type, types[0].shape, quantization});
@@ -55,6 +76,17 @@ class Quantize final : public Operator {
         std::transform(x.begin(), x.end(), Elements<std::int8_t>(arguments.outputs[0]).begin(),
                        [](std::uint8_t q) { return static_cast<std::int8_t>(q ^ 0x80); });
       });
+    }
+    ASSIGN_OR_RETURN(const bool rounds_away, RoundsAwayAttribute(context.node));
+    if (rounds_away) {
+      return MakeStep("portable:quantize_half_away",
+                      [quantization](const StepArguments& arguments) {
+                        if (arguments.outputs[0].data_type == DataType::kInt16) {
+                          QuantizeHalfAway<std::int16_t>(quantization, arguments);
+                        } else {
+                          QuantizeHalfAway<std::int8_t>(quantization, arguments);
+                        }
+                      });
     }
     if (context.outputs[0].data_type == DataType::kInt16) {
       return MakeStep(absl::StrCat(std::string(kernels.name), ":quantize_s16"),
@@ -97,6 +129,7 @@ class Requantize final : public Operator {
       return InvalidNode(node, "scales ", types[0].quantization->scale.value, " and ",
                          quantization.scale.value, " give a multiplier that is not finite");
     }
+    RETURN_IF_ERROR(RequantizationAttribute(node).status());
     if (to == "UINT8") return OneOutput(node, {DataType::kUint8, types[0].shape, std::nullopt});
     return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
   }
@@ -105,6 +138,10 @@ class Requantize final : public Operator {
       const PrepareContext& context) const override {
     const TensorQuantization& from = *context.inputs[0].quantization;
     ASSIGN_OR_RETURN(const TensorQuantization to, QuantizationAttributes(context.node, ""));
+    ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(context.node));
+    if (const auto rounding = FixedRoundingOf(requantization)) {
+      return MakeLookupStep(context, FixedPointRequantizeTable(from, to, *rounding));
+    }
     const kernels::RequantizeSpec spec{.multiplier = Multiplier(from, to),
                                        .in_zero_point = from.zero_point,
                                        .out_zero_point = to.zero_point};
@@ -131,6 +168,19 @@ class Requantize final : public Operator {
   }
 
  private:
+  static std::unique_ptr<const Step> MakeLookupStep(const PrepareContext& context,
+                                                    kernels::Int8Table table) {
+    if (context.outputs[0].data_type == DataType::kUint8) {
+      for (std::int8_t& q : table) q = static_cast<std::int8_t>(q ^ -128);
+    }
+    const kernels::KernelSet& kernels = context.kernels;
+    return MakeStep(absl::StrCat(std::string(kernels.name), ":lookup_s8"),
+                    [table, &kernels](const StepArguments& arguments) {
+                      kernels.lookup_s8(table, Elements<std::int8_t>(arguments.inputs[0]),
+                                        Elements<std::int8_t>(arguments.outputs[0]));
+                    });
+  }
+
   static float Multiplier(const TensorQuantization& from, const TensorQuantization& to) {
     return static_cast<float>(static_cast<double>(from.scale.value) /
                               static_cast<double>(to.scale.value));

@@ -30,8 +30,17 @@ absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& no
 
 absl::StatusOr<Requantization> RequantizationAttribute(const Node& node) {
   ASSIGN_OR_RETURN(const std::string name,
-                   NameAttribute(node, "requantization", "float64", {"float64", "float32"}));
+                   NameAttribute(node, "requantization", "float64",
+                                 {"float64", "float32", "fixed", "fixed_single"}));
+  if (name == "fixed") return Requantization::kFixed;
+  if (name == "fixed_single") return Requantization::kFixedSingle;
   return name == "float32" ? Requantization::kFloat32 : Requantization::kFloat64;
+}
+
+std::optional<kernels::FixedRounding> FixedRoundingOf(Requantization requantization) {
+  if (requantization == Requantization::kFixed) return kernels::FixedRounding::kDouble;
+  if (requantization == Requantization::kFixedSingle) return kernels::FixedRounding::kSingle;
+  return std::nullopt;
 }
 
 absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node) {
@@ -72,7 +81,11 @@ absl::Status CheckStaticWeights(const Node& node, DataType x, DataType weight,
 }
 
 absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape, DataType quantized) {
-  RETURN_IF_ERROR(RequantizationAttribute(node).status());
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  if (quantized == DataType::kInt16 && FixedRoundingOf(requantization).has_value()) {
+    return UnimplementedNode(node, "INT16 results in fixed point");
+  }
+  RETURN_IF_ERROR(NameAttribute(node, "scale_product", "float64", {"float64", "float32"}).status());
   TensorType type{DataType::kFloat32, std::move(shape), std::nullopt};
   if (node.attributes.find("output_scale") == node.attributes.end()) return type;
   ASSIGN_OR_RETURN(type.quantization, QuantizationAttributes(node, "output_", quantized));
@@ -98,8 +111,12 @@ absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivatio
   range.lo = std::max(range.lo, zero_point);
   const float most = is_relu ? elementwise.beta : 6.0F;
   if (most < 0.0F) return InvalidNode(node, "a relu with the greatest value ", most);
-  const float top =
-      std::nearbyint(most / output.quantization->scale.value) + static_cast<float>(zero_point);
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  const float quotient = most / output.quantization->scale.value;
+  // TensorFlow Lite rounds halves away from zero.
+  const float rounded =
+      FixedRoundingOf(requantization).has_value() ? std::round(quotient) : std::nearbyint(quotient);
+  const float top = rounded + static_cast<float>(zero_point);
   if (top < static_cast<float>(range.hi)) range.hi = static_cast<std::int32_t>(top);
   return range;
 }
@@ -250,6 +267,33 @@ absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
   return multipliers;
 }
 
+// The same in fixed point.
+absl::StatusOr<std::vector<kernels::FixedPointScale>> FixedMultipliers(
+    const Node& node, const TensorQuantization& input, const TensorQuantization& output,
+    std::span<const float> scale, kernels::FixedRounding rounding) {
+  ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
+  ASSIGN_OR_RETURN(const std::string product_type,
+                   NameAttribute(node, "scale_product", "float64", {"float64", "float32"}));
+  const auto input_scale = static_cast<double>(input.scale.value);
+  std::vector<kernels::FixedPointScale> multipliers;
+  for (const float element : scale) {
+    const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
+                                    ? 1.0 / static_cast<double>(element)
+                                    : static_cast<double>(element);
+    double product = input_scale * weight_scale;
+    if (product_type == "float32") product = static_cast<double>(static_cast<float>(product));
+    const double multiplier = product / static_cast<double>(output.scale.value);
+    if (!(multiplier >= 0.0) || !std::isfinite(multiplier)) {
+      return InvalidNode(node, "scales ", input.scale.value, ", ", element, " and ",
+                         output.scale.value, " give a multiplier of ", multiplier,
+                         ", wants a finite one of 0 or more");
+    }
+    multipliers.push_back(
+        kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(multiplier), rounding));
+  }
+  return multipliers;
+}
+
 }  // namespace
 
 void SetOutput(const MutableTensorView& result, std::size_t size, kernels::EpilogueOutput& out) {
@@ -273,9 +317,17 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
     const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
   IntegerEpilogue result;
   const bool is_int8 = output.quantization.has_value();
-  result.epilogue_.kind =
-      is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
-  ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  const std::optional<kernels::FixedRounding> rounding = FixedRoundingOf(requantization);
+  if (is_int8 && rounding.has_value()) {
+    result.epilogue_.kind = kernels::EpilogueKind::kStaticFixed;
+    ASSIGN_OR_RETURN(result.fixed_,
+                     FixedMultipliers(node, input, *output.quantization, scale, *rounding));
+  } else {
+    result.epilogue_.kind =
+        is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
+    ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
+  }
   if (bias != nullptr) result.bias_s32_ = Int32Elements(*bias);
   if (!is_int8) {
     result.epilogue_.activation = activation.elementwise;
@@ -294,6 +346,7 @@ kernels::Epilogue IntegerEpilogue::View() const {
   epilogue.bias_f32 = bias_f32_;
   epilogue.bias_s32 = bias_s32_;
   epilogue.multiplier = multiplier_;
+  epilogue.fixed = fixed_;
   return epilogue;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,11 +28,15 @@ enum class ActivationQuantization {
   kStatic,   // PTSQ
 };
 
-// In what type the multiplier of a PTSQ result is computed.
+// How a PTSQ result is multiplied by input scale * weight scale / output scale.
 enum class Requantization {
-  kFloat64,  // and rounded to float32 once
-  kFloat32,  // each operation rounded
+  kFloat64,      // a float32, computed in float64 and rounded once
+  kFloat32,      // a float32, each operation rounded
+  kFixed,        // in fixed point, rounded twice: kernels/fixed_point.h
+  kFixedSingle,  // in fixed point, rounded once
 };
+// How it rounds in fixed point; none where it does not.
+std::optional<kernels::FixedRounding> FixedRoundingOf(Requantization requantization);
 
 absl::StatusOr<Requantization> RequantizationAttribute(const Node& node);
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node);
@@ -125,6 +130,7 @@ class IntegerEpilogue {
   std::vector<float> bias_f32_;
   std::vector<std::int32_t> bias_s32_;
   std::vector<float> multiplier_;
+  std::vector<kernels::FixedPointScale> fixed_;
 };
 
 // Owns what a kernels::EpilogueS16 borrows.

@@ -4,16 +4,20 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "kernels/fixed_point.h"
 #include "models/base/status_macros.h"
 #include "models/operators/broadcast.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
+#include "models/operators/quantized_arithmetic.h"
 #include "models/operators/scratch_layout.h"
 
 namespace octet {
@@ -30,6 +34,19 @@ absl::StatusOr<ReduceKind> KindAttribute(const Node& node) {
   if (kind == "mean") return ReduceKind::kMean;
   if (kind == "sum") return ReduceKind::kSum;
   return kind == "max" ? ReduceKind::kMax : ReduceKind::kMin;
+}
+
+// How an int8 mean or sum rounds in fixed point; none where it is to be computed otherwise.
+absl::StatusOr<std::optional<kernels::FixedRounding>> FixedRoundingAttribute(const Node& node,
+                                                                             DataType x,
+                                                                             ReduceKind kind) {
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  const std::optional<kernels::FixedRounding> rounding = FixedRoundingOf(requantization);
+  const bool is_sum = kind == ReduceKind::kMean || kind == ReduceKind::kSum;
+  if (rounding.has_value() && (x != DataType::kInt8 || !is_sum)) {
+    return UnimplementedNode(node, "fixed point for what is not an INT8 mean or sum");
+  }
+  return rounding;
 }
 
 absl::StatusOr<Shape> ReducedShape(const Node& node, const Shape& shape) {
@@ -175,6 +192,55 @@ std::unique_ptr<const Step> MakeIntegerStep(std::string kernel_name, ReduceKind 
       });
 }
 
+// An int8 mean or sum in fixed point, as TensorFlow Lite's: the sum of what lies above the zero
+// point, times the scales' quotient, over the count if it is a mean.
+kernels::FixedPointScale FixedScale(ReduceKind kind, const TensorQuantization& from,
+                                    const TensorQuantization& to, std::int64_t count,
+                                    kernels::FixedRounding rounding) {
+  kernels::FixedPointNumber number = kernels::MakeFixedPointNumber(
+      static_cast<double>(from.scale.value) / static_cast<double>(to.scale.value));
+  if (kind == ReduceKind::kMean) {
+    const int shift =
+        std::min(static_cast<int>(std::bit_width(static_cast<std::uint64_t>(count))) - 1,
+                 31 + number.exponent);
+    number.multiplier =
+        static_cast<std::int32_t>((std::int64_t{number.multiplier} << shift) / count);
+    number.exponent -= shift;
+  }
+  return kernels::MakeFixedPointScale(number, rounding);
+}
+
+std::unique_ptr<const Step> MakeFixedStep(const std::vector<std::size_t>& axes,
+                                          const TensorQuantization& from,
+                                          const TensorQuantization& to,
+                                          const kernels::FixedPointScale& scale) {
+  return MakeStepWithScratch(
+      "portable:reduce_fixed_s8",
+      [axes, from, to, scale](const StepArguments& arguments) {
+        const TensorView& x = arguments.inputs[0];
+        auto* out = arguments.outputs[0].as<std::int8_t>();
+        const Extent extent = MakeExtent(x, axes);
+        ScratchLayout layout(arguments.scratch);
+        const std::span<std::int32_t> sums = layout.Take<std::int32_t>(extent.out_size);
+        std::fill(sums.begin(), sums.end(), 0);
+        Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<std::int8_t>(), sums.data(),
+             [](std::int32_t a, std::int32_t b) { return a + b; });
+        const auto zero = static_cast<std::int32_t>(from.zero_point.value * extent.count);
+        for (std::size_t i = 0; i < extent.out_size; ++i) {
+          const std::int64_t result =
+              std::int64_t{kernels::MultiplyFixedPoint(sums[i] - zero, scale)} +
+              to.zero_point.value;
+          out[i] =
+              static_cast<std::int8_t>(std::clamp(result, std::int64_t{-128}, std::int64_t{127}));
+        }
+      },
+      [axes](std::span<const TensorView> inputs) -> std::size_t {
+        ScratchLayout layout;
+        layout.Take<std::int32_t>(MakeExtent(inputs[0], axes).out_size);
+        return layout.byte_size();
+      });
+}
+
 class Reduce final : public Operator {
  public:
   [[nodiscard]] absl::string_view name() const override { return "Reduce"; }
@@ -204,16 +270,25 @@ class Reduce final : public Operator {
       if (!product.ok()) return WithNode(node, product.status());
       count = *product;
     }
+    ASSIGN_OR_RETURN(const std::optional<kernels::FixedRounding> rounding,
+                     FixedRoundingAttribute(node, data_type, kind));
     if (is_integer) {
-      if (kind == ReduceKind::kSum) {
+      if (kind == ReduceKind::kSum && !rounding.has_value()) {
         return UnimplementedNode(node, "the sum of an ", DataTypeName(data_type), " input");
       }
       if (count.value() > kMostSummed) {
-        return UnimplementedNode(node, "a mean of ", count.value(), " ", DataTypeName(data_type),
-                                 " values, wants at most ", kMostSummed);
+        return UnimplementedNode(node, "a mean or sum of ", count.value(), " ",
+                                 DataTypeName(data_type), " values, wants at most ", kMostSummed);
       }
     }
-    return OneOutput(node, {types[0].data_type, std::move(shape), types[0].quantization});
+    TensorType output = {types[0].data_type, std::move(shape), types[0].quantization};
+    if (rounding.has_value()) {
+      if (!types[0].quantization.has_value()) {
+        return InvalidNode(node, "input \"x\" is INT8 without a quantization");
+      }
+      ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+    }
+    return OneOutput(node, std::move(output));
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
@@ -226,6 +301,15 @@ class Reduce final : public Operator {
                       [kind, axes = std::move(axes)](const StepArguments& arguments) {
                         ReduceFloat(kind, axes, arguments);
                       });
+    }
+    ASSIGN_OR_RETURN(const std::optional<kernels::FixedRounding> rounding,
+                     FixedRoundingAttribute(context.node, context.inputs[0].data_type, kind));
+    if (rounding.has_value()) {
+      std::int64_t count = 1;  // known, and within kMostSummed
+      for (const std::size_t axis : axes) count *= context.inputs[0].shape[axis].value();
+      const TensorQuantization& from = *context.inputs[0].quantization;
+      const TensorQuantization& to = *context.outputs[0].quantization;
+      return MakeFixedStep(axes, from, to, FixedScale(kind, from, to, count, *rounding));
     }
     if (context.inputs[0].data_type == DataType::kInt16) {
       return MakeIntegerStep<std::int16_t, std::int64_t, double>("portable:reduce_s16", kind, axes);

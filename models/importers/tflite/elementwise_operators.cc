@@ -14,15 +14,18 @@ namespace {
 absl::Status TranslateBinary(OperatorCall& call, const std::string& op, int fused_activation) {
   RETURN_IF_ERROR(call.CheckCounts(2, 2));
   ASSIGN_OR_RETURN(const std::string activation, FusedActivation(fused_activation));
-  const auto is_integer = [&call](std::size_t i) {
-    return call.IsQuantized(i) && !call.IsConstant(i);
+  const bool is_fixed_point = call.profile().is_fixed_point();
+  const auto is_integer = [&](std::size_t i) {
+    return call.IsQuantized(i) && (is_fixed_point || !call.IsConstant(i));
   };
-  if ((op == "Add" || op == "Multiply") && IsClip(activation) && call.IsQuantizedOutput(0) &&
-      is_integer(0) && is_integer(1)) {
+  const bool has_integers = op == "Add" || op == "Multiply" || (op == "Subtract" && is_fixed_point);
+  if (has_integers && IsClip(activation) && call.IsQuantizedOutput(0) && is_integer(0) &&
+      is_integer(1)) {
     ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(call.output(0), "output_"));
     attributes["activation"] = activation;
-    ASSIGN_OR_RETURN(const ValueId a, call.Activation(0));
-    ASSIGN_OR_RETURN(const ValueId b, call.Activation(1));
+    if (is_fixed_point) attributes["requantization"] = call.profile().requantization();
+    ASSIGN_OR_RETURN(const ValueId a, call.QuantizedOperand(0));
+    ASSIGN_OR_RETURN(const ValueId b, call.QuantizedOperand(1));
     ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {a, b}, std::move(attributes)));
     return call.SetOutput(0, value);
   }
@@ -66,6 +69,7 @@ absl::Status TranslateFunction(OperatorCall& call, Attributes attributes) {
   if (call.IsQuantized(0)) {
     ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call.output(0), "output_"));
     attributes.insert(output.begin(), output.end());
+    attributes["requantization"] = call.profile().requantization();
   }
   ASSIGN_OR_RETURN(const ValueId value, call.Emit("Activation", {x}, std::move(attributes)));
   return call.SetOutput(0, value);
@@ -113,8 +117,28 @@ absl::Status TranslatePRelu(OperatorCall& call) {
   return call.SetFloatOutput(0, value);
 }
 
+// Whether the profile's kernels compute it in fixed point: for one output quantization alone.
+absl::StatusOr<bool> IsFixedPointSoftmax(const OperatorCall& call, const std::string& op,
+                                         float beta) {
+  if (op != "Softmax" || !call.profile().is_fixed_point() || !call.IsQuantized(0) ||
+      !call.IsQuantizedOutput(0) || !(beta > 0.0F)) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(const TensorQuantization output, ActivationQuantization(call.output(0)));
+  return output.scale.value == 1.0F / 256.0F && output.zero_point.value == -128;
+}
+
 absl::Status TranslateSoftmaxOf(OperatorCall& call, const std::string& op, float beta) {
   RETURN_IF_ERROR(call.CheckCounts(1, 1));
+  ASSIGN_OR_RETURN(const bool is_fixed_point, IsFixedPointSoftmax(call, op, beta));
+  if (is_fixed_point) {
+    ASSIGN_OR_RETURN(const ValueId x, call.Activation(0));
+    ASSIGN_OR_RETURN(
+        const ValueId value,
+        call.Emit("FixedPointSoftmax", {x},
+                  {{"beta", double{beta}}, {"requantization", call.profile().requantization()}}));
+    return call.SetOutput(0, value);
+  }
   ASSIGN_OR_RETURN(ValueId x, call.FloatOperand(0));
   if (beta != 1.0F) {
     const ValueId factor = call.graph().AddScalar(beta);

@@ -99,6 +99,14 @@ absl::StatusOr<ValueId> OperatorCall::Activation(std::size_t index) const {
   return Invalid(what, " is neither a constant nor computed before");
 }
 
+absl::StatusOr<ValueId> OperatorCall::QuantizedOperand(std::size_t index) const {
+  if (!IsConstant(index)) return Activation(index);
+  // The same integers again: a quotient is off by less than 2^-15.
+  ASSIGN_OR_RETURN(const ValueId real, FloatOperand(index));
+  ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(input(index)));
+  return Emit("Quantize", {real}, std::move(attributes), absl::StrCat("operand_", index));
+}
+
 absl::StatusOr<ValueId> OperatorCall::FloatOperand(std::size_t index) const {
   if (IsConstant(index)) {
     ASSIGN_OR_RETURN(ConstantTensor constant, FloatConstant(index));
@@ -179,6 +187,7 @@ absl::StatusOr<ValueId> OperatorCall::Requantized(ValueId value, const StoredTen
   ASSIGN_OR_RETURN(const TensorQuantization wanted, ActivationQuantization(tensor));
   if (graph().TypeOf(value).quantization == wanted) return value;
   ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(tensor));
+  if (profile().is_fixed_point()) attributes["requantization"] = profile().requantization();
   return Emit("Requantize", {value}, std::move(attributes), part);
 }
 
@@ -227,6 +236,7 @@ absl::Status OperatorCall::SetOutput(std::size_t index, ValueId value) const {
 absl::Status OperatorCall::SetFloatOutput(std::size_t index, ValueId value) const {
   if (IsQuantizedOutput(index)) {
     ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(output(index)));
+    if (profile().is_fixed_point()) attributes["rounding"] = std::string("half_away");
     ASSIGN_OR_RETURN(value, Emit("Quantize", {value}, std::move(attributes), "quantize"));
   }
   return SetOutput(index, value);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +18,7 @@
 #include "models/bundle/bundle.h"
 #include "models/importers/graph_builder.h"
 #include "models/importers/tflite/model_file.h"
+#include "models/importers/tflite/profile.h"
 #include "models/importers/tflite/stored_constant.h"
 
 namespace octet::tflite {
@@ -37,15 +39,17 @@ struct TensorState {
 
 // What is shared by all operators of a model.
 struct Translation {
-  Translation(const OperatorRegistry& operators, const ModelFile& model_file,
+  Translation(const OperatorRegistry& operators, const ModelFile& model_file, Profile its_profile,
               std::int64_t most_constant_bytes)
       : graph(operators),
         file(model_file),
+        profile(std::move(its_profile)),
         tensors(model_file.tensors.size()),
         constant_bytes_left(most_constant_bytes) {}
 
   GraphBuilder graph;
   const ModelFile& file;
+  const Profile profile;
   std::vector<TensorState> tensors;
   std::vector<octet::Layer> layers;
   std::int64_t batch = 1;  // the number of rows for which the file was written
@@ -62,6 +66,7 @@ class OperatorCall {
 
   [[nodiscard]] Translation& translation() const { return translation_; }
   [[nodiscard]] GraphBuilder& graph() const { return translation_.graph; }
+  [[nodiscard]] const Profile& profile() const { return translation_.profile; }
 
   // The operator's options, as the table that its kind has; nullptr where the file has none.
   template <typename Options>
@@ -96,6 +101,9 @@ class OperatorCall {
 
   // An activation. INVALID_ARGUMENT for a constant, and where nothing computed it yet.
   [[nodiscard]] absl::StatusOr<ValueId> Activation(std::size_t index) const;
+  // An activation as it is, quantized, or a quantized constant: as a value of the graph.
+  // Precondition: IsQuantized(index).
+  [[nodiscard]] absl::StatusOr<ValueId> QuantizedOperand(std::size_t index) const;
   // An activation as float32, dequantized where it is quantized, or a float32 constant.
   [[nodiscard]] absl::StatusOr<ValueId> FloatOperand(std::size_t index) const;
 

@@ -18,12 +18,12 @@ absl::Status TranslatePool(OperatorCall& call, const std::string& op) {
   ASSIGN_OR_RETURN(const std::string activation,
                    FusedActivation(options->fused_activation_function()));
   using Ints = std::vector<std::int64_t>;
-  ASSIGN_OR_RETURN(
-      ValueId value,
-      call.Emit(op, {x},
-                {{"pool_size", Ints{options->filter_height(), options->filter_width()}},
-                 {"strides", Ints{options->stride_h(), options->stride_w()}},
-                 {"padding", padding}}));
+  Attributes attributes = {{"pool_size", Ints{options->filter_height(), options->filter_width()}},
+                           {"strides", Ints{options->stride_h(), options->stride_w()}},
+                           {"padding", padding}};
+  const bool is_uint8 = call.IsQuantized(0) && call.input(0).data_type == DataType::kUint8;
+  if (op == "AveragePool2d" && is_uint8) attributes["rounding"] = std::string("half_up");
+  ASSIGN_OR_RETURN(ValueId value, call.Emit(op, {x}, std::move(attributes)));
   ASSIGN_OR_RETURN(value, Activated(call, value, activation));
   return call.SetOutput(0, value);
 }
@@ -42,6 +42,17 @@ absl::Status TranslateReduce(OperatorCall& call, const std::string& kind) {
   }
   const auto* const options = call.options<schema::ReducerOptions>();
   const bool keeps = options != nullptr && options->keep_dims();
+  Attributes attributes = {
+      {"kind", kind}, {"axes", std::move(axes)}, {"keep_dims", std::int64_t{keeps}}};
+  const bool is_sum = kind == "mean" || kind == "sum";
+  if (call.IsQuantized(0) && call.IsQuantizedOutput(0) && is_sum &&
+      call.profile().is_fixed_point()) {
+    ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call.output(0), "output_"));
+    attributes.insert(output.begin(), output.end());
+    attributes["requantization"] = call.profile().requantization();
+    ASSIGN_OR_RETURN(const ValueId value, call.Emit("Reduce", {x}, std::move(attributes)));
+    return call.SetOutput(0, value);
+  }
   // Integers where the result has the input's quantization; else the mean of the real numbers, so
   // that it is rounded once.
   bool is_integer = false;
@@ -53,10 +64,7 @@ absl::Status TranslateReduce(OperatorCall& call, const std::string& kind) {
   if (!is_integer) {
     ASSIGN_OR_RETURN(x, call.FloatOperand(0));
   }
-  ASSIGN_OR_RETURN(
-      const ValueId value,
-      call.Emit("Reduce", {x},
-                {{"kind", kind}, {"axes", std::move(axes)}, {"keep_dims", std::int64_t{keeps}}}));
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit("Reduce", {x}, std::move(attributes)));
   return is_integer ? call.SetOutput(0, value) : call.SetFloatOutput(0, value);
 }
 

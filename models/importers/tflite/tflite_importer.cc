@@ -34,7 +34,7 @@ absl::StatusOr<Bundle> TfliteImporter::Import(const std::string& path,
 
 absl::StatusOr<Bundle> TfliteImporter::ImportBytes(std::span<const std::byte> bytes,
                                                    const ImportOptions& options) const {
-  RETURN_IF_ERROR(CheckImport(bytes, options));
+  RETURN_IF_ERROR(CheckImport(bytes, options, kProfiles));
   // The format's numbers are aligned within the file, and so the file is to be: a copy is, by as
   // much as its elements.
   struct alignas(16) Block {
@@ -48,14 +48,15 @@ absl::StatusOr<Bundle> TfliteImporter::ImportBytes(std::span<const std::byte> by
     bytes = aligned;
   }
   ASSIGN_OR_RETURN(const ModelFile file, ReadModelFile(bytes));
-  Translation translation(*options.operators, file, options.max_byte_size);
+  const Profile profile(options.profile);
+  Translation translation(*options.operators, file, profile, options.max_byte_size);
   Bundle bundle;
   ASSIGN_OR_RETURN(bundle.graph, TranslateModel(translation));
   bundle.layers = std::move(translation.layers);
   const LayerOrders orders = BuiltInLayerOrders();
   for (const octet::Layer& layer : bundle.layers) RETURN_IF_ERROR(CheckLayer(layer, orders));
-  // The format's version: which release of the converter wrote it the file does not say.
-  bundle.source = {"tflite", "3", Sha256Hex(bytes)};
+  // The format's version, because the file does not say which release of the converter wrote it.
+  bundle.source = {"tflite", absl::StrCat("3, profile ", profile.name()), Sha256Hex(bytes)};
   bundle.precision = Precision(bundle);
   return bundle;
 }

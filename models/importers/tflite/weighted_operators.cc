@@ -81,7 +81,8 @@ class WeightedLayer {
       attributes.insert(output.begin(), output.end());
       attributes["activation_quantization"] = std::string("static");
       attributes["scale_convention"] = std::string("multiply");
-      attributes["requantization"] = std::string("float32");
+      attributes["requantization"] = call_.profile().requantization();
+      if (IsProductInFloat32()) attributes["scale_product"] = std::string("float32");
     }
     inputs_[0] = x;
     ASSIGN_OR_RETURN(ValueId value, call_.Emit(kind_.op, inputs_, std::move(attributes)));
@@ -110,6 +111,15 @@ class WeightedLayer {
     return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
                                        Describe(call_.input(kX)),
                                        ", wants floats for FP32, or both quantized");
+  }
+
+  // Whether TensorFlow Lite multiplies the scales of input and weights in float32: where kernels
+  // know one scale of all weights.
+  [[nodiscard]] bool IsProductInFloat32() const {
+    const StoredTensor& weights = call_.input(kWeights);
+    const bool knows_one =
+        kind_.layer_class == kFullyConnected.layer_class || weights.data_type == DataType::kUint8;
+    return call_.profile().is_fixed_point() && knows_one && weights.quantization.scale.size() == 1;
   }
 
   absl::Status ReadBias() {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions from int8 to int8 as tables, in TensorFlow Lite's fixed point (docs/operators.md,
+// `requantization`).
+
+#pragma once
+
+#include <optional>
+
+#include "kernels/fixed_point_functions.h"
+#include "kernels/kernel_set.h"
+#include "models/tensor/tensor.h"
+
+namespace octet {
+
+// What each value of quantization `from` is in `to`.
+kernels::Int8Table FixedPointRequantizeTable(const TensorQuantization& from,
+                                             const TensorQuantization& to,
+                                             kernels::FixedRounding rounding);
+
+// The activations that TensorFlow Lite's reference kernels compute in fixed point: relu and relu6
+// (plain), leaky_relu, hard_silu, and sigmoid and tanh to the quantization that these give. None
+// for all others.
+std::optional<kernels::Int8Table> FixedPointActivationTable(const kernels::Activation& activation,
+                                                            const TensorQuantization& from,
+                                                            const TensorQuantization& to,
+                                                            kernels::FixedRounding rounding);
+
+}  // namespace octet
