@@ -235,32 +235,28 @@ class Binary final : public Operator {
                     });
   }
 
-  // As TensorFlow Lite Micro prepares its kernels: a difference's scales are computed in float32.
   [[nodiscard]] kernels::FixedBinaryQuantization FixedQuantization(
       const TensorQuantization& a, const TensorQuantization& b, const TensorQuantization& out,
       kernels::FixedRounding rounding) const {
-    const auto number = [rounding](double real) {
-      return kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(real), rounding);
+    const auto quotient = [rounding](double dividend, double divisor) {
+      return kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(dividend / divisor),
+                                          rounding);
     };
-    const auto divide = [this](float dividend, float divisor) {
-      return kind_ == BinaryKind::kSubtract
-                 ? static_cast<double>(dividend / divisor)
-                 : static_cast<double>(dividend) / static_cast<double>(divisor);
-    };
+    const auto a_scale = static_cast<double>(a.scale.value);
+    const auto b_scale = static_cast<double>(b.scale.value);
+    const auto out_scale = static_cast<double>(out.scale.value);
     kernels::FixedBinaryQuantization quantization = {.a_zero_point = a.zero_point.value,
                                                      .b_zero_point = b.zero_point.value,
                                                      .out_zero_point = out.zero_point.value};
     if (kind_ == BinaryKind::kMultiply) {
-      quantization.out_scale =
-          number(static_cast<double>(a.scale.value) * static_cast<double>(b.scale.value) /
-                 static_cast<double>(out.scale.value));
+      quantization.out_scale = quotient(a_scale * b_scale, out_scale);
       return quantization;
     }
-    const float twice_largest = 2.0F * std::max(a.scale.value, b.scale.value);
-    quantization.a_scale = number(divide(a.scale.value, twice_largest));
-    quantization.b_scale = number(divide(b.scale.value, twice_largest));
+    const double twice_largest = 2.0 * std::max(a_scale, b_scale);
+    quantization.a_scale = quotient(a_scale, twice_largest);
+    quantization.b_scale = quotient(b_scale, twice_largest);
     quantization.out_scale =
-        number(divide(twice_largest, std::ldexp(out.scale.value, kernels::kFixedBinaryShift)));
+        quotient(twice_largest, std::ldexp(out_scale, kernels::kFixedBinaryShift));
     return quantization;
   }
 

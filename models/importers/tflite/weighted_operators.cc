@@ -81,7 +81,7 @@ class WeightedLayer {
       attributes.insert(output.begin(), output.end());
       attributes["activation_quantization"] = std::string("static");
       attributes["scale_convention"] = std::string("multiply");
-      attributes["requantization"] = call_.profile().requantization();
+      attributes["requantization"] = Requantization();
       if (IsProductInFloat32()) attributes["scale_product"] = std::string("float32");
     }
     inputs_[0] = x;
@@ -113,13 +113,22 @@ class WeightedLayer {
                                        ", wants floats for FP32, or both quantized");
   }
 
+  // LiteRT's reference kernel of fully connected layers, the only one there is for uint8, computes
+  // in float32.
+  [[nodiscard]] std::string Requantization() const {
+    const bool is_fully_connected = kind_.layer_class == kFullyConnected.layer_class;
+    return is_fully_connected && call_.input(kWeights).data_type == DataType::kUint8
+               ? "float32"
+               : call_.profile().requantization();
+  }
+
   // Whether TensorFlow Lite multiplies the scales of input and weights in float32: where kernels
   // know one scale of all weights.
   [[nodiscard]] bool IsProductInFloat32() const {
     const StoredTensor& weights = call_.input(kWeights);
     const bool knows_one =
         kind_.layer_class == kFullyConnected.layer_class || weights.data_type == DataType::kUint8;
-    return call_.profile().is_fixed_point() && knows_one && weights.quantization.scale.size() == 1;
+    return Requantization() != "float32" && knows_one && weights.quantization.scale.size() == 1;
   }
 
   absl::Status ReadBias() {

@@ -23,11 +23,12 @@ def file_name(tensor: str) -> str:
     return tensor.replace("/", "_").replace(":", "_") + ".npy"
 
 
-def import_and_run(model: pathlib.Path, inputs: dict[str, np.ndarray],
-                   folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """The outputs of `model`, by the names of their files without the ending."""
+def import_and_run(model: pathlib.Path, inputs: dict[str, np.ndarray], folder: pathlib.Path,
+                   *options: str) -> dict[str, np.ndarray]:
+    """The outputs of `model`, imported with `options`, by the names of their files without the
+    ending."""
     bundle = folder / "model" / "1"
-    run("import", model, "--output", bundle, "--replace")
+    run("import", model, "--output", bundle, "--replace", *options)
     arguments = []
     for index, (name, x) in enumerate(inputs.items()):
         file = folder / f"input_{index}.npy"

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow Lite Micro against Octet: models of every operator, imported with the default profile,
+tflite-reference. Its kernels are those that the profile is named after: integers are equal. Micro has
+none for uint8, nor for some operators of int8; there LiteRT's own reference kernels are the peer.
+
+    tflite_micro_peer_test.py [FILTER]
+
+Prints how many elements other kernels give otherwise.
+"""
+
+import collections
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+try:
+    from ai_edge_litert import interpreter as litert
+    from tflite_micro.python.tflite_micro import runtime
+    import tflite_cases
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+import octet_program
+import tflite_peer_test
+
+ROWS = 7
+MICRO, LITERT = "TensorFlow Lite Micro", "LiteRT's reference kernels"
+RESOLVER = litert.OpResolverType
+OTHERS = {LITERT: RESOLVER.BUILTIN_REF,
+          "LiteRT's optimized kernels": RESOLVER.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+          "XNNPACK": RESOLVER.AUTO}
+# The operators of int8 that Micro does not have.
+LACKING = {"int8/relu_n1_to_1"}
+
+
+def run_micro(model, inputs, names):
+    """The outputs for each row alone, by name; None where Micro does not have the operator."""
+    outputs = collections.defaultdict(list)
+    try:
+        interpreter = runtime.Interpreter.from_bytes(model)
+        for row in range(ROWS):
+            for number, x in enumerate(inputs.values()):
+                interpreter.set_input(x[row:row + 1], number)
+            interpreter.invoke()
+            for number, name in enumerate(names):
+                outputs[name].append(interpreter.get_output(number).copy())
+    except RuntimeError:
+        return None
+    return {name: np.concatenate(parts) for name, parts in outputs.items()}
+
+
+def count_others(model, inputs, got, differing, steps):
+    for other, resolver in OTHERS.items():
+        for name, y in tflite_peer_test.run_litert(model, inputs, resolver).items():
+            difference = np.abs(y.astype(int) - got[octet_program.file_name(name)[:-4]])
+            differing[other] += np.count_nonzero(difference)
+            steps[other] = max(steps[other], int(difference.max()))
+
+
+def check(name, model, folder, totals):
+    path = folder / "model.tflite"
+    path.write_bytes(model)
+    interpreter = litert.Interpreter(model_content=model)
+    details = interpreter.get_input_details()
+    inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
+    got = octet_program.import_and_run(path, inputs, folder)
+    wanted = None
+    if not name.startswith("uint8/"):
+        wanted = run_micro(model, inputs,
+                           [entry["name"] for entry in interpreter.get_output_details()])
+        assert (wanted is None) == (name in LACKING), "Micro has it, or has it no more"
+    peer = MICRO if wanted is not None else LITERT
+    if wanted is None:
+        wanted = tflite_peer_test.run_litert(model, inputs, RESOLVER.BUILTIN_REF)
+    tflite_peer_test.check(name, got, wanted, 0)
+    totals[peer] += 1
+    return inputs, got
+
+
+def main():
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    if not octet_program.path().exists():
+        print(f"skipped: {octet_program.path()} is not there")
+        return 77
+    totals, differing, steps = (collections.Counter() for _ in range(3))
+    elements = 0
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, build, _ in tflite_cases.cases():
+            if wanted not in name or name.startswith("float32/"):
+                continue
+            model = build()
+            try:
+                inputs, got = check(name, model, pathlib.Path(folder), totals)
+            except subprocess.CalledProcessError as error:
+                failures.append(f"{name}: {error.stderr.strip()}")
+                continue
+            except AssertionError as error:
+                failures.append(f"{name}: {error}")
+                continue
+            if all(y.dtype.kind != "f" for y in got.values()):
+                elements += sum(y.size for y in got.values())
+                count_others(model, inputs, got, differing, steps)
+    for failure in failures:
+        print("FAILED", failure)
+    for other in OTHERS:
+        print(f"{other}: {differing[other] / max(elements, 1):.3%} of {elements} elements "
+              f"otherwise, by at most {steps[other]}")
+    print(f"{totals[MICRO]} models equal {MICRO}, {totals[LITERT]} {LITERT}, "
+          f"{len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
