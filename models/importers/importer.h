@@ -24,9 +24,9 @@ struct ImportOptions {
   const OperatorRegistry* operators = nullptr;
   // The largest file, and the most bytes that any part of it may unpack to.
   std::int64_t max_byte_size = std::int64_t{4} << 30;
-  // Which of a format's arithmetics to follow, by its name (docs/formats.md); empty: the format's
-  // own, or the first of several.
-  std::string profile;
+  // Whose arithmetic to follow where a format has several, by its name (docs/formats.md); empty:
+  // the first of them.
+  std::string profile = {};
 };
 
 // Reads the model files of one format.

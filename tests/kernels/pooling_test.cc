@@ -59,7 +59,7 @@ TEST_P(PoolingTest, FloatsAreEqualToTheBit) {
 
 TEST_P(PoolingTest, IntegersAreEqual) {
   for (const Pool2dGeometry& g : Geometries()) {
-    for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage}) {
+    for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage, PoolKind::kAverageHalfUp}) {
       const auto in = Bytes(3 * g.InSize());
       std::vector<std::int8_t> got(3 * g.OutSize());
       std::vector<std::int8_t> wanted(got.size());
@@ -72,7 +72,7 @@ TEST_P(PoolingTest, IntegersAreEqual) {
 
 TEST_P(PoolingTest, Int16sAreEqual) {
   for (const Pool2dGeometry& g : Geometries()) {
-    for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage}) {
+    for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage, PoolKind::kAverageHalfUp}) {
       const auto in = Shorts(3 * g.InSize());
       std::vector<std::int16_t> got(3 * g.OutSize());
       std::vector<std::int16_t> wanted(got.size());
@@ -90,8 +90,10 @@ TEST_P(PoolingTest, Int16AveragesOfManyPixelsDoNotOverflow) {
     for (const int value : {-32768, 32767}) {
       const std::vector<std::int16_t> in(g.InSize(), static_cast<std::int16_t>(value));
       std::vector<std::int16_t> out(1);
-      set().pool2d_s16(g, PoolKind::kAverage, 1, in, out);
-      EXPECT_EQ(out[0], value);
+      for (const PoolKind kind : {PoolKind::kAverage, PoolKind::kAverageHalfUp}) {
+        set().pool2d_s16(g, kind, 1, in, out);
+        EXPECT_EQ(out[0], value);
+      }
     }
   }
 }

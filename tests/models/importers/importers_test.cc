@@ -24,5 +24,16 @@ TEST(ImportersTest, TheEndingMayBeInCapitals) {
   EXPECT_EQ(bundle.status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST(ImportersTest, AProfileIsForFormatsThatHaveSome) {
+  const OperatorRegistry operators = BuiltInOperators();
+  const auto error = [&](const char* path, const char* profile) {
+    const auto bundle = ImportModel(path, {.operators = &operators, .profile = profile});
+    EXPECT_EQ(bundle.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(bundle.status().message());
+  };
+  EXPECT_THAT(error("tests/fuzz/corpus/keras_importer/good.keras", "xnnpack"),
+              ::testing::HasSubstr("got profile \"xnnpack\", wants none"));
+}
+
 }  // namespace
 }  // namespace octet

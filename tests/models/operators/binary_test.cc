@@ -102,6 +102,41 @@ TEST_P(BinaryTest, Int8IsComputedInFloat32AndRoundedOnce) {
   }
 }
 
+// Ties of a result: 0.5 is 1 either way, and -0.5 is -1 where it is rounded a second time.
+TEST_P(BinaryTest, Int8InFixedPoint) {
+  const auto run = [this](std::unique_ptr<const Operator> op, const std::string& rounding,
+                          double output_scale) {
+    return OperatorRun(std::move(op))
+        .Input(Int8s({1, 6}, {1, -1, 3, -3, 127, -128}), Quantization(0.25F, 0))
+        .Input(Int8s({1, 6}, {5, 5, 5, 5, 105, -95}), Quantization(0.25F, 5))
+        .With("output_scale", output_scale)
+        .With("output_zero_point", std::int64_t{1})
+        .With("requantization", rounding)
+        .First<std::int8_t>(Kernels());
+  };
+  using Bytes = std::vector<std::int8_t>;
+  EXPECT_EQ(run(MakeAdd(), "fixed", 0.5), (Bytes{2, 0, 3, -1, 115, -113}));
+  EXPECT_EQ(run(MakeAdd(), "fixed_single", 0.5), (Bytes{2, 1, 3, 0, 115, -113}));
+  EXPECT_EQ(run(MakeSubtract(), "fixed", 0.5), (Bytes{2, 0, 3, -1, 15, -13}));
+  EXPECT_EQ(run(MakeSubtract(), "fixed_single", 0.5), (Bytes{2, 1, 3, 0, 15, -13}));
+  EXPECT_EQ(run(MakeMultiply(), "fixed", 6.25), (Bytes{1, 1, 1, 1, 127, 127}));
+}
+
+TEST(BinaryRuleTest, FixedPointIsForInt8) {
+  const auto status = [](std::unique_ptr<const Operator> op, const std::string& requantization) {
+    OperatorRun run(std::move(op));
+    run.Input(Int16s({1, 1}, {1}), Quantization(1, 0))
+        .Input(Int16s({1, 1}, {1}), Quantization(1, 0))
+        .With("output_scale", 1.0)
+        .With("requantization", requantization);
+    return run.InferStatus().code();
+  };
+  EXPECT_EQ(status(MakeAdd(), "fixed"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status(MakeAdd(), "float32"), absl::StatusCode::kOk);
+  EXPECT_EQ(status(MakeAdd(), "triple"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status(MakeSubtract(), "float32"), absl::StatusCode::kUnimplemented);
+}
+
 TEST_P(BinaryTest, Int16IsComputedInFloat32AndRoundedOnce) {
   const auto a = Int16Noise(2 * 5, 1);
   const auto b = Int16Noise(2 * 5, 2);

@@ -36,6 +36,17 @@ TEST_P(Pool2dTest, WindowsCountOnlyPixelsInsideTheImage) {
             (std::vector<float>{3, 4.5F, 7.5F, -9}));
 }
 
+TEST_P(Pool2dTest, AverageOfIntegersRoundsHalfUpWhereToldTo) {
+  EXPECT_EQ(Pool(MakeAveragePool2d(), "valid")
+                .With("rounding", "half_up")
+                .Input(Int8s({1, 2, 4, 1}, {1, 2, -1, -2, 1, 2, -1, -2}), Quantization(1, 3))
+                .First<std::int8_t>(Kernels()),
+            (std::vector<std::int8_t>{2, -1}));
+  OperatorRun floats = Pool(MakeAveragePool2d(), "valid");
+  floats.With("rounding", "half_up").Input(Floats({1, 2, 2, 1}, {1, 2, 3, 4}));
+  EXPECT_EQ(floats.InferStatus().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST_P(Pool2dTest, Int8AverageRoundsHalfAwayFromZero) {
   const auto y = Pool(MakeAveragePool2d(), "valid")
                      .Input(Int8s({1, 2, 4, 1}, {1, 2, -1, -2, 1, 2, -1, -2}), Quantization(1, 3))

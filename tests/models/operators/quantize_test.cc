@@ -34,6 +34,37 @@ TEST_P(QuantizeTest, RoundsHalfToEvenThenAddsThenClips) {
   EXPECT_EQ(y, (std::vector<std::int8_t>{1, 3, 1, 127, -128, 1}));
 }
 
+TEST_P(QuantizeTest, RoundsHalfAwayFromZeroWhereToldTo) {
+  const auto y = To(MakeQuantize(), 0.5, 1)
+                     .With("rounding", "half_away")
+                     .Input(Floats({1, 6}, {0.25F, 0.75F, -0.25F, 1e9F, -1e9F,
+                                            std::numeric_limits<float>::quiet_NaN()}))
+                     .First<std::int8_t>(Kernels());
+  EXPECT_EQ(y, (std::vector<std::int8_t>{2, 3, 0, 127, -128, 1}));
+  EXPECT_EQ(To(MakeQuantize(), 0.5, 1)
+                .With("rounding", "up")
+                .Input(Floats({1, 1}, {1.0F}))
+                .InferStatus()
+                .code(),
+            kInvalid);
+}
+
+// A quarter of each: ties are rounded once, or first to a half and then away from zero.
+TEST_P(QuantizeTest, RequantizesInFixedPoint) {
+  const auto requantized = [this](const std::string& rounding, const std::string& to) {
+    OperatorRun run = To(MakeRequantize(), 1.0, 3);
+    run.With("to", to).With("requantization", rounding);
+    run.Input(Int8s({1, 6}, {-2, 2, -6, 6, -128, 127}), Quantization(0.25F, 0));
+    return run;
+  };
+  EXPECT_EQ(requantized("fixed", "INT8").First<std::int8_t>(Kernels()),
+            (std::vector<std::int8_t>{2, 4, 1, 5, -29, 35}));
+  EXPECT_EQ(requantized("fixed_single", "INT8").First<std::int8_t>(Kernels()),
+            (std::vector<std::int8_t>{3, 4, 2, 5, -29, 35}));
+  EXPECT_EQ(requantized("fixed", "UINT8").First<std::uint8_t>(Kernels()),
+            (std::vector<std::uint8_t>{130, 132, 129, 133, 99, 163}));
+}
+
 TEST_P(QuantizeTest, ShiftsUint8) {
   OperatorRun run = To(MakeQuantize(), 0.5, 3 - 128);
   run.Input(

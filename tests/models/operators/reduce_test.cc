@@ -59,6 +59,39 @@ TEST_P(ReduceTest, Int8MeanRoundsHalfToEven) {
   EXPECT_EQ(run("max"), (std::vector<std::int8_t>{2, 3, -128, 127}));
 }
 
+TEST_P(ReduceTest, Int8MeansAndSumsInFixedPoint) {
+  const auto run = [this](const std::string& kind, double scale, const std::string& rounding) {
+    return Reduce(kind, {1})
+        .Input(Int8s({1, 2, 4}, {6, 4, -128, 127, 7, 3, -128, 126}), Quantization(0.5F, 5))
+        .With("output_scale", scale)
+        .With("output_zero_point", std::int64_t{-3})
+        .With("requantization", rounding)
+        .First<std::int8_t>(Kernels());
+  };
+  using Bytes = std::vector<std::int8_t>;
+  // Sums above the zero point: 3, -3, -266, 243.
+  EXPECT_EQ(run("mean", 0.5, "fixed"), (Bytes{-1, -4, -128, 119}));
+  EXPECT_EQ(run("mean", 1.0, "fixed"), (Bytes{-2, -4, -70, 58}));
+  EXPECT_EQ(run("sum", 0.5, "fixed"), (Bytes{0, -6, -128, 127}));
+  EXPECT_EQ(run("sum", 2.0, "fixed_single"), (Bytes{-2, -4, -69, 58}));
+}
+
+TEST(ReduceRuleTest, FixedPointIsForMeansAndSumsOfInt8) {
+  const auto code = [](const std::string& kind, bool is_integer) {
+    OperatorRun run = Reduce(kind, {1});
+    run.With("output_scale", 1.0).With("requantization", "fixed");
+    if (is_integer) {
+      run.Input(Int8s({1, 1}, {1}), Quantization(1, 0));
+    } else {
+      run.Input(Floats({1, 1}, {1.0F}));
+    }
+    return run.InferStatus().code();
+  };
+  EXPECT_EQ(code("sum", true), absl::StatusCode::kOk);
+  EXPECT_EQ(code("max", true), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(code("mean", false), absl::StatusCode::kUnimplemented);
+}
+
 TEST_P(ReduceTest, Int16MeanRoundsHalfToEven) {
   const auto run = [&](const std::string& kind) {
     return Reduce(kind, {1})

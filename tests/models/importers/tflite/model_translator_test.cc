@@ -30,7 +30,7 @@ class ModelTranslatorTest : public ::testing::Test {
     bytes_ = Build(spec);
     auto file = ReadModelFile(bytes_);
     if (!file.ok()) return file.status();
-    Translation translation(operators_, *file, constant_bytes);
+    Translation translation(operators_, *file, Profile("xnnpack"), constant_bytes);
     auto graph = TranslateModel(translation);
     layers_ = translation.layers;
     return graph;

@@ -84,6 +84,26 @@ TEST_F(TfliteImporterTest, ABundleTellsWhatItIs) {
   EXPECT_EQ(integers->precision, "int8-static");
 }
 
+TEST_F(TfliteImporterTest, TheProfileDecidesHowIntegersRound) {
+  const std::vector<std::byte> bytes = Build(testing::SmallIntegerModel(testing::kInt8));
+  const auto requantization = [&](const char* profile) {
+    const auto bundle = TfliteImporter().ImportBytes(
+        bytes, {.operators = &operators_, .max_byte_size = 1 << 20, .profile = profile});
+    EXPECT_TRUE(bundle.ok()) << bundle.status();
+    EXPECT_THAT(bundle->source.version, HasSubstr(*profile == 0 ? "tflite-reference" : profile));
+    return bundle->graph.nodes[0].String("requantization", "").value();
+  };
+  EXPECT_EQ(requantization(""), "fixed");
+  EXPECT_EQ(requantization("tflite-reference"), "fixed");
+  EXPECT_EQ(requantization("tflite-single-rounding"), "fixed_single");
+  EXPECT_EQ(requantization("xnnpack"), "float32");
+  const auto unknown = TfliteImporter().ImportBytes(
+      bytes, {.operators = &operators_, .max_byte_size = 1 << 20, .profile = "exact"});
+  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.status().message()),
+              HasSubstr("got profile \"exact\", wants tflite-reference, tflite-single-rounding"));
+}
+
 TEST_F(TfliteImporterTest, AFileMayLieAnywhereInMemory) {
   const std::vector<std::byte> bytes = Build(testing::SmallIntegerModel(testing::kInt8));
   for (std::size_t offset = 0; offset < 16; ++offset) {
