@@ -227,13 +227,14 @@ class FloatRounding {
   const __m512 scale_;
 };
 
+template <typename Lanes>
 class FixedRounding {
  public:
   FixedRounding(const DepthwiseStrip& strip, std::size_t first) : scale_(strip.fixed, first) {}
   [[gnu::always_inline]] __m512i Round(__m512i sum) const { return scale_.Multiply(sum); }
 
  private:
-  const FixedPointLanes scale_;
+  const Lanes scale_;
 };
 
 // kRows x kUnits vectors of results without their zero point, which int32 holds. kTaps is 0 where
@@ -390,10 +391,12 @@ void DepthwiseStripS8(const DepthwiseStrip& strip) {
     default:
       Interleave<4>(strip);
   }
-  if (strip.scale == nullptr) {
-    Compute<FixedRounding>(strip);
-  } else {
+  if (strip.scale != nullptr) {
     Compute<FloatRounding>(strip);
+  } else if (strip.fixed.right_shift == nullptr) {
+    Compute<FixedRounding<FixedPointLanes>>(strip);
+  } else {
+    Compute<FixedRounding<TwiceRoundedLanes>>(strip);
   }
 }
 

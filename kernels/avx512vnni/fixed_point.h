@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products in fixed point (kernels/fixed_point.h) of sixteen channels.
+// Products in fixed point (kernels/fixed_point.h) of sixteen channels. Products have 64 bits: those
+// of even channels, and those of odd ones.
 
 #pragma once
 
@@ -12,7 +13,7 @@
 namespace octet::kernels::avx512vnni {
 namespace {  // NOLINT: each translation unit wants its own copy
 
-// Products have 64 bits: those of even channels, and those of odd ones.
+// Of any table.
 class FixedPointLanes {
  public:
   FixedPointLanes() = default;
@@ -54,6 +55,42 @@ class FixedPointLanes {
   __m512i round_[2];
   __m512i round_negative_[2];
   __m512i shift_[2];
+};
+
+// Of a table with right_shift. What is rounded the second time,
+//   y + 2^(right_shift - 1) - (x < 0) with y = (2 * x * multiplier + 2^31) >> 32,
+// is the upper half of one 64-bit sum, but for its last term. Products are of unsigned numbers: one
+// of an x below 0 is too large by 2^32 * 2 * multiplier.
+class TwiceRoundedLanes {
+ public:
+  TwiceRoundedLanes() = default;
+  TwiceRoundedLanes(const FixedPointTable& table, std::size_t channel)
+      : right_shift_(_mm512_loadu_si512(table.right_shift + channel)) {
+    const __m512i one = _mm512_set1_epi32(1);
+    multiplier_[0] = _mm512_slli_epi32(_mm512_loadu_si512(table.multiplier + channel), 1);
+    multiplier_[1] = _mm512_srli_epi64(multiplier_[0], 32);
+    if_negative_ = _mm512_add_epi32(multiplier_[0], one);
+    const __m512i half = _mm512_sllv_epi32(one, _mm512_sub_epi32(right_shift_, one));
+    const __m512i round = _mm512_set1_epi64(std::int64_t{1} << 31);
+    const __m512i upper = _mm512_set1_epi64(-(std::int64_t{1} << 32));
+    round_[0] = _mm512_or_si512(_mm512_slli_epi64(half, 32), round);
+    round_[1] = _mm512_or_si512(_mm512_and_si512(half, upper), round);
+  }
+
+  [[gnu::always_inline]] __m512i Multiply(__m512i x) const {
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epu32(x, multiplier_[0]), round_[0]);
+    const __m512i odd =
+        _mm512_add_epi64(_mm512_mul_epu32(_mm512_srli_epi64(x, 32), multiplier_[1]), round_[1]);
+    const __m512i upper = UpperHalves(even, odd);
+    const __m512i sum = _mm512_mask_sub_epi32(upper, _mm512_movepi32_mask(x), upper, if_negative_);
+    return _mm512_srav_epi32(sum, right_shift_);
+  }
+
+ private:
+  __m512i multiplier_[2];
+  __m512i round_[2];
+  __m512i if_negative_;
+  __m512i right_shift_;
 };
 
 }  // namespace

@@ -29,5 +29,11 @@ inline __m512i LoadInt16AsInt32(const std::int16_t* values) {
   return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)));
 }
 
+// The upper 32 bits of eight numbers of 64 bits each, in turns.
+inline __m512i UpperHalves(__m512i even, __m512i odd) {
+  constexpr auto kUpperOfPairs = static_cast<_MM_PERM_ENUM>(0xF5);
+  return _mm512_mask_shuffle_epi32(odd, 0x5555, even, kUpperOfPairs);
+}
+
 }  // namespace
 }  // namespace octet::kernels::avx512vnni

@@ -93,111 +93,160 @@ class StoreIntegers {
   const std::size_t stride_;
 };
 
-// The roundings of sums to integers without their zero point, clipped: of kStatic and kStaticFixed.
 template <std::size_t kVectors>
-class FloatRounding {
+class StoreStatic {
  public:
-  FloatRounding(const EpilogueTable& table, std::size_t channel)
-      : lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
-        hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))) {
+  StoreStatic(const EpilogueTable& table, const TileTarget& target, std::size_t first)
+      : terms_(table, target, first),
+        lo_(_mm512_set1_ps(static_cast<float>(table.lo - table.zero_point))),
+        hi_(_mm512_set1_ps(static_cast<float>(table.hi - table.zero_point))),
+        zero_(_mm256_set1_epi8(static_cast<char>(table.zero_point))),
+        num_channels_(target.num_channels - first),
+        out_(static_cast<std::int8_t*>(target.out) + first),
+        stride_(target.out_stride) {
+    const float* scale = table.scale + target.first_channel + first;
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      scale_[v] = _mm512_loadu_ps(table.scale + channel + v * kLanes);
-    }
+    for (std::size_t v = 0; v < kVectors; ++v) scale_[v] = _mm512_loadu_ps(scale + v * kLanes);
   }
-  // Half to even: the mode that every thread begins with.
-  [[gnu::always_inline]] __m512i Round(std::size_t v, __m512i sum) const {
-    const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
-    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo_), hi_));
+
+  [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
+
+  template <std::size_t kRows>
+  [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
+    terms_.AddTo(row, sum);
+    std::int8_t* out = out_ + row * stride_;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; v += 2) {
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < kRows; ++r) {
+        if constexpr (kVectors == 1) {
+          Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
+                out + r * stride_);
+        } else {
+          StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
+                    out + r * stride_ + v * kLanes);
+        }
+      }
+    }
   }
 
  private:
+  // Without their zero point. Half to even: the mode that every thread begins with.
+  [[gnu::always_inline]] __m128i Round(std::size_t v, __m512i sum) const {
+    const __m512 real = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale_[v]);
+    return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(real, lo_), hi_)));
+  }
+  // Two vectors' columns at once, where there are as many.
+  [[gnu::always_inline]] void StorePair(std::size_t v, __m256i rounded, std::int8_t* out) const {
+    const __m256i result = _mm256_add_epi8(rounded, zero_);
+    if (num_channels_ >= (v + 2) * kLanes) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
+      return;
+    }
+    Store(v, _mm256_castsi256_si128(result), out);
+    Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
+  }
+  [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
+    const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
+    if (mask == kWhole) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
+    } else {
+      _mm_mask_storeu_epi8(out, mask, result);
+    }
+  }
+
+  const Terms<kVectors> terms_;
   __m512 scale_[kVectors];
   const __m512 lo_;
   const __m512 hi_;
+  const __m256i zero_;
+  const std::size_t num_channels_;
+  std::int8_t* const out_;
+  const std::size_t stride_;
 };
 
-template <std::size_t kVectors>
-class FixedRounding {
- public:
-  FixedRounding(const EpilogueTable& table, std::size_t channel)
-      : lo_(_mm512_set1_epi32(table.lo - table.zero_point)),
-        hi_(_mm512_set1_epi32(table.hi - table.zero_point)) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      scale_[v] = FixedPointLanes(table.fixed, channel + v * kLanes);
-    }
-  }
-  [[gnu::always_inline]] __m512i Round(std::size_t v, __m512i sum) const {
-    return _mm512_min_epi32(_mm512_max_epi32(scale_[v].Multiply(sum), lo_), hi_);
-  }
-
- private:
-  FixedPointLanes scale_[kVectors];
-  const __m512i lo_;
-  const __m512i hi_;
-};
-
-template <template <std::size_t> class Rounding>
-struct StoreBytes {
+// In fixed point, which leaves int8 by packing: four vectors at a time, row by row; the last one
+// stands for those that there are not.
+template <typename Lanes>
+struct StoreStaticFixed {
   template <std::size_t kVectors>
   class Of {
    public:
     Of(const EpilogueTable& table, const TileTarget& target, std::size_t first)
         : terms_(table, target, first),
-          rounding_(table, target.first_channel + first),
-          zero_(_mm256_set1_epi8(static_cast<char>(table.zero_point))),
+          zero_(_mm512_set1_epi16(static_cast<std::int16_t>(table.zero_point))),
+          lo_(_mm512_set1_epi8(static_cast<char>(table.lo))),
+          hi_(_mm512_set1_epi8(static_cast<char>(table.hi))),
           num_channels_(target.num_channels - first),
           out_(static_cast<std::int8_t*>(target.out) + first),
-          stride_(target.out_stride) {}
+          stride_(target.out_stride) {
+      const std::size_t channel = target.first_channel + first;
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        scale_[v] = Lanes(table.fixed, channel + v * kLanes);
+      }
+    }
 
     [[gnu::always_inline]] const auto& Start() const { return terms_.Start(); }
 
     template <std::size_t kRows>
     [[gnu::always_inline]] void operator()(std::size_t row, __m512i (&sum)[kRows][kVectors]) const {
       terms_.AddTo(row, sum);
-      std::int8_t* out = out_ + row * stride_;
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < kVectors; v += 2) {
-#pragma GCC unroll 8
-        for (std::size_t r = 0; r < kRows; ++r) {
-          if constexpr (kVectors == 1) {
-            Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
-                  out + r * stride_);
-          } else {
-            StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
-                      out + r * stride_ + v * kLanes);
-          }
+      constexpr std::size_t kSize = kRows * kVectors;
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kSize; i += 4) {
+        __m512i rounded[4];
+#pragma GCC unroll 4
+        for (std::size_t j = 0; j < 4; ++j) {
+          const std::size_t at = i + j < kSize ? i + j : kSize - 1;
+          rounded[j] = scale_[at % kVectors].Multiply(sum[at / kVectors][at % kVectors]);
         }
+        const __m512i bytes = Bytes(rounded);
+        Store<kSize>(row, i, _mm512_castsi512_si256(bytes));
+        if (i + 2 < kSize) Store<kSize>(row, i + 2, _mm512_extracti64x4_epi64(bytes, 1));
       }
     }
 
    private:
-    [[gnu::always_inline]] __m128i Round(std::size_t v, __m512i sum) const {
-      return _mm512_cvtepi32_epi8(rounding_.Round(v, sum));
+    // With their zero point and clipped, one vector after another.
+    [[gnu::always_inline]] __m512i Bytes(const __m512i (&rounded)[4]) const {
+      const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(rounded[0], rounded[1]), zero_);
+      const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(rounded[2], rounded[3]), zero_);
+      const __m512i bytes = _mm512_packs_epi16(low, high);
+      const __m512i clipped = _mm512_min_epi8(_mm512_max_epi8(bytes, lo_), hi_);
+      const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      return _mm512_permutexvar_epi32(order, clipped);
     }
-    // Two vectors' columns at once, where there are as many.
-    [[gnu::always_inline]] void StorePair(std::size_t v, __m256i rounded, std::int8_t* out) const {
-      const __m256i result = _mm256_add_epi8(rounded, zero_);
-      if (num_channels_ >= (v + 2) * kLanes) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
-        return;
+    // Vectors number i and i + 1 of all rows'.
+    template <std::size_t kSize>
+    [[gnu::always_inline]] void Store(std::size_t row, std::size_t i, __m256i bytes) const {
+      std::int8_t* out = out_ + (row + i / kVectors) * stride_ + i % kVectors * kLanes;
+      if constexpr (kVectors > 1) {
+        if (num_channels_ >= (i % kVectors + 2) * kLanes) {
+          _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), bytes);
+          return;
+        }
       }
-      Store(v, _mm256_castsi256_si128(result), out);
-      Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
+      StoreVector(i % kVectors, _mm256_castsi256_si128(bytes), out);
+      if (i + 1 == kSize) return;
+      const std::size_t next = i + 1;
+      StoreVector(next % kVectors, _mm256_extracti128_si256(bytes, 1),
+                  out_ + (row + next / kVectors) * stride_ + next % kVectors * kLanes);
     }
-    [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
+    [[gnu::always_inline]] void StoreVector(std::size_t v, __m128i bytes, std::int8_t* out) const {
       const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
       if (mask == kWhole) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
       } else {
-        _mm_mask_storeu_epi8(out, mask, result);
+        _mm_mask_storeu_epi8(out, mask, bytes);
       }
     }
 
     const Terms<kVectors> terms_;
-    const Rounding<kVectors> rounding_;
-    const __m256i zero_;
+    Lanes scale_[kVectors];
+    const __m512i zero_;
+    const __m512i lo_;
+    const __m512i hi_;
     const std::size_t num_channels_;
     std::int8_t* const out_;
     const std::size_t stride_;
@@ -448,9 +497,11 @@ void MultiplyAndStore(const PanelInputs& inputs, const std::int8_t* panels,
     case EpilogueKind::kNone:
       return run.template operator()<StoreIntegers>();
     case EpilogueKind::kStatic:
-      return run.template operator()<StoreBytes<FloatRounding>::Of>();
+      return run.template operator()<StoreStatic>();
     case EpilogueKind::kStaticFixed:
-      return run.template operator()<StoreBytes<FixedRounding>::Of>();
+      return table.fixed.right_shift == nullptr
+                 ? run.template operator()<StoreStaticFixed<FixedPointLanes>::Of>()
+                 : run.template operator()<StoreStaticFixed<TwiceRoundedLanes>::Of>();
     case EpilogueKind::kDynamic:
       return table.convention == ScaleConvention::kReciprocal
                  ? run.template operator()<StoreFloats<ReciprocalReals>::Of>()

@@ -60,7 +60,9 @@ class S8Arithmetic {
       : micro_(micro),
         filter_(PairTaps(spec.geometry, padded_channels,
                          [&spec](std::size_t i) { return FilterDifference(spec, i); })),
-        epilogue_(spec.epilogue, padded_channels, SumFilter(spec), spec.in_zero_point.value) {}
+        epilogue_(spec.epilogue, padded_channels,
+                  spec.geometry.kernel_height * spec.geometry.kernel_width, SumFilter(spec),
+                  spec.in_zero_point.value) {}
 
   std::size_t ByteSize() const { return filter_.ByteSize() + epilogue_.ByteSize(); }
 

@@ -171,16 +171,18 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
         add_(blocks_.size() * kStripBlock),
         is_fixed_(spec.epilogue.kind == EpilogueKind::kStaticFixed),
         scale_(is_fixed_ ? 0 : blocks_.size() * kStripBlock, 1.0F),
-        fixed_(is_fixed_ ? blocks_.size() * kStripBlock : 0),
+        fixed_(is_fixed_ ? blocks_.size() * kStripBlock : 0,
+               LargestSum(spec.epilogue, geometry_.kernel_height * geometry_.kernel_width)),
         padding_(static_cast<std::int8_t>(spec.in_zero_point.value)),
         zero_point_(spec.epilogue.out_zero_point.value),
         lo_(spec.epilogue.lo),
         hi_(spec.epilogue.hi),
         provider_(std::string(micro.s8->name) + " depthwise strips") {
-    const PaddedEpilogue epilogue(spec.epilogue, geometry_.out_channels, SumFilter(spec),
+    const PaddedEpilogue epilogue(spec.epilogue, geometry_.out_channels,
+                                  geometry_.kernel_height * geometry_.kernel_width, SumFilter(spec),
                                   spec.in_zero_point.value + kStripOffset);
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      PackTables(b, epilogue.table());
+      PackTables(b, epilogue.table(), spec.epilogue);
       PackWeights(b, spec);
     }
     for (const Block& block : blocks_) {
@@ -222,14 +224,14 @@ class StripDepthwiseConv2dS8 final : public Conv2dS8 {
     return kQuarters * taps_.size() * layout_.num_rows * kStripBlock;
   }
 
-  void PackTables(std::size_t b, const EpilogueTable& table) {
+  void PackTables(std::size_t b, const EpilogueTable& table, const Epilogue& epilogue) {
     const Block& block = blocks_[b];
     for (std::size_t i = 0; i < kStripBlock; ++i) {
       const std::size_t channel = block.ChannelOf(i / 16, i % 16);
       if (channel >= block.num_channels) continue;
       add_[b * kStripBlock + i] = table.add[block.first_channel + channel];
       if (is_fixed_) {
-        fixed_.Set(b * kStripBlock + i, table.fixed, block.first_channel + channel);
+        fixed_.Set(b * kStripBlock + i, epilogue.fixed[block.first_channel + channel]);
       } else {
         scale_[b * kStripBlock + i] = table.scale[block.first_channel + channel];
       }

@@ -134,6 +134,10 @@ inline constexpr std::size_t kOneRowPanels = 4;
 
 // FixedPointScale's of channels, member by member.
 struct FixedPointTable {
+  // Null, or for a shorter computation of all of them: each has a multiplier of at least 2^30, is
+  // rounded twice, and then the second time by right_shift, 1 to 31; and no number that is
+  // multiplied is so large that it and 2^(right_shift - 1) leave int32.
+  const std::int32_t* right_shift;
   const std::int32_t* multiplier;
   const std::int64_t* round;
   const std::int64_t* round_negative;

@@ -50,8 +50,8 @@ S4Product::S4Product(const MicroKernels& micro, const MatmulS8S4Spec& spec)
                        ZeroOf(spec, p / group_size_ * n_ + j);
     }
   }
-  epilogue_ = std::make_unique<PaddedEpilogue>(spec.epilogue, num_panels_ * columns_, column_sum,
-                                               spec.lhs_zero_point.value);
+  epilogue_ = std::make_unique<PaddedEpilogue>(spec.epilogue, num_panels_ * columns_, k_,
+                                               column_sum, spec.lhs_zero_point.value);
 }
 
 void S4Product::PackWeights(const MatmulS8S4Spec& spec) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,41 +12,54 @@
 
 namespace octet::kernels {
 
-PaddedFixedPoint::PaddedFixedPoint(std::size_t size)
-    : multiplier_(size), round_(size), round_negative_(size), shift_(size) {
-  for (std::size_t i = 0; i < size; ++i) Set(i, FixedPointScale());
-}
+PaddedFixedPoint::PaddedFixedPoint(std::size_t size, std::int64_t largest)
+    : largest_(largest),
+      right_shift_(size, 1),
+      multiplier_(size),
+      round_(size, FixedPointScale().round),
+      round_negative_(size, FixedPointScale().round_negative),
+      shift_(size, FixedPointScale().shift) {}
 
 void PaddedFixedPoint::Set(std::size_t channel, const FixedPointScale& scale) {
+  const std::int32_t right_shift = scale.shift - 31;
+  right_shift_[channel] = right_shift;
+  const bool is_rounded_twice = scale.round != scale.round_negative;
+  has_right_shifts_ = has_right_shifts_ && is_rounded_twice && scale.multiplier >= 1 << 30 &&
+                      largest_ + (std::int64_t{1} << (right_shift - 1)) <= INT32_MAX;
   multiplier_[channel] = scale.multiplier;
   round_[channel] = scale.round;
   round_negative_[channel] = scale.round_negative;
   shift_[channel] = scale.shift;
 }
 
-void PaddedFixedPoint::Set(std::size_t channel, const FixedPointTable& from,
-                           std::size_t from_channel) {
-  multiplier_[channel] = from.multiplier[from_channel];
-  round_[channel] = from.round[from_channel];
-  round_negative_[channel] = from.round_negative[from_channel];
-  shift_[channel] = from.shift[from_channel];
-}
-
 FixedPointTable PaddedFixedPoint::Table(std::size_t first) const {
-  return {.multiplier = multiplier_.data() + first,
+  return {.right_shift = has_right_shifts_ ? right_shift_.data() + first : nullptr,
+          .multiplier = multiplier_.data() + first,
           .round = round_.data() + first,
           .round_negative = round_negative_.data() + first,
           .shift = shift_.data() + first};
 }
 
+std::int64_t LargestSum(const Epilogue& epilogue, std::size_t num_terms) {
+  constexpr std::int64_t kLargestProduct = 255 * 255;
+  std::int64_t largest_bias = 0;
+  for (const std::int32_t bias : epilogue.bias_s32) {
+    largest_bias = std::max(largest_bias, std::abs(std::int64_t{bias}));
+  }
+  // More terms than these have sums beyond int32.
+  const auto terms = static_cast<std::int64_t>(std::min(num_terms, std::size_t{1} << 20));
+  return terms * kLargestProduct + largest_bias;
+}
+
 PaddedEpilogue::PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
-                               std::span<const std::int32_t> column_sum, std::int32_t offset,
-                               std::span<const std::int8_t> zero_point)
+                               std::size_t num_terms, std::span<const std::int32_t> column_sum,
+                               std::int32_t offset, std::span<const std::int8_t> zero_point)
     : add_(padded_n),
       row_factor_(zero_point.empty() ? 0 : padded_n),
       scale_(padded_n, 1.0F),
       bias_(padded_n, -0.0F),
-      fixed_(epilogue.kind == EpilogueKind::kStaticFixed ? padded_n : 0) {
+      fixed_(epilogue.kind == EpilogueKind::kStaticFixed ? padded_n : 0,
+             LargestSum(epilogue, num_terms)) {
   for (std::size_t j = 0; j < column_sum.size(); ++j) {
     // Wraps, as the sums do that it corrects.
     const auto sum = static_cast<std::uint32_t>(column_sum[j]);
@@ -132,7 +146,7 @@ std::unique_ptr<const PaddedEpilogue> S8Product::MakeEpilogue(const Spec& spec,
     for (std::size_t p = 0; p < spec.k; ++p) column_sum[j] += spec.weight(p, j) - ZeroOf(spec, j);
   }
   return std::make_unique<const PaddedEpilogue>(
-      spec.epilogue, weight_.padded_n(), column_sum, offset + spec.lhs_zero_point.value,
+      spec.epilogue, weight_.padded_n(), spec.k, column_sum, offset + spec.lhs_zero_point.value,
       has_row_terms_ && !HasOneZeroPoint(spec) ? spec.zero_point : std::span<const std::int8_t>());
 }
 

@@ -24,22 +24,27 @@ inline MicroKernels WithoutManyRows(MicroKernels micro) {
   return micro;
 }
 
+// No sum of `num_terms` products of int8, with zero points of any kind, and a bias is larger.
+std::int64_t LargestSum(const Epilogue& epilogue, std::size_t num_terms);
+
 // FixedPointScale's of channels that own their arrays; those beyond the first ones give 0.
 class PaddedFixedPoint {
  public:
-  explicit PaddedFixedPoint(std::size_t size);
+  // `largest`: no number that is multiplied is larger.
+  PaddedFixedPoint(std::size_t size, std::int64_t largest);
 
   void Set(std::size_t channel, const FixedPointScale& scale);
-  // From another one's.
-  void Set(std::size_t channel, const FixedPointTable& from, std::size_t from_channel);
   // Of the channels from `first` on. Valid as long as this object.
   [[nodiscard]] FixedPointTable Table(std::size_t first = 0) const;
   [[nodiscard]] std::size_t ByteSize() const {
-    return multiplier_.ByteSize() + round_.ByteSize() + round_negative_.ByteSize() +
-           shift_.ByteSize();
+    return right_shift_.ByteSize() + multiplier_.ByteSize() + round_.ByteSize() +
+           round_negative_.ByteSize() + shift_.ByteSize();
   }
 
  private:
+  std::int64_t largest_;
+  bool has_right_shifts_ = true;
+  AlignedArray<std::int32_t> right_shift_;
   AlignedArray<std::int32_t> multiplier_;
   AlignedArray<std::int64_t> round_;
   AlignedArray<std::int64_t> round_negative_;
@@ -49,10 +54,10 @@ class PaddedFixedPoint {
 // An Epilogue with its arrays padded to whole panels.
 class PaddedEpilogue {
  public:
-  // The inputs that the sums are made of are too large by `offset`, so that
-  // each sum is too large by offset * column_sum[j]. Where `zero_point` holds
+  // Sums are of num_terms products. The inputs that they are made of are too large by `offset`, so
+  // that each sum is too large by offset * column_sum[j]. Where `zero_point` holds
   // values, each sum is too large by zero_point[j] * its row's term, too.
-  PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n,
+  PaddedEpilogue(const Epilogue& epilogue, std::size_t padded_n, std::size_t num_terms,
                  std::span<const std::int32_t> column_sum, std::int32_t offset,
                  std::span<const std::int8_t> zero_point = {});
 

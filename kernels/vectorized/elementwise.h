@@ -134,6 +134,37 @@ inline void BinaryIntegerLoop(BinaryKind kind, const BinaryShape& shape,
   }
 }
 
+// x << kFixedBinaryShift times a scale, for x of 9 bits and a scale of at most 1: in 32 bits, by
+// the halves of its multiplier.
+class ShiftedOperand {
+ public:
+  explicit ShiftedOperand(const FixedPointScale& scale)
+      : upper_(scale.multiplier >> 16),
+        lower_(scale.multiplier & 0xFFFF),
+        right_shift_(scale.shift - 31) {
+    const bool is_rounded_twice = scale.round != scale.round_negative;
+    const bool is_shifted = right_shift_ > 0;
+    first_round_ = is_rounded_twice || !is_shifted ? 1 << 10 : 0;
+    second_round_ = is_shifted ? 1 << (right_shift_ - 1) : 0;
+    negative_ = is_rounded_twice ? -1 : 0;
+  }
+
+  std::int32_t operator()(std::int32_t x) const {
+    // 2^31 of the multiplier's and the 2^20 of x leave 2^11.
+    const std::int32_t y = x * upper_ * (1 << 5) + ((x * lower_ + first_round_) >> 11);
+    return (y + second_round_ + ((y >> 31) & negative_)) >> right_shift_;
+  }
+
+ private:
+  std::int32_t upper_;
+  std::int32_t lower_;
+  std::int32_t right_shift_;
+  std::int32_t first_round_ = 0;
+  std::int32_t second_round_ = 0;
+  std::int32_t negative_ = 0;
+};
+static_assert(kFixedBinaryShift == 20);
+
 inline void BinaryFixedLoop(BinaryKind kind, const BinaryShape& shape,
                             const FixedBinaryQuantization& quantization,
                             std::span<const std::int8_t> a, std::span<const std::int8_t> b,
@@ -156,19 +187,15 @@ inline void BinaryFixedLoop(BinaryKind kind, const BinaryShape& shape,
       StridedLoop(a_data + i, a_stride, b_data + j, b_stride, size, element, out_data + o);
     });
   };
-  const auto scaled = [](std::int32_t x, const FixedPointScale& scale) {
-    return FixedPointProduct(x * (1 << kFixedBinaryShift), scale);
-  };
   if (kind == BinaryKind::kMultiply) {
-    run_all([](std::int32_t x, std::int32_t y) { return x * y; });
-  } else if (kind == BinaryKind::kSubtract) {
-    run_all([=](std::int32_t x, std::int32_t y) {
-      return scaled(x, q.a_scale) - scaled(y, q.b_scale);
-    });
+    return run_all([](std::int32_t x, std::int32_t y) { return x * y; });
+  }
+  const ShiftedOperand first(q.a_scale);
+  const ShiftedOperand second(q.b_scale);
+  if (kind == BinaryKind::kSubtract) {
+    run_all([=](std::int32_t x, std::int32_t y) { return first(x) - second(y); });
   } else {
-    run_all([=](std::int32_t x, std::int32_t y) {
-      return scaled(x, q.a_scale) + scaled(y, q.b_scale);
-    });
+    run_all([=](std::int32_t x, std::int32_t y) { return first(x) + second(y); });
   }
 }
 

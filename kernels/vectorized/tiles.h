@@ -151,11 +151,11 @@ template <std::size_t kColumns, typename Terms>
 inline void StoreStaticFixed(const EpilogueTable& table, const TileTarget& target,
                              const Terms& terms, const std::int32_t* tile) {
   const std::int32_t* add = table.add + target.first_channel;
-  const FixedPointTable scale = {
-      .multiplier = table.fixed.multiplier + target.first_channel,
-      .round = table.fixed.round + target.first_channel,
-      .round_negative = table.fixed.round_negative + target.first_channel,
-      .shift = table.fixed.shift + target.first_channel};
+  FixedPointTable scale = table.fixed;
+  scale.multiplier += target.first_channel;
+  scale.round += target.first_channel;
+  scale.round_negative += target.first_channel;
+  scale.shift += target.first_channel;
   const std::int32_t zero = table.zero_point;
   const std::int32_t lo = table.lo - zero;
   const std::int32_t hi = table.hi - zero;

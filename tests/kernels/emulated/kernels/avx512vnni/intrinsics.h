@@ -82,14 +82,15 @@ inline float Total(simde__m512 value) {
   for (const float lane : Lanes<float>::Of(value).lane) total += lane;
   return total;
 }
-inline simde__m512i ShiftRight(simde__m512i value, simde__m512i count) {
-  auto lanes = Lanes<std::int64_t, 8>::Of(value);
-  const auto counts = Lanes<std::int64_t, 8>::Of(count);
-  for (int i = 0; i < 8; ++i) lanes.lane[i] >>= counts.lane[i];
-  return lanes.As<simde__m512i>();
+template <typename T, int kLanes>
+simde__m512i ShiftRight(simde__m512i value, simde__m512i count) {
+  auto lanes = Lanes<T, kLanes>::Of(value);
+  const auto counts = Lanes<T, kLanes>::Of(count);
+  for (int i = 0; i < kLanes; ++i) lanes.lane[i] = static_cast<T>(lanes.lane[i] >> counts.lane[i]);
+  return lanes.template As<simde__m512i>();
 }
-inline simde__m512i ShiftRight(simde__m512i value, unsigned count) {
-  return ShiftRight(value, simde_mm512_set1_epi64(count));
+inline simde__m512i ShiftRight64By(simde__m512i value, unsigned count) {
+  return ShiftRight<std::int64_t, 8>(value, simde_mm512_set1_epi64(count));
 }
 inline float First(simde__m512 value) { return Lanes<float>::Of(value).lane[0]; }
 // Bytes of vectors of any size. Others than the mask says are not touched.
@@ -127,9 +128,11 @@ Vector MaskLoadBytes(Vector value, Mask mask, const void* in) {
 #undef _mm512_cvtepi32_epi8
 #define _mm512_cvtepi32_epi8 octet::emulated::LowBytes
 #undef _mm512_srav_epi64
-#define _mm512_srav_epi64 octet::emulated::ShiftRight
+#define _mm512_srav_epi64 (octet::emulated::ShiftRight<std::int64_t, 8>)
 #undef _mm512_srai_epi64
-#define _mm512_srai_epi64 octet::emulated::ShiftRight
+#define _mm512_srai_epi64 octet::emulated::ShiftRight64By
+#undef _mm512_srav_epi32
+#define _mm512_srav_epi32 (octet::emulated::ShiftRight<std::int32_t, 16>)
 #undef _mm512_reduce_add_ps
 #define _mm512_reduce_add_ps octet::emulated::Total
 #undef _mm512_cvtss_f32
@@ -160,6 +163,10 @@ inline __m512i LoadInt16AsInt32(const std::int16_t* values) {
   std::int32_t wide[16];
   for (int i = 0; i < 16; ++i) wide[i] = values[i];
   return _mm512_loadu_si512(wide);
+}
+
+inline __m512i UpperHalves(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
 }
 
 }  // namespace
