@@ -38,9 +38,7 @@ inline __m128i SumShifted(const std::int8_t* values, std::size_t stride, std::si
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < kCount; ++r) x[r] = values + r * stride;
   const __m256i shift = _mm256_set1_epi64x(static_cast<std::int64_t>(kShift));
-  __m256i sum[kRows];
-#pragma GCC unroll 4
-  for (std::size_t r = 0; r < kRows; ++r) sum[r] = _mm256_setzero_si256();
+  __m256i sum[kRows] = {};
   std::size_t p = 0;
   for (; p + 32 <= k; p += 32) {
 #pragma GCC unroll 4

@@ -59,6 +59,38 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
   }
 }
 
+// Where sums begin: the first of kUnroll parts at `start`, the others at 0.
+template <std::size_t kUnroll, std::size_t kRows, std::size_t kVectors>
+[[gnu::always_inline]] inline void BeginParts(const __m512i (&start)[kVectors],
+                                              __m512i (&part)[kUnroll][kRows][kVectors]) {
+#pragma GCC unroll 8
+  for (std::size_t u = 0; u < kUnroll; ++u) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        part[u][r][v] = u == 0 ? start[v] : _mm512_setzero_si512();
+      }
+    }
+  }
+}
+
+template <std::size_t kUnroll, std::size_t kRows, std::size_t kVectors>
+[[gnu::always_inline]] inline void AddParts(const __m512i (&part)[kUnroll][kRows][kVectors],
+                                            __m512i (&sum)[kRows][kVectors]) {
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      sum[r][v] = part[0][r][v];
+#pragma GCC unroll 8
+      for (std::size_t u = 1; u < kUnroll; ++u) {
+        sum[r][v] = _mm512_add_epi32(sum[r][v], part[u][r][v]);
+      }
+    }
+  }
+}
+
 // sum[row, column / 16] = start[column / 16] + the products of kRows rows and kVectors / 2 panels,
 // which follow one another, or of the left half of one: kUnroll times over where they alone are too
 // few to hide the latency of a step.
@@ -72,16 +104,7 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
   constexpr std::size_t kInputs = kUnroll * Step::kInputs;
   const std::size_t panel_stride = in.num_segments * in.segment_size * kColumns;
   __m512i part[kUnroll][kRows][kVectors];
-#pragma GCC unroll 8
-  for (std::size_t u = 0; u < kUnroll; ++u) {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < kVectors; ++v) {
-        part[u][r][v] = u == 0 ? start[v] : _mm512_setzero_si512();
-      }
-    }
-  }
+  BeginParts(start, part);
   for (std::size_t s = 0; s < in.num_segments; ++s) {
     const std::byte* row[kRows];
 #pragma GCC unroll 8
@@ -103,17 +126,7 @@ template <typename Step, std::size_t kRows, std::size_t kVectors>
     }
     panels += in.segment_size * kColumns;
   }
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      sum[r][v] = part[0][r][v];
-#pragma GCC unroll 8
-      for (std::size_t u = 1; u < kUnroll; ++u) {
-        sum[r][v] = _mm512_add_epi32(sum[r][v], part[u][r][v]);
-      }
-    }
-  }
+  AddParts(part, sum);
 }
 
 // S16Panels::multiply.

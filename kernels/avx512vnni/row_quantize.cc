@@ -21,9 +21,7 @@ inline __m512 Magnitude(__m512 x) {
 
 // The largest |x|; NaN is passed over: vmaxps answers its second operand then.
 float LargestMagnitude(const float* x, std::size_t size) {
-  __m512 largest[kChains];
-#pragma GCC unroll 4
-  for (std::size_t c = 0; c < kChains; ++c) largest[c] = _mm512_setzero_ps();
+  __m512 largest[kChains] = {};
   std::size_t i = 0;
   for (; i + kChains * kLanes <= size; i += kChains * kLanes) {
 #pragma GCC unroll 4

@@ -44,6 +44,21 @@ F32Product::F32Product(const MicroKernels& micro, const Spec& spec)
   }
 }
 
+void F32Product::MakeGroupTables(const MatmulWeightOnlySpec& spec) {
+  zero_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
+  group_scale_ = AlignedArray<float>(zero_.size(), 1.0F);
+  for (std::size_t g = 0; g < num_groups_; ++g) {
+    for (std::size_t j = 0; j < n_; ++j) {
+      const std::size_t i = (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
+      const int zero_point = spec.zero_point.empty() ? 0 : spec.zero_point[g * n_ + j];
+      zero_[i] = static_cast<float>(zero_point + nibble_bias_);
+      if (spec.group_size == 0) continue;
+      const float scale = spec.scale[g * n_ + j];
+      group_scale_[i] = spec.convention == ScaleConvention::kReciprocal ? 1.0F / scale : scale;
+    }
+  }
+}
+
 void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
   const bool is_grouped = spec.group_size != 0;
   group_size_ = is_grouped ? spec.group_size : k_;
@@ -52,18 +67,7 @@ void F32Product::PackIntegers(const MatmulWeightOnlySpec& spec) {
       std::any_of(spec.weight.begin(), spec.weight.end(), [](std::int8_t w) { return w < 0; });
   nibble_bias_ = spec.bits == 4 && has_negative ? 8 : 0;
   has_zero_points_ = !spec.zero_point.empty();
-  zero_ = AlignedArray<float>(num_panels_ * num_groups_ * columns_);
-  group_scale_ = AlignedArray<float>(zero_.size(), 1.0F);
-  for (std::size_t g = 0; g < num_groups_; ++g) {
-    for (std::size_t j = 0; j < n_; ++j) {
-      const std::size_t i = (j / columns_ * num_groups_ + g) * columns_ + j % columns_;
-      const int zero_point = spec.zero_point.empty() ? 0 : spec.zero_point[g * n_ + j];
-      zero_[i] = static_cast<float>(zero_point + nibble_bias_);
-      if (!is_grouped) continue;
-      const float scale = spec.scale[g * n_ + j];
-      group_scale_[i] = spec.convention == ScaleConvention::kReciprocal ? 1.0F / scale : scale;
-    }
-  }
+  MakeGroupTables(spec);
   if (!is_grouped) {
     scale_ = AlignedArray<float>(num_panels_ * columns_, 1.0F);
     std::copy(spec.scale.begin(), spec.scale.end(), scale_.data());
@@ -103,6 +107,7 @@ std::size_t F32Product::PackedByteSize() const {
          zero_.ByteSize() + group_scale_.ByteSize() + scale_.ByteSize();
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): what a run points to is written
 void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, float* out) const {
   for (std::size_t p = begin; p < end;) {
     const std::size_t group = p / group_size_;
@@ -124,7 +129,8 @@ void F32Product::Expand(std::size_t panel, std::size_t begin, std::size_t end, f
 }
 
 void F32Product::MultiplyFewRows(const Rows& rows, std::size_t first_row, std::size_t num_rows,
-                                 std::size_t panel, std::size_t num_panels, float* tile) const {
+                                 std::size_t panel, std::size_t num_panels,
+                                 float* tile) const {  // NOLINT(readability-non-const-parameter)
   for (std::size_t group = 0; group < num_groups_; ++group) {
     const std::size_t begin = group * group_size_;
     const std::size_t table = (panel * num_groups_ + group) * columns_;

@@ -46,6 +46,8 @@ class F32Product {
   void Run(const Rows& rows) const;
 
  private:
+  // Zero points and scales of each group of the weights.
+  void MakeGroupTables(const MatmulWeightOnlySpec& spec);
   void PackIntegers(const MatmulWeightOnlySpec& spec);
   // Adds to the tiles of `num_panels` panels.
   void Multiply(const Rows& rows, std::size_t first_row, std::size_t num_rows, std::size_t panel,

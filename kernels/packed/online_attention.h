@@ -184,6 +184,7 @@ class OnlineAttention {
     }
   }
 
+  // NOLINTNEXTLINE(readability-non-const-parameter): written through AttentionScores
   void Weigh(const Block& block, float* rescale, std::byte* scratch) const {
     const std::size_t rows = block.padded_rows();
     const std::span<float> scores(At<float>(scratch, scores_),

@@ -34,6 +34,7 @@ inline constexpr ReducedAttention kPackedAttentionBf16 = {
 // The set whose micro kernels are kMicro(). A constant: nothing runs before
 // main().
 template <const MicroKernels& (*kMicro)()>
+// NOLINTNEXTLINE(readability-function-size): a list
 constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
   KernelSet set = {};
   set.name = name;

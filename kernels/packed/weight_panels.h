@@ -88,8 +88,8 @@ class WeightPanels {
   // Where rows lie that follow one another. Those beyond 4 GiB are not used.
   template <std::size_t kRows>
   struct PackedOffsets {
-    PackedOffsets(const InputRows& rows, std::size_t row_bytes_)
-        : is_packed(rows.row_offset == nullptr), row_bytes(row_bytes_) {
+    PackedOffsets(const InputRows& rows, std::size_t row_size)
+        : is_packed(rows.row_offset == nullptr), row_bytes(row_size) {
       const std::size_t count = is_packed ? std::min(kRows, rows.count) : 0;
       for (std::size_t r = 0; r < count; ++r) offset[r] = static_cast<std::uint32_t>(r * row_bytes);
     }

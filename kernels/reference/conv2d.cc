@@ -107,8 +107,9 @@ class ReferenceConv2dS16 final : public Conv2dS16 {
         for (std::size_t x = 0; x < g.OutWidth(); ++x, ++pixel) {
           for (std::size_t o = 0; o < g.out_channels; ++o) {
             std::int64_t acc = 0;
-            ForEachTap(g, y, x, o,
-                       [&](std::size_t i, std::size_t f) { acc += in[i] * filter_[f]; });
+            ForEachTap(g, y, x, o, [&](std::size_t i, std::size_t f) {
+              acc += std::int64_t{in[i]} * filter_[f];
+            });
             epilogue_.Store(acc, o, pixel * pitch + o, a.out);
           }
         }

@@ -35,7 +35,7 @@ class ReferenceMatmulS16 final : public MatmulS16 {
       for (std::size_t j = 0; j < n_; ++j) {
         std::int64_t acc = 0;
         for (std::size_t p = 0; p < k_; ++p) {
-          acc += a.lhs[i * k_ + p] * weight_[WeightIndex(layout_, k_, n_, p, j)];
+          acc += std::int64_t{a.lhs[i * k_ + p]} * weight_[WeightIndex(layout_, k_, n_, p, j)];
         }
         epilogue_.Store(acc, j, i * n_ + j, a.out);
       }

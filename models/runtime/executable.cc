@@ -250,9 +250,10 @@ class Compiler {
     for (const OutputCopy& copy : result_.output_copies) {
       extend(Root(copy.value), num_steps, num_steps);
     }
-    for (auto i = result_.subviews.rbegin(); i != result_.subviews.rend(); ++i) {
-      const Lifetime& lifetime = lifetimes[static_cast<std::size_t>(i->value)];
-      extend(i->whole_root, lifetime.first_step, lifetime.last_step);
+    for (std::size_t i = result_.subviews.size(); i-- > 0;) {
+      const auto& subview = result_.subviews[i];
+      const Lifetime& lifetime = lifetimes[static_cast<std::size_t>(subview.value)];
+      extend(subview.whole_root, lifetime.first_step, lifetime.last_step);
     }
     for (const RowChain& chain : result_.chains) {
       for (const RowValue& row_value : chain.values) {

@@ -51,6 +51,7 @@ class KernelChoices {
     std::string kernel_set;  // its name
     std::string layer;       // kernels::LayerKey
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): there is no pointer
     friend auto operator<=>(const Key&, const Key&) = default;
   };
 

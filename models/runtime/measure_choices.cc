@@ -110,6 +110,24 @@ class OtherMemory {
 
 absl::Status Stopped() { return absl::CancelledError("measuring was stopped"); }
 
+// Until the time is over; how often all of them ran on all batches.
+absl::StatusOr<int> RunRounds(const std::vector<std::unique_ptr<Candidate>>& candidates,
+                              std::span<const std::vector<Tensor>> batches,
+                              const MeasureOptions& options, nanoseconds begin) {
+  OtherMemory other(options.other_byte_size);
+  int num_rounds = 0;
+  while (options.now() - begin < options.budget) {
+    for (std::size_t batch = 0; batch < batches.size(); ++batch) {
+      for (const auto& candidate : candidates) {
+        other.Read(batches[batch]);
+        if (!candidate->Run(batch, options)) return Stopped();
+      }
+    }
+    ++num_rounds;
+  }
+  return num_rounds;
+}
+
 }  // namespace
 
 absl::StatusOr<int> MeasureChoices(const Graph& graph, const OperatorRegistry& operators,
@@ -142,17 +160,7 @@ absl::StatusOr<int> MeasureChoices(const Graph& graph, const OperatorRegistry& o
     ASSIGN_OR_RETURN(candidates.emplace_back(), Candidate::Create(std::move(executable), batches));
   }
 
-  OtherMemory other(options.other_byte_size);
-  int num_rounds = 0;
-  while (options.now() - begin < options.budget) {
-    for (std::size_t batch = 0; batch < batches.size(); ++batch) {
-      for (const auto& candidate : candidates) {
-        other.Read(batches[batch]);
-        if (!candidate->Run(batch, options)) return Stopped();
-      }
-    }
-    ++num_rounds;
-  }
+  ASSIGN_OR_RETURN(const int num_rounds, RunRounds(candidates, batches, options, begin));
   if (num_rounds < kMinRounds) {
     return absl::DeadlineExceededError(
         absl::StrCat("the time was enough for ", num_rounds, " rounds of ", candidates.size(),

@@ -30,7 +30,7 @@ double Seconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-Tuner::Tuner(Options options, std::shared_ptr<const KernelChoices> choices, Served served,
+Tuner::Tuner(Options options, const std::shared_ptr<const KernelChoices>& choices, Served served,
              TuningEnvironment& environment)
     : options_(std::move(options)),
       served_(served),

@@ -59,7 +59,7 @@ class Tuner {
 
   // `choices`, or null, is what is known already, with which the versions were compiled. The
   // environment is borrowed.
-  Tuner(Options options, std::shared_ptr<const KernelChoices> choices, Served served,
+  Tuner(Options options, const std::shared_ptr<const KernelChoices>& choices, Served served,
         TuningEnvironment& environment);
 
   // Returns once the layers of every ready version are measured, the budget is used up, or it was

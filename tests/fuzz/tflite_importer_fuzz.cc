@@ -11,7 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const octet::OperatorRegistry operators = octet::BuiltInOperators();
   constexpr std::int64_t kLimit = 1 << 24;
-  static_cast<void>(octet::tflite::TfliteImporter().ImportBytes(
+  static_cast<void>(octet::tflite::TfliteImporter::ImportBytes(
       std::as_bytes(std::span(data, size)), {.operators = &operators, .max_byte_size = kLimit}));
   return 0;
 }

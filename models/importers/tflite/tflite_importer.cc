@@ -33,7 +33,7 @@ absl::StatusOr<Bundle> TfliteImporter::Import(const std::string& path,
 }
 
 absl::StatusOr<Bundle> TfliteImporter::ImportBytes(std::span<const std::byte> bytes,
-                                                   const ImportOptions& options) const {
+                                                   const ImportOptions& options) {
   RETURN_IF_ERROR(CheckImport(bytes, options, kProfiles));
   // The format's numbers are aligned within the file, and so the file is to be: a copy is, by as
   // much as its elements.

@@ -26,7 +26,7 @@ using testing::ModelSpec;
 class TfliteImporterTest : public ::testing::Test {
  protected:
   absl::StatusOr<Bundle> Import(std::span<const std::byte> bytes, std::int64_t most = 1 << 20) {
-    return TfliteImporter().ImportBytes(bytes, {.operators = &operators_, .max_byte_size = most});
+    return TfliteImporter::ImportBytes(bytes, {.operators = &operators_, .max_byte_size = most});
   }
 
   // The only output for rows of two elements.
@@ -87,7 +87,7 @@ TEST_F(TfliteImporterTest, ABundleTellsWhatItIs) {
 TEST_F(TfliteImporterTest, TheProfileDecidesHowIntegersRound) {
   const std::vector<std::byte> bytes = Build(testing::SmallIntegerModel(testing::kInt8));
   const auto requantization = [&](const char* profile) {
-    const auto bundle = TfliteImporter().ImportBytes(
+    const auto bundle = TfliteImporter::ImportBytes(
         bytes, {.operators = &operators_, .max_byte_size = 1 << 20, .profile = profile});
     EXPECT_TRUE(bundle.ok()) << bundle.status();
     EXPECT_THAT(bundle->source.version, HasSubstr(*profile == 0 ? "tflite-reference" : profile));
@@ -97,7 +97,7 @@ TEST_F(TfliteImporterTest, TheProfileDecidesHowIntegersRound) {
   EXPECT_EQ(requantization("tflite-reference"), "fixed");
   EXPECT_EQ(requantization("tflite-single-rounding"), "fixed_single");
   EXPECT_EQ(requantization("xnnpack"), "float32");
-  const auto unknown = TfliteImporter().ImportBytes(
+  const auto unknown = TfliteImporter::ImportBytes(
       bytes, {.operators = &operators_, .max_byte_size = 1 << 20, .profile = "exact"});
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(unknown.status().message()),

@@ -115,6 +115,8 @@ Vector MaskLoadBytes(Vector value, Mask mask, const void* in) {
 
 }  // namespace octet::emulated
 
+// The names are the instructions'.
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 #undef _mm512_mask_storeu_ps
 #define _mm512_mask_storeu_ps octet::emulated::MaskStore<float>
 #undef _mm_mask_storeu_epi8
@@ -149,6 +151,7 @@ Vector MaskLoadBytes(Vector value, Mask mask, const void* in) {
 #define _mm256_mask_loadu_epi8 octet::emulated::MaskLoadBytes
 #undef _mm_mask_loadu_epi8
 #define _mm_mask_loadu_epi8 octet::emulated::MaskLoadBytes
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace octet::kernels::avx512vnni {
 namespace {  // NOLINT: each translation unit wants its own copy
