@@ -11,12 +11,15 @@
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv_transpose2d.h"
+#include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
 #include "models/operators/group_normalization.h"
 #include "models/operators/gru.h"
+#include "models/operators/integer_conv2d.h"
+#include "models/operators/integer_matmul.h"
 #include "models/operators/layer_normalization.h"
 #include "models/operators/logic.h"
 #include "models/operators/lstm.h"
@@ -27,6 +30,7 @@
 #include "models/operators/quantize.h"
 #include "models/operators/quantize_rows.h"
 #include "models/operators/reduce.h"
+#include "models/operators/reinterpret.h"
 #include "models/operators/reshape.h"
 #include "models/operators/resize2d.h"
 #include "models/operators/simple_rnn.h"
@@ -55,6 +59,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
   registry.Add(MakeDivide());
+  registry.Add(MakeDynamicQuantize());
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
@@ -64,6 +69,8 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeGroupNormalization());
   registry.Add(MakeGru());
   registry.Add(MakeIdentity());
+  registry.Add(MakeIntegerConv2d());
+  registry.Add(MakeIntegerMatMul());
   registry.Add(MakeLayerNormalization());
   registry.Add(MakeLess());
   registry.Add(MakeLogSoftmax());
@@ -83,6 +90,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeQuantizeRows());
   registry.Add(MakeReduce());
   registry.Add(MakeReduceAny());
+  registry.Add(MakeReinterpret());
   registry.Add(MakeRequantize());
   registry.Add(MakeReshape());
   registry.Add(MakeResize2d());

@@ -22,21 +22,6 @@ constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
 using Outputs = std::optional<std::vector<Operand>>;
 
-// Takes note of a constant of `dims` that is to be computed, before anything is allocated for it.
-absl::Status Reserve(NodeCall& call, const Dims& dims) {
-  const auto count = CheckedNumElements(dims);
-  if (!count.ok()) return call.WithNode(count.status());
-  Translation& translation = call.translation();
-  if (*count <= kMaxElements && dims.size() <= 8) {
-    translation.folded_bytes += *count * 8;
-    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
-  }
-  return absl::ResourceExhaustedError(
-      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
-                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
-                   translation.max_folded_bytes, " bytes"));
-}
-
 Outputs One(Operand operand) {
   std::vector<Operand> outputs;
   outputs.push_back(std::move(operand));
@@ -118,7 +103,7 @@ absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
   }
   ASSIGN_OR_RETURN(const std::vector<Movement> movements, MovementsOf(call, dims));
   for (const Movement& movement : movements) {
-    if (!movement.is_same) RETURN_IF_ERROR(Reserve(call, movement.dims));
+    if (!movement.is_same) RETURN_IF_ERROR(ReserveConstant(call, movement.dims));
   }
   std::vector<Operand> outputs;
   for (const Movement& movement : movements) {
@@ -154,7 +139,7 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
       if (to == 1) to = dim;
     }
   }
-  RETURN_IF_ERROR(Reserve(call, stretch.dims));
+  RETURN_IF_ERROR(ReserveConstant(call, stretch.dims));
   const std::int64_t count = NumElements(stretch.dims);
   for (const Operand& operand : call.inputs()) {
     const Dims dims = ToDims(operand.shape());
@@ -376,7 +361,7 @@ absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
       std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
   if (!is_known) return One(Operand{"", Filled{std::move(value), shape}});
   const Dims dims = ToDims(shape);
-  RETURN_IF_ERROR(Reserve(call, dims));
+  RETURN_IF_ERROR(ReserveConstant(call, dims));
   const std::int64_t count = NumElements(dims);
   std::vector<std::byte> bytes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -471,6 +456,10 @@ absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
     ASSIGN_OR_RETURN(ConstantTensor constant, DequantizeConstant(call));
     return One(std::move(constant));
   }
+  if (op == "QuantizeLinear") {
+    ASSIGN_OR_RETURN(ConstantTensor constant, QuantizeConstant(call));
+    return One(std::move(constant));
+  }
   if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
     return FoldReduce(call);
   }
@@ -485,6 +474,20 @@ absl::StatusOr<Outputs> FoldSizes(NodeCall& call) {
 }
 
 }  // namespace
+
+absl::Status ReserveConstant(const NodeCall& call, const Dims& dims) {
+  const auto count = CheckedNumElements(dims);
+  if (!count.ok()) return call.WithNode(count.status());
+  Translation& translation = call.translation();
+  if (*count <= kMaxElements && dims.size() <= 8) {
+    translation.folded_bytes += *count * 8;
+    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
+                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
+                   translation.max_folded_bytes, " bytes"));
+}
 
 ConstantTensor WithDims(const ConstantTensor& constant, Dims dims) {
   auto owner = std::make_shared<const ConstantTensor>(constant);

@@ -466,12 +466,12 @@ absl::StatusOr<Operand> NodeCall::Elementwise(const std::string& op, const Opera
 }
 
 void NodeCall::Record(absl::string_view layer_class, const std::string& source,
-                      std::vector<LayerVariable> variables) const {
+                      std::vector<LayerVariable> variables, absl::string_view mode) const {
   Layer layer;
   layer.path = graph().graph().nodes.back().name;
   layer.layer_class = std::string(layer_class);
-  layer.mode = "float";
-  layer.dtype_policy = "float32";
+  layer.mode = std::string(mode);
+  if (mode == "float") layer.dtype_policy = "float32";
   layer.source_group = source;
   layer.variables = std::move(variables);
   translation_.layers.push_back(std::move(layer));

@@ -40,6 +40,8 @@ struct Translation {
   std::set<std::string> has_half_bytes;
   // How many nodes, and outputs of the model, take each of ONNX's values; none that nobody takes.
   std::map<std::string, std::size_t> uses;
+  // Names of the model's outputs.
+  std::set<std::string> outputs;
   // The most bytes that the constants which are computed may have together.
   std::int64_t max_folded_bytes = 0;
   std::vector<Layer> layers;
@@ -175,7 +177,7 @@ class NodeCall {
 
   // Notes a layer with variables, called as the graph's node is that was appended last.
   void Record(absl::string_view layer_class, const std::string& source,
-              std::vector<LayerVariable> variables) const;
+              std::vector<LayerVariable> variables, absl::string_view mode = "float") const;
 
  private:
   [[nodiscard]] const AttributeProto* Find(absl::string_view key);
