@@ -26,6 +26,7 @@
 #include "models/operators/matmul.h"
 #include "models/operators/pad.h"
 #include "models/operators/pool2d.h"
+#include "models/operators/positions.h"
 #include "models/operators/prelu.h"
 #include "models/operators/quantize.h"
 #include "models/operators/quantize_rows.h"
@@ -84,6 +85,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeNotEqual());
   registry.Add(MakeOr());
   registry.Add(MakePad());
+  registry.Add(MakePositions());
   registry.Add(MakePower());
   registry.Add(MakePRelu());
   registry.Add(MakeQuantize());

@@ -113,7 +113,7 @@ Outputs TranslateConvInteger(NodeCall& call) {
 }
 
 Outputs TranslateQLinearConv(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(8, 9));
+  RETURN_IF_ERROR(CheckPresent(call, 9, {0, 1, 3, 4, 6}));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
   ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x));
   ASSIGN_OR_RETURN(const IntegerFilter filter, FilterOf(call, 3, spatial_rank));
@@ -130,17 +130,15 @@ Outputs TranslateQLinearConv(NodeCall& call) {
                    WeightZeroPoints(call, 5, filter.tensor.data_type(), channels));
   if (call.Has(8)) {
     ASSIGN_OR_RETURN(weights.bias, IntegerBias(call, 8, channels));
+    weights.ShrinkIdleBiases(from.scale / to.scale);
   }
   ASSIGN_OR_RETURN(const auto integers, IntegersOf(call, *x, from));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *integers));
-  const auto constant = [&](absl::string_view what, const ConstantTensor& tensor) {
-    return call.AddConstant(absl::StrCat(call.name(), "/", what), tensor);
-  };
-  std::vector<ValueId> inputs = {
-      image, constant("kernel", weights.kernel), constant("kernel_scale", weights.scale),
-      weights.bias.has_value() ? constant("bias", *weights.bias) : kNoValue,
-      weights.zero_point.has_value() ? constant("kernel_zero_point", *weights.zero_point)
-                                     : kNoValue};
+  ASSIGN_OR_RETURN(const WeightValues values,
+                   weights.AddTo(call, absl::StrCat(call.input(3).name,
+                                                    form.op == "Conv2d" ? "/hwio" : "/depthwise")));
+  std::vector<ValueId> inputs = {image, values.kernel, values.scale, values.bias,
+                                 values.zero_point};
   Attributes attributes = window.attributes();
   attributes["dilations"] = window.dilations;
   attributes.merge(form.attributes);
@@ -211,7 +209,7 @@ absl::StatusOr<Operand> RealProduct(NodeCall& call, const Quantization& to) {
 }
 
 Outputs TranslateQLinearMatMul(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(8, 8));
+  RETURN_IF_ERROR(CheckPresent(call, 8, {0, 1, 3, 4, 6}));
   const Operand& a = call.input(0);
   const Operand& b = call.input(3);
   if (a.rank() < 2 || b.rank() < 2)
@@ -245,7 +243,7 @@ constexpr std::array kOperators = {
 };
 
 Outputs TranslateMatMulIntegerToFloat(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(4, 7));
+  RETURN_IF_ERROR(CheckPresent(call, 7, {0, 1, 2, 3}));
   ASSIGN_OR_RETURN(const Operand sums,
                    IntegerProduct(call, call.input(0), InputOrNone(call, 4), {0, 1, 4, 5}, "sums"));
   ASSIGN_OR_RETURN(Operand result, ScaledSums(call, sums, call.input(2), 3, 6));
@@ -262,7 +260,7 @@ Outputs TranslateDynamicQuantizeMatMul(NodeCall& call) {
 }
 
 Outputs TranslateQGemm(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(6, 9));
+  RETURN_IF_ERROR(CheckPresent(call, 9, {0, 1, 3, 4}));
   ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1.0F));
   ASSIGN_OR_RETURN(const std::int64_t transposes_a, call.Int("transA", 0));
   ASSIGN_OR_RETURN(const std::int64_t transposes_b, call.Int("transB", 0));

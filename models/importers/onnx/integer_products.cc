@@ -144,17 +144,19 @@ absl::StatusOr<Operand> IntegerProduct(NodeCall& call, const Operand& a, const O
                                        const ProductInputs& inputs, absl::string_view suffix) {
   const Operand& b = call.input(inputs.b);
   if (b.is_absent()) return call.Invalid("its second operand is absent");
-  if (a.rank() < 2 || b.rank() < 2)
-    return call.Unimplemented("a product of integers with a vector");
   if (a.type() != DataType::kInt8 && a.type() != DataType::kUint8) {
     return call.Unimplemented(absl::StrCat("integers of type ", DataTypeName(a.type())));
   }
   const bool is_matrix = b.constant() != nullptr && b.rank() == 2 &&
                          (b.type() == DataType::kInt8 || b.type() == DataType::kUint8);
-  if (is_matrix && a.activation() != nullptr && IsOneZeroPoint(zero_point)) {
+  if (is_matrix && a.activation() != nullptr && IsOneZeroPoint(zero_point) &&
+      a.rank() + call.lead() >= 2) {
     return ProductWithMatrix(call, *a.activation(), zero_point, inputs, suffix);
   }
-  const Dim& terms = a.shape().back();
+  if (a.rank() < 2 || b.rank() < 2) {
+    return call.Unimplemented("a product of integers with a vector");
+  }
+  const Dim terms = a.shape().back();
   if (!terms.is_constant() || terms.value() > kMostExactTerms) {
     return call.Unimplemented(
         absl::StrCat("sums of more than ", kMostExactTerms,
@@ -206,15 +208,13 @@ absl::StatusOr<Operand> StaticFullyConnected(NodeCall& call, const Operand& a,
   ASSIGN_OR_RETURN(weights.zero_point, WeightZeroPoints(call, product.b_zero_point,
                                                         product.weight.data_type(), channels));
   weights.bias = product.bias;
-  const auto constant = [&](absl::string_view what, const ConstantTensor& tensor) {
-    return call.AddConstant(absl::StrCat(call.name(), "/", what), tensor);
-  };
-  std::vector<ValueId> inputs = {
-      form.second, call.AddConstant(absl::StrCat(product.weight_name, "/int8"), weights.kernel),
-      constant("kernel_scale", weights.scale),
-      weights.zero_point.has_value() ? constant("kernel_zero_point", *weights.zero_point)
-                                     : kNoValue,
-      weights.bias.has_value() ? constant("bias", *weights.bias) : kNoValue};
+  if (product.result.has_value()) {
+    weights.ShrinkIdleBiases(product.a.scale / product.result->scale);
+  }
+  ASSIGN_OR_RETURN(const WeightValues values,
+                   weights.AddTo(call, absl::StrCat(product.weight_name, "/int8")));
+  std::vector<ValueId> inputs = {form.second, values.kernel, values.scale, values.zero_point,
+                                 values.bias};
   Attributes attributes;
   if (product.result.has_value()) attributes = product.result->attributes("output_");
   attributes["activation_quantization"] = std::string("static");

@@ -2,6 +2,7 @@
 #include "models/importers/onnx/model_translator.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/operand.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/quantization_fusion.h"
 #include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/unused_parts.h"
@@ -121,7 +123,7 @@ class ModelTranslator {
   absl::StatusOr<TranslatedModel> Translate(const std::vector<const NodeProto*>& nodes) {
     if (translation_.lead == 0) RETURN_IF_ERROR(FindRows());
     for (const ValueInfoProto* const input : inputs_) RETURN_IF_ERROR(AddInput(*input));
-    CountUses();
+    CountUses(nodes);
     for (const NodeProto* const node : nodes) {
       absl::Status status = TranslateOne(*node);
       if (!status.ok()) {
@@ -219,9 +221,9 @@ class ModelTranslator {
   }
 
   // How often each value is still to be taken, so that constants are given up in time.
-  void CountUses() {
-    for (const NodeProto& node : model_.graph->nodes) {
-      for (const std::string& input : node.inputs) ++translation_.uses[input];
+  void CountUses(const std::vector<const NodeProto*>& nodes) {
+    for (const NodeProto* const node : nodes) {
+      for (const std::string& input : node->inputs) ++translation_.uses[input];
     }
     for (const ValueInfoProto& output : model_.graph->outputs) {
       ++translation_.uses[output.name];
@@ -385,7 +387,9 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     inputs.push_back(&input);
   }
   if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
-  ASSIGN_OR_RETURN(const std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
+  ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
+  std::deque<NodeProto> made;
+  FuseQuantization(graph, nodes, made);
   const auto attempt = [&](std::size_t lead) {
     return ModelTranslator(model, constants, inputs, external, *options.operators,
                            options.max_byte_size, lead)

@@ -120,6 +120,14 @@ class NodeCall {
   [[nodiscard]] absl::StatusOr<std::vector<std::size_t>> Axes(const std::vector<std::int64_t>& axes,
                                                               std::size_t rank) const;
 
+  // The outputs of another of ONNX's own operators, with this node's name and the attributes of it
+  // that are called so, over `inputs`. For operators that are defined by others.
+  [[nodiscard]] absl::StatusOr<std::vector<Operand>> As(
+      absl::string_view op_type, const std::vector<Operand>& inputs,
+      const std::vector<AttributeProto>& attributes, absl::string_view suffix) const;
+  // This node's attributes of these names, which are asked for by that.
+  [[nodiscard]] std::vector<AttributeProto> AttributesNamed(const std::vector<std::string>& names);
+
   // --- The graph.
   // The value of `activation` whose axes are in `order`.
   [[nodiscard]] absl::StatusOr<ValueId> InOrder(Activation& activation, const Order& order) const;

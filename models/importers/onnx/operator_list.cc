@@ -42,7 +42,9 @@ const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view na
         name);
   }
   if (domain == "com.microsoft") {
-    return FindIn(std::array{MicrosoftIntegerOperators()}, name);
+    return FindIn(std::array{MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
+                             MicrosoftTransformerOperators()},
+                  name);
   }
   return nullptr;
 }

@@ -36,6 +36,8 @@ std::span<const OperatorEntry> ShapeOperators();
 
 // Those of the domain com.microsoft.
 std::span<const OperatorEntry> MicrosoftIntegerOperators();
+std::span<const OperatorEntry> MicrosoftLinearOperators();
+std::span<const OperatorEntry> MicrosoftTransformerOperators();
 
 // The entry for `name` in `domain`, which is "" for ONNX's own; null if there is none.
 const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name);

@@ -45,6 +45,15 @@ Attributes Quantization::attributes(absl::string_view prefix) const {
           {absl::StrCat(prefix, "zero_point"), graph_zero_point()}};
 }
 
+absl::Status CheckPresent(const NodeCall& call, std::size_t at_most,
+                          std::initializer_list<std::size_t> wanted) {
+  RETURN_IF_ERROR(call.CheckInputs(0, at_most));
+  for (const std::size_t index : wanted) {
+    if (!call.Has(index)) return call.Invalid(absl::StrCat("input ", index, " is absent"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Quantization> QuantizationOf(NodeCall& call, std::size_t scale,
                                             std::size_t zero_point, DataType type) {
   if (!Is8Bit(type)) {

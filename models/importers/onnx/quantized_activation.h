@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -29,6 +30,10 @@ struct Quantization {
   // The attributes `scale` and `zero_point`, with `prefix` in front.
   [[nodiscard]] Attributes attributes(absl::string_view prefix = "") const;
 };
+
+// Whether the node has the inputs `wanted` and none beyond `at_most`.
+absl::Status CheckPresent(const NodeCall& call, std::size_t at_most,
+                          std::initializer_list<std::size_t> wanted);
 
 // Input `scale` of the node, and `zero_point`, which may be absent, as they are for a tensor of
 // `type`. Both are constants of one element.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -72,6 +74,48 @@ absl::StatusOr<ConstantTensor> IntegerBias(NodeCall& call, std::size_t index,
   return FromInt64s(
       DataType::kInt32, {channels},
       std::vector<std::int64_t>(static_cast<std::size_t>(channels), Int64Elements(bias)[0]));
+}
+
+void QuantizedWeights::ShrinkIdleBiases(float factor) {
+  if (!bias.has_value()) return;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  // The farthest that a byte is from its zero point.
+  constexpr std::int64_t kMostDistance = 255;
+  std::vector<std::int64_t> biases = Int64Elements(*bias);
+  const std::size_t channels = biases.size();
+  const std::vector<std::int64_t> values = Int64Elements(kernel);
+  const std::vector<float> scales = FloatElements(scale);
+  std::vector<std::int64_t> zeros(channels, 0);
+  if (zero_point.has_value()) zeros = Int64Elements(*zero_point);
+  std::vector<std::int64_t> sums(channels, 0);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sums[i % channels] += std::abs(values[i] - zeros[i % channels]) * kMostDistance;
+  }
+  bool has_changed = false;
+  for (std::size_t j = 0; j < channels; ++j) {
+    const std::int64_t largest = sums[j] + std::abs(biases[j]);
+    const double step = static_cast<double>(factor) * static_cast<double>(scales[j]);
+    if (largest <= kMost || sums[j] > kMost || static_cast<double>(largest) * step > 0.25) continue;
+    biases[j] = biases[j] < 0 ? sums[j] - kMost : kMost - sums[j];
+    has_changed = true;
+  }
+  if (has_changed) bias = FromInt64s(DataType::kInt32, bias->dims(), biases);
+}
+
+absl::StatusOr<WeightValues> QuantizedWeights::AddTo(NodeCall& call,
+                                                     const std::string& kernel_name) {
+  WeightValues values;
+  values.kernel = call.AddConstant(kernel_name, kernel);
+  kernel = *call.graph().graph().values[static_cast<std::size_t>(values.kernel)].constant;
+  // The others are of this node alone, however few the file has of them.
+  for (int i = 0; i < 3; ++i) RETURN_IF_ERROR(ReserveConstant(call, scale.dims()));
+  const auto add = [&call](absl::string_view what, const ConstantTensor& tensor) {
+    return call.AddConstant(absl::StrCat(call.name(), "/", what), tensor);
+  };
+  values.scale = add("kernel_scale", scale);
+  if (zero_point.has_value()) values.zero_point = add("kernel_zero_point", *zero_point);
+  if (bias.has_value()) values.bias = add("bias", *bias);
+  return values;
 }
 
 std::vector<LayerVariable> QuantizedWeights::variables() const {

@@ -32,12 +32,29 @@ absl::StatusOr<ConstantTensor> WeightScales(NodeCall& call, std::size_t index,
 absl::StatusOr<ConstantTensor> IntegerBias(NodeCall& call, std::size_t index,
                                            std::int64_t channels);
 
+// The constants of the graph; kNoValue for those that there are none of.
+struct WeightValues {
+  ValueId kernel = kNoValue;
+  ValueId scale = kNoValue;
+  ValueId zero_point = kNoValue;
+  ValueId bias = kNoValue;
+};
+
 // What a node of the graph with int8 weights takes, and what the bundle lists of it.
 struct QuantizedWeights {
   ConstantTensor kernel;  // int8, as the graph's operator wants it
   ConstantTensor scale;
   std::optional<ConstantTensor> zero_point;
   std::optional<ConstantTensor> bias;
+
+  // Some quantizers write the least int32 as the bias of a channel whose scale is next to nothing.
+  // No sum gets such a channel off its zero point, so that a bias serves as well whose sums stay
+  // within int32. `factor` is the scale of x over that of the result.
+  void ShrinkIdleBiases(float factor);
+
+  // Adds them to the graph, the kernel as `kernel_name`: layers that share a kernel share that
+  // constant, and `kernel` is it then.
+  absl::StatusOr<WeightValues> AddTo(NodeCall& call, const std::string& kernel_name);
 
   // In serialized order.
   [[nodiscard]] std::vector<LayerVariable> variables() const;

@@ -146,6 +146,123 @@ def microsoft_products():
     return b.model(), [{"x": peer.noise(1, 24)}]
 
 
+def linear_functions(dtype):
+    """ONNX Runtime's operators over integers that are no products."""
+    b = Builder()
+    kind = TensorProto.UINT8 if dtype == np.uint8 else TensorProto.INT8
+    shift = 0 if dtype == np.uint8 else -128
+    x, y = b.input("x", ["n", 6, 5, 4]), b.input("y", ["n", 6, 1, 4])
+    q, r = b.quantization(0.02, 121 + shift, dtype), b.quantization(0.03, 90 + shift, dtype)
+    s = b.quantization(0.043, 130 + shift, dtype)
+    x, y = b.add("QuantizeLinear", x, *q), b.add("QuantizeLinear", y, *r)
+    results = [
+        b.microsoft("QLinearAdd", x, *q, y, *r, *s),
+        b.microsoft("QLinearAdd", x, *q, b.integers(6, 1, 1, dtype=dtype), *r, *s),
+        b.microsoft("QLinearMul", x, *q, y, *r, *s),
+        b.microsoft("QLinearSigmoid", x, *q, *b.quantization(1 / 256, shift, dtype)),
+        b.microsoft("QLinearLeakyRelu", x, *q, *s, alpha=0.2),
+        b.microsoft("QLinearGlobalAveragePool", x, *q, *b.quantization(0.01, 77 + shift, dtype)),
+        b.microsoft("QLinearAveragePool", x, *q, *s, kernel_shape=[2, 3], pads=[1, 1, 0, 1],
+                    strides=[1, 2], count_include_pad=1),
+        b.microsoft("QLinearConcat", *s, x, *q, b.add("Expand", y, b.ints(1, 6, 5, 4)), *r, x, *s,
+                    axis=1),
+        b.microsoft("QLinearSoftmax", x, *q, *b.quantization(1 / 256, shift, dtype), axis=-1,
+                    opset=17),
+    ]
+    for result in results:
+        b.output(result, kind)
+    return b.model(), [{"x": peer.noise(n, 6, 5, 4), "y": peer.noise(n, 6, 1, 4)} for n in (1, 3)]
+
+
+def fused_operators():
+    """What ONNX Runtime's optimizers write."""
+    b = Builder()
+    x, skip = b.input("x", ["n", 6, 16]), b.input("skip", ["n", 6, 16])
+    for op in ("Gelu", "FastGelu", "QuickGelu"):
+        b.output(b.microsoft(op, x))
+    b.output(b.microsoft("BiasGelu", x, b.floats(16)))
+    b.output(b.microsoft("FastGelu", x, b.floats(16)))
+    b.output(b.microsoft("SkipLayerNormalization", x, skip, b.floats(16), b.floats(16),
+                         b.floats(16), epsilon=1e-5))
+    b.output(b.microsoft("SkipSimplifiedLayerNormalization", x, skip, b.floats(16), epsilon=1e-5))
+    b.output(b.microsoft("FusedMatMul", x, b.floats(12, 16), transB=1, alpha=0.25))
+    b.output(b.microsoft("FusedMatMul", x, skip, transA=1))
+    rows = b.add("Flatten", x)
+    b.output(b.microsoft("FusedGemm", rows, b.floats(96, 5), b.floats(5), activation="LeakyRelu",
+                         activation_alpha=0.3))
+    image = b.add("Unsqueeze", x, b.ints(1))
+    b.output(b.microsoft("FusedConv", image, b.floats(4, 1, 3, 3), b.floats(4), activation="Clip",
+                         activation_params=[-0.5, 0.75], pads=[1, 1, 1, 1]))
+    return b.model(), [{"x": peer.noise(n, 6, 16), "skip": peer.noise(n, 6, 16)} for n in (1, 3)]
+
+
+def block_products(bits, block, levels=(0, 1)):
+    """Weights in blocks, with scales of both signs; 40 inputs are no whole blocks of 32."""
+    b = Builder()
+    x = b.input("x", ["n", 3, 40])
+    blocks, n = -(-40 // block), 12
+
+    def product(**attributes):
+        weights = b.integers(n, blocks, block * bits // 8, dtype=np.uint8)
+        scale = b.constant((peer.noise(n * blocks, scale=0.02)).astype(np.float32))
+        zero = b.integers(n * -(-blocks * bits // 8), dtype=np.uint8)
+        for zero_points in ("", zero):
+            b.output(b.microsoft("MatMulNBits", x, weights, scale, zero_points, K=40, N=n,
+                                 bits=bits, block_size=block, **attributes))
+    for level in levels:
+        product(accuracy_level=level)
+    return b.model(), [{"x": peer.noise(2, 3, 40)}]
+
+
+def bert(quantized):
+    """An encoder's layer as ONNX Runtime optimizes it, ids to hidden states, of an open length."""
+    b = Builder()
+    ids = b.input("ids", ["batch", "length"], TensorProto.INT32)
+    segments = b.input("segments", ["batch", "length"], TensorProto.INT32)
+    mask = b.input("mask", ["batch", "length"], TensorProto.INT32)
+    names = ["embedded", "lengths"]
+    if quantized:
+        tables = [b.integers(n, 16, dtype=np.uint8) for n in (50, 20, 2)]
+        norm = [b.integers(16, dtype=np.uint8) for _ in range(2)]
+        inputs = [ids, segments, *tables, *norm, mask, *[b.scale(0.01) for _ in range(5)],
+                  *[b.zero(120) for _ in range(5)]]
+        b.nodes.append(helper.make_node("QEmbedLayerNormalization", inputs, names,
+                                        domain=MICROSOFT, epsilon=1e-6))
+    else:
+        b.nodes.append(helper.make_node(
+            "EmbedLayerNormalization",
+            [ids, segments, b.floats(50, 16), b.floats(20, 16), b.floats(2, 16), b.floats(16),
+             b.floats(16), mask], names, domain=MICROSOFT, epsilon=1e-6))
+    x = names[0]
+    for keys in (names[1], mask):
+        if quantized:
+            y, scale, zero = b.add("DynamicQuantizeLinear", x, outputs=3)
+            attended = b.microsoft("QAttention", y, b.integers(16, 48), b.floats(48), scale,
+                                   b.scale(0.002), keys, zero, b.zero(0, np.int8), num_heads=4)
+        else:
+            attended = b.microsoft("Attention", x, b.floats(16, 48), b.floats(48), keys,
+                                   num_heads=4)
+        x = b.microsoft("SkipLayerNormalization", attended, x, b.floats(16), b.floats(16),
+                        epsilon=1e-6)
+    b.output(x)
+    cases = []
+    for rows, length in ((1, 5), (1, 9)) if quantized else ((1, 5), (3, 9)):
+        ones = np.ones((rows, length), np.int32)
+        ones[-1, length - 2:] = 0
+        cases.append({"ids": peer.RNG.integers(0, 50, (rows, length)).astype(np.int32),
+                      "segments": peer.RNG.integers(0, 2, (rows, length)).astype(np.int32),
+                      "mask": ones})
+    return b.model(), cases
+
+
+def causal():
+    b = Builder()
+    x = b.input("x", ["n", 7, 16])
+    b.output(b.microsoft("Attention", x, b.floats(16, 32), b.floats(32), num_heads=4,
+                         unidirectional=1, scale=0.3, qkv_hidden_sizes=[8, 8, 16]))
+    return b.model(), [{"x": peer.noise(2, 7, 16)}]
+
+
 class Calibration(quantization.CalibrationDataReader):
     def __init__(self, feeds):
         self.feeds = iter(feeds)
@@ -180,6 +297,28 @@ def dynamic(build, **options):
     return make
 
 
+def file(name):
+    """A model beside the repository; none where it is not there."""
+    path = pathlib.Path(os.environ.get("OCTET_TEST_DATA", "../shared/data")) / "onnx/models" / name
+
+    def make():
+        if not path.exists():
+            raise FileNotFoundError(path)
+        model = onnx.load(path)
+        feeds = {}
+        for value in onnx_models.graph_inputs(model):
+            kind = value.type.tensor_type
+            shape = [dim.dim_value if dim.dim_value > 0 else 1 for dim in kind.shape.dim]
+            dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            if dtype == np.float32:
+                feeds[value.name] = peer.noise(*shape)
+            else:
+                info = np.iinfo(dtype)
+                feeds[value.name] = peer.RNG.integers(info.min, info.max + 1, shape).astype(dtype)
+        return model, [feeds]
+    return make
+
+
 S8, U8 = quantization.QuantType.QInt8, quantization.QuantType.QUInt8
 
 # The model, the most steps that integers may be apart, and how far floats.
@@ -190,6 +329,33 @@ MODELS = {
     "linear_products": (linear_products, 0, FLOAT_BOUND),
     "integer_products": (integer_products, 0, FLOAT_BOUND),
     "microsoft_products": (microsoft_products, 0, FLOAT_BOUND),
+    "linear_functions_u8": (lambda: linear_functions(np.uint8), 1, FLOAT_BOUND),
+    "linear_functions_s8": (lambda: linear_functions(np.int8), 1, FLOAT_BOUND),
+    "fused_operators": (fused_operators, 0, FLOAT_BOUND),
+    "block_products_4": (lambda: block_products(4, 16), 0, FLOAT_BOUND),
+    "block_products_4_32": (lambda: block_products(4, 32), 0, FLOAT_BOUND),
+    "block_products_8": (lambda: block_products(8, 32), 0, FLOAT_BOUND),
+    # There ONNX Runtime quantizes its activations.
+    "block_products_level_4": (lambda: block_products(4, 32, (4,)), 0, 0.02),
+    "bert": (lambda: bert(False), 0, FLOAT_BOUND),
+    "bert_quantized": (lambda: bert(True), 0, 0.02),
+    "causal": (causal, 0, FLOAT_BOUND),
+    "operators_cnn": (static(peer.cnn, quantization.QuantFormat.QOperator, activation_type=U8,
+                             per_channel=True), 1, 0.05),
+    "operators_sequence_cnn": (static(peer.sequence_cnn, quantization.QuantFormat.QOperator,
+                                      activation_type=S8), 1, 0.05),
+    "operators_mlp": (static(peer.mlp, quantization.QuantFormat.QOperator), 1, 0.05),
+    "qdq_cnn": (static(peer.cnn, quantization.QuantFormat.QDQ, activation_type=U8,
+                       per_channel=True), 1, 0.05),
+    "qdq_cnn_s8": (static(peer.cnn, quantization.QuantFormat.QDQ, activation_type=S8), 1, 0.05),
+    "qdq_sequence_cnn": (static(peer.sequence_cnn, quantization.QuantFormat.QDQ,
+                                activation_type=U8, weight_type=U8), 1, 0.05),
+    "qdq_mlp": (static(peer.mlp, quantization.QuantFormat.QDQ, per_channel=True), 1, 0.05),
+    "qdq_transformer": (static(peer.transformer, quantization.QuantFormat.QDQ), 1, 0.05),
+    "qdq_hand": (peer.quantize_dequantize, 1, 0.05),
+    "file_conv_qdq_s8s8": (file("quantized-snippets/conv_qdq_s8s8.onnx"), 0, FLOAT_BOUND),
+    "file_conv_qdq_u8u8": (file("quantized-snippets/conv_qdq_u8u8.onnx"), 0, FLOAT_BOUND),
+    "file_shufflenet": (file("shufflenet-v2-12-int8/model.onnx"), 0, FLOAT_BOUND),
     "dynamic_mlp": (dynamic(peer.mlp), 0, FLOAT_BOUND),
     "dynamic_cnn": (dynamic(peer.cnn, weight_type=U8), 0, FLOAT_BOUND),
     "dynamic_transformer": (dynamic(peer.transformer, per_channel=True), 0, 0.02),
@@ -213,6 +379,8 @@ def compare(octet, model, cases, root):
         wanted = peer.reference(str(path), feeds)
         got = onnx_models.run_bundle(octet, bundle, feeds, names, root)
         for name, expected in zip(names, wanted):
+            if not np.all(np.isfinite(expected)):
+                raise AssertionError(f"ONNX Runtime's {name} is not finite")
             if expected.dtype.kind in "iu":
                 apart = max(apart, steps(got[name], expected))
             else:
@@ -239,6 +407,8 @@ def main():
                 if apart > most_steps or not largest <= bound:
                     failures.append(f"{name}: {apart} steps, {largest:.3g}; wants {most_steps}, "
                                     f"{bound}")
+            except FileNotFoundError as error:
+                print(f"not there: {error}")
             except (AssertionError, onnx_models.Refused) as error:
                 failures.append(f"{name}: {error}")
     for failure in failures:
