@@ -3,6 +3,7 @@
 #include "models/operators/operators.h"
 
 #include "models/operators/activation.h"
+#include "models/operators/arg_reduce.h"
 #include "models/operators/attention.h"
 #include "models/operators/batch_normalization.h"
 #include "models/operators/binary.h"
@@ -38,6 +39,7 @@
 #include "models/operators/slice.h"
 #include "models/operators/softmax.h"
 #include "models/operators/tile.h"
+#include "models/operators/top_k.h"
 #include "models/operators/transpose.h"
 #include "models/operators/unit_normalization.h"
 #include "models/operators/where.h"
@@ -50,6 +52,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeActivation());
   registry.Add(MakeAdd());
   registry.Add(MakeAnd());
+  registry.Add(MakeArgReduce());
   registry.Add(MakeAttention());
   registry.Add(MakeAveragePool2d());
   registry.Add(MakeBatchNormalization());
@@ -102,6 +105,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeSoftmax());
   registry.Add(MakeSubtract());
   registry.Add(MakeTile());
+  registry.Add(MakeTopK());
   registry.Add(MakeTranspose());
   registry.Add(MakeUnitNormalization());
   registry.Add(MakeWhere());

@@ -12,11 +12,15 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/constant_quantization.h"
 #include "models/importers/onnx/tensor_data.h"
+#include "models/tensor/reduced_float.h"
 
 namespace octet::onnx {
 
 namespace {
 
+// TensorProto.DataType.
+constexpr std::int64_t kFloat16 = 10;
+constexpr std::int64_t kBfloat16 = 16;
 // Of one constant that is computed.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
@@ -319,6 +323,14 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
     return call.Unimplemented(absl::StrCat("open dimensions as ", DataTypeName(*type)));
   }
   const ConstantTensor& x = *call.input(0).constant();
+  if (to == kFloat16 || to == kBfloat16) {
+    // Numbers of 16 bits are kept in float32.
+    std::vector<double> values = DoubleElements(x);
+    for (double& value : values) {
+      value = RoundedTo(to == kFloat16 ? kFloat16Form : kBfloat16Form, value);
+    }
+    return One(FromDoubles(*type, x.dims(), values));
+  }
   if (x.data_type() == *type) return One(x);
   if (x.data_type() == DataType::kFloat32 || *type == DataType::kFloat32) {
     return One(FromDoubles(*type, x.dims(), DoubleElements(x)));

@@ -178,8 +178,8 @@ absl::StatusOr<Operand> LookUp(NodeCall& call, const ConstantTensor& constant,
   }
   ASSIGN_OR_RETURN(
       ValueId result,
-      call.Emit("Gather",
-                {id, call.AddConstant(absl::StrCat(call.input(0).name, "/table"), table)}));
+      call.Emit("Gather", {id, call.AddConstant(absl::StrCat(call.input(0).name, "/table"), table)},
+                {{"negative_from_end", std::int64_t{1}}}));
   if (is_float && dims.size() == 2) {
     call.Record("Embedding", call.input(0).name, {{"embeddings", table, ""}});
   } else {

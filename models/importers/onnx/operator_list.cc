@@ -34,12 +34,12 @@ const OperatorEntry* FindIn(Lists lists, absl::string_view name) {
 
 const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name) {
   if (domain.empty()) {
-    return FindIn(
-        std::array{ConvolutionOperators(), ElementwiseOperators(), IntegerOperators(),
-                   LinearOperators(), NormalizationOperators(), PoolingOperators(),
-                   QuantizationOperators(), RecurrentOperators(), ReductionOperators(),
-                   ResizeOperators(), ShapeOperators(), std::span<const OperatorEntry>(kFolded)},
-        name);
+    return FindIn(std::array{ConvolutionOperators(), ElementwiseOperators(), IntegerOperators(),
+                             LinearOperators(), MaskingOperators(), NormalizationOperators(),
+                             PoolingOperators(), QuantizationOperators(), RecurrentOperators(),
+                             ReductionOperators(), ResizeOperators(), ShapeOperators(),
+                             std::span<const OperatorEntry>(kFolded)},
+                  name);
   }
   if (domain == "com.microsoft") {
     return FindIn(std::array{MicrosoftIntegerOperators(), MicrosoftLinearOperators(),

@@ -26,6 +26,7 @@ std::span<const OperatorEntry> ConvolutionOperators();
 std::span<const OperatorEntry> ElementwiseOperators();
 std::span<const OperatorEntry> IntegerOperators();
 std::span<const OperatorEntry> LinearOperators();
+std::span<const OperatorEntry> MaskingOperators();
 std::span<const OperatorEntry> NormalizationOperators();
 std::span<const OperatorEntry> PoolingOperators();
 std::span<const OperatorEntry> QuantizationOperators();
