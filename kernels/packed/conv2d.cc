@@ -58,7 +58,12 @@ class PackedConv2dS8 final : public Conv2dS8 {
     return size;
   }
   std::size_t ScratchByteSize(std::size_t) const override {
-    return RowsByteSize() + products_.front()->PackedLhsByteSize(pixels_at_a_time_);
+    // Groups differ: weights that are no bytes less their zero points want sums of their inputs.
+    std::size_t packed = 0;
+    for (const auto& product : products_) {
+      packed = std::max(packed, product->PackedLhsByteSize(pixels_at_a_time_));
+    }
+    return RowsByteSize() + packed;
   }
 
   void Run(const Arguments& a) const override {

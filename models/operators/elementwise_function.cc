@@ -12,6 +12,7 @@
 #include "models/base/status_macros.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
+#include "models/tensor/reduced_float.h"
 
 namespace octet {
 namespace {
@@ -43,6 +44,8 @@ constexpr std::array kFunctions = {
     NamedFunction{"sin", [](double x) { return std::sin(x); }},
     NamedFunction{"sinh", [](double x) { return std::sinh(x); }},
     NamedFunction{"tan", [](double x) { return std::tan(x); }},
+    NamedFunction{"to_bfloat16", [](double x) { return RoundedTo(kBfloat16Form, x); }},
+    NamedFunction{"to_float16", [](double x) { return RoundedTo(kFloat16Form, x); }},
 };
 
 absl::StatusOr<Function> FunctionAttribute(const Node& node) {

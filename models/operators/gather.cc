@@ -25,13 +25,28 @@ constexpr std::size_t kScale = 2;
 constexpr std::size_t kZeroPoint = 3;
 constexpr std::size_t kGroupIndex = 4;
 
-// `indices` [at] as a row of a table of `rows`: clamped, NaN is row 0.
-std::int64_t RowAt(const TensorView& indices, std::int64_t at, std::int64_t rows) {
+// What indices below 0 stand for.
+enum class Negative { kFirstRow, kFromEnd };
+
+absl::StatusOr<Negative> NegativeAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const bool is_from_end, FlagAttribute(node, "negative_from_end", false));
+  return is_from_end ? Negative::kFromEnd : Negative::kFirstRow;
+}
+
+// `index` as a row of a table of `rows`, clamped.
+std::int64_t RowOf(std::int64_t index, std::int64_t rows, Negative negative) {
+  if (negative == Negative::kFromEnd && index < 0) index = std::max(index, -rows) + rows;
+  return std::clamp<std::int64_t>(index, 0, rows - 1);
+}
+
+// `indices` [at] as a row of a table of `rows`; NaN is row 0, as are negative float32 indices.
+std::int64_t RowAt(const TensorView& indices, std::int64_t at, std::int64_t rows,
+                   Negative negative) {
   switch (indices.data_type) {
     case DataType::kInt32:
-      return std::clamp<std::int64_t>(indices.as<std::int32_t>()[at], 0, rows - 1);
+      return RowOf(indices.as<std::int32_t>()[at], rows, negative);
     case DataType::kInt64:
-      return std::clamp<std::int64_t>(indices.as<std::int64_t>()[at], 0, rows - 1);
+      return RowOf(indices.as<std::int64_t>()[at], rows, negative);
     default: {
       const float index = indices.as<float>()[at];
       if (!(index > 0.0F)) return 0;
@@ -180,6 +195,7 @@ class Gather final : public Operator {
                          ", wants dimensions of at least 1");
     }
     RETURN_IF_ERROR(CheckScales(node, inputs));
+    RETURN_IF_ERROR(NegativeAttribute(node).status());
     Shape shape = types[kIndices].shape;
     shape.push_back(Dim(table[1]));
     return OneOutput(node, {DataType::kFloat32, std::move(shape), std::nullopt});
@@ -187,32 +203,32 @@ class Gather final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
+    ASSIGN_OR_RETURN(const Negative negative, NegativeAttribute(context.node));
     if (context.inputs[kTable].data_type == DataType::kFloat32) {
-      return MakeStep("portable:gather_f32",
-                      [table = *context.constants[kTable]](const StepArguments& arguments) {
-                        const std::int64_t rows = table.dims()[0];
-                        const auto row_bytes =
-                            static_cast<std::size_t>(table.dims()[1]) * sizeof(float);
-                        const TensorView& indices = arguments.inputs[kIndices];
-                        const std::int64_t count = NumElements(indices.dims);
-                        auto* out = arguments.outputs[0].as<std::byte>();
-                        for (std::int64_t i = 0; i < count; ++i) {
-                          const auto row = static_cast<std::size_t>(RowAt(indices, i, rows));
-                          std::memcpy(out, table.bytes().data() + row * row_bytes, row_bytes);
-                          out += row_bytes;
-                        }
-                      });
+      return MakeStep("portable:gather_f32", [table = *context.constants[kTable],
+                                              negative](const StepArguments& arguments) {
+        const std::int64_t rows = table.dims()[0];
+        const auto row_bytes = static_cast<std::size_t>(table.dims()[1]) * sizeof(float);
+        const TensorView& indices = arguments.inputs[kIndices];
+        const std::int64_t count = NumElements(indices.dims);
+        auto* out = arguments.outputs[0].as<std::byte>();
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto row = static_cast<std::size_t>(RowAt(indices, i, rows, negative));
+          std::memcpy(out, table.bytes().data() + row * row_bytes, row_bytes);
+          out += row_bytes;
+        }
+      });
     }
     ASSIGN_OR_RETURN(QuantizedTable table, MakeTable(context));
     const std::size_t byte_size = table.unpacked.size() + table.scale.size() * sizeof(float);
     return MakeStep(
         "portable:gather_quantized",
-        [table = std::move(table)](const StepArguments& arguments) {
+        [table = std::move(table), negative](const StepArguments& arguments) {
           const TensorView& indices = arguments.inputs[kIndices];
           const std::int64_t count = NumElements(indices.dims);
           float* out = arguments.outputs[0].as<float>();
           for (std::int64_t i = 0; i < count; ++i) {
-            table.Row(RowAt(indices, i, table.table.dims()[0]), out + i * table.width);
+            table.Row(RowAt(indices, i, table.table.dims()[0], negative), out + i * table.width);
           }
         },
         byte_size);

@@ -3,6 +3,7 @@
 #include "models/operators/operators.h"
 
 #include "models/operators/activation.h"
+#include "models/operators/arg_reduce.h"
 #include "models/operators/attention.h"
 #include "models/operators/batch_normalization.h"
 #include "models/operators/binary.h"
@@ -11,6 +12,7 @@
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv_transpose2d.h"
+#include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
 #include "models/operators/fixed_point_softmax.h"
@@ -18,22 +20,27 @@
 #include "models/operators/gather.h"
 #include "models/operators/group_normalization.h"
 #include "models/operators/gru.h"
+#include "models/operators/integer_conv2d.h"
+#include "models/operators/integer_matmul.h"
 #include "models/operators/layer_normalization.h"
 #include "models/operators/logic.h"
 #include "models/operators/lstm.h"
 #include "models/operators/matmul.h"
 #include "models/operators/pad.h"
 #include "models/operators/pool2d.h"
+#include "models/operators/positions.h"
 #include "models/operators/prelu.h"
 #include "models/operators/quantize.h"
 #include "models/operators/quantize_rows.h"
 #include "models/operators/reduce.h"
+#include "models/operators/reinterpret.h"
 #include "models/operators/reshape.h"
 #include "models/operators/resize2d.h"
 #include "models/operators/simple_rnn.h"
 #include "models/operators/slice.h"
 #include "models/operators/softmax.h"
 #include "models/operators/tile.h"
+#include "models/operators/top_k.h"
 #include "models/operators/transpose.h"
 #include "models/operators/unit_normalization.h"
 #include "models/operators/where.h"
@@ -46,6 +53,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeActivation());
   registry.Add(MakeAdd());
   registry.Add(MakeAnd());
+  registry.Add(MakeArgReduce());
   registry.Add(MakeAttention());
   registry.Add(MakeAveragePool2d());
   registry.Add(MakeBatchNormalization());
@@ -56,6 +64,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
   registry.Add(MakeDivide());
+  registry.Add(MakeDynamicQuantize());
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
@@ -66,6 +75,8 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeGroupNormalization());
   registry.Add(MakeGru());
   registry.Add(MakeIdentity());
+  registry.Add(MakeIntegerConv2d());
+  registry.Add(MakeIntegerMatMul());
   registry.Add(MakeLayerNormalization());
   registry.Add(MakeLess());
   registry.Add(MakeLogSoftmax());
@@ -79,12 +90,14 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeNotEqual());
   registry.Add(MakeOr());
   registry.Add(MakePad());
+  registry.Add(MakePositions());
   registry.Add(MakePower());
   registry.Add(MakePRelu());
   registry.Add(MakeQuantize());
   registry.Add(MakeQuantizeRows());
   registry.Add(MakeReduce());
   registry.Add(MakeReduceAny());
+  registry.Add(MakeReinterpret());
   registry.Add(MakeRequantize());
   registry.Add(MakeReshape());
   registry.Add(MakeResize2d());
@@ -94,6 +107,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeSoftmax());
   registry.Add(MakeSubtract());
   registry.Add(MakeTile());
+  registry.Add(MakeTopK());
   registry.Add(MakeTranspose());
   registry.Add(MakeUnitNormalization());
   registry.Add(MakeWhere());

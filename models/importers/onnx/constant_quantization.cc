@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/onnx/constant_quantization.h"
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "models/base/status_macros.h"
+#include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -50,7 +52,51 @@ absl::StatusOr<Granularity> GranularityOf(NodeCall& call, const Dims& dims, cons
                                    ToString(dims), ", wants ", ToString(wanted)));
 }
 
+// What a quantized constant's elements are: the zero point's type, or what an attribute says.
+absl::StatusOr<DataType> QuantizedType(NodeCall& call) {
+  ASSIGN_OR_RETURN(const std::int64_t given, call.Int("output_dtype", 0));
+  DataType type = DataType::kUint8;
+  if (call.Has(2)) {
+    type = call.input(2).type();
+  } else if (given != 0) {
+    const auto known = ElementType(given);
+    if (!known.ok()) return call.WithNode(known.status());
+    type = *known;
+  }
+  // TensorProto.DataType of UINT4 and INT4.
+  const bool is_4_bit = call.Has(2) ? call.translation().has_half_bytes.contains(call.input(2).name)
+                                    : given == 21 || given == 22;
+  if (IsInteger(type) && !is_4_bit) return type;
+  return call.Unimplemented("quantizes a constant to 4 bits, or to no integers");
+}
+
 }  // namespace
+
+absl::StatusOr<ConstantTensor> QuantizeConstant(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 3));
+  call.Ignore("saturate");
+  call.Ignore("precision");
+  ASSIGN_OR_RETURN(const ConstantTensor x, call.FloatConstant(0, "x"));
+  ASSIGN_OR_RETURN(const ConstantTensor scale, call.FloatConstant(1, "scale"));
+  ASSIGN_OR_RETURN(const DataType type, QuantizedType(call));
+  ASSIGN_OR_RETURN(const Granularity where, GranularityOf(call, x.dims(), scale.dims()));
+  RETURN_IF_ERROR(ReserveConstant(call, x.dims()));
+  const std::vector<float> scales = FloatElements(scale);
+  std::vector<std::int64_t> zero_points(scales.size(), 0);
+  if (call.Has(2)) {
+    ASSIGN_OR_RETURN(const ConstantTensor given, call.Constant(2, "zero point"));
+    if (NumElements(given.dims()) != NumElements(scale.dims())) {
+      return call.Invalid("its zero point is not of the scale's shape");
+    }
+    zero_points = Int64Elements(given);
+  }
+  std::vector<double> values;
+  for (const float element : FloatElements(x)) {
+    const std::size_t at = where.IndexFor(static_cast<std::int64_t>(values.size()), x.dims());
+    values.push_back(std::nearbyint(element / scales[at]) + static_cast<double>(zero_points[at]));
+  }
+  return FromDoubles(type, x.dims(), values);
+}
 
 absl::StatusOr<ConstantTensor> DequantizeConstant(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 3));

@@ -18,6 +18,10 @@ namespace {
 
 using Outputs = absl::StatusOr<std::vector<Operand>>;
 
+// TensorProto.DataType.
+constexpr std::int64_t kFloat16 = 10;
+constexpr std::int64_t kBfloat16 = 16;
+
 // Activations of the same name and meaning, without parameters.
 const std::map<std::string, std::string>& PlainActivations() {
   static const auto* const kNames = new std::map<std::string, std::string>{
@@ -265,9 +269,19 @@ Outputs TranslateCast(NodeCall& call) {
   call.Ignore("round_mode");
   const absl::StatusOr<DataType> type = ElementType(to);
   if (!type.ok()) return call.WithNode(type.status());
-  if (call.input(0).type() == *type) return Single(call.input(0));
-  ASSIGN_OR_RETURN(Operand result, call.Elementwise("Cast", call.input(0),
-                                                    {{"to", std::string(DataTypeName(*type))}}));
+  Operand result = call.input(0);
+  // Numbers of 16 bits are kept in float32.
+  const char* const reduced = to == kFloat16 ? "to_float16" : to == kBfloat16 ? "to_bfloat16" : "";
+  const bool is_reduced = to == kFloat16 || to == kBfloat16;
+  if (result.type() != *type) {
+    ASSIGN_OR_RETURN(result,
+                     call.Elementwise("Cast", result, {{"to", std::string(DataTypeName(*type))}},
+                                      is_reduced ? "real" : ""));
+  }
+  if (is_reduced) {
+    ASSIGN_OR_RETURN(result, call.Elementwise("ElementwiseFunction", result,
+                                              {{"function", std::string(reduced)}}));
+  }
   return Single(std::move(result));
 }
 

@@ -12,30 +12,19 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/constant_quantization.h"
 #include "models/importers/onnx/tensor_data.h"
+#include "models/tensor/reduced_float.h"
 
 namespace octet::onnx {
 
 namespace {
 
+// TensorProto.DataType.
+constexpr std::int64_t kFloat16 = 10;
+constexpr std::int64_t kBfloat16 = 16;
 // Of one constant that is computed.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
 using Outputs = std::optional<std::vector<Operand>>;
-
-// Takes note of a constant of `dims` that is to be computed, before anything is allocated for it.
-absl::Status Reserve(NodeCall& call, const Dims& dims) {
-  const auto count = CheckedNumElements(dims);
-  if (!count.ok()) return call.WithNode(count.status());
-  Translation& translation = call.translation();
-  if (*count <= kMaxElements && dims.size() <= 8) {
-    translation.folded_bytes += *count * 8;
-    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
-  }
-  return absl::ResourceExhaustedError(
-      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
-                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
-                   translation.max_folded_bytes, " bytes"));
-}
 
 Outputs One(Operand operand) {
   std::vector<Operand> outputs;
@@ -118,7 +107,7 @@ absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
   }
   ASSIGN_OR_RETURN(const std::vector<Movement> movements, MovementsOf(call, dims));
   for (const Movement& movement : movements) {
-    if (!movement.is_same) RETURN_IF_ERROR(Reserve(call, movement.dims));
+    if (!movement.is_same) RETURN_IF_ERROR(ReserveConstant(call, movement.dims));
   }
   std::vector<Operand> outputs;
   for (const Movement& movement : movements) {
@@ -154,7 +143,7 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
       if (to == 1) to = dim;
     }
   }
-  RETURN_IF_ERROR(Reserve(call, stretch.dims));
+  RETURN_IF_ERROR(ReserveConstant(call, stretch.dims));
   const std::int64_t count = NumElements(stretch.dims);
   for (const Operand& operand : call.inputs()) {
     const Dims dims = ToDims(operand.shape());
@@ -334,6 +323,14 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
     return call.Unimplemented(absl::StrCat("open dimensions as ", DataTypeName(*type)));
   }
   const ConstantTensor& x = *call.input(0).constant();
+  if (to == kFloat16 || to == kBfloat16) {
+    // Numbers of 16 bits are kept in float32.
+    std::vector<double> values = DoubleElements(x);
+    for (double& value : values) {
+      value = RoundedTo(to == kFloat16 ? kFloat16Form : kBfloat16Form, value);
+    }
+    return One(FromDoubles(*type, x.dims(), values));
+  }
   if (x.data_type() == *type) return One(x);
   if (x.data_type() == DataType::kFloat32 || *type == DataType::kFloat32) {
     return One(FromDoubles(*type, x.dims(), DoubleElements(x)));
@@ -376,7 +373,7 @@ absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
       std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
   if (!is_known) return One(Operand{"", Filled{std::move(value), shape}});
   const Dims dims = ToDims(shape);
-  RETURN_IF_ERROR(Reserve(call, dims));
+  RETURN_IF_ERROR(ReserveConstant(call, dims));
   const std::int64_t count = NumElements(dims);
   std::vector<std::byte> bytes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -471,6 +468,10 @@ absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
     ASSIGN_OR_RETURN(ConstantTensor constant, DequantizeConstant(call));
     return One(std::move(constant));
   }
+  if (op == "QuantizeLinear") {
+    ASSIGN_OR_RETURN(ConstantTensor constant, QuantizeConstant(call));
+    return One(std::move(constant));
+  }
   if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
     return FoldReduce(call);
   }
@@ -485,6 +486,20 @@ absl::StatusOr<Outputs> FoldSizes(NodeCall& call) {
 }
 
 }  // namespace
+
+absl::Status ReserveConstant(const NodeCall& call, const Dims& dims) {
+  const auto count = CheckedNumElements(dims);
+  if (!count.ok()) return call.WithNode(count.status());
+  Translation& translation = call.translation();
+  if (*count <= kMaxElements && dims.size() <= 8) {
+    translation.folded_bytes += *count * 8;
+    if (translation.folded_bytes <= translation.max_folded_bytes) return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat(call.node().op_type, " \"", call.name(), "\": a constant of ", *count,
+                   " elements in ", dims.size(), " dimensions, wants all that are computed within ",
+                   translation.max_folded_bytes, " bytes"));
+}
 
 ConstantTensor WithDims(const ConstantTensor& constant, Dims dims) {
   auto owner = std::make_shared<const ConstantTensor>(constant);

@@ -20,6 +20,10 @@ ConstantTensor WithDims(const ConstantTensor& constant, Dims dims);
 // entry an axis.
 ConstantTensor TransposeConstant(const ConstantTensor& constant, const Order& order);
 
+// Takes note of a constant of `dims` that is to be computed, before anything is allocated for it.
+// RESOURCE_EXHAUSTED where all that are computed would be larger than the limit for the file.
+absl::Status ReserveConstant(const NodeCall& call, const Dims& dims);
+
 // The node's outputs, if none of them needs a node: it computes with constants and sizes alone, or
 // only asks for a shape. Nothing where it is to be translated. Returns the node's errors, and
 // RESOURCE_EXHAUSTED where a constant would be far larger than any real model's.

@@ -7,6 +7,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/matrix_product.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
 
@@ -35,44 +36,6 @@ absl::StatusOr<Operand> FullyConnected(NodeCall& call, Activation& x, const std:
   ASSIGN_OR_RETURN(const ValueId id, call.Emit("FullyConnected", std::move(inputs)));
   call.Record("Dense", name, std::move(variables));
   return call.Result(id, form.first);
-}
-
-// A product of two activations, or with a constant that is no matrix.
-absl::StatusOr<Operand> Product(NodeCall& call, Operand a, Operand b, bool transposes_a,
-                                bool transposes_b, absl::string_view suffix) {
-  const std::size_t rank = std::max(a.rank(), b.rank());
-  Order order = PlainOrder(rank);
-  for (Operand* const operand : {&a, &b}) {
-    Activation* const activation = operand->activation();
-    if (activation == nullptr) continue;
-    const std::size_t missing = rank - activation->shape.size();
-    if (missing > 0) {
-      ASSIGN_OR_RETURN(operand->content, call.Unsqueeze(*activation, PlainOrder(missing)));
-    }
-    // Any order will do that leaves the two matrices alone.
-    const Order from = NodeCall::AnyForm(*operand->activation()).first;
-    if (from[rank - 1] == rank - 1 && from[rank - 2] == rank - 2) order = from;
-  }
-  std::vector<ValueId> ids;
-  for (const Operand* const operand : {&a, &b}) {
-    if (Activation* const activation = operand->activation()) {
-      ASSIGN_OR_RETURN(const ValueId id, call.InOrder(*activation, order));
-      ids.push_back(id);
-      continue;
-    }
-    if (operand->constant() == nullptr) return call.Unimplemented("a product with open sizes");
-    Dims dims = operand->constant()->dims();
-    if (!std::is_sorted(order.begin(), order.end()) && dims.size() > 2) {
-      return call.Unimplemented("a product with a constant along the batch");
-    }
-    ids.push_back(call.AddConstant(operand->name, *operand->constant()));
-  }
-  ASSIGN_OR_RETURN(const ValueId id,
-                   call.Emit("MatMul", std::move(ids),
-                             {{"transpose_a", std::int64_t{transposes_a ? 1 : 0}},
-                              {"transpose_b", std::int64_t{transposes_b ? 1 : 0}}},
-                             suffix));
-  return call.Result(id, order);
 }
 
 // A vector as a matrix: one row, or one column.
@@ -215,8 +178,8 @@ absl::StatusOr<Operand> LookUp(NodeCall& call, const ConstantTensor& constant,
   }
   ASSIGN_OR_RETURN(
       ValueId result,
-      call.Emit("Gather",
-                {id, call.AddConstant(absl::StrCat(call.input(0).name, "/table"), table)}));
+      call.Emit("Gather", {id, call.AddConstant(absl::StrCat(call.input(0).name, "/table"), table)},
+                {{"negative_from_end", std::int64_t{1}}}));
   if (is_float && dims.size() == 2) {
     call.Record("Embedding", call.input(0).name, {{"embeddings", table, ""}});
   } else {
@@ -306,6 +269,43 @@ constexpr std::array kOperators = {
 };
 
 }  // namespace
+
+absl::StatusOr<Operand> Product(NodeCall& call, Operand a, Operand b, bool transposes_a,
+                                bool transposes_b, absl::string_view suffix) {
+  const std::size_t rank = std::max(a.rank(), b.rank());
+  Order order = PlainOrder(rank);
+  for (Operand* const operand : {&a, &b}) {
+    Activation* const activation = operand->activation();
+    if (activation == nullptr) continue;
+    const std::size_t missing = rank - activation->shape.size();
+    if (missing > 0) {
+      ASSIGN_OR_RETURN(operand->content, call.Unsqueeze(*activation, PlainOrder(missing)));
+    }
+    // Any order will do that leaves the two matrices alone.
+    const Order from = NodeCall::AnyForm(*operand->activation()).first;
+    if (from[rank - 1] == rank - 1 && from[rank - 2] == rank - 2) order = from;
+  }
+  std::vector<ValueId> ids;
+  for (const Operand* const operand : {&a, &b}) {
+    if (Activation* const activation = operand->activation()) {
+      ASSIGN_OR_RETURN(const ValueId id, call.InOrder(*activation, order));
+      ids.push_back(id);
+      continue;
+    }
+    if (operand->constant() == nullptr) return call.Unimplemented("a product with open sizes");
+    Dims dims = operand->constant()->dims();
+    if (!std::is_sorted(order.begin(), order.end()) && dims.size() > 2) {
+      return call.Unimplemented("a product with a constant along the batch");
+    }
+    ids.push_back(call.AddConstant(operand->name, *operand->constant()));
+  }
+  ASSIGN_OR_RETURN(const ValueId id,
+                   call.Emit("MatMul", std::move(ids),
+                             {{"transpose_a", std::int64_t{transposes_a ? 1 : 0}},
+                              {"transpose_b", std::int64_t{transposes_b ? 1 : 0}}},
+                             suffix));
+  return call.Result(id, order);
+}
 
 std::span<const OperatorEntry> LinearOperators() { return kOperators; }
 

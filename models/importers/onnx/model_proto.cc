@@ -233,6 +233,11 @@ absl::StatusOr<NodeProto> Parser::Node(absl::string_view bytes) {
   });
   RETURN_IF_ERROR(read);
   if (node.domain == "ai.onnx") node.domain.clear();
+  // ONNX Runtime's own two, from before ONNX had them for every type, mean the same.
+  if (node.domain == "com.microsoft" &&
+      (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear")) {
+    node.domain.clear();
+  }
   return node;
 }
 

@@ -2,6 +2,7 @@
 #include "models/importers/onnx/model_translator.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -17,7 +18,10 @@
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/operand.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/quantization_fusion.h"
+#include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/tensor_data.h"
+#include "models/importers/onnx/unused_parts.h"
 
 namespace octet::onnx {
 
@@ -55,9 +59,7 @@ absl::Status CheckOperators(const GraphProto& graph) {
                                        [](const AttributeProto& a) { return a.has_graph; });
     const bool is_control =
         std::find(ControlFlow().begin(), ControlFlow().end(), node.op_type) != ControlFlow().end();
-    if (node.domain.empty() && !has_graph && !is_control && FindOperator(node.op_type) != nullptr) {
-      continue;
-    }
+    if (!has_graph && !is_control && FindOperator(node.domain, node.op_type) != nullptr) continue;
     auto& entry = unknown[has_graph || is_control ? absl::StrCat(FullName(node), " (control flow)")
                                                   : FullName(node)];
     if (entry.first++ == 0) entry.second = NameOf(node);
@@ -121,7 +123,7 @@ class ModelTranslator {
   absl::StatusOr<TranslatedModel> Translate(const std::vector<const NodeProto*>& nodes) {
     if (translation_.lead == 0) RETURN_IF_ERROR(FindRows());
     for (const ValueInfoProto* const input : inputs_) RETURN_IF_ERROR(AddInput(*input));
-    CountUses();
+    CountUses(nodes);
     for (const NodeProto* const node : nodes) {
       absl::Status status = TranslateOne(*node);
       if (!status.ok()) {
@@ -219,16 +221,38 @@ class ModelTranslator {
   }
 
   // How often each value is still to be taken, so that constants are given up in time.
-  void CountUses() {
-    for (const NodeProto& node : model_.graph->nodes) {
-      for (const std::string& input : node.inputs) ++translation_.uses[input];
+  void CountUses(const std::vector<const NodeProto*>& nodes) {
+    for (const NodeProto* const node : nodes) {
+      for (const std::string& input : node->inputs) ++translation_.uses[input];
     }
-    for (const ValueInfoProto& output : model_.graph->outputs) ++translation_.uses[output.name];
+    for (const ValueInfoProto& output : model_.graph->outputs) {
+      ++translation_.uses[output.name];
+      translation_.outputs.insert(output.name);
+    }
     left_ = translation_.uses;
   }
   void Release(const std::string& name) {
     const auto found = left_.find(name);
     if (found != left_.end() && --found->second == 0) values_.erase(name);
+  }
+
+  // Translates a node that only moves bytes, whose inputs are known with their quantization, so
+  // that its outputs are too.
+  absl::StatusOr<std::vector<Operand>> TranslateKeepingIntegers(NodeCall& call,
+                                                                const OperatorEntry& entry) {
+    const std::optional<std::vector<Operand>> inputs = IntegersToMove(call);
+    if (!inputs.has_value()) return entry.translate(call);
+    NodeCall moving(call.node(), call.opset(), *inputs, translation_, external_);
+    ASSIGN_OR_RETURN(std::vector<Operand> outputs, entry.translate(moving));
+    RETURN_IF_ERROR(moving.CheckAttributes());
+    for (const AttributeProto& attribute : call.node().attributes) call.Ignore(attribute.name);
+    const DataType type = call.input(0).type();
+    for (Operand& output : outputs) {
+      const auto* const held = std::get_if<std::shared_ptr<Activation>>(&output.content);
+      if (held == nullptr) continue;
+      ASSIGN_OR_RETURN(output, FromIntegers(call, *held, type));
+    }
+    return outputs;
   }
 
   absl::Status TranslateOne(const NodeProto& node) {
@@ -246,9 +270,13 @@ class ModelTranslator {
     for (const AttributeProto& attribute : node.attributes) {
       if (attribute.is_reference) return call.Invalid("an attribute refers to a function's");
     }
-    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> outputs, Fold(call));
+    std::optional<std::vector<Operand>> outputs;
+    if (node.domain.empty()) {
+      ASSIGN_OR_RETURN(outputs, Fold(call));
+    }
     if (!outputs.has_value()) {
-      ASSIGN_OR_RETURN(outputs, FindOperator(node.op_type)->translate(call));
+      ASSIGN_OR_RETURN(outputs,
+                       TranslateKeepingIntegers(call, *FindOperator(node.domain, node.op_type)));
     }
     RETURN_IF_ERROR(call.CheckAttributes());
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
@@ -310,6 +338,7 @@ class ModelTranslator {
       names.push_back(output.name);
     }
     ASSIGN_OR_RETURN(Graph graph, translation_.graph.Finish(ids, names));
+    RemoveUnusedParts(graph, translation_.layers);
     RETURN_IF_ERROR(VerifyGraph(graph, operators_));
     return TranslatedModel{std::move(graph), std::move(translation_.layers)};
   }
@@ -358,7 +387,9 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     inputs.push_back(&input);
   }
   if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
-  ASSIGN_OR_RETURN(const std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
+  ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
+  std::deque<NodeProto> made;
+  FuseQuantization(graph, nodes, made);
   const auto attempt = [&](std::size_t lead) {
     return ModelTranslator(model, constants, inputs, external, *options.operators,
                            options.max_byte_size, lead)

@@ -9,6 +9,7 @@
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -218,6 +219,33 @@ absl::StatusOr<std::vector<std::size_t>> NodeCall::Axes(const std::vector<std::i
   }
   std::sort(result.begin(), result.end());
   return result;
+}
+
+absl::StatusOr<std::vector<Operand>> NodeCall::As(absl::string_view op_type,
+                                                  const std::vector<Operand>& inputs,
+                                                  const std::vector<AttributeProto>& attributes,
+                                                  absl::string_view suffix) const {
+  NodeProto node;
+  node.name = suffix.empty() ? name_ : absl::StrCat(name_, "/", suffix);
+  node.op_type = std::string(op_type);
+  node.outputs = {node.name};
+  node.attributes = attributes;
+  NodeCall call(node, opset_, inputs, translation_, external_);
+  ASSIGN_OR_RETURN(auto folded, Fold(call));
+  if (folded.has_value()) return *std::move(folded);
+  ASSIGN_OR_RETURN(std::vector<Operand> outputs, FindOperator("", op_type)->translate(call));
+  RETURN_IF_ERROR(call.CheckAttributes());
+  return outputs;
+}
+
+std::vector<AttributeProto> NodeCall::AttributesNamed(const std::vector<std::string>& names) {
+  std::vector<AttributeProto> found;
+  for (const AttributeProto& attribute : node_.attributes) {
+    if (std::find(names.begin(), names.end(), attribute.name) == names.end()) continue;
+    Ignore(attribute.name);
+    found.push_back(attribute);
+  }
+  return found;
 }
 
 std::pair<Order, ValueId> NodeCall::AnyForm(const Activation& activation) {
@@ -466,12 +494,12 @@ absl::StatusOr<Operand> NodeCall::Elementwise(const std::string& op, const Opera
 }
 
 void NodeCall::Record(absl::string_view layer_class, const std::string& source,
-                      std::vector<LayerVariable> variables) const {
+                      std::vector<LayerVariable> variables, absl::string_view mode) const {
   Layer layer;
   layer.path = graph().graph().nodes.back().name;
   layer.layer_class = std::string(layer_class);
-  layer.mode = "float";
-  layer.dtype_policy = "float32";
+  layer.mode = std::string(mode);
+  if (mode == "float") layer.dtype_policy = "float32";
   layer.source_group = source;
   layer.variables = std::move(variables);
   translation_.layers.push_back(std::move(layer));

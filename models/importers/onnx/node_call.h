@@ -40,6 +40,8 @@ struct Translation {
   std::set<std::string> has_half_bytes;
   // How many nodes, and outputs of the model, take each of ONNX's values; none that nobody takes.
   std::map<std::string, std::size_t> uses;
+  // Names of the model's outputs.
+  std::set<std::string> outputs;
   // The most bytes that the constants which are computed may have together.
   std::int64_t max_folded_bytes = 0;
   std::vector<Layer> layers;
@@ -118,6 +120,14 @@ class NodeCall {
   [[nodiscard]] absl::StatusOr<std::vector<std::size_t>> Axes(const std::vector<std::int64_t>& axes,
                                                               std::size_t rank) const;
 
+  // The outputs of another of ONNX's own operators, with this node's name and the attributes of it
+  // that are called so, over `inputs`. For operators that are defined by others.
+  [[nodiscard]] absl::StatusOr<std::vector<Operand>> As(
+      absl::string_view op_type, const std::vector<Operand>& inputs,
+      const std::vector<AttributeProto>& attributes, absl::string_view suffix) const;
+  // This node's attributes of these names, which are asked for by that.
+  [[nodiscard]] std::vector<AttributeProto> AttributesNamed(const std::vector<std::string>& names);
+
   // --- The graph.
   // The value of `activation` whose axes are in `order`.
   [[nodiscard]] absl::StatusOr<ValueId> InOrder(Activation& activation, const Order& order) const;
@@ -175,7 +185,7 @@ class NodeCall {
 
   // Notes a layer with variables, called as the graph's node is that was appended last.
   void Record(absl::string_view layer_class, const std::string& source,
-              std::vector<LayerVariable> variables) const;
+              std::vector<LayerVariable> variables, absl::string_view mode = "float") const;
 
  private:
   [[nodiscard]] const AttributeProto* Find(absl::string_view key);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/onnx/onnx_importer.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -47,6 +48,18 @@ absl::Status CheckModel(const ModelProto& model) {
   return absl::OkStatus();
 }
 
+// As the layers are, or the products without a layer.
+std::string Precision(const Bundle& bundle) {
+  const bool is_static =
+      std::any_of(bundle.layers.begin(), bundle.layers.end(),
+                  [](const Layer& layer) { return layer.mode == "int8_static"; });
+  if (is_static) return "int8-static";
+  const bool is_dynamic = std::any_of(
+      bundle.graph.nodes.begin(), bundle.graph.nodes.end(),
+      [](const Node& node) { return node.op == "IntegerMatMul" || node.op == "IntegerConv2d"; });
+  return is_dynamic ? "int8-dynamic" : "fp32";
+}
+
 absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
                                         const std::shared_ptr<const void>& owner,
                                         ExternalData& external, const ImportOptions& options) {
@@ -67,7 +80,7 @@ absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
   bundle.source = {"onnx",
                    producer.empty() ? absl::StrCat("opset ", model.opsets.at("")) : producer,
                    Sha256Hex(bytes)};
-  bundle.precision = "fp32";
+  bundle.precision = Precision(bundle);
   return bundle;
 }
 

@@ -31,6 +31,9 @@ struct Activation {
   DataType type = DataType::kFloat32;
   Shape shape;                     // in ONNX's order
   std::map<Order, ValueId> forms;  // at least one
+  // Of an int8 or uint8 tensor: the same elements as int8 with a quantization, uint8 ones with 128
+  // less, where something made or took them so.
+  std::shared_ptr<Activation> integers;
 };
 
 // A tensor that only depends on shapes: whole numbers, some known only when a batch runs.

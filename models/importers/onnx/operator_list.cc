@@ -19,16 +19,32 @@ constexpr std::array kFolded = {
     OperatorEntry{"Size", TranslateFolded},
 };
 
-}  // namespace
+using Lists = std::span<const std::span<const OperatorEntry>>;
 
-const OperatorEntry* FindOperator(absl::string_view name) {
-  for (const std::span<const OperatorEntry> entries :
-       {ConvolutionOperators(), ElementwiseOperators(), LinearOperators(), NormalizationOperators(),
-        PoolingOperators(), QuantizationOperators(), RecurrentOperators(), ReductionOperators(),
-        ResizeOperators(), ShapeOperators(), std::span<const OperatorEntry>(kFolded)}) {
+const OperatorEntry* FindIn(Lists lists, absl::string_view name) {
+  for (const std::span<const OperatorEntry> entries : lists) {
     for (const OperatorEntry& entry : entries) {
       if (entry.name == name) return &entry;
     }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name) {
+  if (domain.empty()) {
+    return FindIn(std::array{ConvolutionOperators(), ElementwiseOperators(), IntegerOperators(),
+                             LinearOperators(), MaskingOperators(), NormalizationOperators(),
+                             PoolingOperators(), QuantizationOperators(), RecurrentOperators(),
+                             ReductionOperators(), ResizeOperators(), ShapeOperators(),
+                             std::span<const OperatorEntry>(kFolded)},
+                  name);
+  }
+  if (domain == "com.microsoft") {
+    return FindIn(std::array{MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
+                             MicrosoftTransformerOperators()},
+                  name);
   }
   return nullptr;
 }

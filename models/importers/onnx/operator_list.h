@@ -24,7 +24,9 @@ struct OperatorEntry {
 
 std::span<const OperatorEntry> ConvolutionOperators();
 std::span<const OperatorEntry> ElementwiseOperators();
+std::span<const OperatorEntry> IntegerOperators();
 std::span<const OperatorEntry> LinearOperators();
+std::span<const OperatorEntry> MaskingOperators();
 std::span<const OperatorEntry> NormalizationOperators();
 std::span<const OperatorEntry> PoolingOperators();
 std::span<const OperatorEntry> QuantizationOperators();
@@ -33,8 +35,13 @@ std::span<const OperatorEntry> ReductionOperators();
 std::span<const OperatorEntry> ResizeOperators();
 std::span<const OperatorEntry> ShapeOperators();
 
-// The entry for `name` in ONNX's own domain; null if there is none.
-const OperatorEntry* FindOperator(absl::string_view name);
+// Those of the domain com.microsoft.
+std::span<const OperatorEntry> MicrosoftIntegerOperators();
+std::span<const OperatorEntry> MicrosoftLinearOperators();
+std::span<const OperatorEntry> MicrosoftTransformerOperators();
+
+// The entry for `name` in `domain`, which is "" for ONNX's own; null if there is none.
+const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name);
 
 // The only output of a node.
 inline std::vector<Operand> Single(Operand operand) {

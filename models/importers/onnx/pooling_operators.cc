@@ -8,6 +8,7 @@
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/image.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/quantized_activation.h"
 
 namespace octet::onnx {
 
@@ -33,14 +34,29 @@ absl::StatusOr<Operand> Pool(NodeCall& call, const std::string& op, ValueId imag
   return FromImage(call, id, x);
 }
 
+// Bytes without a quantization, which a maximum does not need: the graph's operator wants one.
+bool IsPlainBytes(const NodeCall& call, const Activation& x) {
+  return (x.type == DataType::kInt8 || x.type == DataType::kUint8) &&
+         !call.graph().TypeOf(NodeCall::AnyForm(x).second).quantization.has_value();
+}
+
 Outputs TranslateMaxPool(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
-  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(auto x, call.ActivationOf(0));
+  const DataType type = x->type;
+  const bool is_plain = IsPlainBytes(call, *x);
+  if (is_plain) {
+    ASSIGN_OR_RETURN(x, IntegersOf(call, *x, {.type = type}));
+  }
   call.Ignore("storage_order");  // of the indices
   if (call.Wants(1)) return call.Unimplemented("its indices are used");
   ASSIGN_OR_RETURN(const ImageWindow window, PoolWindowOf(call, *x));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
   ASSIGN_OR_RETURN(Operand result, Pool(call, "MaxPool2d", image, window, *x));
+  if (is_plain) {
+    ASSIGN_OR_RETURN(
+        result, FromIntegers(call, std::get<std::shared_ptr<Activation>>(result.content), type));
+  }
   return Single(std::move(result));
 }
 

@@ -116,7 +116,60 @@ Outputs TranslateReduceLogSumExp(NodeCall& call) {
   return Single(std::move(value));
 }
 
+// Where the largest, or least, element is.
+Outputs ArgReduction(NodeCall& call, const std::string& kind) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, x->shape.size()));
+  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
+  ASSIGN_OR_RETURN(const std::int64_t takes_last, call.Int("select_last_index", 0));
+  const auto [order, id] = NodeCall::AnyForm(*x);
+  ASSIGN_OR_RETURN(const ValueId result,
+                   call.Emit("ArgReduce", {id},
+                             {{"kind", kind},
+                              {"axis", call.AxisIn(order, axis)},
+                              {"keep_dims", std::int64_t{1}},
+                              {"select_last", std::int64_t{takes_last != 0 ? 1 : 0}}}));
+  Operand operand = call.Result(result, order);
+  if (keeps == 0) {
+    ASSIGN_OR_RETURN(operand.content, call.Squeeze(*operand.activation(), {axis}));
+  }
+  return Single(std::move(operand));
+}
+Outputs TranslateArgMax(NodeCall& call) { return ArgReduction(call, "max"); }
+Outputs TranslateArgMin(NodeCall& call) { return ArgReduction(call, "min"); }
+
+// The largest, or least, elements of an axis, sorted whether that is asked for or not.
+Outputs TranslateTopK(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 2));
+  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", -1));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, x->shape.size()));
+  ASSIGN_OR_RETURN(const std::int64_t wants_largest, call.Int("largest", 1));
+  call.Ignore("sorted");
+  std::int64_t k = 0;
+  if (call.Has(1)) {
+    ASSIGN_OR_RETURN(const auto given, call.Numbers(1, "k"));
+    if (given.size() == 1) k = given[0];
+  } else {
+    ASSIGN_OR_RETURN(k, call.Int("k", 0));
+  }
+  if (k < 1) return call.Invalid(absl::StrCat("k is ", k));
+  Order order = NodeCall::AnyForm(*x).first;
+  order.erase(std::find(order.begin(), order.end(), axis));
+  order.push_back(axis);
+  ASSIGN_OR_RETURN(const ValueId id, call.InOrder(*x, order));
+  ASSIGN_OR_RETURN(
+      const std::vector<ValueId> ids,
+      call.graph().EmitMany("TopK", call.name(), {id},
+                            {{"k", k}, {"least", std::int64_t{wants_largest == 0 ? 1 : 0}}}, 2));
+  return std::vector<Operand>{call.Result(ids[0], order), call.Result(ids[1], order)};
+}
+
 constexpr std::array kOperators = {
+    OperatorEntry{"ArgMax", TranslateArgMax},
+    OperatorEntry{"ArgMin", TranslateArgMin},
     OperatorEntry{"ReduceL1", TranslateReduceL1},
     OperatorEntry{"ReduceL2", TranslateReduceL2},
     OperatorEntry{"ReduceLogSum", TranslateReduceLogSum},
@@ -126,6 +179,7 @@ constexpr std::array kOperators = {
     OperatorEntry{"ReduceMin", TranslateReduceMin},
     OperatorEntry{"ReduceSum", TranslateReduceSum},
     OperatorEntry{"ReduceSumSquare", TranslateReduceSumSquare},
+    OperatorEntry{"TopK", TranslateTopK},
 };
 
 }  // namespace

@@ -5,8 +5,10 @@
 
 Those of Debian's libonnx-testdata and those beside the repository (OCTET_TEST_DATA, or
 ../shared/data) are tried where they are there. onnx_nodes_skipped.txt names each test that cannot
-pass, with the reason; a test that fails and is not there fails, and so does one that is there and
-passes. With ONNX_NODES_WRITE=FILE every test that fails is written there with what was said.
+pass, with the reason: "= REASON" for those that are refused, "! REASON" for those that are answered
+otherwise than ONNX says. A test that fails and is not there fails, and so does one that is there and
+passes, or does not fail as it is said to. With ONNX_NODES_WRITE=FILE every test that fails is written
+there with what was said.
 
 A weight must be a constant for Octet and is an input in many of these tests: where the model as it
 is cannot be imported, all its inputs but the first become constants with the test's own values.
@@ -19,6 +21,7 @@ import sys
 import tempfile
 
 try:
+    import ml_dtypes
     import numpy as np
     import onnx
     from onnx import numpy_helper
@@ -58,6 +61,12 @@ def load_tensor(path):
     return numpy_helper.to_array(tensor)
 
 
+def as_declared(value, array):
+    """Older files hold the bits of bfloat16 as uint16."""
+    is_bfloat16 = value.type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16
+    return array.view(ml_dtypes.bfloat16) if is_bfloat16 and array.dtype == np.uint16 else array
+
+
 def is_text(array):
     return array.dtype.kind in "OUS"
 
@@ -90,12 +99,16 @@ def check(octet, path):
     """None, or what was wrong."""
     try:
         model = onnx.load(path / "model.onnx")
-        names = [value.name for value in onnx_models.graph_inputs(model)]
+        values = onnx_models.graph_inputs(model)
+        names = [value.name for value in values]
         data = path / "test_data_set_0"
         inputs = [load_tensor(data / f"input_{i}.pb") for i in range(len(names))]
         outputs = [load_tensor(data / f"output_{i}.pb") for i in range(len(model.graph.output))]
-        inputs = dict(zip(names, inputs))
-        outputs = {value.name: array for value, array in zip(model.graph.output, outputs)}
+        inputs = {value.name: as_declared(value, array) for value, array in zip(values, inputs)}
+        inputs = {name: array.astype(np.float32) if array.dtype == ml_dtypes.bfloat16 else array
+                  for name, array in inputs.items()}
+        outputs = {value.name: as_declared(value, array)
+                   for value, array in zip(model.graph.output, outputs)}
     except (OSError, ValueError, TypeError) as error:
         return f"its data cannot be read: {error}"
     except onnx_models.Refused as error:
@@ -123,12 +136,12 @@ def check(octet, path):
 
 
 def skipped():
-    """The reason for each test that is to be skipped: "= REASON", and the tests below it."""
+    """The reason for each test that is to be skipped, "= " or "! " in front."""
     reasons = {}
     reason = ""
     for line in SKIPPED.read_text().splitlines():
-        if line.startswith("= "):
-            reason = line[2:]
+        if line.startswith(("= ", "! ")):
+            reason = line
         elif line and not line.startswith("#"):
             assert reason and line not in reasons, f"{SKIPPED.name}: {line!r}"
             reasons[line] = reason
@@ -157,9 +170,11 @@ def main():
                 if result and name not in reasons]
     failures += [f"{name}: passes, and {SKIPPED.name} says: {reason}"
                  for name, reason in reasons.items() if name in outcomes and not outcomes[name]]
-    # What the list leaves out must be a refusal, never a wrong answer or a crash.
-    failures += [f"{name}: {outcomes[name]}" for name in reasons
-                 if outcomes.get(name) and ("CRASHED" in outcomes[name])]
+    # What the list leaves out is a refusal, or where it says so a wrong answer, and never a crash.
+    failures += [f"{name}: {outcomes[name]}; {SKIPPED.name} says: {reason}"
+                 for name, reason in reasons.items() if outcomes.get(name) and (
+                     "CRASHED" in outcomes[name] or
+                     ("WRONG" in outcomes[name]) != reason.startswith("! "))]
     for failure in failures:
         print("FAILED", failure)
     count = sum(result is None for result in outcomes.values())

@@ -438,7 +438,6 @@ def files_beside():
 
 # With the reason.
 NOT_IMPORTED = {
-    "shufflenet-v2-12-int8": "QLinearConv",
     "super-resolution": "opset",
 }
 

@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 
+#include "models/tensor/reduced_float.h"
 #include "tests/support/run_operator.h"
 
 namespace octet {
@@ -40,6 +41,8 @@ TEST_P(ElementwiseFunctionTest, EveryNameComputesItsFunction) {
       {"sin", [](double x) { return std::sin(x); }, any},
       {"sinh", [](double x) { return std::sinh(x); }, unit},
       {"tan", [](double x) { return std::tan(x); }, unit},
+      {"to_bfloat16", [](double x) { return RoundedTo(kBfloat16Form, x); }, {1e9F, 0.3F, 3.4e38F}},
+      {"to_float16", [](double x) { return RoundedTo(kFloat16Form, x); }, {1e9F, 0.3F, 1e-7F}},
   };
   for (const Case& one : cases) {
     OperatorRun run(MakeElementwiseFunction());

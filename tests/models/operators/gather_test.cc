@@ -30,6 +30,14 @@ TEST_P(GatherTest, TakesRowsAndClampsTheIndex) {
   EXPECT_EQ(integers.First(Kernels()), (std::vector<float>{1, 2, 3, 4}));
 }
 
+TEST_P(GatherTest, NegativeIndicesMayCountFromTheEnd) {
+  OperatorRun integers(MakeGather());
+  integers.Input(MakeTensor(DataType::kInt64, {5}, Ints{-1, -3, -4, INT64_MIN, 3}))
+      .Constant(FloatConstant({3, 1}, {1, 2, 3}))
+      .With("negative_from_end", std::int64_t{1});
+  EXPECT_EQ(integers.First(Kernels()), (std::vector<float>{3, 1, 1, 1, 3}));
+}
+
 TEST_P(GatherTest, DequantizesInt8AndInt4Rows) {
   OperatorRun int8(MakeGather());
   int8.Input(Floats({2}, {1, 0}))

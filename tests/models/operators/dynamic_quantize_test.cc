@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/operators/dynamic_quantize.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/support/run_operator.h"
+
+namespace octet {
+namespace {
+
+using testing::HasSubstr;
+
+class DynamicQuantizeTest : public OperatorTest {};
+OCTET_FOR_EVERY_KERNEL_SET(DynamicQuantizeTest);
+
+OperatorRun Quantized(Tensor x) {
+  OperatorRun run(MakeDynamicQuantize());
+  run.Input(std::move(x)).Outputs(3);
+  return run;
+}
+
+TEST_P(DynamicQuantizeTest, IsWhatOnnxSays) {
+  // The example of ONNX's own documentation.
+  const auto outputs = Quantized(Floats({1, 6}, {0, 2, -3, -2.5F, 1.34F, 0.5F})).Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]),
+            (std::vector<std::uint8_t>{153, 255, 0, 26, 221, 179}));
+  EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{5.0F / 255.0F}));
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[2]), (std::vector<std::uint8_t>{153}));
+}
+
+TEST_P(DynamicQuantizeTest, EveryRowHasARangeOfItsOwnWithZeroInIt) {
+  const auto outputs =
+      Quantized(Floats({3, 2, 2}, {1, 2, 3, 255, -1, -2, -3, -255, 0, 0, 0, 0})).Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]),
+            (std::vector<std::uint8_t>{1, 2, 3, 255, 254, 253, 252, 0, 0, 0, 0, 0}));
+  EXPECT_EQ((*outputs)[1].dims(), (Dims{3, 1, 1}));
+  EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{1, 1, 1}));
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[2]), (std::vector<std::uint8_t>{0, 255, 0}));
+}
+
+TEST_P(DynamicQuantizeTest, WhatIsNoNumberIsZero) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto outputs = Quantized(Floats({1, 3}, {nan, -255, 0})).Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]), (std::vector<std::uint8_t>{255, 0, 255}));
+  const float infinite = std::numeric_limits<float>::infinity();
+  const auto endless = Quantized(Floats({1, 2}, {infinite, 1})).Run(Kernels());
+  ASSERT_TRUE(endless.ok()) << endless.status();
+  EXPECT_EQ(Elements<float>((*endless)[1]), (std::vector<float>{1}));
+}
+
+TEST(DynamicQuantizeRuleTest, RefusesWhatDoesNotFit) {
+  const auto message = [](const OperatorRun& run) {
+    return std::string(run.InferStatus().message());
+  };
+  EXPECT_THAT(message(Quantized(Int8s({1, 2}, {1, 2}))), HasSubstr("FP32"));
+  EXPECT_THAT(message(Quantized(Floats({1, 2}, {1, 2})).Outputs(1)), HasSubstr("wants 3"));
+}
+
+}  // namespace
+}  // namespace octet
