@@ -41,8 +41,8 @@ struct ImportArguments {
 absl::StatusOr<SelfTest> RandomSelfTest(const Graph& graph, const OperatorRegistry& operators) {
   std::int64_t size = kSmallestOpenDimension;
   for (;;) {
-    absl::StatusOr<SelfTest> test =
-        MakeSelfTest(graph, operators, RandomSelfTestInputs(graph, size));
+    ASSIGN_OR_RETURN(std::vector<Tensor> inputs, RandomSelfTestInputs(graph, size));
+    absl::StatusOr<SelfTest> test = MakeSelfTest(graph, operators, std::move(inputs));
     const bool may_be_too_short =
         absl::IsInvalidArgument(test.status()) && graph.symbol_names.size() > 1;
     if (!may_be_too_short || size >= kLargestOpenDimension) return test;

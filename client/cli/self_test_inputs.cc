@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/tensor/shape.h"
 
 namespace octet::cli {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 constexpr std::int64_t kMinRows = 4;
 constexpr std::int64_t kMaxRows = 8;
 constexpr std::int64_t kMaxIndex = 9;
+constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
 // The result holds elements of the first input and no others, perhaps as another type.
 bool KeepsElements(const Node& node) {
@@ -49,21 +52,31 @@ std::map<ValueId, std::int64_t> TableRows(const Graph& graph) {
 
 }  // namespace
 
-std::vector<Tensor> RandomSelfTestInputs(const Graph& graph, std::int64_t open_dimension) {
+absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
+                                                         std::int64_t open_dimension) {
   std::mt19937 random(20250101);
   std::normal_distribution<float> normal;
   const std::map<ValueId, std::int64_t> table_rows = TableRows(graph);
   std::vector<std::int64_t> symbols(graph.symbol_names.size(), open_dimension);
   symbols[static_cast<std::size_t>(kRows.index)] = kMinRows;
   std::vector<Tensor> inputs;
+  std::size_t byte_size = 0;
   for (const ValueId id : graph.inputs) {
-    const TensorType& type = graph.values[static_cast<std::size_t>(id)].type;
+    const Value& input = graph.values[static_cast<std::size_t>(id)];
+    const TensorType& type = input.type;
     const auto rows = table_rows.find(id);
     const bool is_index = rows != table_rows.end();
     const std::int64_t last = is_index ? std::max(rows->second - 1, std::int64_t{0}) : kMaxIndex;
     std::uniform_int_distribution<int> index(0, static_cast<int>(std::min(last, kMaxIndex)));
     Dims dims;
     for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
+    const bool is_countable = CheckedNumElements(dims).ok();
+    if (is_countable) byte_size += std::min(ByteSize(type.data_type, dims), kMostBytes + 1);
+    if (!is_countable || byte_size > kMostBytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("input ", Quoted(input.name), " ", ToString(dims),
+                       ": rows for a self-test take more than ", kMostBytes, " bytes"));
+    }
     Tensor tensor(type.data_type, dims);
     switch (type.data_type) {
       case DataType::kFloat32:

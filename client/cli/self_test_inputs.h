@@ -18,8 +18,9 @@ namespace octet::cli {
 // Four random rows for each input of `graph`, the same at each call: numbers of the order of 1, and
 // for integers indices below 10. What is looked up in a table, directly or behind operators that
 // only move or convert it, is one of the table's rows. `open_dimension` stands for each dimension
-// that only a request decides.
-std::vector<Tensor> RandomSelfTestInputs(const Graph& graph, std::int64_t open_dimension);
+// that only a request decides. Returns RESOURCE_EXHAUSTED where these rows take more than 256 MiB.
+absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
+                                                         std::int64_t open_dimension);
 
 // The first rows, at most eight, of the files that --input `arguments` name (see ReadInputFiles).
 // Returns INVALID_ARGUMENT naming the argument if there are fewer than four; the errors of

@@ -62,45 +62,64 @@ std::optional<ConstantTensor> AsBias(const Graph& graph, ValueId id, const Dim& 
   return WithDims(*value.constant, {channels.value()});
 }
 
+// A layer whose result something is added to that can be its bias.
+struct BiasSite {
+  std::size_t layer;  // its node
+  std::size_t input;  // of that node
+  ValueId addend;
+  ConstantTensor bias;
+};
+
+// Of the node `addition`, if it is one behind a layer. `makers`: the node that makes a value.
+std::optional<BiasSite> FindSite(const Graph& graph, const Node& addition,
+                                 const std::map<ValueId, std::size_t>& makers,
+                                 const std::vector<std::size_t>& uses) {
+  if (addition.op != "Add" || addition.inputs.size() != 2) return std::nullopt;
+  for (const std::size_t x : {0U, 1U}) {
+    const ValueId product = addition.inputs[x];
+    const ValueId addend = addition.inputs[1 - x];
+    const auto maker = makers.find(product);
+    if (maker == makers.end() || uses[static_cast<std::size_t>(product)] != 1) continue;
+    const Node& layer = graph.nodes[maker->second];
+    const std::optional<std::size_t> input = BiasInput(layer);
+    if (!input.has_value() || layer.HasInput(*input) || HasActivation(layer)) continue;
+    const Shape& shape = At(graph, product).type.shape;
+    if (shape != At(graph, addition.outputs[0]).type.shape) continue;
+    std::optional<ConstantTensor> bias = AsBias(graph, addend, shape.back());
+    if (bias.has_value()) return BiasSite{maker->second, *input, addend, *std::move(bias)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void FuseBiases(Graph& graph, std::vector<Layer>& layers) {
   const std::vector<std::size_t> uses = UseCounts(graph);
-  std::map<ValueId, std::size_t> makers;  // the node that makes a value
-  std::vector<bool> is_gone(graph.nodes.size(), false);
+  std::map<ValueId, std::size_t> makers;
   UniqueNames names(graph.values);
   std::map<std::string, std::size_t> records;  // by path
   for (std::size_t i = 0; i < layers.size(); ++i) records.emplace(layers[i].path, i);
+  std::vector<bool> is_gone(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    for (const ValueId id : node.outputs) makers[id] = i;
-    if (node.op != "Add" || node.inputs.size() != 2) continue;
-    for (const std::size_t x : {0U, 1U}) {
-      const ValueId product = node.inputs[x];
-      const ValueId addend = node.inputs[1 - x];
-      const auto maker = makers.find(product);
-      if (maker == makers.end() || uses[static_cast<std::size_t>(product)] != 1) continue;
-      Node& layer = graph.nodes[maker->second];
-      const std::optional<std::size_t> index = BiasInput(layer);
-      if (!index.has_value() || layer.HasInput(*index) || HasActivation(layer)) continue;
-      const Shape& shape = At(graph, product).type.shape;
-      if (shape != At(graph, node.outputs[0]).type.shape) continue;
-      const std::optional<ConstantTensor> bias = AsBias(graph, addend, shape.back());
-      if (!bias.has_value()) continue;
-      ValueId id = addend;
-      if (At(graph, addend).constant->dims().size() != 1) {
-        id = graph.AddConstant(names.Take(layer.name + "/bias"), *bias);
-      }
-      layer.inputs.resize(*index + 1, kNoValue);
-      layer.inputs[*index] = id;
-      layer.outputs = node.outputs;
-      // A fused activation of the addition is one of the layer.
-      for (const auto& [key, attribute] : node.attributes) layer.attributes[key] = attribute;
-      makers[node.outputs[0]] = maker->second;
-      is_gone[i] = true;
-      const auto record = records.find(layer.name);
-      if (record != records.end()) layers[record->second].variables.push_back({"bias", *bias, ""});
-      break;
+    const Node& addition = graph.nodes[i];
+    for (const ValueId id : addition.outputs) makers[id] = i;
+    const std::optional<BiasSite> site = FindSite(graph, addition, makers, uses);
+    if (!site.has_value()) continue;
+    Node& layer = graph.nodes[site->layer];
+    ValueId id = site->addend;
+    if (At(graph, id).constant->dims().size() != 1) {
+      id = graph.AddConstant(names.Take(layer.name + "/bias"), site->bias);
+    }
+    layer.inputs.resize(site->input + 1, kNoValue);
+    layer.inputs[site->input] = id;
+    layer.outputs = addition.outputs;
+    // A fused activation of the addition is one of the layer.
+    for (const auto& [key, attribute] : addition.attributes) layer.attributes[key] = attribute;
+    makers[addition.outputs[0]] = site->layer;
+    is_gone[i] = true;
+    const auto record = records.find(layer.name);
+    if (record != records.end()) {
+      layers[record->second].variables.push_back({"bias", site->bias, ""});
     }
   }
   std::vector<Node> nodes;

@@ -16,8 +16,9 @@ Integer Wrap(std::uint64_t bits) { return static_cast<Integer>(bits); }
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): a table
 const BinaryFunction* FindBinaryFunction(const std::string& op) {
-  static const auto* const kFunctions = new std::map<std::string, BinaryFunction>{
+  static const auto* const functions = new std::map<std::string, BinaryFunction>{
       {"Add",
        {[](double a, double b) { return a + b; },
         [](Integer a, Integer b) {
@@ -67,12 +68,12 @@ const BinaryFunction* FindBinaryFunction(const std::string& op) {
        {[](double a, double b) { return a != 0 || b != 0 ? 1.0 : 0.0; },
         [](Integer a, Integer b) -> Integer { return a != 0 || b != 0 ? 1 : 0; }}},
   };
-  const auto found = kFunctions->find(op);
-  return found == kFunctions->end() ? nullptr : &found->second;
+  const auto found = functions->find(op);
+  return found == functions->end() ? nullptr : &found->second;
 }
 
 UnaryFunction FindUnaryFunction(const std::string& op) {
-  static const auto* const kFunctions = new std::map<std::string, UnaryFunction>{
+  static const auto* const functions = new std::map<std::string, UnaryFunction>{
       {"Abs", [](double x) { return std::abs(x); }},
       {"Ceil", [](double x) { return std::ceil(x); }},
       {"Cos", [](double x) { return std::cos(x); }},
@@ -90,8 +91,8 @@ UnaryFunction FindUnaryFunction(const std::string& op) {
       {"Sqrt", [](double x) { return std::sqrt(x); }},
       {"Tanh", [](double x) { return std::tanh(x); }},
   };
-  const auto found = kFunctions->find(op);
-  return found == kFunctions->end() ? nullptr : found->second;
+  const auto found = functions->find(op);
+  return found == functions->end() ? nullptr : found->second;
 }
 
 }  // namespace octet::onnx

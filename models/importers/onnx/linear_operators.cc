@@ -103,6 +103,14 @@ std::optional<ConstantTensor> ColumnBias(const Operand& addend, std::int64_t col
       std::vector<float>(static_cast<std::size_t>(columns), FloatElements(*constant)[0]));
 }
 
+absl::StatusOr<Operand> TimesBeta(NodeCall& call, const Operand& addend, float beta) {
+  if (beta == 1.0F) return addend;
+  if (const ConstantTensor* const constant = addend.constant()) {
+    return Operand{absl::StrCat(addend.name, "/beta"), Scaled(*constant, beta)};
+  }
+  return call.Broadcast("Multiply", {addend, NodeCall::Scalar(beta)}, {}, "beta");
+}
+
 Outputs TranslateGemm(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 3));
   ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1.0F));
@@ -136,16 +144,8 @@ Outputs TranslateGemm(NodeCall& call) {
                      call.Broadcast("Multiply", {result, NodeCall::Scalar(alpha)}, {}, "alpha"));
   }
   if (has_addend) {
-    Operand addend = call.input(2);
-    if (beta != 1.0F) {
-      if (const ConstantTensor* const constant = addend.constant()) {
-        addend = Operand{absl::StrCat(addend.name, "/beta"), Scaled(*constant, beta)};
-      } else {
-        ASSIGN_OR_RETURN(addend,
-                         call.Broadcast("Multiply", {addend, NodeCall::Scalar(beta)}, {}, "beta"));
-      }
-    }
-    ASSIGN_OR_RETURN(result, call.Broadcast("Add", {result, addend}));
+    ASSIGN_OR_RETURN(Operand addend, TimesBeta(call, call.input(2), beta));
+    ASSIGN_OR_RETURN(result, call.Broadcast("Add", {result, std::move(addend)}));
   }
   return Single(std::move(result));
 }

@@ -21,6 +21,22 @@ constexpr std::size_t kMaxParts = 1 << 21;
 constexpr std::size_t kMaxDimensions = 64;
 constexpr std::size_t kMaxTextSize = 1 << 16;
 
+// Of a character of three or four bytes: no over-long form, no surrogate, nothing beyond Unicode.
+bool IsSecondByte(unsigned char lead, unsigned char second) {
+  switch (lead) {
+    case 0xe0:
+      return second >= 0xa0;
+    case 0xed:
+      return second < 0xa0;
+    case 0xf0:
+      return second >= 0x90;
+    case 0xf4:
+      return second < 0x90;
+    default:
+      return true;
+  }
+}
+
 // Whether `text` is UTF-8, as every name in a bundle must be.
 bool IsUtf8(absl::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
@@ -30,12 +46,7 @@ bool IsUtf8(absl::string_view text) {
     for (std::size_t k = 1; k < size; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
     }
-    const auto second = size > 2 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    // Over-long forms, surrogates, and what lies beyond Unicode.
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90)) {
-      return false;
-    }
+    if (size > 2 && !IsSecondByte(lead, static_cast<unsigned char>(text[i + 1]))) return false;
     i += size;
   }
   return true;

@@ -58,6 +58,24 @@ Outputs TranslateBatchNormalization(NodeCall& call) {
   return Single(call.Result(result, order));
 }
 
+// A scale or bias, which may have ones in front, or be one number for all, for rows of `shape`.
+absl::StatusOr<ConstantTensor> AsRow(const NodeCall& call, const ConstantTensor& constant,
+                                     std::span<const Dim> shape) {
+  Dims row;
+  for (const Dim& dim : shape) {
+    if (!dim.is_constant()) return call.Unimplemented("normalizes an open dimension");
+    row.push_back(dim.value());
+  }
+  const std::int64_t count = NumElements(row);
+  if (NumElements(constant.dims()) == count) return WithDims(constant, row);
+  if (NumElements(constant.dims()) != 1) {
+    return call.Unimplemented(absl::StrCat("a scale or bias of ", ToString(constant.dims()),
+                                           " for rows of ", ToString(row)));
+  }
+  const std::vector<float> same(static_cast<std::size_t>(count), FloatElements(constant)[0]);
+  return ConstantTensor::Copy(DataType::kFloat32, row, same);
+}
+
 // LayerNormalization and RMSNormalization: over the axes from `axis` on.
 Outputs RowNormalization(NodeCall& call, const std::string& op) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
@@ -80,22 +98,7 @@ Outputs RowNormalization(NodeCall& call, const std::string& op) {
   for (const std::size_t i : {1U, 2U}) {
     if (!call.Has(i)) break;
     ASSIGN_OR_RETURN(ConstantTensor constant, call.FloatConstant(i, i == 1 ? "scale" : "bias"));
-    // Ones in front, or one number for all.
-    Dims row;
-    for (std::size_t k = axis; k < rank; ++k) {
-      if (!x->shape[k].is_constant()) return call.Unimplemented("normalizes an open dimension");
-      row.push_back(x->shape[k].value());
-    }
-    const std::int64_t count = NumElements(row);
-    const bool is_row = NumElements(constant.dims()) == count;
-    if (!is_row && NumElements(constant.dims()) != 1) {
-      return call.Unimplemented(absl::StrCat("a scale or bias of ", ToString(constant.dims()),
-                                             " for rows of ", ToString(row)));
-    }
-    constant = is_row ? WithDims(constant, row)
-                      : ConstantTensor::Copy(DataType::kFloat32, row,
-                                             std::vector<float>(static_cast<std::size_t>(count),
-                                                                FloatElements(constant)[0]));
+    ASSIGN_OR_RETURN(constant, AsRow(call, constant, std::span(x->shape).subspan(axis)));
     inputs.push_back(
         call.AddConstant(absl::StrCat(call.name(), i == 1 ? "/scale" : "/bias"), constant));
     variables.push_back({i == 2                     ? "beta"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine beside its peers: every case in one interleaved run.
 
-    run.py BUILD_FOLDER [--filter TEXT]... [--list] [--rounds N] [--seconds S]
+    run.py BUILD_FOLDER [--filter TEXT]... [--models PATH]... [--list] [--rounds N] [--seconds S]
            [--json FILE] [--markdown FILE]
 
 Prints each case and at the end a table, and writes a JSON line for each contender. An answer that
@@ -23,6 +23,7 @@ import convolution
 import convolutional
 import encoder
 import fully_connected
+import imported
 import step_cost
 import summary
 import two_workers
@@ -107,7 +108,7 @@ def run_case(case: cases.Case, peak, options, log) -> list[dict]:
     ours = rows[0]
     try:
         input_, expected = case.prepare()
-    except subprocess.CalledProcessError as error:
+    except (subprocess.CalledProcessError, ValueError, KeyError) as error:
         ours["error"] = f"its models cannot be written: {error}"
         return [ours]
     running = []
@@ -141,8 +142,11 @@ def run_case(case: cases.Case, peak, options, log) -> list[dict]:
 def chosen_cases(options) -> list[cases.Case]:
     """Those that --filter names and this machine has CPUs for."""
     chosen = []
-    for module in MODULES:
-        for case in module.make_cases(options.bin_folder / "make_bundle"):
+    makers = [module.make_cases(options.bin_folder / "make_bundle") for module in MODULES]
+    if options.models:
+        makers = [imported.make_cases(options.models, options.build.resolve() / "bin/octet")]
+    for maker in makers:
+        for case in maker:
             if options.filter and not any(text in case.name for text in options.filter):
                 continue
             wanted = max(contender.num_cpus for contender in case.contenders)
@@ -158,6 +162,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--filter", action="append", metavar="TEXT",
                         help="only cases whose name contains this; given again: or that")
+    parser.add_argument("--models", action="append", type=pathlib.Path, metavar="PATH",
+                        help="the .tflite and .onnx files here, in place of the built-in cases")
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=0.03, help="of each contender's round")

@@ -47,21 +47,30 @@ T Largest(const Tensor& tensor) {
 }
 
 TEST(SelfTestInputsTest, IndicesStayWithinTheTableTheyAreLookedUpIn) {
-  const auto inputs = RandomSelfTestInputs(LookUpGraph(DataType::kInt32, 3), 64);
+  const auto inputs = *RandomSelfTestInputs(LookUpGraph(DataType::kInt32, 3), 64);
   ASSERT_EQ(inputs.size(), 2U);
   EXPECT_EQ(inputs[0].dims(), Dims({4, 64}));
   EXPECT_EQ(Largest<std::int32_t>(inputs[0]), 2);
   EXPECT_EQ(Largest<std::int32_t>(inputs[1]), 9);  // of which no table is known
-  const auto one = RandomSelfTestInputs(LookUpGraph(DataType::kInt64, 1), 64);
+  const auto one = *RandomSelfTestInputs(LookUpGraph(DataType::kInt64, 1), 64);
   EXPECT_EQ(Largest<std::int64_t>(one[0]), 0);
 }
 
 TEST(SelfTestInputsTest, IndicesMayBeFloats) {
-  const auto inputs = RandomSelfTestInputs(LookUpGraph(DataType::kFloat32, 5), 64);
+  const auto inputs = *RandomSelfTestInputs(LookUpGraph(DataType::kFloat32, 5), 64);
   for (const float value : inputs[0].as<float>()) {
     EXPECT_TRUE(value == 0 || value == 1 || value == 2 || value == 3 || value == 4) << value;
   }
   EXPECT_LT(*std::min_element(inputs[1].as<float>().begin(), inputs[1].as<float>().end()), 0.0F);
+}
+
+TEST(SelfTestInputsTest, RowsThatTakeTooMuchMemoryAreRefused) {
+  const Graph graph = LookUpGraph(DataType::kFloat32, 5);
+  for (const std::int64_t length : {std::int64_t{1} << 24, std::int64_t{1} << 62}) {
+    const auto inputs = RandomSelfTestInputs(graph, length);
+    EXPECT_EQ(inputs.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(inputs.status().message()), HasSubstr("input \""));
+  }
 }
 
 class ReadSelfTestInputsTest : public ::testing::Test {
