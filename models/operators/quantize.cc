@@ -41,7 +41,12 @@ void QuantizeHalfAway(const TensorQuantization& quantization, const StepArgument
   const auto x = Elements<float>(arguments.inputs[0]);
   std::transform(x.begin(), x.end(), Elements<T>(arguments.outputs[0]).begin(), [=](float real) {
     if (std::isnan(real)) return static_cast<T>(zero_point);
-    return static_cast<T>(std::clamp(std::round(real / scale) + zero_point, kLowest, kHighest));
+    // std::round is a call; beyond these bounds the result is clipped in any case.
+    const float bounded = std::clamp(real / scale, 2.0F * kLowest, 2.0F * kHighest + 2.0F);
+    const auto cut = static_cast<float>(static_cast<std::int32_t>(bounded));
+    const float rest = bounded - cut;
+    const float rounded = cut + (rest >= 0.5F ? 1.0F : 0.0F) - (rest <= -0.5F ? 1.0F : 0.0F);
+    return static_cast<T>(std::clamp(rounded + zero_point, kLowest, kHighest));
   });
 }
 
