@@ -104,8 +104,8 @@ TEST_P(BinaryTest, Int8IsComputedInFloat32AndRoundedOnce) {
 
 // Ties of a result: 0.5 is 1 either way, and -0.5 is -1 where it is rounded a second time.
 TEST_P(BinaryTest, Int8InFixedPoint) {
-  const auto run = [this](std::unique_ptr<const Operator> op, const std::string& rounding,
-                          double output_scale) {
+  const auto run = [](std::unique_ptr<const Operator> op, const std::string& rounding,
+                      double output_scale) {
     return OperatorRun(std::move(op))
         .Input(Int8s({1, 6}, {1, -1, 3, -3, 127, -128}), Quantization(0.25F, 0))
         .Input(Int8s({1, 6}, {5, 5, 5, 5, 105, -95}), Quantization(0.25F, 5))

@@ -51,7 +51,7 @@ TEST_P(QuantizeTest, RoundsHalfAwayFromZeroWhereToldTo) {
 
 // A quarter of each: ties are rounded once, or first to a half and then away from zero.
 TEST_P(QuantizeTest, RequantizesInFixedPoint) {
-  const auto requantized = [this](const std::string& rounding, const std::string& to) {
+  const auto requantized = [](const std::string& rounding, const std::string& to) {
     OperatorRun run = To(MakeRequantize(), 1.0, 3);
     run.With("to", to).With("requantization", rounding);
     run.Input(Int8s({1, 6}, {-2, 2, -6, 6, -128, 127}), Quantization(0.25F, 0));

@@ -60,7 +60,7 @@ TEST_P(ReduceTest, Int8MeanRoundsHalfToEven) {
 }
 
 TEST_P(ReduceTest, Int8MeansAndSumsInFixedPoint) {
-  const auto run = [this](const std::string& kind, double scale, const std::string& rounding) {
+  const auto run = [](const std::string& kind, double scale, const std::string& rounding) {
     return Reduce(kind, {1})
         .Input(Int8s({1, 2, 4}, {6, 4, -128, 127, 7, 3, -128, 126}), Quantization(0.5F, 5))
         .With("output_scale", scale)
