@@ -48,7 +48,11 @@ std::vector<std::int32_t> Expected(const std::vector<X>& x, const std::vector<st
           if (y < 0 || y >= kHeight || z >= kWidth) continue;
           const int channel = o / (kOut / kGroups) * (kIn / kGroups) + c;
           const int at = ((image * kHeight + y) * kWidth + z) * kIn + channel;
-          sum += (x[at] - zeros[image]) * (filter[tap * kOut + o] - filter_zeros[o]);
+          const auto of = [](const auto& values, int index) {
+            return static_cast<std::int32_t>(values[static_cast<std::size_t>(index)]);
+          };
+          sum +=
+              (of(x, at) - of(zeros, image)) * (of(filter, tap * kOut + o) - of(filter_zeros, o));
         }
         sums.push_back(sum);
       }
