@@ -338,8 +338,20 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
   return One(FromInt64s(*type, x.dims(), Int64Elements(x)));
 }
 
+// Whether the size of each axis of what the node is given can be written.
+absl::Status CheckSizes(const NodeCall& call) {
+  const View* const view = call.input(0).view();
+  if (view == nullptr) return absl::OkStatus();
+  for (const std::vector<std::size_t>& axes : view->groups) {
+    const auto product = ProductOf(view->source->shape, axes);
+    if (!product.ok()) return call.WithNode(product.status());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Outputs> FoldShape(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  RETURN_IF_ERROR(CheckSizes(call));
   const Shape shape = call.input(0).shape();
   const auto rank = static_cast<std::int64_t>(shape.size());
   ASSIGN_OR_RETURN(std::int64_t start, call.Int("start", 0));
@@ -352,6 +364,7 @@ absl::StatusOr<Outputs> FoldShape(NodeCall& call) {
 
 absl::StatusOr<Outputs> FoldSize(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  RETURN_IF_ERROR(CheckSizes(call));
   Dim product(1);
   for (const Dim& dim : call.input(0).shape()) {
     const auto next = Dim::Product(product, dim);

@@ -16,12 +16,14 @@
 #include "models/graph/verify.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/node_call.h"
+#include "models/importers/onnx/open_tensors.h"
 #include "models/importers/onnx/operand.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/quantization_fusion.h"
 #include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/unused_parts.h"
+#include "models/importers/onnx/views.h"
 
 namespace octet::onnx {
 
@@ -255,6 +257,17 @@ class ModelTranslator {
     return outputs;
   }
 
+  // The node's outputs where they need no operator of the graph.
+  static absl::StatusOr<std::optional<std::vector<Operand>>> FoldOne(NodeCall& call) {
+    std::optional<std::vector<Operand>> outputs;
+    if (!call.node().domain.empty()) return outputs;
+    ASSIGN_OR_RETURN(outputs, FoldOpen(call));
+    if (outputs.has_value()) return outputs;
+    ASSIGN_OR_RETURN(outputs, FoldView(call));
+    if (outputs.has_value()) return outputs;
+    return Fold(call);
+  }
+
   absl::Status TranslateOne(const NodeProto& node) {
     std::vector<Operand> inputs;
     for (const std::string& input : node.inputs) {
@@ -270,15 +283,16 @@ class ModelTranslator {
     for (const AttributeProto& attribute : node.attributes) {
       if (attribute.is_reference) return call.Invalid("an attribute refers to a function's");
     }
-    std::optional<std::vector<Operand>> outputs;
-    if (node.domain.empty()) {
-      ASSIGN_OR_RETURN(outputs, Fold(call));
-    }
+    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> outputs, FoldOne(call));
     if (!outputs.has_value()) {
-      ASSIGN_OR_RETURN(outputs,
-                       TranslateKeepingIntegers(call, *FindOperator(node.domain, node.op_type)));
+      ASSIGN_OR_RETURN(const std::vector<Operand> values, WithValues(call));
+      NodeCall translated(node, call.opset(), values, translation_, external_);
+      ASSIGN_OR_RETURN(
+          outputs, TranslateKeepingIntegers(translated, *FindOperator(node.domain, node.op_type)));
+      RETURN_IF_ERROR(translated.CheckAttributes());
+    } else {
+      RETURN_IF_ERROR(call.CheckAttributes());
     }
-    RETURN_IF_ERROR(call.CheckAttributes());
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].empty()) continue;
       if (i >= outputs->size()) {

@@ -443,10 +443,35 @@ absl::StatusOr<ValueId> NodeCall::BroadcastInput(const Operand& operand, std::si
   return AddConstant(name, WithDims(moved, std::move(tight)));
 }
 
+absl::StatusOr<Operand> NodeCall::AsStretched(Operand value, Shape shape) const {
+  const auto* const held = std::get_if<std::shared_ptr<Activation>>(&value.content);
+  if (held == nullptr) return Unimplemented("stretches what is no value");
+  std::shared_ptr<Activation> content = *held;
+  // An axis of the batch serves one of 1 as well.
+  const auto full = StretchedShape(content->shape, shape);
+  if (!full.ok()) return WithNode(full.status());
+  if (*full == content->shape) return value;
+  if (full->size() > content->shape.size()) {
+    ASSIGN_OR_RETURN(content,
+                     Unsqueeze(*content, PlainOrder(full->size() - content->shape.size())));
+  }
+  return Operand{value.name, Stretched{std::move(content), *full}};
+}
+
 absl::StatusOr<Operand> NodeCall::Broadcast(const std::string& op, std::vector<Operand> operands,
                                             Attributes attributes, absl::string_view suffix) const {
   std::size_t rank = 0;
-  for (const Operand& operand : operands) rank = std::max(rank, operand.rank());
+  Shape wanted;
+  for (Operand& operand : operands) {
+    rank = std::max(rank, operand.rank());
+    const auto stretched = StretchedShape(wanted, operand.shape());
+    if (!stretched.ok()) return WithNode(stretched.status());
+    wanted = *stretched;
+    if (const Stretched* const larger = operand.stretched()) {
+      auto content = larger->content;
+      operand.content = std::move(content);
+    }
+  }
   std::optional<Order> order;
   bool is_full = false;  // the order is that of an operand that had all axes by itself
   for (Operand& operand : operands) {
@@ -468,24 +493,17 @@ absl::StatusOr<Operand> NodeCall::Broadcast(const std::string& op, std::vector<O
     ids.push_back(id);
   }
   ASSIGN_OR_RETURN(const ValueId id, Emit(op, std::move(ids), std::move(attributes), suffix));
-  Operand result = Result(id, *order);
-  for (const Operand& operand : operands) {
-    if (operand.filled() == nullptr) continue;
-    const Shape& wanted = operand.filled()->shape;
-    const Shape got = result.shape();
-    for (std::size_t back = 1; back <= wanted.size(); ++back) {
-      if (wanted[wanted.size() - back] != Dim(1) &&
-          wanted[wanted.size() - back] != got[got.size() - back]) {
-        return Unimplemented("stretches a tensor to an open shape that no other operand has");
-      }
-    }
-  }
-  return result;
+  return AsStretched(Result(id, *order), std::move(wanted));
 }
 
 absl::StatusOr<Operand> NodeCall::Elementwise(const std::string& op, const Operand& operand,
                                               Attributes attributes,
                                               absl::string_view suffix) const {
+  if (const Stretched* const larger = operand.stretched()) {
+    ASSIGN_OR_RETURN(Operand result, Elementwise(op, {operand.name, larger->content},
+                                                 std::move(attributes), suffix));
+    return AsStretched(std::move(result), larger->shape);
+  }
   Activation* const activation = operand.activation();
   if (activation == nullptr) return Unimplemented("a constant that cannot be computed beforehand");
   const auto [order, id] = AnyForm(*activation);

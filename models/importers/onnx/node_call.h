@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,6 +50,25 @@ struct Translation {
   std::vector<Layer> layers;
   // Those of all that were computed so far, taken as 8 bytes an element.
   std::int64_t folded_bytes = 0;
+
+  // A dimension as a key.
+  using DimKey = std::array<std::int64_t, 4>;
+  static DimKey KeyOf(const Dim& dim) {
+    return {dim.is_constant() ? -1 : dim.symbol().index, dim.scale(), dim.offset(), dim.divisor()};
+  }
+  // That tables are no longer than `longest` along `dim`: a request with more is to be refused.
+  void NoteLongest(const Dim& dim, std::int64_t longest_size) {
+    const auto [entry, is_new] = longest.emplace(KeyOf(dim), longest_size);
+    if (!is_new) entry->second = std::min(entry->second, longest_size);
+  }
+  // 0: as long as it likes.
+  [[nodiscard]] std::int64_t Longest(const Dim& dim) const {
+    const auto found = longest.find(KeyOf(dim));
+    return found == longest.end() ? 0 : found->second;
+  }
+  std::map<DimKey, std::int64_t> longest;
+  // The values that count along a dimension, by it and its limit.
+  std::map<std::pair<DimKey, std::int64_t>, ValueId> counting;
 };
 
 class NodeCall {
@@ -171,7 +193,10 @@ class NodeCall {
   [[nodiscard]] absl::StatusOr<std::shared_ptr<Activation>> Squeeze(
       Activation& activation, const std::vector<std::size_t>& axes) const;
 
-  // The node `op` over operands that are stretched to one shape as NumPy does it.
+  // `value`, which is an activation, as a tensor of `shape`, which it stretches to.
+  [[nodiscard]] absl::StatusOr<Operand> AsStretched(Operand value, Shape shape) const;
+  // The node `op` over operands that are stretched to one shape as NumPy does it. The result may be
+  // one that is to be stretched further.
   [[nodiscard]] absl::StatusOr<Operand> Broadcast(const std::string& op,
                                                   std::vector<Operand> operands,
                                                   Attributes attributes = {},

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "absl/status/statusor.h"
 
 #include "models/graph/graph.h"
 #include "models/tensor/shape.h"
@@ -42,16 +45,60 @@ struct Sizes {
   std::vector<Dim> elements;
 };
 
-// A tensor of an open shape with one value everywhere.
+// A constant that is stretched to an open shape, as NumPy stretches it: most have one element.
 struct Filled {
-  ConstantTensor value;  // of one element
+  ConstantTensor value;
+  Shape shape;
+};
+
+// Whole numbers that follow from where they are, over axes some of which are open: the element at
+// i is first + the sum of steps[a] * i[a].
+struct Places {
+  DataType type = DataType::kInt64;
+  Shape shape;
+  std::vector<Dim> steps;  // of each axis; 0 where it says nothing
+  std::int64_t first = 0;
+};
+
+// Several of one shape, one behind the other along a last axis: what GatherND is given.
+struct Coordinates {
+  std::vector<Places> columns;
+};
+
+// As many rows of a constant as an open axis is long. All axes in front of that one are 1.
+struct Cut {
+  std::string node;      // what the value is called after
+  std::string source;    // the constant's name
+  ConstantTensor table;  // [n, ...]: the axis is the first
+  Shape shape;
+  std::size_t axis = 0;
+};
+
+// An activation seen with other axes: axis i is the axes groups[i] of it, one within the other, or
+// 1 where there are none. Each axis of it is in one group.
+struct View {
+  std::shared_ptr<Activation> source;
+  std::vector<std::vector<std::size_t>> groups;
+};
+
+// An activation that is stretched to an open shape once somebody needs that.
+struct Stretched {
+  std::shared_ptr<Activation> content;  // of as many axes
+  Shape shape;
+};
+
+// A tensor that nobody may take but those who ask for its shape: what there is no way to compute.
+struct ShapeOnly {
+  DataType type = DataType::kInt64;
   Shape shape;
 };
 
 // One of these, or nothing: an optional input that is absent.
 struct Operand {
   std::string name;  // in the ONNX graph
-  std::variant<std::monostate, ConstantTensor, Sizes, Filled, std::shared_ptr<Activation>> content;
+  std::variant<std::monostate, ConstantTensor, Sizes, Filled, std::shared_ptr<Activation>, Places,
+               Coordinates, Cut, View, Stretched, ShapeOnly>
+      content;
 
   [[nodiscard]] bool is_absent() const { return content.index() == 0; }
   [[nodiscard]] const ConstantTensor* constant() const {
@@ -59,16 +106,26 @@ struct Operand {
   }
   [[nodiscard]] const Sizes* sizes() const { return std::get_if<Sizes>(&content); }
   [[nodiscard]] const Filled* filled() const { return std::get_if<Filled>(&content); }
+  [[nodiscard]] const Places* places() const { return std::get_if<Places>(&content); }
+  [[nodiscard]] const Cut* cut() const { return std::get_if<Cut>(&content); }
+  [[nodiscard]] const View* view() const { return std::get_if<View>(&content); }
+  [[nodiscard]] const Stretched* stretched() const { return std::get_if<Stretched>(&content); }
   [[nodiscard]] Activation* activation() const {
     const auto* const pointer = std::get_if<std::shared_ptr<Activation>>(&content);
     return pointer == nullptr ? nullptr : pointer->get();
   }
 
-  // Precondition: not absent.
+  // Precondition: not absent. An axis of a view whose size cannot be written is 0.
   [[nodiscard]] Shape shape() const;
   [[nodiscard]] DataType type() const;
   [[nodiscard]] std::size_t rank() const { return shape().size(); }
 };
+
+// The size of all of these axes of `shape` together.
+absl::StatusOr<Dim> ProductOf(const Shape& shape, const std::vector<std::size_t>& axes);
+
+// The shape that both stretch to, as NumPy does it. INVALID_ARGUMENT where there is none.
+absl::StatusOr<Shape> StretchedShape(const Shape& a, const Shape& b);
 
 // `sizes` as an operand: a constant where each of them is known.
 Operand FromSizes(Sizes sizes);

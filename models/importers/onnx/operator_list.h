@@ -22,6 +22,7 @@ struct OperatorEntry {
   TranslateNode translate;
 };
 
+std::span<const OperatorEntry> AttentionOperators();
 std::span<const OperatorEntry> ConvolutionOperators();
 std::span<const OperatorEntry> ElementwiseOperators();
 std::span<const OperatorEntry> IntegerOperators();

@@ -308,16 +308,26 @@ Outputs TranslateSplit(NodeCall& call) {
   return outputs;
 }
 
+// To open sizes only once somebody needs that.
 Outputs TranslateExpand(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
-  ASSIGN_OR_RETURN(auto x, call.ActivationOf(0));
-  ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
+  ASSIGN_OR_RETURN(std::vector<Dim> wanted, call.SizesOf(1, "shape"));
+  std::shared_ptr<Activation> x;
+  if (const Stretched* const larger = call.input(0).stretched()) {
+    const auto full = StretchedShape(larger->shape, wanted);
+    if (!full.ok()) return call.WithNode(full.status());
+    wanted = *full;
+    x = larger->content;
+  } else {
+    ASSIGN_OR_RETURN(x, call.ActivationOf(0));
+  }
   if (wanted.size() > x->shape.size()) {
     ASSIGN_OR_RETURN(x, call.Unsqueeze(*x, PlainOrder(wanted.size() - x->shape.size())));
   }
   const std::size_t added = x->shape.size() - wanted.size();
   const auto [order, id] = NodeCall::AnyForm(*x);
   std::vector<std::int64_t> shape(call.lead(), 0);
+  Shape full = x->shape;
   bool is_same = true;
   for (const std::size_t axis : order) {
     Dim to = axis < added ? Dim(1) : wanted[axis - added];
@@ -326,21 +336,24 @@ Outputs TranslateExpand(NodeCall& call) {
         to == Dim(call.translation().written_rows)) {
       to = from;
     }
-    if (to == Dim(1) || to == from) {
-      shape.push_back(0);
-      continue;
-    }
-    is_same = false;
-    if (from != Dim(1) || !to.is_constant() || to.value() < 1) {
+    shape.push_back(0);
+    if (to == Dim(1) || to == from) continue;
+    if (from != Dim(1) || (to.is_constant() && to.value() < 1)) {
       return call.Unimplemented(
           absl::StrCat("stretches ", ToString(x->shape, call.graph().graph().symbol_names), " to ",
                        ToString(wanted, call.graph().graph().symbol_names)));
     }
-    shape.push_back(to.value());
+    full[axis] = to;
+    if (!to.is_constant()) continue;
+    is_same = false;
+    shape.back() = to.value();
   }
-  if (is_same) return Single(call.Result(id, order));
-  ASSIGN_OR_RETURN(const ValueId result, call.Emit("Expand", {id}, {{"shape", shape}}));
-  return Single(call.Result(result, order));
+  ValueId result = id;
+  if (!is_same) {
+    ASSIGN_OR_RETURN(result, call.Emit("Expand", {id}, {{"shape", shape}}));
+  }
+  ASSIGN_OR_RETURN(Operand operand, call.AsStretched(call.Result(result, order), std::move(full)));
+  return Single(std::move(operand));
 }
 
 Outputs TranslateTile(NodeCall& call) {

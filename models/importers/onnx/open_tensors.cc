@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/open_tensors.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "models/base/status_macros.h"
+#include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/tensor_data.h"
+
+namespace octet::onnx {
+
+namespace {
+
+using Outputs = std::optional<std::vector<Operand>>;
+
+constexpr std::size_t kMaxRank = 8;
+// Values that are looked through for one with a given dimension.
+constexpr std::size_t kMaxSearched = 4096;
+// No step and no sum of positions is larger.
+constexpr std::int64_t kMostPlaces = std::int64_t{1} << 40;
+
+Outputs One(Operand operand) {
+  std::vector<Operand> outputs;
+  outputs.push_back(std::move(operand));
+  return outputs;
+}
+template <typename Content>
+Outputs OneOf(Content content) {
+  return One(Operand{"", std::move(content)});
+}
+
+bool IsOpen(const Operand& operand) {
+  return operand.places() != nullptr || operand.cut() != nullptr || operand.filled() != nullptr;
+}
+
+// The one whole number that `operand` is, which may be an open dimension.
+std::optional<Dim> WholeNumber(const Operand& operand) {
+  if (const Sizes* const sizes = operand.sizes()) {
+    if (sizes->elements.size() == 1) return sizes->elements[0];
+    return std::nullopt;
+  }
+  const ConstantTensor* const constant = operand.constant();
+  if (constant == nullptr || !IsInteger(constant->data_type()) ||
+      NumElements(constant->dims()) != 1) {
+    return std::nullopt;
+  }
+  return Dim(Int64Elements(*constant)[0]);
+}
+
+// --- Making them.
+
+// As Range counts: from a constant to an open dimension.
+absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
+  if (call.num_inputs() != 3) return Outputs();
+  const auto first = WholeNumber(call.input(0));
+  const auto end = WholeNumber(call.input(1));
+  const auto step = WholeNumber(call.input(2));
+  if (!first || !end || !step || end->is_constant()) return Outputs();
+  if (!first->is_constant() || !step->is_constant() || step->value() < 1 || first->value() < 0) {
+    return call.Unimplemented("counts from, or by, what is open or negative");
+  }
+  if (step->value() > kMostPlaces || first->value() > kMostPlaces) {
+    return call.Invalid("its bounds are out of range");
+  }
+  absl::StatusOr<Dim> count = end->Plus(-first->value());
+  if (count.ok() && step->value() > 1) count = count->Plus(step->value() - 1);
+  if (count.ok()) count = count->FloorDividedBy(step->value());
+  if (!count.ok()) return call.WithNode(count.status());
+  return OneOf(Places{call.input(0).type(), {*count}, {*step}, first->value()});
+}
+
+// The rows of `constant` from `first` on.
+absl::StatusOr<ConstantTensor> RowsFrom(const NodeCall& call, const ConstantTensor& constant,
+                                        std::int64_t first) {
+  if (first == 0) return constant;
+  Dims dims = constant.dims();
+  const std::size_t row_size = constant.bytes().size() / static_cast<std::size_t>(dims[0]);
+  dims[0] -= first;
+  RETURN_IF_ERROR(ReserveConstant(call, dims));
+  return ConstantTensor::Copy(constant.data_type(), dims,
+                              constant.bytes().subspan(static_cast<std::size_t>(first) * row_size));
+}
+
+// The step between the numbers of `constant`, where it is the same everywhere.
+std::optional<std::int64_t> StepOf(const std::vector<std::int64_t>& numbers) {
+  const std::int64_t first = numbers[0];
+  std::int64_t step = 0;
+  if (numbers.size() > 1 && __builtin_sub_overflow(numbers[1], first, &step)) return std::nullopt;
+  if (first < 0 || first > kMostPlaces || step < 0 || step > kMostPlaces) return std::nullopt;
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    if (numbers[i] - numbers[i - 1] != step) return std::nullopt;
+  }
+  return step;
+}
+
+// A part of a constant that ends at an open dimension.
+absl::StatusOr<Outputs> FoldSlice(NodeCall& call) {
+  const Operand& data = call.input(0);
+  if (data.constant() == nullptr || call.num_inputs() < 4 || call.num_inputs() > 5) {
+    return Outputs();
+  }
+  const auto start = WholeNumber(call.input(1));
+  const auto end = WholeNumber(call.input(2));
+  if (!start || !end || end->is_constant() || !start->is_constant()) return Outputs();
+  ASSIGN_OR_RETURN(const auto axes, call.Numbers(3, "axes"));
+  std::vector<std::int64_t> steps = {1};
+  if (call.Has(4)) {
+    ASSIGN_OR_RETURN(steps, call.Numbers(4, "steps"));
+  }
+  const Dims& dims = data.constant()->dims();
+  if (axes.size() != 1 || steps != std::vector<std::int64_t>{1}) return Outputs();
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(axes[0], dims.size()));
+  const std::int64_t first = start->value();
+  if (first < 0 || first >= dims[axis] || BitWidth(data.type()) < 8) return Outputs();
+  const auto length = end->Plus(-first);
+  if (!length.ok()) return call.WithNode(length.status());
+  call.translation().NoteLongest(*length, dims[axis] - first);
+  Shape shape = ToShape(dims);
+  shape[axis] = *length;
+  Order order = {axis};
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (i != axis) order.push_back(i);
+    if (i < axis && dims[i] != 1) return call.Unimplemented("cuts more than rows of a constant");
+  }
+  ASSIGN_OR_RETURN(ConstantTensor table,
+                   RowsFrom(call, TransposeConstant(*data.constant(), order), first));
+  if (IsInteger(table.data_type()) && NumElements(table.dims()) == table.dims()[0]) {
+    const std::vector<std::int64_t> numbers = Int64Elements(table);
+    const std::optional<std::int64_t> step = StepOf(numbers);
+    if (step == 0) {
+      return OneOf(Filled{FromInt64s(table.data_type(), {1}, {numbers[0]}), std::move(shape)});
+    }
+    if (step.has_value()) {
+      std::vector<Dim> places(shape.size(), Dim(0));
+      places[axis] = Dim(*step);
+      return OneOf(Places{table.data_type(), std::move(shape), std::move(places), numbers[0]});
+    }
+  }
+  return OneOf(Cut{call.name(), data.name, std::move(table), std::move(shape), axis});
+}
+
+// Rows of a table at positions, or always the same one.
+absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
+  if (call.num_inputs() != 2 || call.input(0).constant() == nullptr) return Outputs();
+  const ConstantTensor& table = *call.input(0).constant();
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  if (raw_axis != 0 || table.dims().empty() || table.dims()[0] < 1) return Outputs();
+  const std::int64_t rows = table.dims()[0];
+  const Shape inner = ToShape(std::span(table.dims()).subspan(1));
+  if (const Filled* const index = call.input(1).filled()) {
+    if (NumElements(index->value.dims()) != 1 || !IsInteger(index->value.data_type())) {
+      return Outputs();
+    }
+    ASSIGN_OR_RETURN(auto row, call.As("Gather",
+                                       {call.input(0),
+                                        {"", WithDims(index->value, Dims(index->shape.size(), 1))}},
+                                       {}, "row"));
+    Shape shape = index->shape;
+    shape.insert(shape.end(), inner.begin(), inner.end());
+    return OneOf(Filled{*row.at(0).constant(), std::move(shape)});
+  }
+  const Places* const index = call.input(1).places();
+  if (index == nullptr) return Outputs();
+  std::size_t axis = index->shape.size();
+  for (std::size_t i = 0; i < index->shape.size(); ++i) {
+    if (index->shape[i] == Dim(1)) continue;
+    if (axis != index->shape.size() || index->steps[i] != Dim(1)) return Outputs();
+    axis = i;
+  }
+  if (axis == index->shape.size() || index->first >= rows) return Outputs();
+  call.translation().NoteLongest(index->shape[axis], rows - index->first);
+  Shape shape = index->shape;
+  shape.insert(shape.end(), inner.begin(), inner.end());
+  if (shape.size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
+  ASSIGN_OR_RETURN(ConstantTensor cut, RowsFrom(call, table, index->first));
+  return OneOf(Cut{call.name(), call.input(0).name, std::move(cut), std::move(shape), axis});
+}
+
+// --- Moving them.
+
+absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call) {
+  const Operand& x = call.input(0);
+  ASSIGN_OR_RETURN(const auto axes, UnsqueezeAxes(call, x.rank()));
+  if (x.rank() + axes.size() > kMaxRank) {
+    return call.Unimplemented("a tensor of more than 8 dimensions");
+  }
+  const auto widen = [&axes](auto& list, const Dim& filler) {
+    for (const std::size_t axis : axes) {
+      list.insert(list.begin() + static_cast<std::ptrdiff_t>(axis), filler);
+    }
+  };
+  if (const Places* const places = x.places()) {
+    Places result = *places;
+    widen(result.shape, Dim(1));
+    widen(result.steps, Dim(0));
+    return OneOf(std::move(result));
+  }
+  if (const Cut* const cut = x.cut()) {
+    Cut result = *cut;
+    widen(result.shape, Dim(1));
+    for (const std::size_t axis : axes) result.axis += axis <= result.axis ? 1 : 0;
+    return OneOf(std::move(result));
+  }
+  Filled result = *x.filled();
+  Dims dims(result.shape.size() - result.value.dims().size(), 1);
+  dims.insert(dims.end(), result.value.dims().begin(), result.value.dims().end());
+  for (const std::size_t axis : axes) {
+    dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(axis), 1);
+  }
+  widen(result.shape, Dim(1));
+  result.value = WithDims(result.value, std::move(dims));
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<Outputs> FoldExpand(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 2));
+  if (call.input(0).cut() != nullptr) return Outputs();
+  ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
+  const auto shape = StretchedShape(call.input(0).shape(), wanted);
+  if (!shape.ok()) return call.WithNode(shape.status());
+  if (shape->size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
+  if (const Filled* const filled = call.input(0).filled()) {
+    return OneOf(Filled{filled->value, *shape});
+  }
+  Places result = *call.input(0).places();
+  result.steps.insert(result.steps.begin(), shape->size() - result.shape.size(), Dim(0));
+  result.shape = *shape;
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<Outputs> FoldConcat(NodeCall& call) {
+  Coordinates result;
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  for (const Operand& operand : call.inputs()) {
+    const Places* const places = operand.places();
+    if (places == nullptr) return Outputs();
+    const std::size_t rank = places->shape.size();
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, rank));
+    if (axis + 1 != rank || places->shape.back() != Dim(1)) return Outputs();
+    Places column = *places;
+    column.shape.pop_back();
+    column.steps.pop_back();
+    if (!result.columns.empty() && result.columns.front().shape != column.shape) {
+      return call.Invalid("joins tensors of different shapes");
+    }
+    result.columns.push_back(std::move(column));
+  }
+  return OneOf(std::move(result));
+}
+
+// --- Computing with them.
+
+// a + b, or a * b where one of them is one number; nothing where the result is none of these.
+absl::StatusOr<Outputs> FoldSum(NodeCall& call, const Places& a, const Places& b) {
+  const auto shape = StretchedShape(a.shape, b.shape);
+  if (!shape.ok()) return call.WithNode(shape.status());
+  Places result{a.type, *shape, std::vector<Dim>(shape->size(), Dim(0)), a.first + b.first};
+  for (const Places* const part : {&a, &b}) {
+    const std::size_t missing = shape->size() - part->shape.size();
+    for (std::size_t i = 0; i < part->shape.size(); ++i) {
+      const auto sum = Dim::Sum(result.steps[missing + i], part->steps[i]);
+      if (!sum.ok()) return Outputs();
+      result.steps[missing + i] = *sum;
+    }
+  }
+  if (result.first > kMostPlaces) return Outputs();
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<Outputs> FoldProduct(const Places& places, const Dim& factor) {
+  Places result = places;
+  for (Dim& step : result.steps) {
+    const auto product = Dim::Product(step, factor);
+    if (!product.ok()) return Outputs();
+    step = *product;
+  }
+  if (result.first != 0) {
+    if (!factor.is_constant() || factor.value() > kMostPlaces) return Outputs();
+    if (__builtin_mul_overflow(result.first, factor.value(), &result.first)) return Outputs();
+    if (result.first > kMostPlaces) return Outputs();
+  }
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<Outputs> FoldArithmetic(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  if (call.num_inputs() != 2) return Outputs();
+  for (const std::size_t side : {0U, 1U}) {
+    const Places* const places = call.input(side).places();
+    const auto number = WholeNumber(call.input(1 - side));
+    if (places == nullptr || !number) continue;
+    if (number->is_constant() && (number->value() < 0 || number->value() > kMostPlaces)) {
+      return Outputs();
+    }
+    if (call.input(1 - side).rank() > places->shape.size()) return Outputs();
+    if (op == "Mul") return FoldProduct(*places, *number);
+    if (!number->is_constant()) return Outputs();
+    return FoldSum(call, *places, Places{places->type, {}, {}, number->value()});
+  }
+  const Places* const a = call.input(0).places();
+  const Places* const b = call.input(1).places();
+  if (op == "Mul" || a == nullptr || b == nullptr) return Outputs();
+  return FoldSum(call, *a, *b);
+}
+
+// Positions are never below their first one: what is asked of them may be true everywhere.
+absl::StatusOr<Outputs> FoldComparison(NodeCall& call) {
+  if (call.num_inputs() != 2) return Outputs();
+  const Places* const places = call.input(0).places();
+  const auto bound = WholeNumber(call.input(1));
+  if (places == nullptr || !bound || !bound->is_constant()) return Outputs();
+  if (call.input(1).rank() > places->shape.size()) return Outputs();
+  const std::string& op = call.node().op_type;
+  const bool is_true =
+      op == "GreaterOrEqual" ? places->first >= bound->value() : places->first > bound->value();
+  const bool is_false =
+      op == "Less" ? places->first >= bound->value() : places->first > bound->value();
+  const bool asks_above = op == "GreaterOrEqual" || op == "Greater";
+  if (asks_above ? !is_true : !is_false) return Outputs();
+  return OneOf(Filled{FromInt64s(DataType::kBool, {1}, {asks_above ? 1 : 0}), places->shape});
+}
+
+// An operator that computes each element for itself, of what is the same everywhere.
+absl::StatusOr<Outputs> FoldFilled(NodeCall& call) {
+  Shape shape;
+  std::vector<Operand> values;
+  bool has_filled = false;
+  for (const Operand& operand : call.inputs()) {
+    const Filled* const filled = operand.filled();
+    const bool is_one = operand.constant() != nullptr;
+    if (filled == nullptr && !is_one) return Outputs();
+    const auto stretched = StretchedShape(shape, operand.shape());
+    if (!stretched.ok()) return call.WithNode(stretched.status());
+    shape = *stretched;
+    has_filled = has_filled || filled != nullptr;
+    values.push_back(filled != nullptr ? Operand{operand.name, filled->value} : operand);
+  }
+  if (!has_filled) return Outputs();
+  std::vector<AttributeProto> attributes = call.node().attributes;
+  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
+  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, values, attributes, ""));
+  const ConstantTensor* const result = results.at(0).constant();
+  if (result == nullptr) return call.Unimplemented("a constant that cannot be computed beforehand");
+  return OneOf(Filled{*result, std::move(shape)});
+}
+
+template <std::size_t kCount>
+bool IsOneOf(const std::string& op, const std::array<absl::string_view, kCount>& names) {
+  return std::find(names.begin(), names.end(), op) != names.end();
+}
+
+bool ComputesElements(const std::string& op) {
+  return IsOneOf<16>(op, {"Add", "And", "Cast", "Div", "Equal", "Greater", "GreaterOrEqual", "Less",
+                          "LessOrEqual", "Max", "Min", "Mul", "Not", "Or", "Sub", "Where"});
+}
+
+// An operator that computes each element for itself, with single numbers: as well of the whole
+// table. Nothing where it needs more.
+absl::StatusOr<Outputs> FoldOfTable(NodeCall& call) {
+  const Cut& cut = *call.input(0).cut();
+  std::vector<Operand> operands = {{cut.source, cut.table}};
+  for (std::size_t i = 1; i < call.num_inputs(); ++i) {
+    const ConstantTensor* const constant = call.input(i).constant();
+    if (constant == nullptr || NumElements(constant->dims()) != 1 ||
+        constant->dims().size() > cut.table.dims().size()) {
+      return Outputs();
+    }
+    operands.push_back(call.input(i));
+  }
+  const std::vector<AttributeProto> attributes = call.node().attributes;
+  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
+  RETURN_IF_ERROR(ReserveConstant(call, cut.table.dims()));
+  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
+  const ConstantTensor* const table = results.at(0).constant();
+  if (table == nullptr || table->dims() != cut.table.dims()) {
+    return call.Unimplemented("a constant that cannot be computed beforehand");
+  }
+  Cut result = cut;
+  result.table = *table;
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<Outputs> FoldCast(NodeCall& call, const Places& places) {
+  ASSIGN_OR_RETURN(const std::int64_t to, call.Int("to", 0));
+  const absl::StatusOr<DataType> type = ElementType(to);
+  if (!type.ok()) return call.WithNode(type.status());
+  if (*type != DataType::kInt64 && *type != DataType::kInt32) return Outputs();
+  call.Ignore("saturate");
+  call.Ignore("round_mode");
+  Places result = places;
+  result.type = *type;
+  return OneOf(std::move(result));
+}
+
+// --- Values of the graph.
+
+// A value [rows, n] whose rows count from 0, where n is `length`.
+absl::StatusOr<ValueId> CountingValue(const NodeCall& call, const Dim& length) {
+  Translation& translation = call.translation();
+  const std::int64_t limit = translation.Longest(length);
+  const auto key = std::pair(Translation::KeyOf(length), limit);
+  const auto known = translation.counting.find(key);
+  if (known != translation.counting.end()) return known->second;
+  const Graph& graph = call.graph().graph();
+  for (std::size_t id = 0; id < graph.values.size() && id < kMaxSearched; ++id) {
+    if (graph.values[id].constant.has_value()) continue;
+    const Shape shape = graph.values[id].type.shape;
+    for (std::size_t axis = 1; axis < shape.size(); ++axis) {
+      if (shape[axis] != length) continue;
+      Attributes attributes = {{"axis", static_cast<std::int64_t>(axis)}};
+      if (limit != 0) attributes["limit"] = limit;
+      ASSIGN_OR_RETURN(ValueId counted, call.Emit("Positions", {static_cast<ValueId>(id)},
+                                                  std::move(attributes), "positions"));
+      for (std::size_t middle = 1; middle < axis; ++middle) {
+        ASSIGN_OR_RETURN(
+            counted,
+            call.Emit("Slice", {counted},
+                      {{"axes", std::vector<std::int64_t>{static_cast<std::int64_t>(middle)}},
+                       {"starts", std::vector<std::int64_t>{0}},
+                       {"ends", std::vector<std::int64_t>{1}}},
+                      "first"));
+      }
+      if (axis > 1) {
+        ASSIGN_OR_RETURN(
+            counted, call.graph().Reshape(absl::StrCat(call.name(), "/counted"), counted, {0, -1}));
+      }
+      translation.counting.emplace(key, counted);
+      return counted;
+    }
+  }
+  return call.Unimplemented("counts along a dimension that no tensor before it has");
+}
+
+// Whether a tensor of `shape` that says nothing of the batch can have it as its first axis, among
+// `rank` axes.
+bool HasRoomForRows(const NodeCall& call, const Shape& shape, std::size_t rank) {
+  if (rank + call.lead() > kMaxRank) return false;
+  if (call.lead() == 1) return true;
+  return rank > shape.size() || (rank == shape.size() && rank > 0 && shape[0] == Dim(1));
+}
+
+// The shape of a value that is a row of `length` along `axis` of `rank` axes.
+std::vector<std::int64_t> AlongAxis(const NodeCall& call, std::size_t rank, std::size_t axis) {
+  std::vector<std::int64_t> shape(rank + call.lead(), 1);
+  shape[0] = 0;
+  shape[axis + call.lead()] = -1;
+  return shape;
+}
+
+absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std::size_t rank) {
+  const std::size_t missing = rank - places.shape.size();
+  Operand sum;
+  Shape stretched(missing, Dim(1));
+  const std::string type(DataTypeName(places.type));
+  for (std::size_t i = 0; i < places.shape.size(); ++i) {
+    const Dim& length = places.shape[i];
+    stretched.push_back(length);
+    if (length == Dim(1) || places.steps[i] == Dim(0)) continue;
+    if (!places.steps[i].is_constant()) {
+      return call.Unimplemented("positions that are an open number apart");
+    }
+    Operand part;
+    if (length.is_constant()) {
+      Dims dims(rank, 1);
+      dims[missing + i] = length.value();
+      RETURN_IF_ERROR(ReserveConstant(call, dims));
+      std::vector<std::int64_t> numbers;
+      for (std::int64_t k = 0; k < length.value(); ++k) numbers.push_back(k);
+      part = {absl::StrCat(call.name(), "/counted_", i),
+              FromInt64s(places.type, std::move(dims), numbers)};
+    } else {
+      ASSIGN_OR_RETURN(ValueId id, CountingValue(call, length));
+      ASSIGN_OR_RETURN(id, call.graph().Cast(absl::StrCat(call.name(), "/cast"), id, places.type));
+      ASSIGN_OR_RETURN(id, call.graph().Reshape(absl::StrCat(call.name(), "/along"), id,
+                                                AlongAxis(call, rank, missing + i)));
+      part = call.Result(id, PlainOrder(rank));
+    }
+    if (places.steps[i] != Dim(1)) {
+      const Operand factor = {absl::StrCat(call.name(), "/step_", i),
+                              FromInt64s(places.type, {1}, {places.steps[i].value()})};
+      ASSIGN_OR_RETURN(part, call.Broadcast("Multiply", {part, factor}, {}, "steps"));
+    }
+    if (sum.is_absent()) {
+      sum = std::move(part);
+    } else {
+      ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, part}, {}, "sum"));
+    }
+  }
+  if (sum.activation() == nullptr) return call.Unimplemented("a constant of an open shape");
+  if (places.first != 0) {
+    const Operand first = {absl::StrCat(call.name(), "/first"),
+                           FromInt64s(places.type, {1}, {places.first})};
+    ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, first}, {}, "from"));
+  }
+  return call.AsStretched(std::move(sum), std::move(stretched));
+}
+
+absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Cut& cut, std::size_t rank) {
+  if (cut.table.data_type() != DataType::kFloat32) {
+    return call.Unimplemented(absl::StrCat(
+        "cuts a table of type ", DataTypeName(cut.table.data_type()), " to an open length"));
+  }
+  const std::size_t missing = rank - cut.shape.size();
+  const Dims& dims = cut.table.dims();
+  const std::int64_t width = NumElements(std::span(dims).subspan(1));
+  if (width < 1) return call.Unimplemented("an empty tensor");
+  ASSIGN_OR_RETURN(const ValueId counted, CountingValue(call, cut.shape[cut.axis]));
+  ConstantTensor table = WithDims(cut.table, {dims[0], width});
+  ASSIGN_OR_RETURN(
+      ValueId id,
+      call.graph().Emit("Gather", cut.node,
+                        {counted, call.AddConstant(absl::StrCat(cut.source, "/rows"), table)}));
+  if (dims.size() == 2) call.Record("Embedding", cut.source, {{"embeddings", table, ""}});
+  std::vector<std::int64_t> shape = AlongAxis(call, rank, missing + cut.axis);
+  for (std::size_t i = cut.axis + 1; i < cut.shape.size(); ++i) {
+    shape[missing + i + call.lead()] = cut.shape[i].value();
+  }
+  ASSIGN_OR_RETURN(id, call.graph().Reshape(absl::StrCat(cut.node, "/axes"), id, shape));
+  return call.Result(id, PlainOrder(rank));
+}
+
+// Operators whose operands stretch to each other, all of them values.
+bool Broadcasts(const std::string& op) {
+  return ComputesElements(op) || op == "Pow" || op == "Xor" || op == "Sum" || op == "Mean";
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  if (call.num_inputs() == 0 || call.input(0).is_absent()) return Outputs();
+  if (op == "Range") return FoldRange(call);
+  if (op == "Slice") return FoldSlice(call);
+  if (op == "Gather") return FoldGather(call);
+  if (std::none_of(call.inputs().begin(), call.inputs().end(), IsOpen)) return Outputs();
+  const Operand& x = call.input(0);
+  if (op == "Unsqueeze" && IsOpen(x)) return FoldUnsqueeze(call);
+  if (op == "Expand" && IsOpen(x)) return FoldExpand(call);
+  if (op == "Concat") return FoldConcat(call);
+  if (op == "Cast" && x.places() != nullptr) return FoldCast(call, *x.places());
+  if ((op == "Cast" || op == "DequantizeLinear") && x.cut() != nullptr) return FoldOfTable(call);
+  if (!ComputesElements(op)) return Outputs();
+  ASSIGN_OR_RETURN(Outputs same, FoldFilled(call));
+  if (same.has_value()) return same;
+  if (op == "Add" || op == "Mul") return FoldArithmetic(call);
+  if (op == "Greater" || op == "GreaterOrEqual" || op == "Less" || op == "LessOrEqual") {
+    return FoldComparison(call);
+  }
+  const bool is_only_places = std::all_of(call.inputs().begin(), call.inputs().end(),
+                                          [](const Operand& o) { return o.places() != nullptr; });
+  if (!is_only_places || (op != "Max" && op != "Min")) return Outputs();
+  ShapeOnly result{x.type(), {}};
+  for (const Operand& operand : call.inputs()) {
+    const auto shape = StretchedShape(result.shape, operand.shape());
+    if (!shape.ok()) return call.WithNode(shape.status());
+    result.shape = *shape;
+  }
+  return OneOf(std::move(result));
+}
+
+absl::StatusOr<std::vector<Operand>> WithValues(const NodeCall& call) {
+  std::size_t rank = 0;
+  for (const Operand& operand : call.inputs()) {
+    if (!operand.is_absent()) rank = std::max(rank, operand.rank());
+  }
+  std::vector<Operand> inputs = call.inputs();
+  for (Operand& operand : inputs) {
+    const std::size_t wanted =
+        Broadcasts(call.node().op_type) || operand.is_absent() ? rank : operand.rank();
+    if (operand.is_absent() || !HasRoomForRows(call, operand.shape(), wanted)) continue;
+    const std::string name = operand.name;
+    if (operand.places() != nullptr) {
+      ASSIGN_OR_RETURN(operand, ValueOf(call, *operand.places(), wanted));
+    } else if (operand.cut() != nullptr) {
+      ASSIGN_OR_RETURN(operand, ValueOf(call, *operand.cut(), wanted));
+    }
+    operand.name = name;
+  }
+  return inputs;
+}
+
+}  // namespace octet::onnx
