@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/graph/passes/remove_unused_nodes.h"
 #include "models/graph/passes/value_uses.h"
 
 namespace octet {
@@ -36,35 +37,60 @@ bool IsFlag(const Node& node, const char* key, bool wanted) {
   return flag.ok() && (*flag != 0) == wanted;
 }
 
-// The one element of a float constant.
-std::optional<float> Scalar(const Graph& graph, ValueId id) {
-  const auto& constant = graph.values[static_cast<std::size_t>(id)].constant;
-  if (!constant || constant->data_type() != DataType::kFloat32 ||
-      constant->bytes().size() != sizeof(float)) {
-    return std::nullopt;
-  }
-  return constant->as<float>()[0];
-}
-
-bool IsLinear(const Node& node) {
-  const auto activation = node.String("activation", "linear");
-  return activation.ok() && *activation == "linear";
-}
+// Added to a score, it leaves a key no weight at all: exp() of less is 0 by far.
+constexpr float kNoWeight = -1e4F;
 
 // What a match has found: the nodes that go, and what the new one needs.
 class Match {
  public:
   Match(Graph& graph, const ValueUses& uses) : graph_(graph), uses_(uses) {}
 
-  // Whether `softmax` is that of an attention. Then `attention()` stands for all of its nodes.
-  bool Find(Node& softmax, Node& context, Node& transpose) {
+  // Whether `context` is the product of an attention's weights with its values, and `transpose`
+  // what follows. Then Replace() makes one node of all of them.
+  bool Find(Node& context, Node& transpose) {
+    Node* const softmax = Weights(context.inputs[0]);
+    return softmax != nullptr && FindBefore(*softmax, context, transpose);
+  }
+
+  // Writes the attention over `node`, the last of its nodes, and strips the others.
+  void Replace(Node& node) {
+    for (Node* const gone : gone_) gone->outputs.clear();
+    node.op = "Attention";
+    node.inputs = inputs_;
+    node.attributes = {{"scale", scale_}};
+    if (inputs_.size() > 3 && zeroes_masked_rows_) {
+      node.attributes["zero_masked_rows"] = std::int64_t{1};
+    }
+  }
+
+ private:
+  // The softmax that `weights` come from: as they are, or with 0 in place of every NaN, which is
+  // what a row without a key has where infinity is subtracted.
+  Node* Weights(ValueId weights) {
+    Node* const node = uses_.OnlyUsedHere(graph_, weights);
+    if (node == nullptr || node->op != "Where") return Softmax(node);
+    const ValueId inside = node->inputs[2];
+    Node* const is_nan = uses_.OnlyUsedHere(graph_, node->inputs[0]);
+    if (is_nan == nullptr || is_nan->op != "NotEqual" ||
+        is_nan->inputs != std::vector<ValueId>{inside, inside} ||
+        ScalarConstant(graph_, node->inputs[1]) != 0.0F || uses_.NumUses(inside) != 3) {
+      return nullptr;
+    }
+    gone_.insert(gone_.end(), {node, is_nan});
+    return Softmax(uses_.Producer(graph_, inside));
+  }
+  static Node* Softmax(Node* node) {
+    return node != nullptr && node->op == "Softmax" && !node->inputs.empty() ? node : nullptr;
+  }
+
+  bool FindBefore(Node& softmax, Node& context, Node& transpose) {
     const auto axis = softmax.Int("axis", -1);
     const bool is_over_keys = axis.ok() && (*axis == -1 || *axis == 3);
     if (!is_over_keys || ShapeOf(softmax.inputs[0]).size() != 4) return false;
     if (!IsFlag(context, "transpose_a", false) || !IsTranspose(transpose, kHeadsFirst)) {
       return false;
     }
-    const ValueId scores = SkipScaling(softmax.inputs[0]);
+    const ValueId scores = SkipScaling(SkipMask(softmax));
     Node* const product = Producer(uses_, graph_, scores, "MatMul", 2);
     if (product == nullptr || !IsFlag(*product, "transpose_a", false)) return false;
     // A factor of the query or the key is one of the scores.
@@ -76,21 +102,63 @@ class Match {
     if (!query || !key || !value || !IsFlag(context, "transpose_b", false)) return false;
     gone_.insert(gone_.end(), {product, &softmax, &context});
     inputs_ = {SkipScaling(*query), SkipScaling(*key), *value};
-    if (softmax.HasInput(1)) inputs_.push_back(softmax.inputs[1]);
+    if (mask_ != kNoValue) inputs_.push_back(mask_);
     return std::isfinite(scale_) && DoShapesFit();
   }
 
-  // Writes the attention over `node`, the last of its nodes, and strips the others.
-  void Replace(Node& node) {
-    for (Node* const gone : gone_) gone->outputs.clear();
-    node.op = "Attention";
-    node.inputs = inputs_;
-    node.attributes = {{"scale", scale_}};
-    // As Softmax does with a row that is masked from end to end.
-    if (inputs_.size() > 3) node.attributes["zero_masked_rows"] = std::int64_t{1};
+  // The scores that `softmax` takes, without what masks them.
+  ValueId SkipMask(Node& softmax) {
+    const ValueId masked = softmax.inputs[0];
+    if (softmax.HasInput(1)) {
+      mask_ = softmax.inputs[1];
+      zeroes_masked_rows_ = true;  // as Softmax does with a row that is masked from end to end
+      return masked;
+    }
+    Node* const node = uses_.OnlyUsedHere(graph_, masked);
+    if (node == nullptr || node->inputs.size() < 2) return masked;
+    if (node->op == "Where") {
+      // The scores, or a number in their place.
+      for (const std::size_t kept : {1U, 2U}) {
+        if (TakeMask(node->inputs[0], kept == 1, node->inputs[3 - kept])) {
+          gone_.push_back(node);
+          return node->inputs[kept];
+        }
+      }
+    }
+    if (node->op != "Add" || !IsLinear(*node)) return masked;
+    for (const std::size_t side : {0U, 1U}) {
+      // A sum of the scores with 0, or a number.
+      const Node* const addend = uses_.Producer(graph_, node->inputs[side]);
+      if (addend == nullptr || addend->op != "Where") continue;
+      for (const std::size_t kept : {1U, 2U}) {
+        if (ScalarConstant(graph_, addend->inputs[kept]) == 0.0F &&
+            TakeMask(addend->inputs[0], kept == 1, addend->inputs[3 - kept])) {
+          gone_.push_back(node);
+          return node->inputs[1 - side];
+        }
+      }
+    }
+    return masked;
   }
 
- private:
+  // Takes `condition`, or what it is the opposite of, as the mask if `other` leaves a key no
+  // weight and the mask fits.
+  bool TakeMask(ValueId condition, bool is_kept_where_true, ValueId other) {
+    const std::optional<float> number = ScalarConstant(graph_, other);
+    if (!number.has_value() || !(*number <= kNoWeight)) return false;
+    ValueId mask = condition;
+    if (!is_kept_where_true) {
+      const Node* const opposite = uses_.Producer(graph_, condition);
+      if (opposite == nullptr || opposite->op != "Not") return false;
+      mask = opposite->inputs[0];
+    }
+    if (graph_.values[static_cast<std::size_t>(mask)].constant.has_value()) return false;
+    mask_ = mask;
+    // Of a row that has only keys without a weight, a finite number leaves the mean of all values.
+    zeroes_masked_rows_ = std::isinf(*number);
+    return true;
+  }
+
   // The value that a chain of multiplications with constants, ending in `id`, began with.
   ValueId SkipScaling(ValueId id) {
     while (Node* const node = uses_.OnlyUsedHere(graph_, id)) {
@@ -98,8 +166,9 @@ class Match {
           !IsLinear(*node)) {
         break;
       }
-      const auto right = Scalar(graph_, node->inputs[1]);
-      const auto left = node->op == "Multiply" ? Scalar(graph_, node->inputs[0]) : std::nullopt;
+      const auto right = ScalarConstant(graph_, node->inputs[1]);
+      const auto left =
+          node->op == "Multiply" ? ScalarConstant(graph_, node->inputs[0]) : std::nullopt;
       if (!right && !left) break;
       const double factor = right ? *right : *left;
       scale_ = node->op == "Divide" ? scale_ / factor : scale_ * factor;
@@ -138,6 +207,8 @@ class Match {
   Graph& graph_;
   const ValueUses& uses_;
   double scale_ = 1.0;
+  ValueId mask_ = kNoValue;
+  bool zeroes_masked_rows_ = false;
   std::vector<Node*> gone_;
   std::vector<ValueId> inputs_;
 };
@@ -146,16 +217,19 @@ class Match {
 
 void FuseAttention(Graph& graph) {
   const ValueUses uses(graph);
+  bool is_changed = false;
   for (Node& transpose : graph.nodes) {
     if (transpose.op != "Transpose" || transpose.inputs.size() != 1) continue;
     Node* const context = Producer(uses, graph, transpose.inputs[0], "MatMul", 2);
     if (context == nullptr) continue;
-    Node* const softmax = uses.OnlyUsedHere(graph, context->inputs[0]);
-    if (softmax == nullptr || softmax->op != "Softmax" || softmax->inputs.empty()) continue;
     Match match(graph, uses);
-    if (match.Find(*softmax, *context, transpose)) match.Replace(transpose);
+    if (!match.Find(*context, transpose)) continue;
+    match.Replace(transpose);
+    is_changed = true;
   }
   EraseNodesWithoutOutputs(graph);
+  // A sum that masked scores may have been made for them alone.
+  if (is_changed) RemoveUnusedNodes(graph);
 }
 
 }  // namespace octet

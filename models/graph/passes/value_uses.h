@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "models/graph/graph.h"
@@ -37,6 +38,13 @@ class ValueUses {
     return node.outputs.size() == 1 ? &node : nullptr;
   }
 
+  // The node whose only output is `id`, however often that is used; else null.
+  [[nodiscard]] Node* Producer(Graph& graph, ValueId id) const {
+    if (id == kNoValue || producers_[Index(id)] < 0) return nullptr;
+    Node& node = graph.nodes[static_cast<std::size_t>(producers_[Index(id)])];
+    return node.outputs.size() == 1 ? &node : nullptr;
+  }
+
   // To be called when the value takes another's place as output of that one's producer.
   void TakeProducer(ValueId id, ValueId from) {
     producers_[Index(id)] = producers_[Index(from)];
@@ -49,6 +57,23 @@ class ValueUses {
   std::vector<std::int64_t> counts_;
   std::vector<std::ptrdiff_t> producers_;  // index of a node, or -1
 };
+
+// The one element of a float32 constant; nothing for anything else.
+inline std::optional<float> ScalarConstant(const Graph& graph, ValueId id) {
+  if (id == kNoValue) return std::nullopt;
+  const auto& constant = graph.values[static_cast<std::size_t>(id)].constant;
+  if (!constant || constant->data_type() != DataType::kFloat32 ||
+      constant->bytes().size() != sizeof(float)) {
+    return std::nullopt;
+  }
+  return constant->as<float>()[0];
+}
+
+// Whether the node computes no activation function behind its own.
+inline bool IsLinear(const Node& node) {
+  const auto activation = node.String("activation", "linear");
+  return activation.ok() && *activation == "linear";
+}
 
 // Removes the nodes that were stripped of their outputs.
 inline void EraseNodesWithoutOutputs(Graph& graph) {

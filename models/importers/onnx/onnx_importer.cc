@@ -17,6 +17,7 @@
 #include "models/bundle/variable_order.h"
 #include "models/importers/onnx/bias_fusion.h"
 #include "models/importers/onnx/external_data.h"
+#include "models/importers/onnx/mask_numbers.h"
 #include "models/importers/onnx/model_proto.h"
 #include "models/importers/onnx/model_translator.h"
 
@@ -69,6 +70,7 @@ absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
   RETURN_IF_ERROR(CheckModel(model));
   ASSIGN_OR_RETURN(TranslatedModel translated, TranslateModel(model, external, owner, options));
   FuseBiases(translated.graph, translated.layers);
+  ReplaceMaskNumbers(translated.graph);
   const LayerOrders orders = BuiltInLayerOrders();
   for (const Layer& layer : translated.layers) RETURN_IF_ERROR(CheckLayer(layer, orders));
   Bundle bundle;

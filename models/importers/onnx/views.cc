@@ -34,8 +34,32 @@ std::optional<View> AsView(const Operand& operand) {
   return view;
 }
 
+// `view` without the axes of 1 that are in a group with others.
+absl::StatusOr<View> WithoutOnes(const NodeCall& call, const View& view) {
+  Axes ones;
+  for (const Axes& axes : view.groups) {
+    for (const std::size_t axis : axes) {
+      if (axes.size() > 1 && view.source->shape[axis] == Dim(1)) ones.push_back(axis);
+    }
+  }
+  if (ones.empty()) return view;
+  std::sort(ones.begin(), ones.end());
+  View result;
+  ASSIGN_OR_RETURN(result.source, call.Squeeze(*view.source, ones));
+  for (const Axes& axes : view.groups) {
+    Axes& left = result.groups.emplace_back();
+    for (const std::size_t axis : axes) {
+      const auto gone = std::lower_bound(ones.begin(), ones.end(), axis);
+      if (gone != ones.end() && *gone == axis) continue;
+      left.push_back(axis - static_cast<std::size_t>(gone - ones.begin()));
+    }
+  }
+  return result;
+}
+
 // `view` as an activation, where each of its axes is one of it or new; else as it is.
 absl::StatusOr<Operand> FromView(const NodeCall& call, View view) {
+  ASSIGN_OR_RETURN(view, WithoutOnes(call, view));
   if (view.groups.size() + call.lead() > kMaxRank) {
     return call.Unimplemented("a tensor of more than 8 dimensions");
   }
