@@ -43,4 +43,8 @@ FixedPointScale MakeFixedPointScale(const FixedPointNumber& number, FixedRoundin
 // x * scale. TensorFlow Lite: MultiplyByQuantizedMultiplier.
 std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointScale& scale);
 
+// x / 2^exponent, rounded half away from zero, for an exponent in [0, 31]. gemmlowp:
+// RoundingDivideByPOT.
+std::int32_t DivideByPowerOf2(std::int32_t x, int exponent);
+
 }  // namespace octet::kernels
