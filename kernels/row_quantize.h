@@ -11,13 +11,20 @@
 
 namespace octet::kernels {
 
+// How a row's scale follows from its elements.
+enum class RowScaleFormula : std::uint8_t {
+  kRange,      // range / (max |x| + epsilon), Keras
+  kHalfSteps,  // 1 / max(max |x| / 127.5, epsilon), PyTorch: -128 to 127 are 255 steps
+};
+
 // One row is `row_size` consecutive elements: a row of a matrix, a token, an
 // image.
 struct RowQuantizeSpec {
   std::size_t num_rows = 0;
   std::size_t row_size = 0;
-  std::int32_t range = 127;  // in [1, 127]
+  std::int32_t range = 127;  // in [1, 127]; 127 for kHalfSteps
   float epsilon = 1e-7F;     // finite and at least 0
+  RowScaleFormula formula = RowScaleFormula::kRange;
 };
 
 // Symmetric quantization, one scale a row (PTDQ):
@@ -26,12 +33,12 @@ struct RowQuantizeSpec {
 //   out[r, i]      = clip(round_half_even(in[r, i] * row_scale[r]), -range,
 //   range)
 //
-// all in float32. The scale is the reciprocal one: real = quantized /
-// row_scale. Not finite values are defined, and equal everywhere: a NaN element
-// is ignored by the maximum and becomes 0; a row that holds an infinity gets
-// row_scale 0 and becomes all 0, so that dividing by it gives NaN, or an
-// infinity, as float arithmetic would. A row of zeros gets range / epsilon;
-// where that is not finite (epsilon 0), row_scale is 1.
+// or by the other formula, where the lowest integer is -128, all in float32. The scale is the
+// reciprocal one: real = quantized / row_scale. Not finite values are defined, and equal
+// everywhere: a NaN element is ignored by the maximum and becomes 0; a row that holds an infinity
+// gets row_scale 0 and becomes all 0, so that dividing by it gives NaN, or an infinity, as float
+// arithmetic would. A row of zeros gets range / epsilon, or 1 / epsilon; where that is not finite
+// (epsilon 0), row_scale is 1.
 //
 // Sizes: in and out num_rows * row_size, row_scale num_rows. Exact on every
 // instruction set.

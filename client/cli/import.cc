@@ -34,6 +34,7 @@ struct ImportArguments {
   std::string output;
   std::vector<std::string> inputs;
   std::string profile;
+  std::string graph;
   bool replace = false;
 };
 
@@ -69,7 +70,8 @@ absl::Status RunImport(const ImportArguments& arguments) {
   const OperatorRegistry operators = BuiltInOperators();
   ASSIGN_OR_RETURN(Bundle bundle,
                    ImportModel(arguments.model, ImportOptions{.operators = &operators,
-                                                              .profile = arguments.profile}));
+                                                              .profile = arguments.profile,
+                                                              .graph = arguments.graph}));
   RETURN_IF_ERROR(VerifyGraph(bundle.graph, operators));
   if (arguments.inputs.empty()) {
     ASSIGN_OR_RETURN(bundle.self_test, RandomSelfTest(bundle.graph, operators));
@@ -93,7 +95,9 @@ void AddImport(CLI::App& app, absl::Status& result) {
       "Make a bundle from a model file.\n"
       "Example: octet import model.keras --output models/digits/1 --input x.npy");
   const auto arguments = std::make_shared<ImportArguments>();
-  command->add_option("model", arguments->model, "A .keras, .h5, .hdf5, .onnx or .tflite file")
+  command
+      ->add_option("model", arguments->model,
+                   "A .keras, .h5, .hdf5, .onnx, .tflite or .safetensors file")
       ->required();
   command
       ->add_option("--output", arguments->output,
@@ -105,6 +109,9 @@ void AddImport(CLI::App& app, absl::Status& result) {
   command->add_option("--profile", arguments->profile,
                       "Whose rounding a .tflite file follows: tflite-reference (default), "
                       "tflite-single-rounding or xnnpack (docs/formats.md)");
+  command->add_option("--graph", arguments->graph,
+                      "The graph that the weights of a .safetensors file belong to: an .onnx file "
+                      "of the same model in floats");
   command->add_flag("--replace", arguments->replace, "Replace a bundle that is there");
   command->callback([arguments, &result] { result = RunImport(*arguments); });
 }

@@ -34,11 +34,15 @@ void QuantizeRowsS8(const RowQuantizeSpec& spec, std::span<const float> in,
     for (const float x : row) {
       if (std::abs(x) > largest) largest = std::abs(x);  // false for NaN
     }
-    const float quotient = static_cast<float>(spec.range) / (largest + spec.epsilon);
+    const bool has_half_steps = spec.formula == RowScaleFormula::kHalfSteps;
+    const float quotient = has_half_steps
+                               ? 1.0F / std::max(largest / 127.5F, spec.epsilon)
+                               : static_cast<float>(spec.range) / (largest + spec.epsilon);
     const float scale = std::isinf(quotient) ? 1.0F : quotient;
     row_scale[r] = scale;
+    const std::int32_t lowest = has_half_steps ? -128 : -spec.range;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      out[r * spec.row_size + i] = RoundToS8(row[i] * scale, 0, -spec.range, spec.range);
+      out[r * spec.row_size + i] = RoundToS8(row[i] * scale, 0, lowest, spec.range);
     }
   }
 }

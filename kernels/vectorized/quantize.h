@@ -49,9 +49,21 @@ inline std::int32_t LargestBits(const float* x, std::size_t size) {
   return largest;
 }
 
+// The factor of a row whose largest magnitude is `largest`.
+inline float RowScale(const RowQuantizeSpec& spec, float largest) {
+  float quotient = static_cast<float>(spec.range) / (largest + spec.epsilon);
+  if (spec.formula == RowScaleFormula::kHalfSteps) {
+    const float step = largest / 127.5F;
+    quotient = 1.0F / (step > spec.epsilon ? step : spec.epsilon);
+  }
+  return quotient == kInfinity ? 1.0F : quotient;
+}
+
 inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float> in,
                              std::span<std::int8_t> out, std::span<float> row_scale) {
+  const bool may_clip = spec.formula == RowScaleFormula::kHalfSteps;
   const auto range = static_cast<float>(spec.range);
+  const float lowest = may_clip ? -128.0F : -range;
   const std::size_t size = spec.row_size;
   for (std::size_t r = 0; r < spec.num_rows; ++r) {
     const float* source = in.data() + r * size;
@@ -59,10 +71,9 @@ inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float>
     const std::int32_t largest_bits = LargestBits(source, size);
     const bool is_finite = largest_bits < 0x7F800000;
     const float largest = is_finite ? BitsFloat(largest_bits) : LargestMagnitude(source, size);
-    const float quotient = range / (largest + spec.epsilon);
-    const float scale = quotient == kInfinity ? 1.0F : quotient;
+    const float scale = RowScale(spec, largest);
     row_scale.data()[r] = scale;
-    if (is_finite) {
+    if (is_finite && !may_clip) {
       // Nothing to clip: the products are at most range * (1 + 2^-23), which rounds to range. Their
       // integers are the low bits, as in RoundClippedNumber.
       for (std::size_t i = 0; i < size; ++i) {
@@ -71,7 +82,7 @@ inline void QuantizeRowsLoop(const RowQuantizeSpec& spec, std::span<const float>
       continue;
     }
     for (std::size_t i = 0; i < size; ++i) {
-      target[i] = static_cast<std::int8_t>(RoundClipped(source[i] * scale, -range, range, 0.0F));
+      target[i] = static_cast<std::int8_t>(RoundClipped(source[i] * scale, lowest, range, 0.0F));
     }
   }
 }

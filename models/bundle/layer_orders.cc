@@ -93,6 +93,18 @@ void AddDense(LayerOrders& orders) {
   orders.Add({name, "awq", Awq("out")});
 }
 
+// PyTorch's, whose scales multiply: one a column, or one for each group of rows and column.
+void AddLinear(LayerOrders& orders) {
+  for (const bool is_grouped : {false, true}) {
+    const char* const shape = is_grouped ? "groups,out" : "out";
+    orders.Add({"Linear",
+                is_grouped ? "int8_grouped" : "int8",
+                {Required("kernel", kInt8, "in,out"), Optional("bias", kFloat, "out"),
+                 Required("kernel_scale", kMultiply, shape),
+                 Optional("kernel_zero_point", kZeroPoint, shape)}});
+  }
+}
+
 // As Dense; the shapes follow from the equation.
 void AddEinsumDense(LayerOrders& orders) {
   const std::string name = "EinsumDense";
@@ -266,6 +278,7 @@ LayerOrders BuiltInLayerOrders() {
   AddConvolution(orders, "Conv2DTranspose", "height,width,out,in");
   AddSimpleScale(orders);
   AddDense(orders);
+  AddLinear(orders);
   for (const char* const name : {"DepthwiseConv1D", "DepthwiseConv2D"}) {
     // The bias has as many elements as input channels times multiplier.
     AddConvolution(orders, name, "*");

@@ -77,7 +77,10 @@ class HeaderParser {
   }
   bool string(std::string& value) {
     if (depth_ != 2 || list_ != nullptr) return Fail("a string");
-    if (in_metadata_) return true;
+    if (in_metadata_) {
+      metadata_.emplace(key_, std::move(value));
+      return true;
+    }
     if (key_ != "dtype") return Fail("a string that is not the dtype");
     entries_.back().dtype = value;
     return true;
@@ -124,6 +127,7 @@ class HeaderParser {
 
   [[nodiscard]] const std::string& error() const { return error_; }
   std::vector<HeaderEntry> TakeEntries() { return std::move(entries_); }
+  std::map<std::string, std::string> TakeMetadata() { return std::move(metadata_); }
 
  private:
   bool TensorKey(const std::string& value) {
@@ -152,6 +156,7 @@ class HeaderParser {
   std::set<std::string> names_;
   std::set<std::string> field_keys_;
   std::vector<HeaderEntry> entries_;
+  std::map<std::string, std::string> metadata_;
   std::string error_;
 };
 
@@ -253,7 +258,7 @@ std::string HeaderItem(absl::string_view name, absl::string_view dtype, const Di
 }  // namespace
 
 absl::StatusOr<std::map<std::string, SafetensorsEntry>> ReadSafetensors(
-    std::span<const std::byte> file) {
+    std::span<const std::byte> file, std::map<std::string, std::string>* metadata) {
   if (file.size() < kLengthSize) return Damage(absl::StrCat(file.size(), " bytes, no header"));
   std::uint64_t header_size = 0;
   for (std::size_t i = 0; i < kLengthSize; ++i) {
@@ -268,6 +273,7 @@ absl::StatusOr<std::map<std::string, SafetensorsEntry>> ReadSafetensors(
   if (!nlohmann::json::sax_parse(header, header + header_size, &parser)) {
     return Damage(parser.error());
   }
+  if (metadata != nullptr) *metadata = parser.TakeMetadata();
   const std::span<const std::byte> data = file.subspan(kLengthSize + header_size);
   std::vector<HeaderEntry> entries = parser.TakeEntries();
   std::map<std::string, SafetensorsEntry> tensors;

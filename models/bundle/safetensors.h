@@ -27,8 +27,9 @@ struct SafetensorsEntry {
 // out. Returns DATA_LOSS naming what is wrong: header beyond the file or 64 MiB, JSON that is not
 // as the format demands, a key taken twice, a shape whose bytes are not the offsets', holes,
 // overlaps, data beyond the end or left over. UNIMPLEMENTED for an element type without a DataType.
+// The file's own texts ("__metadata__") become `metadata`, if it is given.
 absl::StatusOr<std::map<std::string, SafetensorsEntry>> ReadSafetensors(
-    std::span<const std::byte> file);
+    std::span<const std::byte> file, std::map<std::string, std::string>* metadata = nullptr);
 
 struct NamedSafetensorsEntry {
   std::string name;  // unique, not empty, UTF-8; must not begin with "__"

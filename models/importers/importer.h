@@ -27,6 +27,8 @@ struct ImportOptions {
   // Whose arithmetic to follow where a format has several, by its name (docs/formats.md); empty:
   // the first of them.
   std::string profile = {};
+  // For a format of weights alone: the path of a model file whose graph they belong to.
+  std::string graph = {};
 };
 
 // Reads the model files of one format.

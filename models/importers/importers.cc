@@ -9,6 +9,7 @@
 #include "models/importers/keras/keras_importer.h"
 #include "models/importers/onnx/onnx_importer.h"
 #include "models/importers/tflite/tflite_importer.h"
+#include "models/importers/torch/torch_importer.h"
 
 namespace octet {
 
@@ -17,6 +18,7 @@ std::vector<std::unique_ptr<const Importer>> BuiltInImporters() {
   importers.push_back(std::make_unique<keras::KerasImporter>());
   importers.push_back(std::make_unique<onnx::OnnxImporter>());
   importers.push_back(std::make_unique<tflite::TfliteImporter>());
+  importers.push_back(std::make_unique<torch::TorchImporter>());
   return importers;
 }
 

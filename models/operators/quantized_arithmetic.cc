@@ -55,6 +55,15 @@ absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node) {
   kernels::RowQuantizeSpec spec;
   spec.range = static_cast<std::int32_t>(range);
   spec.epsilon = epsilon;
+  ASSIGN_OR_RETURN(const std::string formula,
+                   NameAttribute(node, "dynamic_scale", "range", {"range", "half_steps"}));
+  if (formula == "half_steps") {
+    if (range != 127) {
+      return InvalidNode(node, "attribute \"dynamic_range\" is ", range,
+                         ", wants 127 with the dynamic_scale \"half_steps\"");
+    }
+    spec.formula = kernels::RowScaleFormula::kHalfSteps;
+  }
   return spec;
 }
 

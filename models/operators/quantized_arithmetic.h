@@ -41,7 +41,7 @@ std::optional<kernels::FixedRounding> FixedRoundingOf(Requantization requantizat
 absl::StatusOr<Requantization> RequantizationAttribute(const Node& node);
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node);
 absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node);
-// `dynamic_range` and `dynamic_epsilon`; the sizes are left to the caller.
+// `dynamic_range`, `dynamic_epsilon` and `dynamic_scale`; the sizes are left to the caller.
 absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node);
 
 // Checks input `index`, "x" in messages, of a PTSQ node: int8 or int16 with a quantization.

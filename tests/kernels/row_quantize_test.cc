@@ -55,6 +55,38 @@ TEST_P(RowQuantizeTest, RowsAreEqualToTheBit) {
   }
 }
 
+TEST_P(RowQuantizeTest, RowsInHalfStepsAreEqualToTheBit) {
+  for (const std::size_t size : {1UL, 7UL, 16UL, 33UL, 769UL}) {
+    for (const float epsilon : {0.0F, 1.1920929e-7F}) {
+      auto in = Floats(5 * size, -3.0F, 3.0F);
+      in[size / 2] = kNan;
+      in[size] = kInfinity;
+      for (std::size_t i = 2 * size; i < 3 * size; ++i) in[i] = 0.0F;
+      in[3 * size] = -std::numeric_limits<float>::max();
+      const RowQuantizeSpec spec = {.num_rows = 5,
+                                    .row_size = size,
+                                    .epsilon = epsilon,
+                                    .formula = RowScaleFormula::kHalfSteps};
+      const Rows got = Quantize(set(), spec, in);
+      const Rows wanted = Quantize(Reference(), spec, in);
+      EXPECT_EQ(got.q, wanted.q);
+      EXPECT_TRUE(SameBits(got.scale, wanted.scale));
+    }
+  }
+}
+
+// torch.clamp(torch.round(x * (1 / (x.abs().max() / 127.5))), -128, 127)
+TEST_P(RowQuantizeTest, HalfStepsReachTheLowestIntegerAndClipTheHighest) {
+  const RowQuantizeSpec spec = {.num_rows = 2,
+                                .row_size = 4,
+                                .epsilon = 1.1920929e-7F,
+                                .formula = RowScaleFormula::kHalfSteps};
+  const Rows rows = Quantize(set(), spec, {255.0F, -255.0F, 1.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F});
+  EXPECT_EQ(rows.q, (std::vector<std::int8_t>{127, -128, 0, 2, 0, 0, 0, 0}));
+  EXPECT_EQ(rows.scale[0], 0.5F);
+  EXPECT_FLOAT_EQ(rows.scale[1], 8388608.0F);
+}
+
 TEST_P(RowQuantizeTest, NotFiniteRowsAreDefined) {
   const Rows rows = Quantize(set(), {.num_rows = 4, .row_size = 2, .epsilon = 0.0F},
                              {kNan, 2.0F, -kInfinity, 2.0F, 0.0F, 0.0F, kNan, kNan});

@@ -27,7 +27,8 @@ constexpr std::size_t kRowScale = 8;
 constexpr std::array<absl::string_view, 3> kRowMakers = {"Gather", "LayerNormalization",
                                                          "RmsNormalization"};
 // How rows are quantized.
-constexpr std::array<const char*, 2> kParameters = {"dynamic_range", "dynamic_epsilon"};
+constexpr std::array<const char*, 3> kParameters = {"dynamic_range", "dynamic_epsilon",
+                                                    "dynamic_scale"};
 
 // Nodes that share their rows have the same key: the value, and the parameters where they are set.
 using Key = std::pair<ValueId, std::map<std::string, Attribute>>;

@@ -15,9 +15,9 @@
 #include "absl/strings/string_view.h"
 
 #include "models/bundle/bundle.h"
+#include "models/importers/config_view.h"
 #include "models/importers/float_constant.h"
 #include "models/importers/graph_builder.h"
-#include "models/importers/keras/config_view.h"
 #include "models/importers/keras/dtype_policy.h"
 #include "models/importers/keras/h5_file.h"
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "models/importers/keras/config_view.h"
+#include "models/importers/config_view.h"
 #include "models/importers/keras/layer.h"
 #include "models/importers/keras/layer_registry.h"
 

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "models/importers/keras/config_view.h"
+#include "models/importers/config_view.h"
 #include "models/tensor/tensor.h"
 
 namespace octet::keras {

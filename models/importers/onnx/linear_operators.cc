@@ -9,6 +9,7 @@
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/matrix_product.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/quantized_operands.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -58,6 +59,11 @@ Outputs TranslateMatMul(NodeCall& call) {
   if (a.rank() == 0 || b.rank() == 0) return call.Invalid("wants vectors or matrices");
   const bool has_row = a.rank() == 1;
   const bool has_column = b.rank() == 1;
+  if (b.quantized() != nullptr) {
+    if (has_row) return call.Unimplemented("a vector times a quantized tensor, wants a matrix");
+    ASSIGN_OR_RETURN(Operand result, QuantizedProduct(call, a, false, std::nullopt));
+    return Single(std::move(result));
+  }
   const ConstantTensor* const weight = b.constant();
   if (weight != nullptr && weight->data_type() == DataType::kFloat32 && b.rank() == 2 &&
       a.activation() != nullptr && (!has_row || call.lead() == 1)) {
@@ -121,6 +127,20 @@ Outputs TranslateGemm(NodeCall& call) {
     return call.Invalid("wants two matrices");
   }
   const bool has_addend = call.Has(2) && beta != 0.0F;
+  if (call.input(1).quantized() != nullptr) {
+    const auto columns = call.input(1).shape()[transposes_b != 0 ? 0 : 1].value();
+    std::optional<ConstantTensor> bias;
+    if (has_addend) bias = ColumnBias(call.input(2), columns);
+    if (transposes_a != 0 || alpha != 1.0F || (has_addend && !bias.has_value())) {
+      return call.Unimplemented(
+          "a product with a quantized tensor whose first operand is transposed, with alpha, or "
+          "with an addend that is no bias");
+    }
+    if (bias.has_value()) bias = Scaled(*bias, beta);
+    ASSIGN_OR_RETURN(Operand result,
+                     QuantizedProduct(call, call.input(0), transposes_b != 0, bias));
+    return Single(std::move(result));
+  }
   const ConstantTensor* const b = call.input(1).constant();
   Activation* const x = call.input(0).activation();
   if (b != nullptr && b->data_type() == DataType::kFloat32 && transposes_a == 0 && x != nullptr) {
@@ -253,6 +273,11 @@ Outputs TranslateGather(NodeCall& call) {
   ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, call.input(0).rank()));
   if (Activation* const x = call.input(0).activation()) {
     ASSIGN_OR_RETURN(Operand result, Pick(call, *x, axis));
+    return Single(std::move(result));
+  }
+  if (call.input(0).quantized() != nullptr && axis == 0) {
+    ASSIGN_OR_RETURN(const auto places, call.ActivationOf(1));
+    ASSIGN_OR_RETURN(Operand result, QuantizedLookUp(call, *places));
     return Single(std::move(result));
   }
   ASSIGN_OR_RETURN(const ConstantTensor table, call.Constant(0, "data"));

@@ -21,6 +21,7 @@
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/quantization_fusion.h"
 #include "models/importers/onnx/quantized_activation.h"
+#include "models/importers/onnx/quantized_operands.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/unused_parts.h"
 #include "models/importers/onnx/views.h"
@@ -104,7 +105,7 @@ absl::StatusOr<std::vector<const NodeProto*>> SortedNodes(const GraphProto& grap
 // One attempt at the whole model.
 class ModelTranslator {
  public:
-  ModelTranslator(const ModelProto& model, const std::map<std::string, ConstantTensor>& constants,
+  ModelTranslator(const ModelProto& model, const NamedWeights& constants,
                   const std::vector<const ValueInfoProto*>& inputs, ExternalData& external,
                   const OperatorRegistry& operators, std::int64_t max_byte_size, std::size_t lead)
       : model_(model),
@@ -114,7 +115,11 @@ class ModelTranslator {
         translation_(operators) {
     translation_.lead = lead;
     translation_.max_folded_bytes = max_byte_size;
-    for (const auto& [name, constant] : constants) values_[name] = Operand{name, constant};
+    for (const auto& [name, constant] : constants) {
+      Operand& value = values_[name];
+      value.name = name;
+      std::visit([&value](const auto& tensor) { value.content = tensor; }, constant);
+    }
     for (const TensorProto& tensor : model.graph->initializers) {
       if (tensor.data_type == kInt4 || tensor.data_type == kUint4) {
         translation_.has_half_bytes.insert(tensor.name);
@@ -260,7 +265,8 @@ class ModelTranslator {
   // The node's outputs where they need no operator of the graph.
   static absl::StatusOr<std::optional<std::vector<Operand>>> FoldOne(NodeCall& call) {
     std::optional<std::vector<Operand>> outputs;
-    if (!call.node().domain.empty()) return outputs;
+    ASSIGN_OR_RETURN(outputs, FoldQuantized(call));
+    if (outputs.has_value() || !call.node().domain.empty()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldOpen(call));
     if (outputs.has_value()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldView(call));
@@ -369,15 +375,49 @@ class ModelTranslator {
   std::vector<absl::Status> errors_;
 };
 
+// Puts `weights` in the places of the constants of their names.
+absl::Status Replace(const NamedWeights& weights, NamedWeights& constants) {
+  constexpr std::size_t kMostNames = 8;
+  std::vector<std::string> missing;
+  for (const auto& [name, weight] : weights) {
+    const auto* const plain = std::get_if<ConstantTensor>(&weight);
+    const auto found = constants.find(name);
+    if (found == constants.end()) {
+      // Counters and the like, which no inference takes.
+      if (plain == nullptr || plain->data_type() == DataType::kFloat32) missing.push_back(name);
+      continue;
+    }
+    const ConstantTensor& initializer = std::get<ConstantTensor>(found->second);
+    const DataType type = plain == nullptr ? DataType::kFloat32 : plain->data_type();
+    if (DimsOf(weight) != initializer.dims() || type != initializer.data_type()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("initializer ", Quoted(name), " is ", DataTypeName(initializer.data_type()),
+                       ToString(initializer.dims()), ", the weights' ", DataTypeName(type),
+                       ToString(DimsOf(weight))));
+    }
+    found->second = weight;
+  }
+  if (missing.empty()) return absl::OkStatus();
+  const std::size_t count = missing.size();
+  if (count > kMostNames) missing.resize(kMostNames);
+  for (std::string& name : missing) name = Quoted(name);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the graph has no initializers for ", count,
+      " of the weights: ", absl::StrJoin(missing, ", "), count > kMostNames ? ", ..." : "",
+      "; torch.onnx.export keeps their names with do_constant_folding=False, or with dynamo=True "
+      "and optimize=False"));
+}
+
 }  // namespace
 
 absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
                                                const std::shared_ptr<const void>& owner,
-                                               const ImportOptions& options) {
+                                               const ImportOptions& options,
+                                               const NamedWeights& weights) {
   const GraphProto& graph = *model.graph;
   if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
   RETURN_IF_ERROR(CheckOperators(graph));
-  std::map<std::string, ConstantTensor> constants;
+  NamedWeights constants;
   std::set<std::string> given;
   for (const TensorProto& tensor : graph.initializers) {
     ASSIGN_OR_RETURN(ConstantTensor constant, ToConstant(tensor, external, owner));
@@ -387,6 +427,7 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     constants.emplace(tensor.name, std::move(constant));
   }
+  RETURN_IF_ERROR(Replace(weights, constants));
   std::vector<const ValueInfoProto*> inputs;
   for (const ValueInfoProto& input : graph.inputs) {
     if (constants.contains(input.name)) continue;  // with a default that nothing replaces

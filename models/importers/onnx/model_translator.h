@@ -12,6 +12,7 @@
 #include "models/importers/importer.h"
 #include "models/importers/onnx/external_data.h"
 #include "models/importers/onnx/model_proto.h"
+#include "models/importers/quantized_constant.h"
 
 namespace octet::onnx {
 
@@ -26,9 +27,11 @@ struct TranslatedModel {
 //
 // Returns INVALID_ARGUMENT for a graph that is wrong, and UNIMPLEMENTED naming every operator,
 // attribute and type that cannot be imported, not only the first. `owner` keeps the bytes that
-// `model` points into. Precondition: options.operators is given.
+// `model` points into. `weights` take the places of the initializers of their names. Precondition:
+// options.operators is given.
 absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
                                                const std::shared_ptr<const void>& owner,
-                                               const ImportOptions& options);
+                                               const ImportOptions& options,
+                                               const NamedWeights& weights);
 
 }  // namespace octet::onnx

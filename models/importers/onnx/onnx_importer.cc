@@ -55,20 +55,28 @@ std::string Precision(const Bundle& bundle) {
       std::any_of(bundle.layers.begin(), bundle.layers.end(),
                   [](const Layer& layer) { return layer.mode == "int8_static"; });
   if (is_static) return "int8-static";
-  const bool is_dynamic = std::any_of(
-      bundle.graph.nodes.begin(), bundle.graph.nodes.end(),
-      [](const Node& node) { return node.op == "IntegerMatMul" || node.op == "IntegerConv2d"; });
-  return is_dynamic ? "int8-dynamic" : "fp32";
+  const bool is_dynamic =
+      std::any_of(bundle.graph.nodes.begin(), bundle.graph.nodes.end(), [](const Node& node) {
+        return node.op == "IntegerMatMul" || node.op == "IntegerConv2d" ||
+               node.String("activation_quantization", "none").value_or("none") == "dynamic";
+      });
+  if (is_dynamic) return "int8-dynamic";
+  const bool is_weight_only =
+      std::any_of(bundle.layers.begin(), bundle.layers.end(),
+                  [](const Layer& layer) { return layer.layer_class == "Linear"; });
+  return is_weight_only ? "int8-weight-only" : "fp32";
 }
 
 absl::StatusOr<Bundle> ImportModelProto(std::span<const std::byte> bytes,
                                         const std::shared_ptr<const void>& owner,
-                                        ExternalData& external, const ImportOptions& options) {
+                                        ExternalData& external, const ImportOptions& options,
+                                        const NamedWeights& weights = {}) {
   RETURN_IF_ERROR(CheckImport(bytes, options));
   ASSIGN_OR_RETURN(const ModelProto model,
                    ParseModelProto({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   RETURN_IF_ERROR(CheckModel(model));
-  ASSIGN_OR_RETURN(TranslatedModel translated, TranslateModel(model, external, owner, options));
+  ASSIGN_OR_RETURN(TranslatedModel translated,
+                   TranslateModel(model, external, owner, options, weights));
   FuseBiases(translated.graph, translated.layers);
   ReplaceMaskNumbers(translated.graph);
   const LayerOrders orders = BuiltInLayerOrders();
@@ -93,6 +101,14 @@ absl::StatusOr<Bundle> OnnxImporter::Import(const std::string& path,
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
   ExternalData external(path, options.max_byte_size);
   return OfFile(path, ImportModelProto(file->bytes(), file, external, options));
+}
+
+absl::StatusOr<Bundle> OnnxImporter::ImportWith(const std::string& path,
+                                                const NamedWeights& weights,
+                                                const ImportOptions& options) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  ExternalData external(path, options.max_byte_size);
+  return OfFile(path, ImportModelProto(file->bytes(), file, external, options, weights));
 }
 
 absl::StatusOr<Bundle> OnnxImporter::ImportBytes(std::span<const std::byte> bytes,

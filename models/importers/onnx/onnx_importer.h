@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/importers/importer.h"
+#include "models/importers/quantized_constant.h"
 
 namespace octet::onnx {
 
@@ -20,6 +21,12 @@ class OnnxImporter final : public Importer {
   [[nodiscard]] std::vector<std::string> extensions() const override { return {".onnx"}; }
   [[nodiscard]] absl::StatusOr<Bundle> Import(const std::string& path,
                                               const ImportOptions& options) const override;
+
+  // The same with `weights` in place of the initializers of their names: INVALID_ARGUMENT for
+  // those that there are none of, but for whole numbers, and for other dimensions.
+  [[nodiscard]] static absl::StatusOr<Bundle> ImportWith(const std::string& path,
+                                                         const NamedWeights& weights,
+                                                         const ImportOptions& options);
 
   // The same for a file in memory, which has no others beside it.
   [[nodiscard]] static absl::StatusOr<Bundle> ImportBytes(std::span<const std::byte> bytes,

@@ -26,6 +26,7 @@ Order ChannelsLastOrder(std::size_t rank) {
 
 Shape Operand::shape() const {
   if (const ConstantTensor* const tensor = constant()) return ToShape(tensor->dims());
+  if (const QuantizedConstant* const tensor = quantized()) return ToShape(tensor->data.dims());
   if (const Sizes* const numbers = sizes()) return ToShape(numbers->dims);
   if (const Filled* const one = filled()) return one->shape;
   if (const Places* const numbers = places()) return numbers->shape;
@@ -49,6 +50,7 @@ Shape Operand::shape() const {
 
 DataType Operand::type() const {
   if (const ConstantTensor* const tensor = constant()) return tensor->data_type();
+  if (quantized() != nullptr) return DataType::kFloat32;  // what it stands for
   if (sizes() != nullptr) return DataType::kInt64;
   if (const Filled* const one = filled()) return one->value.data_type();
   if (const Places* const numbers = places()) return numbers->type;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 
 #include "models/graph/graph.h"
+#include "models/importers/quantized_constant.h"
 #include "models/tensor/shape.h"
 #include "models/tensor/tensor.h"
 
@@ -97,12 +98,15 @@ struct ShapeOnly {
 struct Operand {
   std::string name;  // in the ONNX graph
   std::variant<std::monostate, ConstantTensor, Sizes, Filled, std::shared_ptr<Activation>, Places,
-               Coordinates, Cut, View, Stretched, ShapeOnly>
+               Coordinates, Cut, View, Stretched, ShapeOnly, QuantizedConstant>
       content;
 
   [[nodiscard]] bool is_absent() const { return content.index() == 0; }
   [[nodiscard]] const ConstantTensor* constant() const {
     return std::get_if<ConstantTensor>(&content);
+  }
+  [[nodiscard]] const QuantizedConstant* quantized() const {
+    return std::get_if<QuantizedConstant>(&content);
   }
   [[nodiscard]] const Sizes* sizes() const { return std::get_if<Sizes>(&content); }
   [[nodiscard]] const Filled* filled() const { return std::get_if<Filled>(&content); }

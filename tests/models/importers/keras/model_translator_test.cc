@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "models/bundle/zip_archive.h"
+#include "models/importers/config_view.h"
 #include "models/importers/keras/archive.h"
-#include "models/importers/keras/config_view.h"
 #include "models/importers/keras/keras_importer.h"
 #include "models/operators/operators.h"
 #include "tests/support/read_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/importers/keras/config_view.h"
+#include "models/importers/config_view.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,7 @@
 
 #include "models/base/status_macros.h"
 
-namespace octet::keras {
+namespace octet {
 
 namespace {
 
@@ -180,4 +180,4 @@ absl::Status ConfigView::Unimplemented(absl::string_view key, absl::string_view 
       absl::StrCat(where_, ": ", key, ": got ", Excerpt(Get(key)), ", we have only ", wanted));
 }
 
-}  // namespace octet::keras
+}  // namespace octet

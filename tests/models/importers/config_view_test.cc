@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/importers/keras/config_view.h"
+#include "models/importers/config_view.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

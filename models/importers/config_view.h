@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of a `.keras` file: parsing with limits, and typed reads with errors that say where.
+// JSON of a model file: parsing with limits, and typed reads with errors that say where.
 
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace octet::keras {
+namespace octet {
 
 using Json = nlohmann::json;
 
@@ -65,4 +65,4 @@ std::string Excerpt(const Json& json);
 // The number in `json`, or its list of numbers.
 absl::StatusOr<std::vector<double>> Numbers(const Json& json, absl::string_view where);
 
-}  // namespace octet::keras
+}  // namespace octet

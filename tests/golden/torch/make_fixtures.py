@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes this folder's files with real PyTorch and torchao: small modules as ONNX graphs in floats, their
+state dicts as torchao quantizes and saves them, and what the quantized modules answer.
+
+    make_fixtures.py [FOLDER]
+
+MODULE.EXPORTER.onnx, MODULE.x.npy, MODULE.KIND.safetensors and MODULE.KIND.y.npy. It wants
+tests/golden/onnx/requirements.txt installed.
+"""
+
+import copy
+import logging
+import pathlib
+import sys
+import warnings
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
+from torchao.quantization import (Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig,
+                                  IntxWeightOnlyConfig, PerAxis, PerGroup, PerRow, PerTensor,
+                                  quantize_)
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+
+
+class Toy(nn.Module):
+    """64 to 128 to 32, without biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear1 = nn.Linear(64, 128, bias=False)
+        self.linear2 = nn.Linear(128, 32, bias=False)
+
+    def forward(self, x):
+        return self.linear2(self.linear1(x))
+
+
+class Classifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 10))
+        self.register_buffer("calls", torch.tensor(3))  # not in the graph
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Joined(nn.Module):
+    """One weight for three projections, taken apart in each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.projection = nn.Linear(32, 96, bias=False)
+
+    def forward(self, x):
+        query, key, value = (F.linear(x, self.projection.weight[i:i + 32]) for i in (0, 32, 64))
+        return query * torch.sigmoid(key) + value
+
+
+MODULES = {
+    "toy": (Toy, (3, 4, 64)),
+    "classifier": (Classifier, (5, 32)),
+    "joined": (Joined, (2, 3, 32)),
+}
+CONFIGURATIONS = {
+    "weight_only_row": Int8WeightOnlyConfig(version=2, granularity=PerRow()),
+    "weight_only_tensor": Int8WeightOnlyConfig(version=2, granularity=PerTensor()),
+    "weight_only_group": Int8WeightOnlyConfig(version=2, granularity=PerGroup(16)),
+    "dynamic_row": Int8DynamicActivationInt8WeightConfig(version=2, granularity=PerRow()),
+    "int4_group": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
+    "int4_row": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerAxis(0)),
+}
+
+
+def symmetric(weight):
+    """The int8 integers and scales of each row, as a tutorial's Int8SymmetricTensor has them."""
+    largest = torch.maximum(-weight.amin(1).clamp(max=0), weight.amax(1).clamp(min=0))
+    scale = (largest / 127.5)[:, None]
+    return (weight * (1 / scale)).round().clamp(-128, 127).to(torch.int8), scale
+
+
+def save(folder, name, tensors, y, metadata=None):
+    tensors = {key: value.contiguous() for key, value in tensors.items()}
+    safetensors.torch.save_file(tensors, folder / f"{name}.safetensors", metadata=metadata)
+    np.save(folder / f"{name}.y.npy", y.detach().numpy())
+
+
+def export(folder, name, module, x):
+    axes = {"x": {0: "n"}}
+    torch.onnx.export(module, (x,), folder / f"{name}.script.onnx", dynamo=False,
+                      do_constant_folding=False, input_names=["x"], output_names=["y"],
+                      dynamic_axes=axes, opset_version=17)
+    torch.onnx.export(module, (x,), folder / f"{name}.dynamo.onnx", dynamo=True, optimize=False,
+                      external_data=False, input_names=["x"], output_names=["y"],
+                      dynamic_shapes={"x": {0: "n"}}, opset_version=18)
+
+
+def write_module(folder, name, make, dims):
+    torch.manual_seed(sum(map(ord, name)))
+    module = make().eval()
+    x = torch.randn(*dims)
+    np.save(folder / f"{name}.x.npy", x.numpy())
+    export(folder, name, module, x[:2])
+    # Other weights than those of the graph.
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn_like(parameter) / parameter.shape[-1]**0.5)
+    save(folder, f"{name}.float", module.state_dict(), module(x))
+    for kind, configuration in CONFIGURATIONS.items():
+        quantized = copy.deepcopy(module)
+        quantize_(quantized, configuration)
+        tensors, metadata = flatten_tensor_state_dict(quantized.state_dict())
+        save(folder, f"{name}.{kind}", tensors, quantized(x), metadata)
+    flat, swapped = {}, copy.deepcopy(module)
+    for key, value in module.state_dict().items():
+        if value.ndim != 2:
+            flat[key] = value
+            continue
+        flat[f"{key}.int_data"], flat[f"{key}.scale"] = symmetric(value)
+        with torch.no_grad():
+            swapped.get_parameter(key).copy_(flat[f"{key}.int_data"] * flat[f"{key}.scale"])
+    save(folder, f"{name}.symmetric", flat, swapped(x))
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(exist_ok=True)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    with torch.no_grad():
+        for name, (make, dims) in MODULES.items():
+            write_module(folder, name, make, dims)
+
+
+if __name__ == "__main__":
+    main()
