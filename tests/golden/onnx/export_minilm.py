@@ -52,7 +52,7 @@ class ByHand:
         self.nodes, self.initializers = [], {}
 
     def constant(self, name, array):
-        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self.initializers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def weight(self, name, transposed=False):

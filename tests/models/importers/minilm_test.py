@@ -30,7 +30,7 @@ LEAST_FLOAT = 0.9999
 # ONNX Runtime quantizes a whole batch with one scale, we each token: what it made of the file may
 # answer a little better or worse here, by this much.
 SLACK = 0.005
-LEAST_INT4 = 0.85
+LEAST_INT4 = (0.8, 0.9)  # of a sentence, and of all on average
 
 
 def batches(folder):
@@ -88,7 +88,7 @@ class Form:
             print(f"  {'ONNX Runtime int8 ' + kind:28} {text(best)}", flush=True)
             bundle = self.root / f"{self.path.stem}-theirs-{per_channel}" / "1"
             onnx_models.run_program(self.octet, "import", made, "--output", bundle)
-            self.expect(f"  the same file here", cosines(self.ours(bundle), self.wanted),
+            self.expect("  the same file here", cosines(self.ours(bundle), self.wanted),
                         best.min() - SLACK, best.mean() - SLACK)
         return best
 
@@ -98,7 +98,7 @@ class Form:
         self.expect("float", cosines(self.ours(bundle), self.wanted), LEAST_FLOAT, LEAST_FLOAT)
         best = self.check_their_quantizer()
         self.expect("int8-dynamic", self.quantized(bundle, "int8-dynamic"), best.min(), best.mean())
-        self.expect("int4", self.quantized(bundle, "int4"), LEAST_INT4, LEAST_INT4)
+        self.expect("int4", self.quantized(bundle, "int4"), *LEAST_INT4)
 
 
 def main():
