@@ -32,7 +32,7 @@ SENTENCES = [
     "A man is eating a piece of bread.",
     "Quantized networks on ordinary processors answer within a millisecond, as long as their "
     "weights stay in the cache of one core.",
-    "Wo ist der Bahnhof?",
+    "Parlez-vous anglais ?",
     "SELECT name FROM users WHERE id = 42;",
     "A long-winded explanation of a simple matter goes on and on, adds clause after clause, says "
     "some of it more than once, and ends where it could have ended long before.",
