@@ -219,6 +219,22 @@ fetch_old_keras() {
   done
 }
 
+# PyTorch with its exporters, and a real transformer, for tests/golden/onnx: about 700 MB.
+fetch_torch() {
+  local torch=build/torch list=tests/golden/onnx/requirements.txt
+  cmp -s "$list" "$torch/requirements.txt" && return
+  echo "octet set-up: fetching PyTorch and all-MiniLM-L6-v2 into $torch"
+  rm -rf "$torch"
+  { python3 -m venv "$torch" &&
+      "$torch/bin/pip" install -q --disable-pip-version-check --only-binary=:all: --no-deps \
+        -r "$list" &&
+      "$torch/bin/python" "$setup/torch_without_cuda.py" \
+        "$(echo "$torch"/lib/python3*/site-packages/torch/lib)" &&
+      "$torch/bin/python" -c 'import torch.onnx'; } >"$logs/torch.log" 2>&1 ||
+    fail "PyTorch could not be installed: check the network ($logs/torch.log), then run make again"
+  cp "$list" "$torch/requirements.txt"
+}
+
 level=${1:-}
 case "$level" in
   build) lists=("$setup/packages-build.txt") ;;
@@ -238,4 +254,5 @@ fi
 if [ "$level" = check ]; then
   fetch_helm
   fetch_old_keras
+  fetch_torch
 fi

@@ -2,9 +2,13 @@
 #include "models/quantization/self_test_vectors.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -21,16 +25,91 @@ namespace {
 constexpr std::int64_t kMinRows = 4;
 constexpr double kTolerance = 1e-4;
 constexpr double kRoundingTolerance = 1e-2;
+// Where roundings follow each other, a difference in the last bits grows: the tolerance is so many
+// times what a change of that size does, and at most kMostRoundingTolerance.
+constexpr double kSensitivityFactor = 3;
+constexpr double kMostRoundingTolerance = 0.2;
+// What another order of summation changes, as a share of a number.
+constexpr float kLastBits = 0x1p-21F;
 
 // Whether the graph rounds floats that it computed.
 bool RoundsComputedFloats(const Graph& graph) {
   return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&graph](const Node& node) {
     const auto quantization = node.String("activation_quantization", "none");
     if (quantization.ok() && *quantization == "dynamic") return true;
+    if (node.op == "DynamicQuantize") return true;
     return node.op == "Quantize" && !node.inputs.empty() &&
            std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs[0]) ==
                graph.inputs.end();
   });
+}
+
+// What the reference kernels answer.
+absl::StatusOr<std::vector<Tensor>> Answers(const Graph& graph, const OperatorRegistry& operators,
+                                            const kernels::KernelSet& reference,
+                                            std::span<const Tensor> inputs) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,
+                   Executable::Compile(graph, operators, reference));
+  Arena arena;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Create(executable, arena));
+  std::vector<TensorView> input_views;
+  for (const Tensor& input : inputs) input_views.push_back(input.view());
+  std::vector<Dims> dims;
+  RETURN_IF_ERROR(session->OutputDims(input_views, dims));
+  std::vector<Tensor> outputs;
+  std::vector<MutableTensorView> output_views;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    outputs.emplace_back(executable->outputs()[i].type.data_type, dims[i]);
+  }
+  for (Tensor& output : outputs) output_views.push_back(output.mutable_view());
+  RETURN_IF_ERROR(session->Run(input_views, output_views));
+  return outputs;
+}
+
+// The graph with every bias, scale or other vector of float32 changed in its last bits, one element
+// up and the next one down.
+Graph Nudged(Graph graph) {
+  for (Value& value : graph.values) {
+    if (!value.constant.has_value() || value.constant->data_type() != DataType::kFloat32 ||
+        value.constant->dims().size() != 1) {
+      continue;
+    }
+    const std::span<const float> old = value.constant->as<float>();
+    std::vector<float> elements(old.begin(), old.end());
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      elements[i] *= i % 2 == 0 ? 1.0F + kLastBits : 1.0F - kLastBits;
+    }
+    value.constant = ConstantTensor::Copy(DataType::kFloat32, value.constant->dims(), elements);
+  }
+  return graph;
+}
+
+// The largest difference of floats, as a share of the largest of their tensor.
+double Difference(std::span<const Tensor> a, std::span<const Tensor> b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].data_type() != DataType::kFloat32) continue;
+    double largest = 0;
+    double difference = 0;
+    const std::span<const float> left = a[i].as<float>();
+    const std::span<const float> right = b[i].as<float>();
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      largest = std::max(largest, std::abs(double{left[k]}));
+      difference = std::max(difference, std::abs(double{left[k]} - double{right[k]}));
+    }
+    if (largest > 0) worst = std::max(worst, difference / largest);
+  }
+  return worst;
+}
+
+// How far another order of summation may lead.
+absl::StatusOr<double> ToleranceOf(const Graph& graph, const OperatorRegistry& operators,
+                                   const kernels::KernelSet& reference, const SelfTest& test) {
+  if (!RoundsComputedFloats(graph)) return kTolerance;
+  ASSIGN_OR_RETURN(const std::vector<Tensor> nudged,
+                   Answers(Nudged(graph), operators, reference, test.inputs));
+  const double sensitivity = kSensitivityFactor * Difference(test.outputs, nudged);
+  return std::clamp(sensitivity, kRoundingTolerance, kMostRoundingTolerance);
 }
 
 }  // namespace
@@ -46,23 +125,10 @@ absl::StatusOr<SelfTest> MakeSelfTest(const Graph& graph, const OperatorRegistry
                                                      kMinRows, " rows"));
     }
   }
-  ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,
-                   Executable::Compile(graph, operators, *reference));
-  Arena arena;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Create(executable, arena));
   SelfTest test;
   test.inputs = std::move(inputs);
-  test.tolerance = RoundsComputedFloats(graph) ? kRoundingTolerance : kTolerance;
-  std::vector<TensorView> input_views;
-  for (const Tensor& input : test.inputs) input_views.push_back(input.view());
-  std::vector<Dims> dims;
-  RETURN_IF_ERROR(session->OutputDims(input_views, dims));
-  std::vector<MutableTensorView> output_views;
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    test.outputs.emplace_back(executable->outputs()[i].type.data_type, dims[i]);
-  }
-  for (Tensor& output : test.outputs) output_views.push_back(output.mutable_view());
-  RETURN_IF_ERROR(session->Run(input_views, output_views));
+  ASSIGN_OR_RETURN(test.outputs, Answers(graph, operators, *reference, test.inputs));
+  ASSIGN_OR_RETURN(test.tolerance, ToleranceOf(graph, operators, *reference, test));
   return test;
 }
 

@@ -7,6 +7,7 @@
 #include "models/graph/passes/fuse_activation.h"
 #include "models/graph/passes/fuse_attention.h"
 #include "models/graph/passes/fuse_gelu.h"
+#include "models/graph/passes/fuse_layer_normalization.h"
 #include "models/graph/passes/fuse_residual.h"
 #include "models/graph/passes/remove_unused_nodes.h"
 #include "models/graph/passes/share_quantized_rows.h"
@@ -22,6 +23,8 @@ constexpr std::array kPasses = {
          FoldBatchNormalization},
     Pass{"fuse_attention", "one node for products, softmax and transposes", FuseAttention},
     Pass{"fuse_gelu", "one activation for the products that it is made of", FuseGelu},
+    Pass{"fuse_layer_normalization", "one node for the means and what is made of them",
+         FuseLayerNormalization},
     Pass{"fuse_activation", "computes it inside the node that it follows", FuseActivation},
     Pass{"fuse_residual", "adds it inside the fully connected layer before", FuseResidual},
     Pass{"share_quantized_rows", "quantizes rows once for all layers that take them",

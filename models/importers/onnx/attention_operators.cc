@@ -10,6 +10,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
@@ -75,6 +76,11 @@ absl::StatusOr<std::shared_ptr<Activation>> Heads(NodeCall& call, std::size_t in
 // something that stretches to it.
 absl::StatusOr<Operand> MaskOf(NodeCall& call) {
   Operand mask = call.input(3);
+  if (const Filled* const same = mask.filled()) {
+    const bool is_true = same->value.data_type() == DataType::kBool &&
+                         NumElements(same->value.dims()) == 1 && Int64Elements(same->value)[0] != 0;
+    if (is_true) return Operand{};
+  }
   if (const Stretched* const larger = mask.stretched()) {
     auto content = larger->content;
     mask.content = std::move(content);

@@ -148,7 +148,10 @@ absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
   if (call.num_inputs() != 2 || call.input(0).constant() == nullptr) return Outputs();
   const ConstantTensor& table = *call.input(0).constant();
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
-  if (raw_axis != 0 || table.dims().empty() || table.dims()[0] < 1) return Outputs();
+  if (raw_axis != 0 || table.dims().empty() || table.dims()[0] < 1 ||
+      BitWidth(table.data_type()) < 8) {
+    return Outputs();
+  }
   const std::int64_t rows = table.dims()[0];
   const Shape inner = ToShape(std::span(table.dims()).subspan(1));
   if (const Filled* const index = call.input(1).filled()) {

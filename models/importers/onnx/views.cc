@@ -376,13 +376,17 @@ absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
 absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
   std::vector<Operand> operands;
   std::optional<View> view;
+  std::size_t rank = 0;  // of the view
+  for (const Operand& operand : call.inputs()) {
+    if (operand.view() != nullptr) rank = operand.view()->groups.size();
+  }
   for (const Operand& operand : call.inputs()) {
     const ConstantTensor* const constant = operand.constant();
     if (operand.view() != nullptr && !view.has_value()) {
       view = *operand.view();
       operands.push_back({operand.name, view->source});
     } else if (constant != nullptr && NumElements(constant->dims()) == 1 &&
-               constant->dims().size() <= operand.rank()) {
+               constant->dims().size() <= rank) {
       operands.push_back(
           {operand.name, ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes())});
     } else {

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/views.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "models/graph/verify.h"
+#include "models/importers/onnx/onnx_importer.h"
+#include "models/operators/operators.h"
+#include "tests/support/onnx_writer.h"
+
+namespace octet::onnx {
+namespace {
+
+using ::octet::testing::OnnxGraph;
+using ::octet::testing::OnnxInt;
+using ::octet::testing::OnnxInts;
+using ::octet::testing::OnnxModel;
+using ::octet::testing::OnnxNode;
+using ::octet::testing::OnnxNumbers;
+using ::octet::testing::OnnxTensor;
+using ::octet::testing::OnnxValue;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ViewsTest : public ::testing::Test {
+ protected:
+  ViewsTest() : operators_(BuiltInOperators()) {}
+
+  absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const {
+    const std::string model = OnnxModel(graph);
+    auto bundle = OnnxImporter().ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
+                                             {.operators = &operators_, .max_byte_size = 1 << 24});
+    if (bundle.ok()) {
+      EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
+    }
+    return bundle;
+  }
+  static std::vector<std::string> Ops(const Bundle& bundle) {
+    std::vector<std::string> ops;
+    for (const Node& node : bundle.graph.nodes) ops.push_back(node.op);
+    return ops;
+  }
+
+  OperatorRegistry operators_;
+};
+
+// x [n, 2, 3, 4], with the first two axes as one, as "m" [2n, 3, 4].
+OnnxGraph Merged() {
+  return {.nodes = {OnnxNode("Reshape", {"x", "together"}, {"m"})},
+          .initializers = {OnnxNumbers("together", {-1, 3, 4}), OnnxNumbers("apart", {-1, 2, 4, 3}),
+                           OnnxNumbers("back", {-1, 2, 3, 3})},
+          .inputs = {OnnxValue("x", {0, 2, 3, 4})},
+          .outputs = {OnnxValue("y", {0, 2, 3, 3})}};
+}
+
+TEST_F(ViewsTest, ATransposeOfManyMatricesIsOne) {
+  OnnxGraph graph = Merged();
+  graph.outputs = {OnnxValue("y", {0, 2, 4, 3})};
+  graph.nodes.push_back(OnnxNode("Transpose", {"m"}, {"t"}, {OnnxInts("perm", {0, 2, 1})}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"t", "apart"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_THAT(Ops(*bundle), ElementsAre("Transpose"));
+}
+
+TEST_F(ViewsTest, ProductsOfManyMatricesKeepTheBatch) {
+  OnnxGraph graph = Merged();
+  graph.initializers.push_back(OnnxTensor("half", {1}, {0.5F}));
+  graph.nodes.push_back(OnnxNode("Transpose", {"m"}, {"t"}, {OnnxInts("perm", {0, 2, 1})}));
+  graph.nodes.push_back(OnnxNode("MatMul", {"m", "t"}, {"scores"}));
+  graph.nodes.push_back(OnnxNode("Mul", {"scores", "half"}, {"scaled"}));
+  graph.nodes.push_back(OnnxNode("Softmax", {"scaled"}, {"weights"}, {OnnxInt("axis", -1)}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"weights", "back"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_THAT(Ops(*bundle), ElementsAre("Transpose", "MatMul", "Multiply", "Softmax"));
+}
+
+// The whole model is run once a row then: each tensor has one dimension more.
+TEST_F(ViewsTest, WhatMixesTheBatchIsNoView) {
+  const auto input_rank = [](const Bundle& bundle) {
+    return bundle.graph.values[static_cast<std::size_t>(bundle.graph.inputs[0])].type.shape.size();
+  };
+  OnnxGraph graph = Merged();
+  graph.initializers.push_back(OnnxNumbers("cut", {-1, 6, 2}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"m", "cut"}, {"y"}));
+  auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(input_rank(*bundle), 5U);
+  graph = Merged();
+  graph.nodes.push_back(OnnxNode("ReduceSum", {"m"}, {"y"}));
+  bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(input_rank(*bundle), 5U);
+}
+
+TEST_F(ViewsTest, ALookupAtOtherPositionsIsRefused) {
+  OnnxGraph graph = Merged();
+  graph.initializers.push_back(OnnxNumbers("places", {0, 1}));
+  graph.nodes.push_back(OnnxNode("GatherND", {"x", "places"}, {"y"}));
+  const auto bundle = Import(graph);
+  EXPECT_THAT(std::string(bundle.status().message()), HasSubstr("GatherND"));
+}
+
+}  // namespace
+}  // namespace octet::onnx
