@@ -3,6 +3,7 @@
 #include "models/importers/tflite/stored_constant.h"
 
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,11 @@ std::int64_t Shift(const StoredTensor& tensor) {
 bool IsScale(float scale) { return scale > 0.0F && std::isfinite(scale); }
 
 std::int64_t ElementAt(const StoredTensor& tensor, std::size_t index) {
+  if (tensor.data_type == DataType::kInt16) {
+    std::int16_t value = 0;
+    std::memcpy(&value, tensor.data.data() + index * sizeof(value), sizeof(value));
+    return value;
+  }
   const auto byte = std::to_integer<std::uint8_t>(tensor.data[index]);
   return tensor.data_type == DataType::kUint8 ? std::int64_t{byte}
                                               : std::int64_t{static_cast<std::int8_t>(byte)};
@@ -37,8 +43,14 @@ std::string Describe(const StoredTensor& tensor) {
 }
 
 bool IsQuantizedTensor(const StoredTensor& tensor) {
-  const bool is_byte = tensor.data_type == DataType::kInt8 || tensor.data_type == DataType::kUint8;
-  return is_byte && !tensor.quantization.scale.empty();
+  const bool has_numbers = tensor.data_type == DataType::kInt8 ||
+                           tensor.data_type == DataType::kUint8 ||
+                           tensor.data_type == DataType::kInt16;
+  return has_numbers && !tensor.quantization.scale.empty();
+}
+
+DataType ActivationType(const StoredTensor& tensor) {
+  return tensor.data_type == DataType::kInt16 ? DataType::kInt16 : DataType::kInt8;
 }
 
 absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& tensor) {
@@ -50,10 +62,14 @@ absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& te
   const float scale = stored.scale[0];
   const std::int64_t shift = Shift(tensor);
   const std::int64_t zero_point = stored.ZeroPoint(0);
-  if (!IsScale(scale) || zero_point < shift - 128 || zero_point > shift + 127) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Describe(tensor), ": got scale ", scale, " and zero point ", zero_point,
-                     ", wants a finite scale above 0 and ", shift - 128, " to ", shift + 127));
+  const bool is_int16 = tensor.data_type == DataType::kInt16;
+  const std::int64_t lowest = is_int16 ? 0 : shift - 128;
+  const std::int64_t highest = is_int16 ? 0 : shift + 127;
+  if (!IsScale(scale) || zero_point < lowest || zero_point > highest) {
+    const std::string wanted = is_int16 ? "0" : absl::StrCat(lowest, " to ", highest);
+    return absl::InvalidArgumentError(absl::StrCat(Describe(tensor), ": got scale ", scale,
+                                                   " and zero point ", zero_point,
+                                                   ", wants a finite scale above 0 and ", wanted));
   }
   return TensorQuantization{
       .scale = kernels::Scale{scale},
@@ -108,7 +124,7 @@ absl::StatusOr<ConstantTensor> RealConstant(const StoredTensor& tensor) {
     const auto behind = std::span(tensor.dims).subspan(static_cast<std::size_t>(stored.axis) + 1);
     inner = static_cast<std::size_t>(NumElements(behind));
   }
-  std::vector<float> values(tensor.data.size());
+  std::vector<float> values(tensor.data.size() * 8 / BitWidth(*tensor.data_type));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t channel = i / inner % stored.scale.size();
     const std::int64_t steps = ElementAt(tensor, i) - stored.ZeroPoint(channel);

@@ -18,10 +18,14 @@ namespace octet::tflite {
 namespace {
 
 std::string Precision(const Bundle& bundle) {
-  const bool is_integer =
-      std::any_of(bundle.graph.values.begin(), bundle.graph.values.end(),
-                  [](const Value& value) { return value.type.quantization.has_value(); });
-  return is_integer ? "int8-static" : "fp32";
+  const auto has = [&bundle](DataType type) {
+    return std::any_of(bundle.graph.values.begin(), bundle.graph.values.end(),
+                       [type](const Value& value) {
+                         return value.type.quantization.has_value() && value.type.data_type == type;
+                       });
+  };
+  if (has(DataType::kInt16)) return "int16x8-static";
+  return has(DataType::kInt8) ? "int8-static" : "fp32";
 }
 
 }  // namespace

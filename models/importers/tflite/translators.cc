@@ -39,7 +39,7 @@ absl::StatusOr<ValueId> Activated(OperatorCall& call, ValueId value,
   if (const auto& quantization = call.graph().TypeOf(value).quantization) {
     attributes["output_scale"] = double{quantization->scale.value};
     attributes["output_zero_point"] = std::int64_t{quantization->zero_point.value};
-    attributes["requantization"] = call.profile().requantization();
+    attributes["requantization"] = call.ProfileOf(call.output(0)).requantization();
   }
   return call.Emit("Activation", {value}, std::move(attributes), "activation");
 }

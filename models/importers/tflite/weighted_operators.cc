@@ -97,11 +97,13 @@ class WeightedLayer {
   absl::Status CheckTypes(const ConstantTensor& weights) const {
     const DataType x = *call_.input(kX).data_type;
     if (is_static_) {
-      if (!call_.IsQuantized(kWeights) || weights.data_type() != x || !call_.IsQuantizedOutput(0)) {
-        return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
-                                           Describe(call_.input(kX)), " and a result of ",
-                                           Describe(call_.output(0)),
-                                           ", wants all quantized, and of one type");
+      const DataType wanted = x == DataType::kInt16 ? DataType::kInt8 : x;
+      if (!call_.IsQuantized(kWeights) || weights.data_type() != wanted ||
+          !call_.IsQuantizedOutput(0)) {
+        return OperatorCall::Unimplemented(
+            Describe(call_.input(kWeights)), " for ", Describe(call_.input(kX)),
+            " and a result of ", Describe(call_.output(0)),
+            ", wants all quantized, and of one type, or INT8 weights for INT16");
       }
       return CheckWeightQuantization(call_.input(kWeights), kind_.channel_axis);
     }
@@ -114,12 +116,13 @@ class WeightedLayer {
   }
 
   // LiteRT's reference kernel of fully connected layers, the only one there is for uint8, computes
-  // in float32.
+  // in float32, and for int16, where all its kernels do the same, in float64.
   [[nodiscard]] std::string Requantization() const {
     const bool is_fully_connected = kind_.layer_class == kFullyConnected.layer_class;
+    if (is_fully_connected && call_.IsInt16(kX)) return "float64_away";
     return is_fully_connected && call_.input(kWeights).data_type == DataType::kUint8
                ? "float32"
-               : call_.profile().requantization();
+               : call_.ProfileOf(call_.input(kX)).requantization();
   }
 
   // Whether TensorFlow Lite multiplies the scales of input and weights in float32: where kernels
@@ -128,13 +131,20 @@ class WeightedLayer {
     const StoredTensor& weights = call_.input(kWeights);
     const bool knows_one =
         kind_.layer_class == kFullyConnected.layer_class || weights.data_type == DataType::kUint8;
-    return Requantization() != "float32" && knows_one && weights.quantization.scale.size() == 1;
+    return Requantization() != "float32" && knows_one && !call_.IsInt16(kX) &&
+           weights.quantization.scale.size() == 1;
   }
 
   absl::Status ReadBias() {
     if (!call_.HasInput(kBias)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const ConstantTensor bias, call_.Constant(kBias));
-    const DataType wanted = is_static_ ? DataType::kInt32 : DataType::kFloat32;
+    DataType wanted = is_static_ ? DataType::kInt32 : DataType::kFloat32;
+    if (call_.IsInt16(kX)) {
+      wanted = DataType::kInt64;
+      if (bias.data_type() == DataType::kInt32) {  // its sums are rounded in another way
+        return OperatorCall::Unimplemented("an INT32 bias beside INT16, wants INT64");
+      }
+    }
     if (bias.data_type() != wanted || NumElements(bias.dims()) != channels_) {
       return OperatorCall::Invalid("got bias ", Describe(call_.input(kBias)), ", wants ",
                                    DataTypeName(wanted), "[", channels_, "]");

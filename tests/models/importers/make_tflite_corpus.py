@@ -7,18 +7,21 @@
 import pathlib
 import sys
 
-import tflite_peer_test
+import tflite_cases
+import tflite_int16_cases
 
 CASES = ("float32/conv_valid_relu6", "int8/conv_dilated_relu", "uint8/depthwise_multiplier",
          "int8/fully_connected_per_channel", "float32/float16_weights", "int8/add_relu",
          "uint8/concatenation", "float32/reshape_by_shape", "int8/strided_slice", "int8/pad",
          "float32/split_v", "float32/gather", "int8/mean_rescaled", "int8/MAX_pool_SAME",
-         "uint8/softmax", "float32/resize_bilinear")
+         "uint8/softmax", "float32/resize_bilinear", "int16/network", "int16/leaky_relu_-0.3",
+         "int16/sub_channel", "int16/mixed_types")
 
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
-    models = {name: build for name, build, _ in tflite_peer_test.cases()}
+    lists = (tflite_cases, tflite_int16_cases)
+    models = {name: build for cases in lists for name, build, _ in cases.cases()}
     for name in CASES:
         (folder / f"{name.replace('/', '_').lower()}.tflite").write_bytes(models[name]())
 

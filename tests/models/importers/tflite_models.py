@@ -96,18 +96,18 @@ class Model:
         return out
 
     def weights(self, dtype: str, shape, x_scale, axis: int | None, channels: int):
-        """Weights and bias as the tensors of a float model, of an int8 one with a scale for each
-        index of `axis` (None: one for all), or of a uint8 one."""
+        """Weights and bias as the tensors of a float model, of an int8 or int16 one with a scale for
+        each index of `axis` (None: one for all), or of a uint8 one."""
         bias = self.rng.standard_normal(channels).astype(np.float32)
         if dtype == "float32":
             w = self.rng.standard_normal(shape).astype(np.float32)
             return self.constant(w / np.float32(np.sqrt(w[0].size))), self.constant(bias)
         count = 1 if axis is None else shape[axis]
         scale = self.rng.uniform(0.002, 0.02, count).astype(np.float32)
-        low, zero_point = (-127, 0) if dtype == "int8" else (0, 119)
-        q = self.rng.integers(low, low + 255, shape).astype(dtype)
+        low, zero_point = (0, 119) if dtype == "uint8" else (-127, 0)
+        q = self.rng.integers(low, low + 255, shape).astype(dtype.replace("int16", "int8"))
         bias_scale = scale * np.float32(x_scale)
-        b = np.rint(bias / bias_scale).astype(np.int32)
+        b = np.rint(bias / bias_scale).astype(np.int64 if dtype == "int16" else np.int32)
         return (self.constant(q, scale, zero_point, axis or 0),
                 self.constant(b, bias_scale, 0, 0))
 

@@ -9,6 +9,7 @@ is asked for. What XNNPACK leaves to LiteRT's own kernels they compute in fixed 
 compute in float32: then results may be one step apart.
 """
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -20,6 +21,7 @@ import numpy as np
 try:
     from ai_edge_litert import interpreter as litert
     import tflite_cases
+    import tflite_int16_cases
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -27,10 +29,11 @@ except ImportError as error:
 import octet_program
 
 ROWS = 5
+RESOLVER = litert.OpResolverType
 FLOAT_BOUND = 1e-5
 
 
-def run_litert(model, inputs, resolver=litert.OpResolverType.AUTO):
+def run_litert(model, inputs, resolver=RESOLVER.AUTO):
     """The outputs for each row alone, by name: fixed shapes within a file hold for one row."""
     interpreter = litert.Interpreter(model_content=model, num_threads=1,
                                      experimental_op_resolver_type=resolver)
@@ -71,7 +74,9 @@ def check_small(name, build, steps, folder):
     details = litert.Interpreter(model_content=model).get_input_details()
     inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
     got = octet_program.import_and_run(path, inputs, folder, "--profile", "xnnpack")
-    return check(name, got, run_litert(model, inputs), steps)
+    # Those of int16 are the reference kernels' in every profile.
+    resolver = RESOLVER.BUILTIN_REF if name.startswith("int16/") else RESOLVER.AUTO
+    return check(name, got, run_litert(model, inputs, resolver), steps)
 
 
 # Real models, below ../shared/data, with rows of their own where there are any.
@@ -130,7 +135,9 @@ def main():
         return 77
     data = pathlib.Path(os.environ.get("OCTET_TEST_DATA", "../shared/data"))
     checks = [(f"small/{name}", lambda folder, case=(name, build, steps): check_small(*case, folder))
-              for name, build, steps in tflite_cases.cases()]
+              for name, build, steps in itertools.chain(tflite_cases.cases(),
+                                                        tflite_int16_cases.cases())
+              if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
     if data.is_dir():
         checks += [(name, lambda folder, case=(name, data, *case): check_real(*case, folder))
                    for name, case in REAL.items()]

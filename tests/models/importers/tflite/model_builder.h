@@ -22,7 +22,9 @@ enum TensorTypeNumber : std::int8_t {
   kFloat16 = 1,
   kInt32 = 2,
   kUint8 = 3,
+  kInt64 = 4,
   kString = 5,
+  kInt16 = 7,
   kInt8 = 9
 };
 
@@ -169,6 +171,16 @@ inline ModelSpec SmallIntegerModel(std::int8_t type) {
   spec.tensors[2].scale = {0.25F};
   spec.tensors[2].zero_point = {0};
   spec.tensors[2].data = Bytes<std::int32_t>({2, 0, 4});
+  return spec;
+}
+
+// The same with activations of int16: int8 weights, a bias of int64.
+inline ModelSpec SmallInt16Model() {
+  ModelSpec spec = SmallIntegerModel(kInt8);
+  spec.tensors[0].type = kInt16;
+  spec.tensors[2].type = kInt64;
+  spec.tensors[2].data = Bytes<std::int64_t>({2, 0, 4});
+  spec.tensors[3].type = kInt16;
   return spec;
 }
 

@@ -89,6 +89,57 @@ TEST_F(ModelTranslatorTest, IntegerLayersHaveAScaleForEachChannel) {
   EXPECT_EQ(layers_[0].variables[3].tensor.as<std::int8_t>()[2], 2);
 }
 
+TEST_F(ModelTranslatorTest, Int16LayersHaveABiasOfInt64) {
+  const auto graph = Translated(testing::SmallInt16Model());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->inputs[0])].type.data_type,
+            DataType::kInt16);
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->outputs[0])].type.data_type,
+            DataType::kInt16);
+  ASSERT_EQ(layers_.size(), 1);
+  EXPECT_EQ(layers_[0].mode, "int8_static");
+  ASSERT_EQ(layers_[0].variables.size(), 3);
+  EXPECT_EQ(layers_[0].variables[0].tensor.data_type(), DataType::kInt8);
+  EXPECT_EQ(layers_[0].variables[1].tensor.data_type(), DataType::kInt64);
+}
+
+TEST_F(ModelTranslatorTest, Int16IsSymmetricAndBesideInt8Weights) {
+  ModelSpec spec = testing::SmallInt16Model();
+  spec.tensors[0].zero_point = {1};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got scale 0.5 and zero point 1");
+  spec = testing::SmallInt16Model();
+  spec.tensors[2].type = testing::kInt32;
+  spec.tensors[2].data = Bytes<std::int32_t>({2, 0, 4});
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "an INT32 bias beside INT16, wants INT64");
+  spec = testing::SmallInt16Model();
+  spec.tensors[1].type = testing::kInt16;
+  spec.tensors[1].data = Bytes<std::int16_t>({1, 2, 3, 4, -5, 6});
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "or INT8 weights for INT16");
+  spec = testing::SmallInt16Model();
+  spec.tensors[3].type = testing::kInt8;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "is computed as INT16");
+}
+
+TEST_F(ModelTranslatorTest, WhatHasNoIntegersOfInt16IsUnimplemented) {
+  ModelSpec spec = testing::SmallInt16Model();
+  spec.tensors.push_back(spec.tensors[3]);
+  for (const std::int32_t code : {42, 47, 50, 117}) {  // DIV, EXP, LOG_SOFTMAX, HARD_SWISH
+    SCOPED_TRACE(code);
+    spec.operators.resize(1);
+    spec.operators.push_back({.code = code, .inputs = {3}, .outputs = {4}});
+    if (code == 42) spec.operators[1].inputs = {3, 3};
+    spec.outputs = {4};
+    ExpectError(spec, absl::StatusCode::kUnimplemented, "wants FP32, INT8 or UINT8");
+  }
+  spec.operators[1] = {.code = 14, .inputs = {3}, .outputs = {4}};  // LOGISTIC
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants 1 / 32768");
+  // All scales are 0.5, and options that say nothing ask for shifts.
+  spec.operators[1] = Add(3, 3, 4);
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "powers of two with pot_scale_int16");
+  spec.tensors[4].scale = {0.3F};
+  EXPECT_TRUE(Translated(spec).ok());
+}
+
 TEST_F(ModelTranslatorTest, AllOperatorsThatFailAreInOneMessage) {
   ModelSpec spec = SmallModel();
   spec.tensors.push_back({.name = "z", .shape = {1, 3}});
