@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -260,7 +261,12 @@ class Binary final : public Operator {
                                                      .b_zero_point = b.zero_point.value,
                                                      .out_zero_point = out.zero_point.value};
     if (kind_ == BinaryKind::kMultiply) {
-      quantization.out_scale = quotient(a_scale * b_scale, out_scale);
+      // LiteRT's, which are those of int16, divide in float32, TensorFlow Lite Micro's in float64.
+      const bool is_int16 = shift == kernels::kFixedBinaryShiftS16;
+      const float narrow = std::min(a.scale.value * b.scale.value / out.scale.value,
+                                    std::numeric_limits<float>::max());
+      quantization.out_scale = is_int16 ? quotient(static_cast<double>(narrow), 1.0)
+                                        : quotient(a_scale * b_scale, out_scale);
       return quantization;
     }
     const double twice_largest = 2.0 * std::max(a_scale, b_scale);

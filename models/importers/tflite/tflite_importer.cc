@@ -25,7 +25,11 @@ std::string Precision(const Bundle& bundle) {
                        });
   };
   if (has(DataType::kInt16)) return "int16x8-static";
-  return has(DataType::kInt8) ? "int8-static" : "fp32";
+  if (has(DataType::kInt8)) return "int8-static";
+  const bool is_hybrid =
+      std::any_of(bundle.layers.begin(), bundle.layers.end(),
+                  [](const octet::Layer& layer) { return layer.mode == "int8"; });
+  return is_hybrid ? "int8-dynamic" : "fp32";
 }
 
 }  // namespace

@@ -8,7 +8,8 @@ import numpy as np
 TYPES = {"float32": schema.TensorType.FLOAT32, "float16": schema.TensorType.FLOAT16,
          "int8": schema.TensorType.INT8, "uint8": schema.TensorType.UINT8,
          "int16": schema.TensorType.INT16, "int32": schema.TensorType.INT32,
-         "int64": schema.TensorType.INT64, "bool": schema.TensorType.BOOL}
+         "int64": schema.TensorType.INT64, "bool": schema.TensorType.BOOL,
+         "int4": schema.TensorType.INT4}
 ACTIVATIONS = {"": schema.ActivationFunctionType.NONE, "relu": schema.ActivationFunctionType.RELU,
                "relu_n1_to_1": schema.ActivationFunctionType.RELU_N1_TO_1,
                "relu6": schema.ActivationFunctionType.RELU6,
@@ -61,6 +62,12 @@ class Model:
 
     def constant(self, data: np.ndarray, scale=None, zero_point=0, axis=0, name: str = "") -> int:
         return self.tensor(data.dtype.name, data.shape, scale, zero_point, axis, data, name)
+
+    def int4(self, data: np.ndarray, scale, axis=0) -> int:
+        """A constant of int8 values from -8 to 7, two to a byte."""
+        nibbles = data.reshape(-1).view(np.uint8) & 0xF
+        nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
+        return self.tensor("int4", data.shape, scale, 0, axis, nibbles[::2] | nibbles[1::2] << 4)
 
     def input(self, dtype: str, shape, scale=None, zero_point=0, name="x", **options) -> int:
         index = self.tensor(dtype, shape, scale, zero_point, name=name, **options)

@@ -21,6 +21,7 @@ import numpy as np
 try:
     from ai_edge_litert import interpreter as litert
     import tflite_cases
+    import tflite_hybrid_cases
     import tflite_int16_cases
 except ImportError as error:
     print(f"skipped: {error}")
@@ -77,6 +78,18 @@ def check_small(name, build, steps, folder):
     # Those of int16 are the reference kernels' in every profile.
     resolver = RESOLVER.BUILTIN_REF if name.startswith("int16/") else RESOLVER.AUTO
     return check(name, got, run_litert(model, inputs, resolver), steps)
+
+
+def check_hybrid(name, build, folder):
+    """Beside LiteRT's reference kernels. XNNPACK and the optimized ones quantize activations in
+    ways of their own."""
+    model = build()
+    path = folder / "model.tflite"
+    path.write_bytes(model)
+    details = litert.Interpreter(model_content=model).get_input_details()
+    inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
+    got = octet_program.import_and_run(path, inputs, folder)
+    return check(name, got, run_litert(model, inputs, RESOLVER.BUILTIN_REF), 0)
 
 
 # Real models, below ../shared/data, with rows of their own where there are any.
@@ -138,6 +151,8 @@ def main():
               for name, build, steps in itertools.chain(tflite_cases.cases(),
                                                         tflite_int16_cases.cases())
               if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
+    checks += [(f"small/{name}", lambda folder, case=(name, build): check_hybrid(*case, folder))
+               for name, build, _ in tflite_hybrid_cases.cases()]
     if data.is_dir():
         checks += [(name, lambda folder, case=(name, data, *case): check_real(*case, folder))
                    for name, case in REAL.items()]

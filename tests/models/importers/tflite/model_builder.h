@@ -25,7 +25,8 @@ enum TensorTypeNumber : std::int8_t {
   kInt64 = 4,
   kString = 5,
   kInt16 = 7,
-  kInt8 = 9
+  kInt4 = 17,
+  kInt8 = 9,
 };
 
 struct TensorSpec {
@@ -116,14 +117,17 @@ inline std::vector<std::byte> Build(const ModelSpec& spec) {
   return {bytes.begin(), bytes.end()};
 }
 
+// `asymmetric`: of activations that are quantized when the model runs.
 inline OperatorSpec FullyConnected(std::vector<std::int32_t> inputs,
-                                   std::vector<std::int32_t> outputs, std::int8_t activation = 0) {
+                                   std::vector<std::int32_t> outputs, std::int8_t activation = 0,
+                                   bool asymmetric = false) {
   return {.code = 9,
           .inputs = std::move(inputs),
           .outputs = std::move(outputs),
           .options_type = schema::BuiltinOptions_FullyConnectedOptions,
-          .options = [activation](flatbuffers::FlatBufferBuilder& builder) {
-            return schema::CreateFullyConnectedOptions(builder, activation).Union();
+          .options = [activation, asymmetric](flatbuffers::FlatBufferBuilder& builder) {
+            return schema::CreateFullyConnectedOptions(builder, activation, 0, false, asymmetric)
+                .Union();
           }};
 }
 

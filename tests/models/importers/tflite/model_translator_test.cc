@@ -202,13 +202,58 @@ TEST_F(ModelTranslatorTest, WeightsAndBiasFitTheirLayer) {
   ExpectError(spec, absl::StatusCode::kInvalidArgument, "got 2 scales along dimension 0");
 }
 
-TEST_F(ModelTranslatorTest, IntegerWeightsForFloatsAreUnimplemented) {
+// Weights of int8 for activations of float32.
+ModelSpec HybridModel(bool asymmetric) {
   ModelSpec spec = SmallModel();
   spec.tensors[1].type = testing::kInt8;
-  spec.tensors[1].data.resize(6);
+  spec.tensors[1].data = {1, 2, 3, 4, 251, 6};
   spec.tensors[1].scale = {0.5F};
   spec.tensors[1].zero_point = {0};
-  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats for FP32, or both quantized");
+  spec.operators = {FullyConnected({0, 1, 2}, {3}, 1, asymmetric)};
+  return spec;
+}
+
+TEST_F(ModelTranslatorTest, IntegerWeightsForFloatsQuantizeActivationsWhenTheyRun) {
+  for (const bool asymmetric : {false, true}) {
+    const auto graph = Translated(HybridModel(asymmetric));
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    EXPECT_EQ(graph->nodes[0].op, asymmetric ? "DynamicQuantize" : "FullyConnected");
+    ASSERT_EQ(layers_.size(), 1);
+    EXPECT_EQ(layers_[0].mode, "int8");
+    EXPECT_EQ(layers_[0].path, "y");
+    ASSERT_EQ(layers_[0].variables.size(), 3);
+    EXPECT_EQ(layers_[0].variables[2].scale_convention, "reciprocal");
+    EXPECT_EQ(layers_[0].variables[2].tensor.as<float>()[0], 2.0F);
+  }
+}
+
+TEST_F(ModelTranslatorTest, WeightsOfFourBitsAreBytes) {
+  ModelSpec spec = HybridModel(false);
+  spec.tensors[1].type = testing::kInt4;
+  spec.tensors[1].data = {0x21, 0x43, 0x6B};
+  ASSERT_TRUE(Translated(spec).ok());
+  const ConstantTensor& kernel = layers_[0].variables[0].tensor;
+  EXPECT_EQ(kernel.data_type(), DataType::kInt8);
+  EXPECT_EQ(kernel.as<std::int8_t>()[1], 3);  // inputs by outputs
+  EXPECT_EQ(kernel.as<std::int8_t>()[2], -5);
+  spec.tensors[1].data = {0x21, 0x43};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got 2 bytes of data");
+  spec = testing::SmallIntegerModel(testing::kInt8);
+  spec.tensors[0].type = testing::kInt4;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants INT8, UINT8 or INT16");
+}
+
+TEST_F(ModelTranslatorTest, OtherIntegerWeightsForFloatsAreUnimplemented) {
+  ModelSpec spec = HybridModel(false);
+  spec.tensors[1].scale = {};
+  spec.tensors[1].zero_point = {};
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats or INT8 with a scale");
+  spec = HybridModel(false);
+  spec.tensors[1].type = testing::kUint8;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats or INT8 with a scale");
+  spec = HybridModel(false);
+  spec.tensors[1].scale = {1e-40F};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "wants one whose reciprocal is finite");
 }
 
 TEST_F(ModelTranslatorTest, OperatorsBehindOneThatFailsAreLookedAtToo) {
