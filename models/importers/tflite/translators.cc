@@ -11,8 +11,8 @@ namespace octet::tflite {
 std::vector<Translator> BuiltInTranslators() {
   std::vector<Translator> all;
   for (const std::vector<Translator>& list :
-       {ElementwiseTranslators(), ReductionTranslators(), ShapeTranslators(), SliceTranslators(),
-        TypeTranslators(), WeightedTranslators()}) {
+       {ElementwiseTranslators(), RecurrentTranslators(), ReductionTranslators(),
+        ShapeTranslators(), SliceTranslators(), TypeTranslators(), WeightedTranslators()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;

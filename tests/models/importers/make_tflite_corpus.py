@@ -11,6 +11,7 @@ import sys
 import tflite_cases
 import tflite_hybrid_cases
 import tflite_int16_cases
+import tflite_lstm_cases
 
 CASES = ("float32/conv_valid_relu6", "int8/conv_dilated_relu", "uint8/depthwise_multiplier",
          "int8/fully_connected_per_channel", "float32/float16_weights", "int8/add_relu",
@@ -19,13 +20,14 @@ CASES = ("float32/conv_valid_relu6", "int8/conv_dilated_relu", "uint8/depthwise_
          "uint8/softmax", "float32/resize_bilinear", "int16/network", "int16/leaky_relu_-0.3",
          "int16/sub_channel", "int16/mixed_types", "hybrid/fully_connected_symmetric",
          "hybrid_int4/fully_connected_asymmetric_kept", "hybrid/conv_groups",
-         "hybrid/depthwise_multiplier", "int8/int4_conv")
+         "hybrid/depthwise_multiplier", "int8/int4_conv", "lstm/clipped")
 
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     cases = itertools.chain(tflite_cases.cases(), tflite_int16_cases.cases(),
-                            tflite_hybrid_cases.cases(), tflite_hybrid_cases.integer_cases())
+                            tflite_hybrid_cases.cases(), tflite_hybrid_cases.integer_cases(),
+                            tflite_lstm_cases.cases())
     models = {name: build for name, build, _ in cases}
     for name in CASES:
         (folder / f"{name.replace('/', '_').lower()}.tflite").write_bytes(models[name]())

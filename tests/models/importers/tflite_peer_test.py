@@ -23,6 +23,7 @@ try:
     import tflite_cases
     import tflite_hybrid_cases
     import tflite_int16_cases
+    import tflite_lstm_cases
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -43,6 +44,7 @@ def run_litert(model, inputs, resolver=RESOLVER.AUTO):
     for row in range(len(next(iter(inputs.values())))):
         for details in interpreter.get_input_details():
             interpreter.set_tensor(details["index"], inputs[details["name"]][row:row + 1])
+        interpreter.reset_all_variables()  # a recurrent layer goes on where the last row ended
         interpreter.invoke()
         for details in interpreter.get_output_details():
             outputs.setdefault(details["name"], []).append(
@@ -111,6 +113,7 @@ REAL = {
     "tflite/small/dummy": ("", 5, 0),
     "tflite/small/split_concat_uint8": ("", 5, 0),
     "tflite/mnist/mnist_autokeras_float": ("", 5, 0),
+    "tflite/mnist/trained_lstm": ("", 20, 0),
     "tflite/imagenet-uint8/mobilenet_v1_0.25_128_quant": ("imagenet-uint8", 5, 1),
     "keras/hand-gesture/keypoint_classifier": ("", 20, 0),
 }
@@ -148,8 +151,8 @@ def main():
         return 77
     data = pathlib.Path(os.environ.get("OCTET_TEST_DATA", "../shared/data"))
     checks = [(f"small/{name}", lambda folder, case=(name, build, steps): check_small(*case, folder))
-              for name, build, steps in itertools.chain(tflite_cases.cases(),
-                                                        tflite_int16_cases.cases())
+              for name, build, steps in itertools.chain(
+                  tflite_cases.cases(), tflite_int16_cases.cases(), tflite_lstm_cases.cases())
               if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
     checks += [(f"small/{name}", lambda folder, case=(name, build): check_hybrid(*case, folder))
                for name, build, _ in tflite_hybrid_cases.cases()]

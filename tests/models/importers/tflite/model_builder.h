@@ -39,6 +39,7 @@ struct TensorSpec {
   std::int32_t axis = 0;
   std::vector<std::int32_t> signature = {};
   std::optional<std::uint32_t> buffer = std::nullopt;  // else its own, or none
+  bool is_variable = false;
 };
 
 struct OperatorSpec {
@@ -88,7 +89,7 @@ inline std::vector<std::byte> Build(const ModelSpec& spec) {
     const auto signature = tensor.signature.empty() ? 0 : builder.CreateVector(tensor.signature);
     tensors.push_back(schema::CreateTensor(builder, shape, tensor.type,
                                            tensor.buffer.value_or(buffer), name, quantization,
-                                           false, 0, signature));
+                                           tensor.is_variable, 0, signature));
   }
   std::vector<flatbuffers::Offset<schema::OperatorCode>> codes;
   std::vector<flatbuffers::Offset<schema::Operator>> operators;
