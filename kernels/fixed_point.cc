@@ -50,4 +50,10 @@ std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointScale& scale) {
   return static_cast<std::int32_t>(rounded >> scale.shift);
 }
 
+std::int32_t DivideByPowerOf2(std::int32_t x, int exponent) {
+  if (exponent == 0) return x;
+  const std::int64_t half = std::int64_t{1} << (exponent - 1);
+  return static_cast<std::int32_t>((x + half - (x < 0 ? 1 : 0)) >> exponent);
+}
+
 }  // namespace octet::kernels

@@ -46,4 +46,8 @@ double FixedMultiplierS16(const FixedPointNumber& number);
 // x * scale. TensorFlow Lite: MultiplyByQuantizedMultiplier.
 std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointScale& scale);
 
+// x / 2^exponent, rounded half away from zero, for an exponent in [0, 31]. gemmlowp:
+// RoundingDivideByPOT.
+std::int32_t DivideByPowerOf2(std::int32_t x, int exponent);
+
 }  // namespace octet::kernels

@@ -17,12 +17,6 @@ std::int32_t Product(std::int32_t a, std::int32_t b) {
                                    31);
 }
 
-// x / 2^exponent, rounded half away from zero.
-std::int32_t DivideByPowerOf2(std::int32_t x, int exponent) {
-  const std::int64_t half = exponent == 0 ? 0 : std::int64_t{1} << (exponent - 1);
-  return static_cast<std::int32_t>((x + half - (x < 0 && exponent > 0 ? 1 : 0)) >> exponent);
-}
-
 std::int32_t MultiplyByPowerOf2(std::int32_t x, int exponent) {
   constexpr std::int64_t kLowest = std::numeric_limits<std::int32_t>::min();
   return static_cast<std::int32_t>(

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -50,12 +51,45 @@ std::map<ValueId, std::int64_t> TableRows(const Graph& graph) {
   return rows;
 }
 
+class RandomElements {
+ public:
+  // Indices into a table of `table_rows` where it is one.
+  void Fill(Tensor& tensor, std::optional<std::int64_t> table_rows) {
+    const std::int64_t last =
+        std::min(std::max(table_rows.value_or(kMaxIndex + 1) - 1, std::int64_t{0}), kMaxIndex);
+    std::uniform_int_distribution<int> index(0, static_cast<int>(last));
+    std::uniform_int_distribution<int> byte(0, table_rows.has_value() ? index.max() : 255);
+    switch (tensor.data_type()) {
+      case DataType::kFloat32:
+        for (float& value : tensor.as<float>()) {
+          value = table_rows.has_value() ? static_cast<float>(index(random_)) : normal_(random_);
+        }
+        break;
+      case DataType::kInt32:
+        for (auto& value : tensor.as<std::int32_t>()) value = index(random_);
+        break;
+      case DataType::kInt64:
+        for (auto& value : tensor.as<std::int64_t>()) value = index(random_);
+        break;
+      case DataType::kInt8:
+      case DataType::kUint8:
+        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(byte(random_));
+        break;
+      default:
+        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(index(random_) % 2);
+    }
+  }
+
+ private:
+  std::mt19937 random_{20250101};
+  std::normal_distribution<float> normal_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
                                                          std::int64_t open_dimension) {
-  std::mt19937 random(20250101);
-  std::normal_distribution<float> normal;
+  RandomElements random;
   const std::map<ValueId, std::int64_t> table_rows = TableRows(graph);
   std::vector<std::int64_t> symbols(graph.symbol_names.size(), open_dimension);
   symbols[static_cast<std::size_t>(kRows.index)] = kMinRows;
@@ -64,10 +98,6 @@ absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
   for (const ValueId id : graph.inputs) {
     const Value& input = graph.values[static_cast<std::size_t>(id)];
     const TensorType& type = input.type;
-    const auto rows = table_rows.find(id);
-    const bool is_index = rows != table_rows.end();
-    const std::int64_t last = is_index ? std::max(rows->second - 1, std::int64_t{0}) : kMaxIndex;
-    std::uniform_int_distribution<int> index(0, static_cast<int>(std::min(last, kMaxIndex)));
     Dims dims;
     for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
     const bool is_countable = CheckedNumElements(dims).ok();
@@ -77,29 +107,10 @@ absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
           absl::StrCat("input ", Quoted(input.name), " ", ToString(dims),
                        ": rows for a self-test take more than ", kMostBytes, " bytes"));
     }
-    Tensor tensor(type.data_type, dims);
-    switch (type.data_type) {
-      case DataType::kFloat32:
-        for (float& value : tensor.as<float>()) {
-          value = is_index ? static_cast<float>(index(random)) : normal(random);
-        }
-        break;
-      case DataType::kInt32:
-        for (auto& value : tensor.as<std::int32_t>()) value = index(random);
-        break;
-      case DataType::kInt64:
-        for (auto& value : tensor.as<std::int64_t>()) value = index(random);
-        break;
-      case DataType::kInt8:
-      case DataType::kUint8: {
-        std::uniform_int_distribution<int> byte(0, is_index ? static_cast<int>(last) : 255);
-        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(byte(random));
-        break;
-      }
-      default:
-        for (std::byte& value : tensor.bytes()) value = static_cast<std::byte>(index(random) % 2);
-    }
-    inputs.push_back(std::move(tensor));
+    const auto rows = table_rows.find(id);
+    inputs.push_back(Tensor(type.data_type, dims));
+    random.Fill(inputs.back(),
+                rows == table_rows.end() ? std::nullopt : std::optional(rows->second));
   }
   return inputs;
 }

@@ -93,6 +93,15 @@ class StoreIntegers {
   const std::size_t stride_;
 };
 
+// One vector's columns, of which `mask` are there.
+[[gnu::always_inline]] inline void StoreBytes(__mmask16 mask, __m128i bytes, std::int8_t* out) {
+  if (mask == kWhole) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
+  } else {
+    _mm_mask_storeu_epi8(out, mask, bytes);
+  }
+}
+
 template <std::size_t kVectors>
 class StoreStatic {
  public:
@@ -120,8 +129,9 @@ class StoreStatic {
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < kRows; ++r) {
         if constexpr (kVectors == 1) {
-          Store(0, _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
-                out + r * stride_);
+          StoreBytes(MaskOf(num_channels_, 0),
+                     _mm_add_epi8(Round(0, sum[r][0]), _mm256_castsi256_si128(zero_)),
+                     out + r * stride_);
         } else {
           StorePair(v, _mm256_set_m128i(Round(v + 1, sum[r][v + 1]), Round(v, sum[r][v])),
                     out + r * stride_ + v * kLanes);
@@ -143,16 +153,9 @@ class StoreStatic {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), result);
       return;
     }
-    Store(v, _mm256_castsi256_si128(result), out);
-    Store(v + 1, _mm256_extracti128_si256(result, 1), out + kLanes);
-  }
-  [[gnu::always_inline]] void Store(std::size_t v, __m128i result, std::int8_t* out) const {
-    const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
-    if (mask == kWhole) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), result);
-    } else {
-      _mm_mask_storeu_epi8(out, mask, result);
-    }
+    StoreBytes(MaskOf(num_channels_, v * kLanes), _mm256_castsi256_si128(result), out);
+    StoreBytes(MaskOf(num_channels_, (v + 1) * kLanes), _mm256_extracti128_si256(result, 1),
+               out + kLanes);
   }
 
   const Terms<kVectors> terms_;
@@ -227,19 +230,12 @@ struct StoreStaticFixed {
           return;
         }
       }
-      StoreVector(i % kVectors, _mm256_castsi256_si128(bytes), out);
+      StoreBytes(MaskOf(num_channels_, i % kVectors * kLanes), _mm256_castsi256_si128(bytes), out);
       if (i + 1 == kSize) return;
       const std::size_t next = i + 1;
-      StoreVector(next % kVectors, _mm256_extracti128_si256(bytes, 1),
-                  out_ + (row + next / kVectors) * stride_ + next % kVectors * kLanes);
-    }
-    [[gnu::always_inline]] void StoreVector(std::size_t v, __m128i bytes, std::int8_t* out) const {
-      const __mmask16 mask = MaskOf(num_channels_, v * kLanes);
-      if (mask == kWhole) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
-      } else {
-        _mm_mask_storeu_epi8(out, mask, bytes);
-      }
+      StoreBytes(MaskOf(num_channels_, next % kVectors * kLanes),
+                 _mm256_extracti128_si256(bytes, 1),
+                 out_ + (row + next / kVectors) * stride_ + next % kVectors * kLanes);
     }
 
     const Terms<kVectors> terms_;

@@ -106,12 +106,13 @@ class AttentionStep final : public Step {
                 const kernels::KernelSet& kernels, const kernels::ReducedAttention* reduced)
       : attributes_(attributes),
         has_mask_(has_mask),
-        kernel_name_(absl::StrCat(std::string(kernels.name), ":",
-                                  std::string(reduced ? reduced->name : "attention_f32"))),
-        reduced_tolerance_(reduced ? kReducedTolerance : 0),
-        attention_(reduced ? reduced->run : kernels.attention_f32),
-        scratch_byte_size_(reduced ? reduced->scratch_byte_size
-                                   : kernels.attention_f32_scratch_byte_size) {}
+        kernel_name_(
+            absl::StrCat(std::string(kernels.name), ":",
+                         std::string(reduced != nullptr ? reduced->name : "attention_f32"))),
+        reduced_tolerance_(reduced != nullptr ? kReducedTolerance : 0),
+        attention_(reduced != nullptr ? reduced->run : kernels.attention_f32),
+        scratch_byte_size_(reduced != nullptr ? reduced->scratch_byte_size
+                                              : kernels.attention_f32_scratch_byte_size) {}
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
     return scratch_byte_size_(MakeShape(attributes_, inputs));

@@ -87,12 +87,6 @@ std::int32_t RoundedProduct16(std::int32_t a, std::int32_t b) {
 std::int32_t CutProduct16(std::int32_t a, std::int32_t b) {
   return Saturated16(std::int64_t{a} * b / (1 << 15));
 }
-// x / 2^exponent, rounded half away from zero.
-std::int32_t DivideByPowerOf2(std::int32_t x, int exponent) {
-  if (exponent == 0) return x;
-  const std::int64_t half = std::int64_t{1} << (exponent - 1);
-  return static_cast<std::int32_t>((x + half - (x < 0 ? 1 : 0)) >> exponent);
-}
 // A multiplier of 31 bits in 15.
 std::int32_t Multiplier16(const FixedPointNumber& number) {
   return Saturated16((std::int64_t{number.multiplier} + (1 << 15)) >> 16);
@@ -115,10 +109,10 @@ std::optional<Int8Table> HardSiluTable(const TensorQuantization& from,
     }
     factor = RoundedProduct16(factor, Multiplier16(gate));
     if (gate.exponent > 0) factor = Saturated16(std::int64_t{factor} * 2);
-    if (gate.exponent < 0) factor = DivideByPowerOf2(factor, -gate.exponent);
+    if (gate.exponent < 0) factor = kernels::DivideByPowerOf2(factor, -gate.exponent);
     factor = (factor + (1 << 15)) >> 1;  // from -1..1 to 0..1
     const std::int32_t scaled = RoundedProduct16(fine, Multiplier16(output));
-    return DivideByPowerOf2(CutProduct16(factor, scaled), -output.exponent);
+    return kernels::DivideByPowerOf2(CutProduct16(factor, scaled), -output.exponent);
   });
 }
 

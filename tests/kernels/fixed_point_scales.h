@@ -34,4 +34,17 @@ inline std::vector<FixedPointScale> FixedPointScales(std::size_t size) {
   return scales;
 }
 
+// `size` unlike scales that are all rounded twice, which kernels may multiply by in a form of their
+// own: 2^-17 to 1/2, powers of two among them.
+inline std::vector<FixedPointScale> TwiceRoundedScales(std::size_t size) {
+  std::vector<FixedPointScale> scales;
+  for (std::size_t i = 0; i < size; ++i) {
+    const double mantissas[] = {0.5, 0.75, 0.9999999999, 0.5 + 1e-3 * static_cast<double>(i % 400)};
+    const double real =
+        std::ldexp(mantissas[i % std::size(mantissas)], -1 - static_cast<int>(i % 16));
+    scales.push_back(MakeFixedPointScale(MakeFixedPointNumber(real), FixedRounding::kDouble));
+  }
+  return scales;
+}
+
 }  // namespace octet::kernels

@@ -24,13 +24,13 @@ constexpr std::int64_t kBfloat16 = 16;
 
 // Activations of the same name and meaning, without parameters.
 const std::map<std::string, std::string>& PlainActivations() {
-  static const auto* const kNames = new std::map<std::string, std::string>{
+  static const auto* const names = new std::map<std::string, std::string>{
       {"Abs", "abs"},           {"Exp", "exponential"}, {"HardSwish", "hard_silu"},
       {"Log", "log"},           {"Mish", "mish"},       {"Neg", "negative"},
       {"Relu", "relu"},         {"Sigmoid", "sigmoid"}, {"Softplus", "softplus"},
       {"Softsign", "softsign"}, {"Sqrt", "sqrt"},       {"Tanh", "tanh"},
   };
-  return *kNames;
+  return *names;
 }
 
 absl::StatusOr<Operand> Activate(NodeCall& call, const Operand& operand, const std::string& name,

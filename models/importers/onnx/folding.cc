@@ -126,6 +126,32 @@ struct Stretch {
   std::vector<std::vector<std::int64_t>> from;
 };
 
+// Which element of `dims` each element of `stretched` is.
+std::vector<std::int64_t> Offsets(const Dims& dims, const Dims& stretched) {
+  std::vector<std::int64_t> index(stretched.size(), 0);
+  std::vector<std::int64_t> strides(stretched.size(), 0);
+  std::int64_t step = 1;
+  for (std::size_t back = 1; back <= dims.size(); ++back) {
+    const std::int64_t dim = dims[dims.size() - back];
+    strides[strides.size() - back] = dim == 1 ? 0 : step;
+    step *= dim;
+  }
+  std::vector<std::int64_t> from;
+  const std::int64_t count = NumElements(stretched);
+  from.reserve(static_cast<std::size_t>(count));
+  std::int64_t offset = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    from.push_back(offset);
+    for (std::size_t d = index.size(); d-- > 0;) {
+      offset += strides[d];
+      if (++index[d] < stretched[d]) break;
+      offset -= strides[d] * stretched[d];
+      index[d] = 0;
+    }
+  }
+  return from;
+}
+
 absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
   Stretch stretch;
   for (const Operand& operand : call.inputs()) {
@@ -144,30 +170,9 @@ absl::StatusOr<Stretch> StretchOf(NodeCall& call) {
     }
   }
   RETURN_IF_ERROR(ReserveConstant(call, stretch.dims));
-  const std::int64_t count = NumElements(stretch.dims);
   for (const Operand& operand : call.inputs()) {
     const Dims dims = ToDims(operand.shape());
-    std::vector<std::int64_t> index(stretch.dims.size(), 0);
-    std::vector<std::int64_t> strides(stretch.dims.size(), 0);
-    std::int64_t step = 1;
-    for (std::size_t back = 1; back <= dims.size(); ++back) {
-      const std::int64_t dim = dims[dims.size() - back];
-      strides[strides.size() - back] = dim == 1 ? 0 : step;
-      step *= dim;
-    }
-    std::vector<std::int64_t> from;
-    from.reserve(static_cast<std::size_t>(count));
-    std::int64_t offset = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-      from.push_back(offset);
-      for (std::size_t d = index.size(); d-- > 0;) {
-        offset += strides[d];
-        if (++index[d] < stretch.dims[d]) break;
-        offset -= strides[d] * stretch.dims[d];
-        index[d] = 0;
-      }
-    }
-    stretch.from.push_back(std::move(from));
+    stretch.from.push_back(Offsets(dims, stretch.dims));
   }
   return stretch;
 }
@@ -216,7 +221,32 @@ absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& functio
   return One(FromInt64s(result, stretch.dims, values));
 }
 
-// The same with sizes among the operands. Nothing where the result would be none.
+absl::Status NotOfOpen() {
+  return absl::UnimplementedError("cannot be computed with open dimensions");
+}
+
+absl::StatusOr<Dim> Combined(const std::string& op, const Dim& left, const Dim& right) {
+  if (op == "Add") return Dim::Sum(left, right);
+  if (op == "Mul") return Dim::Product(left, right);
+  if (op == "Sub" && right.is_constant()) return left.Plus(-right.value());
+  if (op == "Sub" && left == right) return Dim(0);
+  if (op == "Div" && right.is_constant() && right.value() > 0) {
+    return left.FloorDividedBy(right.value());
+  }
+  if (op == "Div" && left == right) return Dim(1);
+  return NotOfOpen();
+}
+
+// An open dimension is none of the numbers that exporters compare it with (-1, 0).
+std::optional<bool> AreEqual(const Dim& left, const Dim& right) {
+  if (left == right) return true;
+  if (left.is_constant() && right.is_constant()) return false;
+  if (!left.is_constant() && !right.is_constant()) return std::nullopt;
+  const std::int64_t number = left.is_constant() ? left.value() : right.value();
+  return number <= 0 ? std::optional(false) : std::nullopt;
+}
+
+// FoldBinary with sizes among the operands. Nothing where the result would be none.
 absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
   const std::string& op = call.node().op_type;
   const auto a = AsSizes(call.input(0));
@@ -228,32 +258,13 @@ absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
   for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
     const Dim& left = a->elements[static_cast<std::size_t>(stretch.from[0][i])];
     const Dim& right = b->elements[static_cast<std::size_t>(stretch.from[1][i])];
-    absl::StatusOr<Dim> dim = absl::UnimplementedError("cannot be computed with open dimensions");
-    if (op == "Add") {
-      dim = Dim::Sum(left, right);
-    } else if (op == "Mul") {
-      dim = Dim::Product(left, right);
-    } else if (op == "Sub" && right.is_constant()) {
-      dim = left.Plus(-right.value());
-    } else if (op == "Sub" && left == right) {
-      dim = Dim(0);
-    } else if (op == "Div" && right.is_constant() && right.value() > 0) {
-      dim = left.FloorDividedBy(right.value());
-    } else if (op == "Div" && left == right) {
-      dim = Dim(1);
-    } else if (op == "Equal" && (left == right || left.is_constant() != right.is_constant())) {
-      // An open dimension is none of the numbers that exporters compare it with (-1, 0).
-      const std::int64_t number = left.is_constant()    ? left.value()
-                                  : right.is_constant() ? right.value()
-                                                        : -1;
-      if (left == right || number <= 0) {
-        flags.push_back(left == right ? 1 : 0);
-        continue;
-      }
-    } else if (op == "Equal" && left.is_constant() && right.is_constant()) {
-      flags.push_back(0);
+    if (op == "Equal") {
+      const std::optional<bool> is_equal = AreEqual(left, right);
+      if (!is_equal.has_value()) return call.WithNode(NotOfOpen());
+      flags.push_back(*is_equal ? 1 : 0);
       continue;
     }
+    const absl::StatusOr<Dim> dim = Combined(op, left, right);
     if (!dim.ok()) return call.WithNode(dim.status());
     sizes.elements.push_back(*dim);
   }
@@ -397,7 +408,9 @@ absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
         absl::StrCat("Range \"", call.name(), "\": ", count, " elements"));
   }
   std::vector<double> values;
-  for (double i = 0; i < count; i += 1) values.push_back(bounds[0] + i * bounds[2]);
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) {
+    values.push_back(bounds[0] + static_cast<double>(i) * bounds[2]);
+  }
   return One(FromDoubles(call.input(0).type(), {static_cast<std::int64_t>(values.size())}, values));
 }
 

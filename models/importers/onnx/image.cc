@@ -122,7 +122,7 @@ absl::StatusOr<std::vector<std::int64_t>> ImagePair(const NodeCall& call,
 }
 
 absl::StatusOr<ImageWindow> ImageWindowOf(NodeCall& call, const Activation& x,
-                                          std::vector<std::int64_t> kernel) {
+                                          const std::vector<std::int64_t>& kernel) {
   ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x));
   ImageWindow window;
   ASSIGN_OR_RETURN(window.kernel, ImagePair(call, kernel, spatial_rank, 1));

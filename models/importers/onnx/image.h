@@ -41,6 +41,6 @@ struct ImageWindow {
 
 // Reads strides, dilations, pads, auto_pad and ceil_mode for a kernel of that size over `x`.
 absl::StatusOr<ImageWindow> ImageWindowOf(NodeCall& call, const Activation& x,
-                                          std::vector<std::int64_t> kernel);
+                                          const std::vector<std::int64_t>& kernel);
 
 }  // namespace octet::onnx

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/importers/int8_constant.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/image.h"
 #include "models/importers/onnx/integer_products.h"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/base/status_macros.h"
+#include "models/importers/int8_constant.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/matrix_product.h"
 #include "models/importers/onnx/quantized_weights.h"

@@ -37,9 +37,9 @@ constexpr std::int64_t kUint4 = 21;
 constexpr std::int64_t kInt4 = 22;
 
 const std::vector<std::string>& ControlFlow() {
-  static const auto* const kNames =
+  static const auto* const names =
       new std::vector<std::string>{"If", "Loop", "Scan", "SequenceMap"};
-  return *kNames;
+  return *names;
 }
 
 std::string FullName(const NodeProto& node) {

@@ -420,8 +420,10 @@ absl::StatusOr<ValueId> NodeCall::BroadcastInput(const Operand& operand, std::si
         absl::StrCat("computes with ", Quoted(operand.name), ", which depends on open dimensions"));
   }
   if (Activation* const activation = operand.activation()) return InOrder(*activation, order);
-  const ConstantTensor& constant =
-      operand.filled() != nullptr ? operand.filled()->value : *operand.constant();
+  const ConstantTensor* const given =
+      operand.filled() != nullptr ? &operand.filled()->value : operand.constant();
+  if (given == nullptr) return Invalid("an input is missing");
+  const ConstantTensor& constant = *given;
   if (NumElements(constant.dims()) == 1) {
     if (constant.data_type() == DataType::kFloat32) {
       return graph().AddScalar(FloatElements(constant)[0]);

@@ -94,7 +94,7 @@ absl::StatusOr<Bundle> OnnxImporter::Import(const std::string& path,
 }
 
 absl::StatusOr<Bundle> OnnxImporter::ImportBytes(std::span<const std::byte> bytes,
-                                                 const ImportOptions& options) const {
+                                                 const ImportOptions& options) {
   ExternalData external;
   return ImportModelProto(bytes, nullptr, external, options);
 }

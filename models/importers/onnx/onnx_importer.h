@@ -22,8 +22,8 @@ class OnnxImporter final : public Importer {
                                               const ImportOptions& options) const override;
 
   // The same for a file in memory, which has no others beside it.
-  [[nodiscard]] absl::StatusOr<Bundle> ImportBytes(std::span<const std::byte> bytes,
-                                                   const ImportOptions& options) const;
+  [[nodiscard]] static absl::StatusOr<Bundle> ImportBytes(std::span<const std::byte> bytes,
+                                                          const ImportOptions& options);
 };
 
 }  // namespace octet::onnx

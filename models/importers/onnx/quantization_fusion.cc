@@ -33,12 +33,12 @@ const std::array<absl::string_view, 12> kMovers = {
 
 // Functions with an operator of ONNX Runtime's own, and what that is called.
 const std::map<std::string, std::string>& Functions() {
-  static const auto* const kNames = new std::map<std::string, std::string>{
+  static const auto* const names = new std::map<std::string, std::string>{
       {"AveragePool", "QLinearAveragePool"}, {"GlobalAveragePool", "QLinearGlobalAveragePool"},
       {"LeakyRelu", "QLinearLeakyRelu"},     {"Sigmoid", "QLinearSigmoid"},
       {"Softmax", "QLinearSoftmax"},
   };
-  return *kNames;
+  return *names;
 }
 
 std::string InputOf(const NodeProto& node, std::size_t index) {

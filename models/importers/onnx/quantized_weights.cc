@@ -13,14 +13,6 @@
 
 namespace octet::onnx {
 
-ConstantTensor AsInt8(const ConstantTensor& constant) {
-  if (constant.data_type() != DataType::kUint8) return constant;
-  std::vector<std::byte> shifted(constant.bytes().begin(), constant.bytes().end());
-  for (std::byte& element : shifted) element ^= std::byte{0x80};
-  return ConstantTensor::Copy(DataType::kInt8, constant.dims(),
-                              std::span<const std::byte>(shifted));
-}
-
 absl::StatusOr<std::optional<ConstantTensor>> WeightZeroPoints(NodeCall& call, std::size_t index,
                                                                DataType weight,
                                                                std::int64_t channels) {

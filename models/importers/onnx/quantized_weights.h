@@ -15,9 +15,6 @@
 
 namespace octet::onnx {
 
-// `constant` as int8: uint8 with 128 less.
-ConstantTensor AsInt8(const ConstantTensor& constant);
-
 // Zero points of `channels` output channels for weights of type `weight`, as int8 beside AsInt8:
 // [channels]. Nothing where all are 0 there. `index` may be absent.
 absl::StatusOr<std::optional<ConstantTensor>> WeightZeroPoints(NodeCall& call, std::size_t index,

@@ -280,34 +280,36 @@ class RecurrentNode {
     std::vector<Operand> outputs;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const bool is_sequence = i == 0;
-      std::shared_ptr<Activation> activation;
-      if (call_.lead() == 1) {
-        activation = call_.FromValue(ids[i], is_sequence ? Order{0, 1} : Order{0});
-        const std::vector<std::size_t> axes =
-            is_sequence ? (form_.batch_first ? std::vector<std::size_t>{0, 2}
-                                             : std::vector<std::size_t>{1, 2})
-                        : std::vector<std::size_t>{0, 1};
-        ASSIGN_OR_RETURN(activation, call_.Unsqueeze(*activation, axes));
-      } else {
-        const Order order = !is_sequence        ? Order{0, 1}
-                            : form_.batch_first ? Order{0, 1, 2}
-                                                : Order{1, 0, 2};
-        activation = call_.FromValue(ids[i], order);
-        const std::size_t axis =
-            is_sequence ? (form_.batch_first ? 2 : 1) : (form_.batch_first ? 1 : 0);
-        ASSIGN_OR_RETURN(activation, call_.Unsqueeze(*activation, {axis}));
-      }
+      std::shared_ptr<Activation> activation = call_.FromValue(ids[i], OrderOf(is_sequence));
+      ASSIGN_OR_RETURN(activation, call_.Unsqueeze(*activation, AddedAxes(is_sequence)));
       outputs.push_back({"", std::move(activation)});
     }
     return outputs;
+  }
+
+  // Of what the operators give: [batch, time, units], or [batch, units]; without the batch where
+  // that was taken away.
+  [[nodiscard]] Order OrderOf(bool is_sequence) const {
+    if (call_.lead() == 1) return is_sequence ? Order{0, 1} : Order{0};
+    if (!is_sequence) return {0, 1};
+    return form_.batch_first ? Order{0, 1, 2} : Order{1, 0, 2};
+  }
+  [[nodiscard]] std::vector<std::size_t> AddedAxes(bool is_sequence) const {
+    if (call_.lead() == 1) {
+      if (!is_sequence) return {0, 1};
+      return form_.batch_first ? std::vector<std::size_t>{0, 2} : std::vector<std::size_t>{1, 2};
+    }
+    return {DirectionAxis(is_sequence)};
+  }
+  [[nodiscard]] std::size_t DirectionAxis(bool is_sequence) const {
+    return (is_sequence ? 1U : 0U) + (form_.batch_first ? 1U : 0U);
   }
 
   absl::StatusOr<Operand> Joined(const std::vector<std::vector<Operand>>& parts,
                                  std::size_t index) {
     if (parts.size() == 1 || !call_.Wants(index)) return parts[0][index];
     const bool is_sequence = index == 0;
-    const std::size_t axis =
-        is_sequence ? (form_.batch_first ? 2 : 1) : (form_.batch_first ? 1 : 0);
+    const std::size_t axis = DirectionAxis(is_sequence);
     const Order order = NodeCall::AnyForm(*parts[0][index].activation()).first;
     std::vector<ValueId> ids;
     for (const std::vector<Operand>& part : parts) {

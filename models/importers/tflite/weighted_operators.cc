@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/importers/int8_constant.h"
 #include "models/importers/tflite/translators.h"
 
 namespace octet::tflite {
@@ -43,14 +44,6 @@ ConstantTensor ChannelsLast(const ConstantTensor& weights, Dims dims) {
     }
   }
   return ConstantTensor::Copy(weights.data_type(), std::move(dims), moved);
-}
-
-// uint8 as int8: 128 less, as its zero points are.
-ConstantTensor AsInt8(const ConstantTensor& weights) {
-  if (weights.data_type() != DataType::kUint8) return weights;
-  std::vector<std::byte> shifted(weights.bytes().begin(), weights.bytes().end());
-  for (std::byte& element : shifted) element ^= std::byte{0x80};
-  return ConstantTensor::Copy(DataType::kInt8, weights.dims(), shifted);
 }
 
 // How a layer of float activations and integer weights ("hybrid") quantizes the former when it

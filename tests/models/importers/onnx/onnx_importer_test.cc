@@ -33,8 +33,8 @@ class OnnxImporterTest : public ::testing::Test {
   OnnxImporterTest() : operators_(BuiltInOperators()) {}
 
   absl::StatusOr<Bundle> Import(const std::string& model) const {
-    auto bundle = OnnxImporter().ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                             {.operators = &operators_, .max_byte_size = 1 << 24});
+    auto bundle = OnnxImporter::ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
+                                            {.operators = &operators_, .max_byte_size = 1 << 24});
     if (bundle.ok()) {
       EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
     }

@@ -40,8 +40,8 @@ class QuantizedModelsTest : public ::testing::Test {
  protected:
   absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const {
     const std::string model = OnnxModel(graph);
-    auto bundle = OnnxImporter().ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                             {.operators = &operators_, .max_byte_size = 1 << 24});
+    auto bundle = OnnxImporter::ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
+                                            {.operators = &operators_, .max_byte_size = 1 << 24});
     if (bundle.ok()) {
       EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
     }
