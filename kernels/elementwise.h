@@ -62,13 +62,14 @@ using BinaryS16 = void (*)(BinaryKind kind, const BinaryShape& shape,
                            const BinaryQuantization& quantization, std::span<const std::int16_t> a,
                            std::span<const std::int16_t> b, std::span<std::int16_t> out);
 
-// int8 add, subtract and multiply in fixed point:
-//   add, subtract: r = MultiplyFixedPoint((a - a_zero_point) << kFixedBinaryShift, a_scale) +- the
-//                  same of b
+// int8 and int16 add, subtract and multiply in fixed point:
+//   add, subtract: r = MultiplyFixedPoint((a - a_zero_point) << shift, a_scale) +- the same of b,
+//                  with the shift kFixedBinaryShift of int8, kFixedBinaryShiftS16 of int16
 //   multiply:      r = (a - a_zero_point) * (b - b_zero_point)
 //   out = clip(MultiplyFixedPoint(r, out_scale) + out_zero_point, lo, hi)
-// Equal on every set.
+// Zero points of int16 are 0. Equal on every set.
 inline constexpr int kFixedBinaryShift = 20;
+inline constexpr int kFixedBinaryShiftS16 = 15;
 struct FixedBinaryQuantization {
   FixedPointScale a_scale = {};  // at most 1, as that of b; not of a product
   std::int32_t a_zero_point = 0;
@@ -76,12 +77,16 @@ struct FixedBinaryQuantization {
   std::int32_t b_zero_point = 0;
   FixedPointScale out_scale = {};
   std::int32_t out_zero_point = 0;
-  std::int32_t lo = -128;  // within int8
+  std::int32_t lo = -128;  // within the type
   std::int32_t hi = 127;
 };
 using BinaryFixedS8 = void (*)(BinaryKind kind, const BinaryShape& shape,
                                const FixedBinaryQuantization& quantization,
                                std::span<const std::int8_t> a, std::span<const std::int8_t> b,
                                std::span<std::int8_t> out);
+using BinaryFixedS16 = void (*)(BinaryKind kind, const BinaryShape& shape,
+                                const FixedBinaryQuantization& quantization,
+                                std::span<const std::int16_t> a, std::span<const std::int16_t> b,
+                                std::span<std::int16_t> out);
 
 }  // namespace octet::kernels

@@ -67,17 +67,28 @@ struct EpilogueOutput {
   std::span<std::int8_t> s8 = {};    // kStatic, kStaticFixed
 };
 
+// What becomes of a number in the middle between two integers.
+enum class HalfRounding : std::uint8_t {
+  kEven,
+  kAway,  // from zero
+  kUp,
+};
+
 // Int16 activations, whose sums may be beyond int32. They are exact, and finished in float64:
-//   kStatic, int16 out:        q = clip(round_half_even(real), lo, hi)
+//   kStatic, int16 out:        q = clip(round(real), lo, hi)
 //   kStaticFloat, float32 out: y = activation(float(real))
-//   real = double(acc + bias[j]) * double(multiplier[j]), where |acc + bias[j]| is at most 2^53, so
-//   that only the product is rounded
+//   real = double(acc + bias[j]) * multiplier[j], where |acc + bias[j]| is at most 2^53, so that
+//   only the product is rounded
+// With multipliers of 15 bits, which FixedMultiplierS16 makes, and HalfRounding::kUp this is
+// TensorFlow Lite's product of an int64 in fixed point: |acc + bias[j]| is at most 2^38 for kUp, so
+// that not even the product is rounded.
 // Equal bit for bit on every instruction set. A prepare step copies what it needs.
 struct EpilogueS16 {
   EpilogueKind kind = EpilogueKind::kStatic;  // or kStaticFloat
   std::span<const std::int64_t> bias = {};    // one a channel, or empty
-  std::span<const float> multiplier = {};     // one a channel; finite, not 0
-  std::int32_t lo = -32768;                   // kStatic; -32768 <= lo <= hi <= 32767
+  std::span<const double> multiplier = {};    // one a channel; finite, not 0 but for kUp
+  HalfRounding rounding = HalfRounding::kEven;
+  std::int32_t lo = -32768;  // kStatic; -32768 <= lo <= hi <= 32767
   std::int32_t hi = 32767;
   Activation activation = {};  // kStaticFloat
 };

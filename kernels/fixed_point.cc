@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/fixed_point.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace octet::kernels {
@@ -34,6 +35,13 @@ FixedPointScale MakeFixedPointScale(const FixedPointNumber& number, FixedRoundin
     scale.round_negative = scale.round - (kOne << 31);
   }
   return scale;
+}
+
+double FixedMultiplierS16(const FixedPointNumber& number) {
+  constexpr std::int32_t kLargest = 0x7FFF;
+  const std::int64_t rounded = (std::int64_t{number.multiplier} + (1 << 15)) >> 16;
+  const auto reduced = static_cast<double>(std::min(rounded, std::int64_t{kLargest}));
+  return std::ldexp(reduced, number.exponent - 15);
 }
 
 std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointScale& scale) {

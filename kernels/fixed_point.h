@@ -40,6 +40,9 @@ struct FixedPointScale {
 };
 FixedPointScale MakeFixedPointScale(const FixedPointNumber& number, FixedRounding rounding);
 
+// A FixedPointNumber in 15 bits, as TensorFlow Lite multiplies int64 by it.
+double FixedMultiplierS16(const FixedPointNumber& number);
+
 // x * scale. TensorFlow Lite: MultiplyByQuantizedMultiplier.
 std::int32_t MultiplyFixedPoint(std::int32_t x, const FixedPointScale& scale);
 

@@ -66,6 +66,7 @@ struct KernelSet {
   BinaryF32 binary_f32;
   BinaryS8 binary_s8;
   BinaryFixedS8 binary_fixed_s8;
+  BinaryFixedS16 binary_fixed_s16;
   BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;

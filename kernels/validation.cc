@@ -33,9 +33,14 @@ std::string CheckOptionalSize(std::string_view name, std::size_t got, std::size_
   return got == 0 || got == wanted ? "" : WrongSize(name, got, wanted);
 }
 
-std::string CheckScales(std::string_view name, std::span<const float> scale, std::size_t wanted) {
+// T is float or double.
+template <typename T>
+std::string CheckScales(std::string_view name, std::span<const T> scale, std::size_t wanted,
+                        bool may_be_zero = false) {
   if (scale.size() != wanted) return WrongSize(name, scale.size(), wanted);
-  const auto is_bad = [](float s) { return !std::isfinite(s) || s == 0.0F; };
+  const auto is_bad = [may_be_zero](T s) {
+    return !std::isfinite(s) || (s == T{0} && !may_be_zero);
+  };
   const auto bad = std::find_if(scale.begin(), scale.end(), is_bad);
   if (bad == scale.end()) return "";
   return std::string(name) + "[" + std::to_string(bad - scale.begin()) + "] is " +
@@ -98,21 +103,24 @@ std::string CheckEpilogueS16(const EpilogueS16& epilogue, std::size_t n) {
     return "the result's bounds are [" + std::to_string(epilogue.lo) + ", " +
            std::to_string(epilogue.hi) + "], wants a range inside [-32768, 32767]";
   }
-  return CheckScales("multiplier", epilogue.multiplier, n);
+  return CheckScales("multiplier", epilogue.multiplier, n, epilogue.rounding == HalfRounding::kUp);
 }
 
-// Whether sums of int16 inputs times weights of that magnitude, and the bias, are exact in float64.
-std::string CheckColumnS16(std::size_t j, std::size_t magnitude,
-                           std::span<const std::int64_t> bias) {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 53;
+// Whether sums of int16 inputs times weights of that magnitude, and the bias, are exact in float64,
+// and times a multiplier of 15 bits where that is to be.
+std::string CheckColumnS16(std::size_t j, std::size_t magnitude, const EpilogueS16& epilogue) {
+  const std::span<const std::int64_t> bias = epilogue.bias;
+  const int bits = epilogue.rounding == HalfRounding::kUp ? 38 : 53;
+  const std::uint64_t most = std::uint64_t{1} << bits;
   // Of a bias of -2^63 as well.
   const std::uint64_t bias_size = bias.empty()
                                       ? 0
                                       : (bias[j] < 0 ? 0 - static_cast<std::uint64_t>(bias[j])
                                                      : static_cast<std::uint64_t>(bias[j]));
-  if (magnitude <= kMost / 32768 && bias_size <= kMost - magnitude * 32768) return "";
-  return "output channel " + std::to_string(j) + " may reach beyond 2^53: its weights sum to " +
-         std::to_string(magnitude) + ", its bias is " + std::to_string(bias_size);
+  if (magnitude <= most / 32768 && bias_size <= most - magnitude * 32768) return "";
+  return "output channel " + std::to_string(j) + " may reach beyond 2^" + std::to_string(bits) +
+         ": its weights sum to " + std::to_string(magnitude) + ", its bias is " +
+         std::to_string(bias_size);
 }
 
 // The largest |lhs - zero_point| of an int8 lhs.
@@ -254,7 +262,7 @@ std::string CheckMatmulS16(const MatmulS16Spec& spec) {
       magnitude += static_cast<std::size_t>(
           std::abs(int{spec.weight[WeightIndex(spec.layout, spec.k, spec.n, p, j)]}));
     }
-    error = CheckColumnS16(j, magnitude, spec.epilogue.bias);
+    error = CheckColumnS16(j, magnitude, spec.epilogue);
   }
   return error;
 }
@@ -310,7 +318,7 @@ std::string CheckConv2dS16(const Conv2dS16Spec& spec) {
     for (std::size_t i = j; i < spec.filter.size(); i += g.out_channels) {
       magnitude += static_cast<std::size_t>(std::abs(int{spec.filter[i]}));
     }
-    error = CheckColumnS16(j, magnitude, spec.epilogue.bias);
+    error = CheckColumnS16(j, magnitude, spec.epilogue);
   }
   return error;
 }

@@ -166,6 +166,7 @@ struct S16EpilogueTable {
   EpilogueKind kind;
   const double* add;
   const double* scale;
+  HalfRounding rounding;
   std::int32_t lo;
   std::int32_t hi;
   Activation activation;
@@ -411,6 +412,7 @@ struct MicroKernels {
   BinaryF32 binary_f32;
   BinaryS8 binary_s8;
   BinaryFixedS8 binary_fixed_s8;
+  BinaryFixedS16 binary_fixed_s16;
   BinaryS16 binary_s16;
   SoftmaxF32 softmax_f32;
   NormalizeF32 normalize_f32;

@@ -141,6 +141,12 @@ constexpr KernelSet MakePackedSet(std::string_view name, bool (*runs_here)()) {
                            std::span<std::int8_t> out) {
     kMicro().binary_fixed_s8(kind, shape, quantization, a, b, out);
   };
+  set.binary_fixed_s16 = [](BinaryKind kind, const BinaryShape& shape,
+                            const FixedBinaryQuantization& quantization,
+                            std::span<const std::int16_t> a, std::span<const std::int16_t> b,
+                            std::span<std::int16_t> out) {
+    kMicro().binary_fixed_s16(kind, shape, quantization, a, b, out);
+  };
   set.binary_s16 = [](BinaryKind kind, const BinaryShape& shape,
                       const BinaryQuantization& quantization, std::span<const std::int16_t> a,
                       std::span<const std::int16_t> b, std::span<std::int16_t> out) {

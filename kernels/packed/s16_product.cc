@@ -16,6 +16,7 @@ PaddedEpilogueS16::PaddedEpilogueS16(const EpilogueS16& epilogue, std::size_t pa
   table_ = {.kind = epilogue.kind,
             .add = add_.data(),
             .scale = scale_.data(),
+            .rounding = epilogue.rounding,
             .lo = epilogue.lo,
             .hi = epilogue.hi,
             .activation = epilogue.activation};

@@ -64,6 +64,26 @@ void BinaryIntegers(BinaryKind kind, const BinaryShape& shape, const BinaryQuant
   });
 }
 
+template <typename T>
+void BinaryFixed(BinaryKind kind, const BinaryShape& shape, const FixedBinaryQuantization& q,
+                 std::span<const T> a, std::span<const T> b, std::span<T> out) {
+  constexpr int kShift = sizeof(T) == 1 ? kFixedBinaryShift : kFixedBinaryShiftS16;
+  const auto scaled = [](std::int32_t x, const FixedPointScale& scale) {
+    return MultiplyFixedPoint(x * (1 << kShift), scale);
+  };
+  ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
+    const std::int32_t x = a[i] - q.a_zero_point;
+    const std::int32_t y = b[j] - q.b_zero_point;
+    std::int32_t r = x * y;
+    if (kind != BinaryKind::kMultiply) {
+      const std::int32_t sign = kind == BinaryKind::kSubtract ? -1 : 1;
+      r = scaled(x, q.a_scale) + sign * scaled(y, q.b_scale);
+    }
+    const std::int64_t result = std::int64_t{MultiplyFixedPoint(r, q.out_scale)} + q.out_zero_point;
+    out[index] = static_cast<T>(std::clamp(result, std::int64_t{q.lo}, std::int64_t{q.hi}));
+  });
+}
+
 }  // namespace
 
 void ActivationF32(const Activation& activation, std::span<const float> in, std::span<float> out) {
@@ -96,21 +116,13 @@ void BinaryS8(BinaryKind kind, const BinaryShape& shape, const BinaryQuantizatio
 void BinaryFixedS8(BinaryKind kind, const BinaryShape& shape, const FixedBinaryQuantization& q,
                    std::span<const std::int8_t> a, std::span<const std::int8_t> b,
                    std::span<std::int8_t> out) {
-  const auto scaled = [](std::int32_t x, const FixedPointScale& scale) {
-    return MultiplyFixedPoint(x * (1 << kFixedBinaryShift), scale);
-  };
-  ForEachElement(shape, [&](std::size_t i, std::size_t j, std::size_t index) {
-    const std::int32_t x = a[i] - q.a_zero_point;
-    const std::int32_t y = b[j] - q.b_zero_point;
-    std::int32_t r = x * y;
-    if (kind != BinaryKind::kMultiply) {
-      const std::int32_t sign = kind == BinaryKind::kSubtract ? -1 : 1;
-      r = scaled(x, q.a_scale) + sign * scaled(y, q.b_scale);
-    }
-    const std::int64_t result = std::int64_t{MultiplyFixedPoint(r, q.out_scale)} + q.out_zero_point;
-    out[index] =
-        static_cast<std::int8_t>(std::clamp(result, std::int64_t{q.lo}, std::int64_t{q.hi}));
-  });
+  BinaryFixed(kind, shape, q, a, b, out);
+}
+
+void BinaryFixedS16(BinaryKind kind, const BinaryShape& shape, const FixedBinaryQuantization& q,
+                    std::span<const std::int16_t> a, std::span<const std::int16_t> b,
+                    std::span<std::int16_t> out) {
+  BinaryFixed(kind, shape, q, a, b, out);
 }
 
 void BinaryS16(BinaryKind kind, const BinaryShape& shape, const BinaryQuantization& q,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -7,6 +8,21 @@
 #include "kernels/reference/reference.h"
 
 namespace octet::kernels::reference {
+namespace {
+
+double Rounded(double value, HalfRounding rounding) {
+  switch (rounding) {
+    case HalfRounding::kEven:
+      return std::nearbyint(value);
+    case HalfRounding::kAway:
+      return std::round(value);
+    case HalfRounding::kUp:
+      return std::floor(value + 0.5);
+  }
+  return value;
+}
+
+}  // namespace
 
 OwnedEpilogue::OwnedEpilogue(const Epilogue& epilogue)
     : epilogue_(epilogue),
@@ -76,9 +92,11 @@ void OwnedEpilogueS16::Store(std::int64_t acc, std::size_t j, std::size_t index,
                              const EpilogueS16Output& out) const {
   const EpilogueS16& e = epilogue_;
   if (!e.bias.empty()) acc += e.bias[j];
-  const double real = static_cast<double>(acc) * double{e.multiplier[j]};
+  const double real = static_cast<double>(acc) * e.multiplier[j];
   if (e.kind == EpilogueKind::kStatic) {
-    out.s16[index] = static_cast<std::int16_t>(RoundAndClip(real, 0, e.lo, e.hi));
+    // Clipped first: the bounds are integers, and beyond them half is lost.
+    const double clipped = std::clamp<double>(real, e.lo, e.hi);
+    out.s16[index] = static_cast<std::int16_t>(Rounded(clipped, e.rounding));
     return;
   }
   const auto y = static_cast<float>(real);

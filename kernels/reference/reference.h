@@ -84,6 +84,10 @@ void NormalizeF32(NormalizationKind kind, const NormalizationShape& shape, float
                   std::span<const float> in, std::span<const float> gamma,
                   std::span<const float> beta, std::span<float> out);
 
+void BinaryFixedS16(BinaryKind kind, const BinaryShape& shape,
+                    const FixedBinaryQuantization& quantization, std::span<const std::int16_t> a,
+                    std::span<const std::int16_t> b, std::span<std::int16_t> out);
+
 // clip(round_half_even(value) + zero_point, lo, hi), for any value; NaN gives
 // the zero point. Zero point and bounds are int16.
 std::int32_t RoundAndClip(double value, std::int32_t zero_point, std::int32_t lo, std::int32_t hi);
@@ -123,12 +127,12 @@ class OwnedEpilogueS16 {
   // Finishes the sum `acc` of output channel j and stores it at `index` of `out`.
   void Store(std::int64_t acc, std::size_t j, std::size_t index,
              const EpilogueS16Output& out) const;
-  std::size_t ByteSize() const { return 8 * bias_.size() + 4 * multiplier_.size(); }
+  std::size_t ByteSize() const { return 8 * bias_.size() + 8 * multiplier_.size(); }
 
  private:
   EpilogueS16 epilogue_;  // its spans are the vectors below
   std::vector<std::int64_t> bias_;
-  std::vector<float> multiplier_;
+  std::vector<double> multiplier_;
 };
 
 }  // namespace octet::kernels::reference

@@ -53,6 +53,7 @@ const KernelSet kSet = {
     .binary_f32 = BinaryF32,
     .binary_s8 = BinaryS8,
     .binary_fixed_s8 = BinaryFixedS8,
+    .binary_fixed_s16 = BinaryFixedS16,
     .binary_s16 = BinaryS16,
     .softmax_f32 = SoftmaxF32,
     .normalize_f32 = NormalizeF32,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "kernels/elementwise.h"
 #include "kernels/vectorized/activation.h"
@@ -165,22 +166,37 @@ class ShiftedOperand {
 };
 static_assert(kFixedBinaryShift == 20);
 
+// The same for int16, whose 15 bits and the shift fill 32: in 64.
+class ShiftedOperandS16 {
+ public:
+  explicit ShiftedOperandS16(const FixedPointScale& scale) : scale_(scale) {}
+
+  std::int32_t operator()(std::int32_t x) const {
+    return FixedPointProduct(x * (1 << kFixedBinaryShiftS16), scale_);
+  }
+
+ private:
+  FixedPointScale scale_;
+};
+
+// T is int8 or int16.
+template <typename T>
 inline void BinaryFixedLoop(BinaryKind kind, const BinaryShape& shape,
-                            const FixedBinaryQuantization& quantization,
-                            std::span<const std::int8_t> a, std::span<const std::int8_t> b,
-                            std::span<std::int8_t> out) {
+                            const FixedBinaryQuantization& quantization, std::span<const T> a,
+                            std::span<const T> b, std::span<T> out) {
+  using Operand = std::conditional_t<sizeof(T) == 1, ShiftedOperand, ShiftedOperandS16>;
   const FixedBinaryQuantization q = quantization;
   const std::int32_t lo = q.lo - q.out_zero_point;
   const std::int32_t hi = q.hi - q.out_zero_point;
-  const std::int8_t* a_data = a.data();
-  const std::int8_t* b_data = b.data();
-  std::int8_t* out_data = out.data();
+  const T* a_data = a.data();
+  const T* b_data = b.data();
+  T* out_data = out.data();
   const auto run_all = [&](auto combine) {
-    const auto element = [=](std::int8_t s, std::int8_t t) {
+    const auto element = [=](T s, T t) {
       const std::int32_t r = combine(s - q.a_zero_point, t - q.b_zero_point);
       const std::int32_t wide = FixedPointProduct(r, q.out_scale);
       const std::int32_t above = wide < lo ? lo : wide;
-      return static_cast<std::int8_t>((above > hi ? hi : above) + q.out_zero_point);
+      return static_cast<T>((above > hi ? hi : above) + q.out_zero_point);
     };
     ForEachRun(shape, [&](std::size_t i, std::size_t j, std::size_t o, std::size_t size,
                           std::size_t a_stride, std::size_t b_stride) {
@@ -190,8 +206,8 @@ inline void BinaryFixedLoop(BinaryKind kind, const BinaryShape& shape,
   if (kind == BinaryKind::kMultiply) {
     return run_all([](std::int32_t x, std::int32_t y) { return x * y; });
   }
-  const ShiftedOperand first(q.a_scale);
-  const ShiftedOperand second(q.b_scale);
+  const Operand first(q.a_scale);
+  const Operand second(q.b_scale);
   if (kind == BinaryKind::kSubtract) {
     run_all([=](std::int32_t x, std::int32_t y) { return first(x) - second(y); });
   } else {

@@ -44,7 +44,8 @@ constexpr MicroKernels VectorizedMicroKernels() {
   micro.lookup_s8 = LookupLoop;
   micro.binary_f32 = BinaryLoop;
   micro.binary_s8 = BinaryIntegerLoop<std::int8_t>;
-  micro.binary_fixed_s8 = BinaryFixedLoop;
+  micro.binary_fixed_s8 = BinaryFixedLoop<std::int8_t>;
+  micro.binary_fixed_s16 = BinaryFixedLoop<std::int16_t>;
   micro.binary_s16 = BinaryIntegerLoop<std::int16_t>;
   micro.softmax_f32 = SoftmaxLoop;
   micro.normalize_f32 = NormalizeLoop;

@@ -13,12 +13,50 @@
 namespace octet::kernels {
 namespace {  // NOLINT: each translation unit wants its own copy
 
-// clip(round_half_even(value), lo, hi) for integers lo and hi of int16 and a value that is not NaN.
+// clip(round(value), lo, hi) for integers lo and hi of int16 and a value that is not NaN.
+template <HalfRounding kRounding>
 inline std::int16_t RoundClippedS16(double value, double lo, double hi) {
   const double above = value < lo ? lo : value;
   const double bounded = above > hi ? hi : above;
   // The low bits of x + 1.5 * 2^52 are x rounded half to even.
-  return static_cast<std::int16_t>(__builtin_bit_cast(std::int64_t, bounded + 6755399441055744.0));
+  constexpr double kOffset = 6755399441055744.0;
+  const double even = bounded + kOffset;
+  auto rounded = static_cast<std::int16_t>(__builtin_bit_cast(std::int64_t, even));
+  if constexpr (kRounding != HalfRounding::kEven) {
+    const double rest = bounded - (even - kOffset);  // exact
+    const bool is_up = rest == 0.5 && (kRounding == HalfRounding::kUp || bounded > 0.0);
+    const bool is_down = rest == -0.5 && kRounding == HalfRounding::kAway && bounded < 0.0;
+    rounded = static_cast<std::int16_t>(rounded + (is_up ? 1 : 0) - (is_down ? 1 : 0));
+  }
+  return rounded;
+}
+
+// A tile to int16.
+template <std::size_t kColumns, HalfRounding kRounding, typename Sum>
+inline void RoundS16Tile(const S16EpilogueTable& table, const TileTarget& target, const Sum* sums) {
+  const double* add = table.add + target.first_channel;
+  const double* scale = table.scale + target.first_channel;
+  const auto lo = static_cast<double>(table.lo);
+  const auto hi = static_cast<double>(table.hi);
+  auto* out = static_cast<std::int16_t*>(target.out);
+  // A full row goes where it belongs at once.
+  const auto round_row = [=](const Sum* sum, std::int16_t* row) {
+    for (std::size_t j = 0; j < kColumns; ++j) {
+      row[j] =
+          RoundClippedS16<kRounding>((static_cast<double>(sum[j]) + add[j]) * scale[j], lo, hi);
+    }
+  };
+  if (target.num_channels == kColumns) {
+    for (std::size_t r = 0; r < target.rows; ++r) {
+      round_row(sums + r * kColumns, out + r * target.out_stride);
+    }
+    return;
+  }
+  for (std::size_t r = 0; r < target.rows; ++r) {
+    alignas(64) std::int16_t row[kColumns];
+    round_row(sums + r * kColumns, row);
+    CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
+  }
 }
 
 // Sum is std::int32_t, or double for whole numbers beyond.
@@ -36,25 +74,13 @@ inline void StoreS16Tile(const S16EpilogueTable& table, const TileTarget& target
     }
     return StoreFloatTile<kColumns>(table.activation, target, y);
   }
-  const auto lo = static_cast<double>(table.lo);
-  const auto hi = static_cast<double>(table.hi);
-  auto* out = static_cast<std::int16_t*>(target.out);
-  // A full row goes where it belongs at once.
-  const auto round_row = [=](const Sum* sum, std::int16_t* row) {
-    for (std::size_t j = 0; j < kColumns; ++j) {
-      row[j] = RoundClippedS16((static_cast<double>(sum[j]) + add[j]) * scale[j], lo, hi);
-    }
-  };
-  if (target.num_channels == kColumns) {
-    for (std::size_t r = 0; r < target.rows; ++r) {
-      round_row(sums + r * kColumns, out + r * target.out_stride);
-    }
-    return;
-  }
-  for (std::size_t r = 0; r < target.rows; ++r) {
-    alignas(64) std::int16_t row[kColumns];
-    round_row(sums + r * kColumns, row);
-    CopyRow<kColumns>(row, target.num_channels, out + r * target.out_stride);
+  switch (table.rounding) {
+    case HalfRounding::kEven:
+      return RoundS16Tile<kColumns, HalfRounding::kEven>(table, target, sums);
+    case HalfRounding::kAway:
+      return RoundS16Tile<kColumns, HalfRounding::kAway>(table, target, sums);
+    case HalfRounding::kUp:
+      return RoundS16Tile<kColumns, HalfRounding::kUp>(table, target, sums);
   }
 }
 

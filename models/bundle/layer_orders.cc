@@ -65,16 +65,18 @@ void AddDense(LayerOrders& orders) {
        "int8",
        {Required("kernel", kInt8, "in,out"), bias, Required("kernel_scale", kReciprocal, "out")}});
   // Calibrated: the bias is in units of input scale * kernel scale.
-  orders.Add({name,
-              "int8_static",
-              {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kInt32, "out"),
-               Required("kernel_scale", kMultiply, "out")}});
+  orders.Add(
+      {name,
+       "int8_static",
+       {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kIntegerBias, "out"),
+        Required("kernel_scale", kMultiply, "out")}});
   // The same with weights that are not symmetric: TensorFlow Lite's uint8, less 128.
-  orders.Add({name,
-              "int8_static",
-              {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kInt32, "out"),
-               Required("kernel_scale", kMultiply, "out"),
-               Required("kernel_zero_point", kZeroPoint, "out")}});
+  orders.Add(
+      {name,
+       "int8_static",
+       {Required("kernel", kInt8, "in,out"), Optional("bias", VariableKind::kIntegerBias, "out"),
+        Required("kernel_scale", kMultiply, "out"),
+        Required("kernel_zero_point", kZeroPoint, "out")}});
   // One scale a column: Keras to 3.13 packs along the inputs (axis 0), 3.14 and newer along the
   // outputs; Layer::packing tells which.
   orders.Add({name,
@@ -211,18 +213,18 @@ void AddConvolution(LayerOrders& orders, const std::string& name, const std::str
               "int8",
               {Required("kernel", kInt8, kernel_shape), bias,
                Required("kernel_scale", kReciprocal, "out")}});
-  orders.Add(
-      {name,
-       "int8_static",
-       {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
-        Required("kernel_scale", kMultiply, "out")}});
+  orders.Add({name,
+              "int8_static",
+              {Required("kernel", kInt8, kernel_shape),
+               Optional("bias", VariableKind::kIntegerBias, "out"),
+               Required("kernel_scale", kMultiply, "out")}});
   // The same with weights that are not symmetric: TensorFlow Lite's uint8, less 128.
-  orders.Add(
-      {name,
-       "int8_static",
-       {Required("kernel", kInt8, kernel_shape), Optional("bias", VariableKind::kInt32, "out"),
-        Required("kernel_scale", kMultiply, "out"),
-        Required("kernel_zero_point", kZeroPoint, "out")}});
+  orders.Add({name,
+              "int8_static",
+              {Required("kernel", kInt8, kernel_shape),
+               Optional("bias", VariableKind::kIntegerBias, "out"),
+               Required("kernel_scale", kMultiply, "out"),
+               Required("kernel_zero_point", kZeroPoint, "out")}});
 }
 
 // As above: the two quantized modes are Octet's own, with a scale for each of the two kernels.
@@ -240,7 +242,7 @@ void AddSeparableConvolution(LayerOrders& orders, const std::string& name) {
   orders.Add({name,
               "int8_static",
               {Required("depthwise_kernel", kInt8), Required("pointwise_kernel", kInt8),
-               Optional("bias", VariableKind::kInt32, "out"),
+               Optional("bias", VariableKind::kIntegerBias, "out"),
                Required("depthwise_kernel_scale", kMultiply, "channels"),
                Required("pointwise_kernel_scale", kMultiply, "out")}});
 }

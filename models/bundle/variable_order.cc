@@ -29,8 +29,8 @@ absl::string_view KindName(VariableKind kind) {
       return "a float tensor";
     case VariableKind::kInt8:
       return "int8";
-    case VariableKind::kInt32:
-      return "int32";
+    case VariableKind::kIntegerBias:
+      return "int32 or int64";
     case VariableKind::kPacked:
     case VariableKind::kPackedRows:
       return "packed bytes (int8 or uint8)";
@@ -55,8 +55,8 @@ bool HasKind(DataType type, VariableKind kind) {
       return IsFloat(type);
     case VariableKind::kInt8:
       return type == DataType::kInt8;
-    case VariableKind::kInt32:
-      return type == DataType::kInt32;
+    case VariableKind::kIntegerBias:
+      return type == DataType::kInt32 || type == DataType::kInt64;
     case VariableKind::kPacked:
     case VariableKind::kPackedRows:
       return type == DataType::kInt8 || type == DataType::kUint8;

@@ -20,15 +20,15 @@ namespace octet {
 
 // What the elements of a variable may be.
 enum class VariableKind {
-  kFloat,       // any float type
-  kInt8,        // a quantized kernel
-  kInt32,       // a bias in units of input scale * weight scale
-  kPacked,      // int8 or uint8 bytes, as Layer::packing says
-  kPackedRows,  // the same, but along the first axis whatever Layer::packing says
-  kReciprocal,  // float scale, finite and above 0: real = q / scale
-  kMultiply,    // float scale, finite and above 0: real = (q - zero point) * scale
-  kZeroPoint,   // int8, uint8 or float
-  kIndex,       // float or int32: the group of each input row, in [0, length of "groups")
+  kFloat,        // any float type
+  kInt8,         // a quantized kernel
+  kIntegerBias,  // in units of input scale * weight scale: int32, or int64 beside int16 activations
+  kPacked,       // int8 or uint8 bytes, as Layer::packing says
+  kPackedRows,   // the same, but along the first axis whatever Layer::packing says
+  kReciprocal,   // float scale, finite and above 0: real = q / scale
+  kMultiply,     // float scale, finite and above 0: real = (q - zero point) * scale
+  kZeroPoint,    // int8, uint8 or float
+  kIndex,        // float or int32: the group of each input row, in [0, length of "groups")
   kAny,
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -50,6 +51,35 @@ absl::StatusOr<Int8Table> MakeTable(const PrepareContext& context,
   return MakeFloatTable(context.kernels, activation, input, output);
 }
 
+// An int16 one in float32.
+kernels::Int16Table MakeFloatTableS16(const kernels::KernelSet& kernels,
+                                      const kernels::Activation& activation,
+                                      const TensorQuantization& input,
+                                      const TensorQuantization& output) {
+  kernels::Int16Table table(65536);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(i) - 32768);
+  }
+  std::vector<float> real(table.size());
+  kernels.dequantize_s16(input.scale, table, real);
+  kernels.activation_f32(activation, real, real);
+  kernels.quantize_s16(output.scale, real, table);
+  return table;
+}
+
+absl::StatusOr<kernels::Int16Table> MakeTableS16(const PrepareContext& context,
+                                                 const kernels::Activation& activation) {
+  const TensorQuantization& input = *context.inputs[0].quantization;
+  const TensorQuantization& output = *context.outputs[0].quantization;
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(context.node));
+  if (const auto rounding = FixedRoundingOf(requantization)) {
+    if (auto table = FixedPointActivationTableS16(activation, input, output, *rounding)) {
+      return *std::move(table);
+    }
+  }
+  return MakeFloatTableS16(context.kernels, activation, input, output);
+}
+
 class ActivationOperator final : public Operator {
  public:
   [[nodiscard]] absl::string_view name() const override { return "Activation"; }
@@ -59,18 +89,18 @@ class ActivationOperator final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8}));
+    RETURN_IF_ERROR(
+        inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8, DataType::kInt16}));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
     TensorType output = types[0];
     if (activation.over_rows.has_value()) {
       RETURN_IF_ERROR(inputs.CheckRank(0, "x", 2));
       RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
     }
-    if (output.data_type == DataType::kInt8) {
-      if (!output.quantization.has_value()) {
-        return InvalidNode(node, "input \"x\" is int8 without a quantization");
-      }
-      ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+    if (output.data_type != DataType::kFloat32) {
+      RETURN_IF_ERROR(CheckStaticInput(node, inputs, 0));
+      ASSIGN_OR_RETURN(output.quantization,
+                       QuantizationAttributes(node, "output_", output.data_type));
       RETURN_IF_ERROR(RequantizationAttribute(node).status());
     }
     return OneOutput(node, std::move(output));
@@ -89,6 +119,21 @@ class ActivationOperator final : public Operator {
                         kernels.lookup_s8(table, {arguments.inputs[0].as<std::int8_t>(), size},
                                           {arguments.outputs[0].as<std::int8_t>(), size});
                       });
+    }
+    if (context.inputs[0].data_type == DataType::kInt16) {
+      ASSIGN_OR_RETURN(kernels::Int16Table table, MakeTableS16(context, activation.elementwise));
+      const std::size_t byte_size = table.size() * sizeof(std::int16_t);
+      return MakeStep(
+          "portable:lookup_s16",
+          [table = std::move(table)](const StepArguments& arguments) {
+            const auto size = static_cast<std::size_t>(NumElements(arguments.inputs[0].dims));
+            const auto* in = arguments.inputs[0].as<std::int16_t>();
+            auto* out = arguments.outputs[0].as<std::int16_t>();
+            for (std::size_t i = 0; i < size; ++i) {
+              out[i] = table[static_cast<std::size_t>(in[i] + 32768)];
+            }
+          },
+          byte_size);
     }
     return MakeStep(absl::StrCat(std::string(kernels.name), ":activation_f32"),
                     [&kernels, activation](const StepArguments& arguments) {

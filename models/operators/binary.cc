@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -146,9 +147,6 @@ class Binary final : public Operator {
     }
     ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
     const bool is_fixed = FixedRoundingOf(requantization).has_value();
-    if (is_fixed && output.data_type != DataType::kInt8) {
-      return UnimplementedNode(node, DataTypeName(output.data_type), " inputs in fixed point");
-    }
     if (kind_ != BinaryKind::kAdd && kind_ != BinaryKind::kMultiply &&
         !(is_fixed && kind_ == BinaryKind::kSubtract)) {
       return UnimplementedNode(node, DataTypeName(output.data_type), " inputs");
@@ -198,9 +196,21 @@ class Binary final : public Operator {
     const std::optional<kernels::FixedRounding> rounding = FixedRoundingOf(requantization);
     const kernels::KernelSet& kernels = context.kernels;
     if (rounding.has_value()) {
-      kernels::FixedBinaryQuantization quantization = FixedQuantization(a, b, out, *rounding);
+      const bool is_int16 = context.inputs[0].data_type == DataType::kInt16;
+      kernels::FixedBinaryQuantization quantization =
+          FixedQuantization(a, b, out, *rounding,
+                            is_int16 ? kernels::kFixedBinaryShiftS16 : kernels::kFixedBinaryShift);
       quantization.lo = range.lo;
       quantization.hi = range.hi;
+      if (is_int16) {
+        return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_fixed_s16"),
+                        [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
+                          kernels.binary_fixed_s16(kind, MakeShape(arguments), quantization,
+                                                   Elements<std::int16_t>(arguments.inputs[0]),
+                                                   Elements<std::int16_t>(arguments.inputs[1]),
+                                                   Elements<std::int16_t>(arguments.outputs[0]));
+                        });
+      }
       return MakeStep(absl::StrCat(std::string(kernels.name), ":binary_fixed_s8"),
                       [kind = kind_, quantization, &kernels](const StepArguments& arguments) {
                         kernels.binary_fixed_s8(kind, MakeShape(arguments), quantization,
@@ -235,9 +245,11 @@ class Binary final : public Operator {
                     });
   }
 
-  [[nodiscard]] kernels::FixedBinaryQuantization FixedQuantization(
-      const TensorQuantization& a, const TensorQuantization& b, const TensorQuantization& out,
-      kernels::FixedRounding rounding) const {
+  [[nodiscard]] kernels::FixedBinaryQuantization FixedQuantization(const TensorQuantization& a,
+                                                                   const TensorQuantization& b,
+                                                                   const TensorQuantization& out,
+                                                                   kernels::FixedRounding rounding,
+                                                                   int shift) const {
     const auto quotient = [rounding](double dividend, double divisor) {
       return kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(dividend / divisor),
                                           rounding);
@@ -249,14 +261,18 @@ class Binary final : public Operator {
                                                      .b_zero_point = b.zero_point.value,
                                                      .out_zero_point = out.zero_point.value};
     if (kind_ == BinaryKind::kMultiply) {
-      quantization.out_scale = quotient(a_scale * b_scale, out_scale);
+      // LiteRT's, which are those of int16, divide in float32, TensorFlow Lite Micro's in float64.
+      const bool is_int16 = shift == kernels::kFixedBinaryShiftS16;
+      const float narrow = std::min(a.scale.value * b.scale.value / out.scale.value,
+                                    std::numeric_limits<float>::max());
+      quantization.out_scale = is_int16 ? quotient(static_cast<double>(narrow), 1.0)
+                                        : quotient(a_scale * b_scale, out_scale);
       return quantization;
     }
     const double twice_largest = 2.0 * std::max(a_scale, b_scale);
     quantization.a_scale = quotient(a_scale, twice_largest);
     quantization.b_scale = quotient(b_scale, twice_largest);
-    quantization.out_scale =
-        quotient(twice_largest, std::ldexp(out_scale, kernels::kFixedBinaryShift));
+    quantization.out_scale = quotient(twice_largest, std::ldexp(out_scale, shift));
     return quantization;
   }
 

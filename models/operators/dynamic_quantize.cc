@@ -25,19 +25,73 @@ struct Range {
   std::int32_t zero_point;  // of uint8
 };
 
-// The range of `row`, with 0 in it, in 256 steps. What is no number is left out.
-Range RangeOf(std::span<const float> row) {
+// What a row's numbers lie between, and 0 with them. What is no number is left out.
+std::pair<float, float> BoundsOf(std::span<const float> row) {
   float least = 0.0F;
   float largest = 0.0F;
   for (const float value : row) {
     least = value < least ? value : least;
     largest = value > largest ? value : largest;
   }
+  return {least, largest};
+}
+
+// ONNX's: the range of `row` in 256 steps.
+Range RangeOf(std::span<const float> row) {
+  const auto [least, largest] = BoundsOf(row);
   const float scale = (largest - least) / 255.0F;
   // Nothing but zeros, or numbers too small or too large for a scale.
   if (!(scale > 0.0F) || !std::isfinite(scale)) return {1.0F, 0};
   const float zero_point = std::clamp(0.0F - least / scale, 0.0F, 255.0F);
   return {scale, static_cast<std::int32_t>(std::nearbyint(zero_point))};
+}
+
+// TensorFlow Lite's, whose zero point is that of the bound that is nearer to it.
+Range TfliteRangeOf(std::span<const float> row) {
+  const auto [least, largest] = BoundsOf(row);
+  const double scale = (static_cast<double>(largest) - static_cast<double>(least)) / 255.0;
+  const auto narrow = static_cast<float>(scale);
+  if (!(narrow > 0.0F) || !std::isfinite(narrow) || !std::isfinite(1.0F / narrow)) {
+    return {1.0F, 128};
+  }
+  const double below = static_cast<double>(least) / scale;
+  const double above = static_cast<double>(largest) / scale;
+  const bool is_from_least = 128.0 + std::abs(below) < 127.0 + std::abs(above);
+  const double zero_point = is_from_least ? -128.0 - below : 127.0 - above;
+  return {narrow,
+          static_cast<std::int32_t>(std::round(std::clamp(zero_point, -128.0, 127.0))) + 128};
+}
+
+// round_half_away(zero_point + x / scale), by a product with 1 / scale.
+void TfliteQuantize(const Range& range, std::span<const float> in, std::span<std::uint8_t> out) {
+  const float inverse = 1.0F / range.scale;
+  const auto zero_point = static_cast<float>(range.zero_point - 128);
+  std::transform(in.begin(), in.end(), out.begin(), [=](float x) {
+    const float sum = zero_point + x * inverse;
+    if (std::isnan(sum)) return static_cast<std::uint8_t>(range.zero_point);
+    const float bounded = std::clamp(sum, -129.0F, 128.0F);
+    const auto cut = static_cast<std::int32_t>(bounded);
+    const float rest = bounded - static_cast<float>(cut);
+    const std::int32_t rounded = cut + (rest >= 0.5F ? 1 : 0) - (rest <= -0.5F ? 1 : 0);
+    return static_cast<std::uint8_t>(std::clamp(rounded, -128, 127) + 128);
+  });
+}
+
+// How x is cut into rows, and whose formula quantizes them.
+struct Form {
+  bool is_tflite = false;
+  bool has_vectors = false;  // each run along the last axis is a row
+};
+
+absl::StatusOr<Form> FormAttributes(const Node& node) {
+  Form form;
+  ASSIGN_OR_RETURN(const std::string formula,
+                   NameAttribute(node, "formula", "onnx", {"onnx", "tflite"}));
+  form.is_tflite = formula == "tflite";
+  ASSIGN_OR_RETURN(const std::string rows,
+                   NameAttribute(node, "rows", "batch", {"batch", "vectors"}));
+  form.has_vectors = rows == "vectors";
+  return form;
 }
 
 class DynamicQuantize final : public Operator {
@@ -52,8 +106,14 @@ class DynamicQuantize final : public Operator {
     RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
     RETURN_IF_ERROR(inputs.CheckRank(0, "x", 1));
     RETURN_IF_ERROR(CheckShape(node, types[0].shape));
+    ASSIGN_OR_RETURN(const Form form, FormAttributes(node));
     Shape row(types[0].shape.size(), Dim(1));
     row[0] = types[0].shape[0];
+    if (form.has_vectors) {
+      RETURN_IF_ERROR(inputs.CheckRank(0, "x", 2));
+      row = types[0].shape;
+      row.back() = Dim(1);
+    }
     return std::vector<TensorType>{{DataType::kUint8, types[0].shape, std::nullopt},
                                    {DataType::kFloat32, row, std::nullopt},
                                    {DataType::kUint8, row, std::nullopt}};
@@ -62,23 +122,31 @@ class DynamicQuantize final : public Operator {
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     const kernels::KernelSet& kernels = context.kernels;
-    return MakeStep(absl::StrCat(std::string(kernels.name), ":dynamic_quantize"),
-                    [&kernels](const StepArguments& arguments) { Run(kernels, arguments); });
+    ASSIGN_OR_RETURN(const Form form, FormAttributes(context.node));
+    return MakeStep(
+        absl::StrCat(std::string(kernels.name), ":dynamic_quantize"),
+        [&kernels, form](const StepArguments& arguments) { Run(kernels, form, arguments); });
   }
 
  private:
-  static void Run(const kernels::KernelSet& kernels, const StepArguments& arguments) {
+  static void Run(const kernels::KernelSet& kernels, const Form& form,
+                  const StepArguments& arguments) {
     const TensorView& x = arguments.inputs[0];
-    const auto rows = static_cast<std::size_t>(x.dims[0]);
-    const auto size = static_cast<std::size_t>(NumElements(x.dims.subspan(1)));
+    const auto rows = static_cast<std::size_t>(NumElements(arguments.outputs[1].dims));
+    const auto size =
+        static_cast<std::size_t>(form.has_vectors ? x.dims.back() : NumElements(x.dims.subspan(1)));
     for (std::size_t row = 0; row < rows; ++row) {
       const std::span<const float> values(x.as<float>() + row * size, size);
-      const Range range = RangeOf(values);
-      // The kernel's int8 is uint8 with 128 less.
-      const std::span<std::int8_t> out(arguments.outputs[0].as<std::int8_t>() + row * size, size);
-      kernels.quantize_s8(kernels::Scale{range.scale}, kernels::ZeroPoint{range.zero_point - 128},
-                          values, out);
-      for (std::int8_t& value : out) value = static_cast<std::int8_t>(value ^ -128);
+      const Range range = form.is_tflite ? TfliteRangeOf(values) : RangeOf(values);
+      if (form.is_tflite) {
+        TfliteQuantize(range, values, {arguments.outputs[0].as<std::uint8_t>() + row * size, size});
+      } else {
+        // The kernel's int8 is uint8 with 128 less.
+        const std::span<std::int8_t> out(arguments.outputs[0].as<std::int8_t>() + row * size, size);
+        kernels.quantize_s8(kernels::Scale{range.scale}, kernels::ZeroPoint{range.zero_point - 128},
+                            values, out);
+        for (std::int8_t& value : out) value = static_cast<std::int8_t>(value ^ -128);
+      }
       arguments.outputs[1].as<float>()[row] = range.scale;
       arguments.outputs[2].as<std::uint8_t>()[row] = static_cast<std::uint8_t>(range.zero_point);
     }

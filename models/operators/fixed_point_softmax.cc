@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "kernels/fixed_point_functions.h"
+#include "kernels/fixed_point_functions_s16.h"
 #include "models/base/status_macros.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
@@ -17,6 +19,19 @@ namespace {
 
 // So many values of 1 have a sum within 12 integer bits.
 constexpr std::int64_t kLargestRow = 4095;
+constexpr std::int64_t kLargestRowS16 = kernels::FixedPointSoftmaxS16::kLargestRow;
+
+template <typename T, typename Softmax>
+void RunRows(const Softmax& softmax, const StepArguments& arguments) {
+  const auto dims = arguments.inputs[0].dims;
+  const auto size = static_cast<std::size_t>(NumElements(dims));
+  const auto row = static_cast<std::size_t>(dims.back());
+  const auto* in = arguments.inputs[0].as<T>();
+  auto* out = arguments.outputs[0].as<T>();
+  for (std::size_t first = 0; first < size; first += row) {
+    softmax.Run({in + first, row}, {out + first, row});
+  }
+}
 
 absl::StatusOr<kernels::FixedRounding> RoundingAttribute(const Node& node) {
   ASSIGN_OR_RETURN(const std::string name,
@@ -33,22 +48,22 @@ class FixedPointSoftmaxOperator final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8}));
+    RETURN_IF_ERROR(CheckStaticInput(node, inputs, 0));
     RETURN_IF_ERROR(inputs.CheckRank(0, "x", 2));
-    if (!types[0].quantization.has_value()) {
-      return InvalidNode(node, "input \"x\" is INT8 without a quantization");
-    }
+    const bool is_int16 = types[0].data_type == DataType::kInt16;
+    const std::int64_t largest_row = is_int16 ? kLargestRowS16 : kLargestRow;
     const Dim& row = types[0].shape.back();
-    if (!row.is_constant() || row.value() < 1 || row.value() > kLargestRow) {
+    if (!row.is_constant() || row.value() < 1 || row.value() > largest_row) {
       return UnimplementedNode(node, "rows of ",
                                row.is_constant() ? absl::StrCat(row.value()) : "an open number of",
-                               " values, wants 1 to ", kLargestRow);
+                               " values, wants 1 to ", largest_row);
     }
     RETURN_IF_ERROR(PositiveAttribute(node, "beta", 1.0).status());
     RETURN_IF_ERROR(RoundingAttribute(node).status());
     TensorType output = types[0];
     output.quantization =
-        TensorQuantization{kernels::Scale{1.0F / 256.0F}, kernels::ZeroPoint{-128}};
+        is_int16 ? TensorQuantization{kernels::Scale{1.0F / 32768.0F}, kernels::ZeroPoint{0}}
+                 : TensorQuantization{kernels::Scale{1.0F / 256.0F}, kernels::ZeroPoint{-128}};
     return OneOutput(node, std::move(output));
   }
 
@@ -56,16 +71,20 @@ class FixedPointSoftmaxOperator final : public Operator {
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const float beta, PositiveAttribute(context.node, "beta", 1.0));
     ASSIGN_OR_RETURN(const kernels::FixedRounding rounding, RoundingAttribute(context.node));
-    const kernels::FixedPointSoftmax softmax(context.inputs[0].quantization->scale, beta, rounding);
+    const kernels::Scale scale = context.inputs[0].quantization->scale;
+    if (context.inputs[0].data_type == DataType::kInt16) {
+      kernels::FixedPointSoftmaxS16 softmax(scale, beta, rounding);
+      const std::size_t byte_size = softmax.ByteSize();
+      return MakeStep(
+          "portable:softmax_fixed_s16",
+          [softmax = std::move(softmax)](const StepArguments& arguments) {
+            RunRows<std::int16_t>(softmax, arguments);
+          },
+          byte_size);
+    }
+    const kernels::FixedPointSoftmax softmax(scale, beta, rounding);
     return MakeStep("portable:softmax_fixed_s8", [softmax](const StepArguments& arguments) {
-      const auto dims = arguments.inputs[0].dims;
-      const auto size = static_cast<std::size_t>(NumElements(dims));
-      const auto row = static_cast<std::size_t>(dims.back());
-      const auto* in = arguments.inputs[0].as<std::int8_t>();
-      auto* out = arguments.outputs[0].as<std::int8_t>();
-      for (std::size_t first = 0; first < size; first += row) {
-        softmax.Run({in + first, row}, {out + first, row});
-      }
+      RunRows<std::int8_t>(softmax, arguments);
     });
   }
 

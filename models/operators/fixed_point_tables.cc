@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace octet {
 namespace {
@@ -37,6 +38,11 @@ FixedPointScale MakeScale(double real, FixedRounding rounding) {
 FixedPointScale MakeQuotient(const TensorQuantization& from, const TensorQuantization& to,
                              FixedRounding rounding) {
   return MakeScale(static_cast<double>(from.scale.value / to.scale.value), rounding);
+}
+
+bool IsPlainRelu(const kernels::Activation& relu) {
+  return relu.alpha == 0.0F && relu.threshold == 0.0F &&
+         relu.beta == std::numeric_limits<float>::infinity();
 }
 
 Int8Table ReluTable(const TensorQuantization& from, const TensorQuantization& to,
@@ -110,7 +116,82 @@ std::optional<Int8Table> HardSiluTable(const TensorQuantization& from,
   });
 }
 
+// --- int16
+
+// function(q), clipped to int16 from `lo` to `hi`.
+template <typename Function>
+kernels::Int16Table MakeTableS16(const Function& function, std::int64_t lo = -32768,
+                                 std::int64_t hi = 32767) {
+  kernels::Int16Table table;
+  table.reserve(65536);
+  for (std::int32_t q = -32768; q < 32768; ++q) {
+    table.push_back(static_cast<std::int16_t>(std::clamp(std::int64_t{function(q)}, lo, hi)));
+  }
+  return table;
+}
+
+kernels::Int16Table LeakyReluTableS16(float alpha, const TensorQuantization& from,
+                                      const TensorQuantization& to, FixedRounding rounding) {
+  const FixedPointScale identity = MakeQuotient(from, to, rounding);
+  const float slope = from.scale.value * alpha / to.scale.value;
+  const FixedPointScale negative = MakeScale(static_cast<double>(std::abs(slope)), rounding);
+  return MakeTableS16([&](std::int32_t x) {
+    if (x >= 0) return kernels::MultiplyFixedPoint(x, identity);
+    const std::int32_t y = kernels::MultiplyFixedPoint(x, negative);
+    return slope < 0.0F ? -y : y;
+  });
+}
+
 }  // namespace
+
+template <typename In, typename Out>
+std::vector<Out> FixedPointRequantizeTableOf(const TensorQuantization& from,
+                                             const TensorQuantization& to, FixedRounding rounding) {
+  const FixedPointScale scale = MakeScale(
+      static_cast<double>(from.scale.value) / static_cast<double>(to.scale.value), rounding);
+  std::vector<Out> table;
+  for (std::int32_t q = std::numeric_limits<In>::min(); q <= std::numeric_limits<In>::max(); ++q) {
+    const std::int64_t y =
+        std::int64_t{kernels::MultiplyFixedPoint(q - from.zero_point.value, scale)} +
+        to.zero_point.value;
+    table.push_back(static_cast<Out>(std::clamp<std::int64_t>(y, std::numeric_limits<Out>::min(),
+                                                              std::numeric_limits<Out>::max())));
+  }
+  return table;
+}
+template std::vector<std::int8_t> FixedPointRequantizeTableOf<std::int16_t, std::int8_t>(
+    const TensorQuantization&, const TensorQuantization&, FixedRounding);
+template std::vector<std::int16_t> FixedPointRequantizeTableOf<std::int16_t, std::int16_t>(
+    const TensorQuantization&, const TensorQuantization&, FixedRounding);
+template std::vector<std::int16_t> FixedPointRequantizeTableOf<std::int8_t, std::int16_t>(
+    const TensorQuantization&, const TensorQuantization&, FixedRounding);
+
+std::optional<kernels::Int16Table> FixedPointActivationTableS16(
+    const kernels::Activation& activation, const TensorQuantization& from,
+    const TensorQuantization& to, FixedRounding rounding) {
+  const FixedPointScale scale = MakeQuotient(from, to, rounding);
+  const auto rescaled = [&scale](std::int32_t x) { return kernels::MultiplyFixedPoint(x, scale); };
+  const bool is_unit = to.scale.value == 1.0F / 32768.0F;
+  switch (activation.kind) {
+    case ActivationKind::kRelu:
+      if (!IsPlainRelu(activation)) return std::nullopt;
+      return MakeTableS16(rescaled, 0);
+    case ActivationKind::kRelu6: {
+      const double six = std::round(static_cast<double>(6.0F / to.scale.value));
+      return MakeTableS16(rescaled, 0, static_cast<std::int64_t>(std::min(six, 32767.0)));
+    }
+    case ActivationKind::kLeakyRelu:
+      return LeakyReluTableS16(activation.alpha, from, to, rounding);
+    case ActivationKind::kSigmoid:
+      if (!is_unit) return std::nullopt;
+      return kernels::FixedPointSigmoidTableS16(from.scale);
+    case ActivationKind::kTanh:
+      if (!is_unit) return std::nullopt;
+      return kernels::FixedPointTanhTableS16(from.scale);
+    default:
+      return std::nullopt;
+  }
+}
 
 Int8Table FixedPointRequantizeTable(const TensorQuantization& from, const TensorQuantization& to,
                                     FixedRounding rounding) {
@@ -127,12 +208,9 @@ std::optional<Int8Table> FixedPointActivationTable(const kernels::Activation& ac
     return to == TensorQuantization{kernels::Scale{scale}, kernels::ZeroPoint{zero_point}};
   };
   switch (activation.kind) {
-    case ActivationKind::kRelu: {
-      const bool is_plain = activation.alpha == 0.0F && activation.threshold == 0.0F &&
-                            activation.beta == std::numeric_limits<float>::infinity();
-      if (is_plain) return ReluTable(from, to, rounding);
-      return std::nullopt;
-    }
+    case ActivationKind::kRelu:
+      if (!IsPlainRelu(activation)) return std::nullopt;
+      return ReluTable(from, to, rounding);
     case ActivationKind::kRelu6:
       return Relu6Table(from, to);
     case ActivationKind::kLeakyRelu:

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions from int8 to int8 as tables, in TensorFlow Lite's fixed point (docs/operators.md,
+// Functions from int8 or int16 as tables, in TensorFlow Lite's fixed point (docs/operators.md,
 // `requantization`).
 
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "kernels/fixed_point_functions.h"
+#include "kernels/fixed_point_functions_s16.h"
 #include "kernels/kernel_set.h"
 #include "models/tensor/tensor.h"
 
@@ -24,5 +26,17 @@ std::optional<kernels::Int8Table> FixedPointActivationTable(const kernels::Activ
                                                             const TensorQuantization& from,
                                                             const TensorQuantization& to,
                                                             kernels::FixedRounding rounding);
+
+// What each value of type In, from the least on, becomes, in type Out: int8 or int16 each.
+template <typename In, typename Out>
+std::vector<Out> FixedPointRequantizeTableOf(const TensorQuantization& from,
+                                             const TensorQuantization& to,
+                                             kernels::FixedRounding rounding);
+
+// From int16 to int16, with zero points of 0: relu and relu6 (plain), leaky_relu, and sigmoid and
+// tanh to the scale that these give. None for all others.
+std::optional<kernels::Int16Table> FixedPointActivationTableS16(
+    const kernels::Activation& activation, const TensorQuantization& from,
+    const TensorQuantization& to, kernels::FixedRounding rounding);
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 
 #include "models/operators/lstm.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -20,13 +21,15 @@ using Inputs = RecurrentInputs;
 constexpr RecurrentInputs kLayout{.gates = 4, .has_cell_state = true};
 
 // Gates in the order i, f, c, o:
-//   c' = f * c + i * activation(z_c);  h' = o * activation(c')
+//   c' = f * c + i * activation(z_c), clipped;  h' = o * activation(c')
 class LstmCell final : public RecurrentCell {
  public:
-  LstmCell(std::size_t units, kernels::Activation activation,
+  // `cell_clip`: the largest magnitude of c'; 0 for any.
+  LstmCell(std::size_t units, float cell_clip, kernels::Activation activation,
            kernels::Activation recurrent_activation,
            std::unique_ptr<const kernels::MatmulF32> recurrent, const kernels::KernelSet& kernels)
       : units_(units),
+        cell_clip_(cell_clip),
         activation_(activation),
         recurrent_activation_(recurrent_activation),
         recurrent_(std::move(recurrent)),
@@ -65,6 +68,9 @@ class LstmCell final : public RecurrentCell {
       for (std::size_t u = 0; u < units_; ++u) {
         next_c[u] = z[units_ + u] * c[u] + z[u] * candidate[u];
       }
+      if (cell_clip_ > 0.0F) {
+        for (float& value : next_c) value = std::clamp(value, -cell_clip_, cell_clip_);
+      }
       kernels_.activation_f32(activation_, next_c, next_h);
       for (std::size_t u = 0; u < units_; ++u) next_h[u] *= output[u];
     }
@@ -72,6 +78,7 @@ class LstmCell final : public RecurrentCell {
 
  private:
   const std::size_t units_;
+  const float cell_clip_;
   const kernels::Activation activation_;
   const kernels::Activation recurrent_activation_;
   const std::unique_ptr<const kernels::MatmulF32> recurrent_;
@@ -88,6 +95,7 @@ class Lstm final : public Operator {
     ASSIGN_OR_RETURN(std::vector<TensorType> outputs,
                      InferRecurrentOutputs(kLayout, node, types, constants));
     RETURN_IF_ERROR(CheckRecurrentBias(node, types, constants));
+    RETURN_IF_ERROR(CellClipAttribute(node).status());
     RETURN_IF_ERROR(ElementwiseActivationAttributes(node, "tanh").status());
     RETURN_IF_ERROR(
         ElementwiseActivationAttributes(node, "sigmoid", "recurrent_activation").status());
@@ -101,14 +109,22 @@ class Lstm final : public Operator {
     ASSIGN_OR_RETURN(
         const kernels::Activation recurrent_activation,
         ElementwiseActivationAttributes(context.node, "sigmoid", "recurrent_activation"));
+    ASSIGN_OR_RETURN(const float cell_clip, CellClipAttribute(context.node));
     const ConstantTensor& recurrent = *context.constants[Inputs::kRecurrent];
     const auto units = static_cast<std::size_t>(recurrent.dims()[0]);
     ASSIGN_OR_RETURN(auto matmul, PrepareRecurrentMatmul(context, units, 4 * units,
                                                          FloatElements(recurrent), {}));
     return MakeRecurrentStep(
         kLayout, context, RecurrentBias(context),
-        std::make_unique<const LstmCell>(units, activation, recurrent_activation, std::move(matmul),
-                                         context.kernels));
+        std::make_unique<const LstmCell>(units, cell_clip, activation, recurrent_activation,
+                                         std::move(matmul), context.kernels));
+  }
+
+ private:
+  static absl::StatusOr<float> CellClipAttribute(const Node& node) {
+    ASSIGN_OR_RETURN(const float clip, FloatAttribute(node, "cell_clip", 0.0));
+    if (clip >= 0.0F) return clip;
+    return InvalidNode(node, "attribute \"cell_clip\" is ", clip, ", wants 0 or more");
   }
 };
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -124,27 +125,39 @@ class Requantize final : public Operator {
       std::span<const ConstantTensor* const> constants) const override {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kInt8}));
-    if (!types[0].quantization.has_value()) {
-      return InvalidNode(node, "input \"x\" is int8 without a quantization");
-    }
-    ASSIGN_OR_RETURN(const std::string to, NameAttribute(node, "to", "INT8", {"INT8", "UINT8"}));
-    ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, ""));
+    RETURN_IF_ERROR(CheckStaticInput(node, inputs, 0));
+    ASSIGN_OR_RETURN(const DataType to, ToAttribute(node));
+    const bool is_int16 = types[0].data_type == DataType::kInt16 || to == DataType::kInt16;
+    ASSIGN_OR_RETURN(const TensorQuantization quantization, QuantizationAttributes(node, "", to));
     if (!std::isfinite(Multiplier(*types[0].quantization, quantization))) {
       return InvalidNode(node, "scales ", types[0].quantization->scale.value, " and ",
                          quantization.scale.value, " give a multiplier that is not finite");
     }
-    RETURN_IF_ERROR(RequantizationAttribute(node).status());
-    if (to == "UINT8") return OneOutput(node, {DataType::kUint8, types[0].shape, std::nullopt});
-    return OneOutput(node, {DataType::kInt8, types[0].shape, quantization});
+    ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+    if (is_int16 && (!FixedRoundingOf(requantization).has_value() || to == DataType::kUint8)) {
+      return UnimplementedNode(node, DataTypeName(types[0].data_type), " to ", DataTypeName(to),
+                               ", wants fixed point, and INT8 or INT16");
+    }
+    if (to == DataType::kUint8) return OneOutput(node, {to, types[0].shape, std::nullopt});
+    return OneOutput(node, {to, types[0].shape, quantization});
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     const TensorQuantization& from = *context.inputs[0].quantization;
-    ASSIGN_OR_RETURN(const TensorQuantization to, QuantizationAttributes(context.node, ""));
+    ASSIGN_OR_RETURN(const DataType to_type, ToAttribute(context.node));
+    ASSIGN_OR_RETURN(const TensorQuantization to,
+                     QuantizationAttributes(context.node, "", to_type));
     ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(context.node));
     if (const auto rounding = FixedRoundingOf(requantization)) {
+      if (context.inputs[0].data_type == DataType::kInt16) {
+        if (to_type == DataType::kInt16)
+          return MakeWideLookup<std::int16_t, std::int16_t>(from, to, *rounding);
+        return MakeWideLookup<std::int16_t, std::int8_t>(from, to, *rounding);
+      }
+      if (to_type == DataType::kInt16) {
+        return MakeWideLookup<std::int8_t, std::int16_t>(from, to, *rounding);
+      }
       return MakeLookupStep(context, FixedPointRequantizeTable(from, to, *rounding));
     }
     const kernels::RequantizeSpec spec{.multiplier = Multiplier(from, to),
@@ -184,6 +197,33 @@ class Requantize final : public Operator {
                       kernels.lookup_s8(table, Elements<std::int8_t>(arguments.inputs[0]),
                                         Elements<std::int8_t>(arguments.outputs[0]));
                     });
+  }
+
+  // From or to int16.
+  template <typename In, typename Out>
+  static std::unique_ptr<const Step> MakeWideLookup(const TensorQuantization& from,
+                                                    const TensorQuantization& to,
+                                                    kernels::FixedRounding rounding) {
+    std::vector<Out> table = FixedPointRequantizeTableOf<In, Out>(from, to, rounding);
+    const std::size_t byte_size = table.size() * sizeof(Out);
+    return MakeStep(
+        "portable:lookup",
+        [table = std::move(table)](const StepArguments& arguments) {
+          const auto x = Elements<In>(arguments.inputs[0]);
+          std::transform(x.begin(), x.end(), Elements<Out>(arguments.outputs[0]).begin(),
+                         [&table](In q) {
+                           return table[static_cast<std::size_t>(
+                               std::int32_t{q} - std::int32_t{std::numeric_limits<In>::min()})];
+                         });
+        },
+        byte_size);
+  }
+
+  static absl::StatusOr<DataType> ToAttribute(const Node& node) {
+    ASSIGN_OR_RETURN(const std::string to,
+                     NameAttribute(node, "to", "INT8", {"INT8", "UINT8", "INT16"}));
+    if (to == "INT16") return DataType::kInt16;
+    return to == "UINT8" ? DataType::kUint8 : DataType::kInt8;
   }
 
   static float Multiplier(const TensorQuantization& from, const TensorQuantization& to) {

@@ -28,10 +28,15 @@ absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& no
                             : kernels::ScaleConvention::kReciprocal;
 }
 
-absl::StatusOr<Requantization> RequantizationAttribute(const Node& node) {
+absl::StatusOr<Requantization> RequantizationAttribute(const Node& node, DataType x) {
   ASSIGN_OR_RETURN(const std::string name,
                    NameAttribute(node, "requantization", "float64",
-                                 {"float64", "float32", "fixed", "fixed_single"}));
+                                 {"float64", "float32", "fixed", "fixed_single", "float64_away"}));
+  if (name == "float64_away") {
+    if (x == DataType::kInt16) return Requantization::kFloat64Away;
+    return UnimplementedNode(node, "attribute \"requantization\" is \"float64_away\" for ",
+                             DataTypeName(x), ", wants an INT16 layer");
+  }
   if (name == "fixed") return Requantization::kFixed;
   if (name == "fixed_single") return Requantization::kFixedSingle;
   return name == "float32" ? Requantization::kFloat32 : Requantization::kFloat64;
@@ -90,10 +95,7 @@ absl::Status CheckStaticWeights(const Node& node, DataType x, DataType weight,
 }
 
 absl::StatusOr<TensorType> StaticOutputType(const Node& node, Shape shape, DataType quantized) {
-  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
-  if (quantized == DataType::kInt16 && FixedRoundingOf(requantization).has_value()) {
-    return UnimplementedNode(node, "INT16 results in fixed point");
-  }
+  RETURN_IF_ERROR(RequantizationAttribute(node, quantized).status());
   RETURN_IF_ERROR(NameAttribute(node, "scale_product", "float64", {"float64", "float32"}).status());
   TensorType type{DataType::kFloat32, std::move(shape), std::nullopt};
   if (node.attributes.find("output_scale") == node.attributes.end()) return type;
@@ -120,11 +122,13 @@ absl::StatusOr<ClipRange> StaticClipRange(const Node& node, const FusedActivatio
   range.lo = std::max(range.lo, zero_point);
   const float most = is_relu ? elementwise.beta : 6.0F;
   if (most < 0.0F) return InvalidNode(node, "a relu with the greatest value ", most);
-  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  ASSIGN_OR_RETURN(const Requantization requantization,
+                   RequantizationAttribute(node, output.data_type));
   const float quotient = most / output.quantization->scale.value;
   // TensorFlow Lite rounds halves away from zero.
-  const float rounded =
-      FixedRoundingOf(requantization).has_value() ? std::round(quotient) : std::nearbyint(quotient);
+  const bool is_away =
+      requantization == Requantization::kFloat64Away || FixedRoundingOf(requantization).has_value();
+  const float rounded = is_away ? std::round(quotient) : std::nearbyint(quotient);
   const float top = rounded + static_cast<float>(zero_point);
   if (top < static_cast<float>(range.hi)) range.hi = static_cast<std::int32_t>(top);
   return range;
@@ -249,12 +253,12 @@ namespace {
 
 // What each channel's sums are multiplied by: input scale * weight scale / output scale, in double
 // and rounded once, or in float32 throughout.
-absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
+absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node, DataType x,
                                                      const TensorQuantization& input,
                                                      const TensorType& output,
                                                      std::span<const float> scale) {
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
-  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
+  ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node, x));
   const double output_scale =
       output.quantization.has_value() ? static_cast<double>(output.quantization->scale.value) : 1.0;
   std::vector<float> multipliers;
@@ -276,15 +280,16 @@ absl::StatusOr<std::vector<float>> StaticMultipliers(const Node& node,
   return multipliers;
 }
 
-// The same in fixed point.
-absl::StatusOr<std::vector<kernels::FixedPointScale>> FixedMultipliers(
-    const Node& node, const TensorQuantization& input, const TensorQuantization& output,
-    std::span<const float> scale, kernels::FixedRounding rounding) {
+// The same in float64, not rounded.
+absl::StatusOr<std::vector<double>> WideMultipliers(const Node& node,
+                                                    const TensorQuantization& input,
+                                                    const TensorQuantization& output,
+                                                    std::span<const float> scale) {
   ASSIGN_OR_RETURN(const kernels::ScaleConvention convention, ScaleConventionAttribute(node));
   ASSIGN_OR_RETURN(const std::string product_type,
                    NameAttribute(node, "scale_product", "float64", {"float64", "float32"}));
   const auto input_scale = static_cast<double>(input.scale.value);
-  std::vector<kernels::FixedPointScale> multipliers;
+  std::vector<double> multipliers;
   for (const float element : scale) {
     const double weight_scale = convention == kernels::ScaleConvention::kReciprocal
                                     ? 1.0 / static_cast<double>(element)
@@ -297,6 +302,18 @@ absl::StatusOr<std::vector<kernels::FixedPointScale>> FixedMultipliers(
                          output.scale.value, " give a multiplier of ", multiplier,
                          ", wants a finite one of 0 or more");
     }
+    multipliers.push_back(multiplier);
+  }
+  return multipliers;
+}
+
+// The same in fixed point.
+absl::StatusOr<std::vector<kernels::FixedPointScale>> FixedMultipliers(
+    const Node& node, const TensorQuantization& input, const TensorQuantization& output,
+    std::span<const float> scale, kernels::FixedRounding rounding) {
+  ASSIGN_OR_RETURN(const std::vector<double> wide, WideMultipliers(node, input, output, scale));
+  std::vector<kernels::FixedPointScale> multipliers;
+  for (const double multiplier : wide) {
     multipliers.push_back(
         kernels::MakeFixedPointScale(kernels::MakeFixedPointNumber(multiplier), rounding));
   }
@@ -335,7 +352,8 @@ absl::StatusOr<IntegerEpilogue> IntegerEpilogue::Static(
   } else {
     result.epilogue_.kind =
         is_int8 ? kernels::EpilogueKind::kStatic : kernels::EpilogueKind::kStaticFloat;
-    ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
+    ASSIGN_OR_RETURN(result.multiplier_,
+                     StaticMultipliers(node, DataType::kInt8, input, output, scale));
   }
   if (bias != nullptr) result.bias_s32_ = Int32Elements(*bias);
   if (!is_int8) {
@@ -363,12 +381,29 @@ absl::StatusOr<Int16Epilogue> Int16Epilogue::Make(
     const Node& node, const FusedActivation& activation, const TensorQuantization& input,
     const TensorType& output, std::span<const float> scale, const ConstantTensor* bias) {
   Int16Epilogue result;
-  ASSIGN_OR_RETURN(result.multiplier_, StaticMultipliers(node, input, output, scale));
   if (bias != nullptr) result.bias_ = Int64Elements(*bias);
+  ASSIGN_OR_RETURN(const Requantization requantization,
+                   RequantizationAttribute(node, DataType::kInt16));
+  const bool is_fixed = FixedRoundingOf(requantization).has_value();
+  const bool is_wide = is_fixed || requantization == Requantization::kFloat64Away;
+  if (!output.quantization.has_value() || !is_wide) {
+    ASSIGN_OR_RETURN(const std::vector<float> multipliers,
+                     StaticMultipliers(node, DataType::kInt16, input, output, scale));
+    result.multiplier_.assign(multipliers.begin(), multipliers.end());
+  } else {
+    ASSIGN_OR_RETURN(result.multiplier_, WideMultipliers(node, input, *output.quantization, scale));
+  }
   if (!output.quantization.has_value()) {
     result.epilogue_.kind = kernels::EpilogueKind::kStaticFloat;
     result.epilogue_.activation = activation.elementwise;
     return result;
+  }
+  if (is_wide) result.epilogue_.rounding = kernels::HalfRounding::kAway;
+  if (is_fixed) {
+    result.epilogue_.rounding = kernels::HalfRounding::kUp;
+    for (double& multiplier : result.multiplier_) {
+      multiplier = kernels::FixedMultiplierS16(kernels::MakeFixedPointNumber(multiplier));
+    }
   }
   ASSIGN_OR_RETURN(const ClipRange range, StaticClipRange(node, activation, output));
   result.epilogue_.lo = range.lo;

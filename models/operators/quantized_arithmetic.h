@@ -34,11 +34,14 @@ enum class Requantization {
   kFloat32,      // a float32, each operation rounded
   kFixed,        // in fixed point, rounded twice: kernels/fixed_point.h
   kFixedSingle,  // in fixed point, rounded once
+  kFloat64Away,  // of int16: a float64, and the product is rounded half away from zero
 };
 // How it rounds in fixed point; none where it does not.
 std::optional<kernels::FixedRounding> FixedRoundingOf(Requantization requantization);
 
-absl::StatusOr<Requantization> RequantizationAttribute(const Node& node);
+// Of a node whose input is of type `x`.
+absl::StatusOr<Requantization> RequantizationAttribute(const Node& node,
+                                                       DataType x = DataType::kInt8);
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node);
 absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node);
 // `dynamic_range`, `dynamic_epsilon` and `dynamic_scale`; the sizes are left to the caller.
@@ -148,7 +151,7 @@ class Int16Epilogue {
  private:
   kernels::EpilogueS16 epilogue_;
   std::vector<std::int64_t> bias_;
-  std::vector<float> multiplier_;
+  std::vector<double> multiplier_;
 };
 
 }  // namespace octet

@@ -36,15 +36,18 @@ absl::StatusOr<ReduceKind> KindAttribute(const Node& node) {
   return kind == "max" ? ReduceKind::kMax : ReduceKind::kMin;
 }
 
-// How an int8 mean or sum rounds in fixed point; none where it is to be computed otherwise.
+// So many int16 values have a sum within int32, which fixed point takes.
+constexpr std::int64_t kMostSummedS16 = std::int64_t{1} << 16;
+
+// How a mean or sum of integers rounds in fixed point; none where it is to be computed otherwise.
 absl::StatusOr<std::optional<kernels::FixedRounding>> FixedRoundingAttribute(const Node& node,
                                                                              DataType x,
                                                                              ReduceKind kind) {
   ASSIGN_OR_RETURN(const Requantization requantization, RequantizationAttribute(node));
   const std::optional<kernels::FixedRounding> rounding = FixedRoundingOf(requantization);
   const bool is_sum = kind == ReduceKind::kMean || kind == ReduceKind::kSum;
-  if (rounding.has_value() && (x != DataType::kInt8 || !is_sum)) {
-    return UnimplementedNode(node, "fixed point for what is not an INT8 mean or sum");
+  if (rounding.has_value() && (x == DataType::kFloat32 || !is_sum)) {
+    return UnimplementedNode(node, "fixed point for what is no mean or sum of integers");
   }
   return rounding;
 }
@@ -192,8 +195,8 @@ std::unique_ptr<const Step> MakeIntegerStep(std::string kernel_name, ReduceKind 
       });
 }
 
-// An int8 mean or sum in fixed point, as TensorFlow Lite's: the sum of what lies above the zero
-// point, times the scales' quotient, over the count if it is a mean.
+// A mean or sum of integers in fixed point, as TensorFlow Lite's: the sum of what lies above the
+// zero point, times the scales' quotient, over the count if it is a mean.
 kernels::FixedPointScale FixedScale(ReduceKind kind, const TensorQuantization& from,
                                     const TensorQuantization& to, std::int64_t count,
                                     kernels::FixedRounding rounding) {
@@ -210,28 +213,32 @@ kernels::FixedPointScale FixedScale(ReduceKind kind, const TensorQuantization& f
   return kernels::MakeFixedPointScale(number, rounding);
 }
 
-std::unique_ptr<const Step> MakeFixedStep(const std::vector<std::size_t>& axes,
+// T is int8 or int16.
+template <typename T>
+std::unique_ptr<const Step> MakeFixedStep(std::string kernel_name,
+                                          const std::vector<std::size_t>& axes,
                                           const TensorQuantization& from,
                                           const TensorQuantization& to,
                                           const kernels::FixedPointScale& scale) {
   return MakeStepWithScratch(
-      "portable:reduce_fixed_s8",
+      std::move(kernel_name),
       [axes, from, to, scale](const StepArguments& arguments) {
         const TensorView& x = arguments.inputs[0];
-        auto* out = arguments.outputs[0].as<std::int8_t>();
+        auto* out = arguments.outputs[0].as<T>();
         const Extent extent = MakeExtent(x, axes);
         ScratchLayout layout(arguments.scratch);
         const std::span<std::int32_t> sums = layout.Take<std::int32_t>(extent.out_size);
         std::fill(sums.begin(), sums.end(), 0);
-        Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<std::int8_t>(), sums.data(),
+        Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<T>(), sums.data(),
              [](std::int32_t a, std::int32_t b) { return a + b; });
+        constexpr std::int64_t kLowest = std::numeric_limits<T>::min();
+        constexpr std::int64_t kHighest = std::numeric_limits<T>::max();
         const auto zero = static_cast<std::int32_t>(from.zero_point.value * extent.count);
         for (std::size_t i = 0; i < extent.out_size; ++i) {
           const std::int64_t result =
               std::int64_t{kernels::MultiplyFixedPoint(sums[i] - zero, scale)} +
               to.zero_point.value;
-          out[i] =
-              static_cast<std::int8_t>(std::clamp(result, std::int64_t{-128}, std::int64_t{127}));
+          out[i] = static_cast<T>(std::clamp(result, kLowest, kHighest));
         }
       },
       [axes](std::span<const TensorView> inputs) -> std::size_t {
@@ -276,17 +283,20 @@ class Reduce final : public Operator {
       if (kind == ReduceKind::kSum && !rounding.has_value()) {
         return UnimplementedNode(node, "the sum of an ", DataTypeName(data_type), " input");
       }
-      if (count.value() > kMostSummed) {
+      const bool is_narrow = data_type == DataType::kInt16 && rounding.has_value();
+      const std::int64_t most = is_narrow ? kMostSummedS16 : kMostSummed;
+      if (count.value() > most) {
         return UnimplementedNode(node, "a mean or sum of ", count.value(), " ",
-                                 DataTypeName(data_type), " values, wants at most ", kMostSummed);
+                                 DataTypeName(data_type), " values, wants at most ", most);
       }
     }
     TensorType output = {types[0].data_type, std::move(shape), types[0].quantization};
     if (rounding.has_value()) {
       if (!types[0].quantization.has_value()) {
-        return InvalidNode(node, "input \"x\" is INT8 without a quantization");
+        return InvalidNode(node, "input \"x\" is ", DataTypeName(data_type),
+                           " without a quantization");
       }
-      ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_"));
+      ASSIGN_OR_RETURN(output.quantization, QuantizationAttributes(node, "output_", data_type));
     }
     return OneOutput(node, std::move(output));
   }
@@ -309,7 +319,11 @@ class Reduce final : public Operator {
       for (const std::size_t axis : axes) count *= context.inputs[0].shape[axis].value();
       const TensorQuantization& from = *context.inputs[0].quantization;
       const TensorQuantization& to = *context.outputs[0].quantization;
-      return MakeFixedStep(axes, from, to, FixedScale(kind, from, to, count, *rounding));
+      const kernels::FixedPointScale scale = FixedScale(kind, from, to, count, *rounding);
+      if (context.inputs[0].data_type == DataType::kInt16) {
+        return MakeFixedStep<std::int16_t>("portable:reduce_fixed_s16", axes, from, to, scale);
+      }
+      return MakeFixedStep<std::int8_t>("portable:reduce_fixed_s8", axes, from, to, scale);
     }
     if (context.inputs[0].data_type == DataType::kInt16) {
       return MakeIntegerStep<std::int16_t, std::int64_t, double>("portable:reduce_s16", kind, axes);

@@ -85,7 +85,7 @@ TEST_P(Conv2dS16Test, ResultsAreEqualToTheBit) {
     const auto filter = Bytes(FilterSize(g));
     std::vector<std::int64_t> bias(g.out_channels);
     for (std::int64_t& b : bias) b = static_cast<std::int64_t>(Size(0, 4'000'000)) - 2'000'000;
-    const auto multiplier = Floats(g.out_channels, 1e-5F, 1e-2F);
+    const auto multiplier = Doubles(g.out_channels, 1e-5, 1e-2);
     Conv2dS16Spec spec = {.geometry = g, .filter = filter};
     spec.epilogue.multiplier = multiplier;
     ExpectEqualToReference(spec, 1);
@@ -106,7 +106,7 @@ TEST_P(Conv2dS16Test, LongSumsAreExact) {
     const std::int64_t sum = std::int64_t{32768} * 128 * static_cast<std::int64_t>(size);
     // What is left of whole windows is 5.
     const std::vector<std::int64_t> bias(g.out_channels, 5 - sum);
-    const std::vector<float> multiplier(g.out_channels, 1.0F);
+    const std::vector<double> multiplier(g.out_channels, 1.0);
     Conv2dS16Spec spec = {.geometry = g, .filter = filter};
     spec.epilogue = {.bias = bias, .multiplier = multiplier};
     const auto prepared = set().prepare_conv2d_s16(spec);
@@ -118,7 +118,7 @@ TEST_P(Conv2dS16Test, LongSumsAreExact) {
         {.num_images = 1, .in = in, .out = {.s16 = out}, .scratch = scratch.span()});
     EXPECT_EQ(out.back(), 5);
     const auto random_filter = Bytes(FilterSize(g));
-    const auto small = Floats(g.out_channels, 1e-6F, 1e-4F);
+    const auto small = Doubles(g.out_channels, 1e-6, 1e-4);
     spec.filter = random_filter;
     spec.epilogue = {.multiplier = small};
     ExpectEqualToReference(spec, 2);
@@ -130,7 +130,7 @@ TEST_P(Conv2dS16Test, OpenIsThatOfTheRunsSize) {
     SCOPED_TRACE(testing::Message() << "geometry " << i);
     const Conv2dGeometry& g = Geometries()[i];
     const auto filter = Bytes(FilterSize(g));
-    const auto multiplier = Floats(g.out_channels, 1e-5F, 1e-2F);
+    const auto multiplier = Doubles(g.out_channels, 1e-5, 1e-2);
     const Conv2dS16Spec spec = {
         .geometry = g, .filter = filter, .epilogue = {.multiplier = multiplier}, .is_open = true};
     for (const std::size_t more : {0UL, 1UL, 13UL, 300UL}) {
@@ -145,7 +145,7 @@ TEST_P(Conv2dS16Test, OpenIsThatOfTheRunsSize) {
 
 // Taps with much padding between them, up to more than fits into 64 bits of offsets.
 TEST_P(Conv2dS16Test, TakesOrRefusesLargePads) {
-  const std::vector<float> multiplier(2, 0.001F);
+  const std::vector<double> multiplier(2, 0.001);
   for (const unsigned bits : {9U, 16U, 30U, 31U}) {
     const std::size_t gap = (std::size_t{1} << bits) - 2;
     const Conv2dGeometry g = {.in_height = 1,
@@ -173,7 +173,7 @@ TEST_P(Conv2dS16Test, TakesOrRefusesLargePads) {
 
 TEST_P(Conv2dS16Test, RefusesLongSums) {
   const std::vector<std::int8_t> filter(kMostTerms + 1, 0);
-  const std::vector<float> multiplier(1, 1.0F);
+  const std::vector<double> multiplier(1, 1.0);
   const Conv2dS16Spec spec = {.geometry = {.in_channels = filter.size()},
                               .filter = filter,
                               .epilogue = {.multiplier = multiplier}};
@@ -183,7 +183,7 @@ TEST_P(Conv2dS16Test, RefusesLongSums) {
 
 TEST_P(Conv2dS16Test, RefusesWrongSizesAndEpilogues) {
   const std::vector<std::int8_t> filter(6, 1);
-  const std::vector<float> multiplier(3, 1.0F);
+  const std::vector<double> multiplier(3, 1.0);
   Conv2dS16Spec spec = {.geometry = {.in_channels = 2, .out_channels = 3}, .filter = filter};
   EXPECT_THAT(set().prepare_conv2d_s16(spec).error,
               HasSubstr("multiplier holds 0 values, wants 3"));

@@ -306,7 +306,7 @@ TEST_P(Conv2dTest, PixelsOfInt16MayLieApart) {
     const Conv2dGeometry& g = Geometries()[i];
     const std::size_t pixels = kImages * g.OutHeight() * g.OutWidth();
     const auto filter = Bytes(FilterSize(g));
-    const auto scale = Floats(g.out_channels, 0.00001F, 0.001F);
+    const auto scale = Doubles(g.out_channels, 0.00001, 0.001);
     std::vector<std::int16_t> in(kImages * g.InSize());
     for (std::size_t j = 0; j < in.size(); ++j) in[j] = static_cast<std::int16_t>(7919 * j);
     const auto prepared = set().prepare_conv2d_s16(

@@ -115,6 +115,30 @@ TEST_P(ElementwiseTest, IntegersInFixedPointAreEqual) {
   }
 }
 
+TEST_P(ElementwiseTest, Int16sInFixedPointAreEqual) {
+  const std::vector<FixedPointScale> scales = FixedPointScales(12);
+  for (const BinaryShape& shape : Shapes()) {
+    for (std::size_t i = 0; i < scales.size(); ++i) {
+      if (scales[i].Real() > 4.0) continue;  // leaves int32
+      for (const BinaryKind kind :
+           {BinaryKind::kAdd, BinaryKind::kSubtract, BinaryKind::kMultiply}) {
+        const FixedBinaryQuantization quantization = {.a_scale = scales[2],
+                                                      .b_scale = scales[i % 3],
+                                                      .out_scale = scales[i],
+                                                      .lo = -32000,
+                                                      .hi = 32767};
+        const auto a = Shorts(200);
+        const auto b = Shorts(200);
+        std::vector<std::int16_t> got(OutSize(shape));
+        std::vector<std::int16_t> wanted(got.size());
+        set().binary_fixed_s16(kind, shape, quantization, a, b, got);
+        Reference().binary_fixed_s16(kind, shape, quantization, a, b, wanted);
+        EXPECT_EQ(got, wanted);
+      }
+    }
+  }
+}
+
 TEST_P(ElementwiseTest, Int16sAreEqual) {
   const BinaryQuantization quantization = {
       .a_scale = 3e-5F, .b_scale = 1.1e-5F, .out_scale = 2e-5F, .lo = -20000, .hi = 32767};

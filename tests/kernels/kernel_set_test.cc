@@ -99,6 +99,7 @@ TEST(KernelSetTest, EveryFamilyIsThereInEverySet) {
     EXPECT_NE(set->binary_f32, nullptr);
     EXPECT_NE(set->binary_s8, nullptr);
     EXPECT_NE(set->binary_fixed_s8, nullptr);
+    EXPECT_NE(set->binary_fixed_s16, nullptr);
     EXPECT_NE(set->softmax_f32, nullptr);
     EXPECT_NE(set->normalize_f32, nullptr);
   }

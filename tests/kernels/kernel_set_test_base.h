@@ -51,6 +51,12 @@ class KernelSetTest : public testing::TestWithParam<const KernelSet*> {
     for (float& value : values) value = distribution(random_);
     return values;
   }
+  std::vector<double> Doubles(std::size_t size, double low, double high) {
+    std::uniform_real_distribution<double> distribution(low, high);
+    std::vector<double> values(size);
+    for (double& value : values) value = distribution(random_);
+    return values;
+  }
   std::vector<std::int8_t> Bytes(std::size_t size, int low = -128, int high = 127) {
     std::uniform_int_distribution<int> distribution(low, high);
     std::vector<std::int8_t> values(size);

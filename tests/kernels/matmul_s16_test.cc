@@ -73,6 +73,11 @@ class MatmulS16Test : public KernelSetTest {
   }
 };
 
+double Rounded(double real, HalfRounding rounding) {
+  if (rounding == HalfRounding::kEven) return std::nearbyint(real);
+  return rounding == HalfRounding::kAway ? std::round(real) : std::floor(real + 0.5);
+}
+
 // The contract's formula, with the C library's rounding.
 std::vector<std::int16_t> ResultsOf(const MatmulS16Spec& spec, std::size_t m,
                                     const std::vector<std::int16_t>& lhs) {
@@ -85,9 +90,9 @@ std::vector<std::int16_t> ResultsOf(const MatmulS16Spec& spec, std::size_t m,
             spec.layout == WeightLayout::kInputMajor ? p * spec.n + j : j * spec.k + p;
         acc += std::int64_t{lhs[i * spec.k + p]} * spec.weight[at];
       }
-      const double real = static_cast<double>(acc) * double{spec.epilogue.multiplier[j]};
-      results[i * spec.n + j] = static_cast<std::int16_t>(
-          std::clamp<double>(std::nearbyint(real), spec.epilogue.lo, spec.epilogue.hi));
+      const double real = static_cast<double>(acc) * spec.epilogue.multiplier[j];
+      results[i * spec.n + j] = static_cast<std::int16_t>(std::clamp<double>(
+          Rounded(real, spec.epilogue.rounding), spec.epilogue.lo, spec.epilogue.hi));
     }
   }
   return results;
@@ -100,8 +105,8 @@ TEST_P(MatmulS16Test, ResultsAreThoseOfTheFormula) {
     const auto lhs = Shorts(c.m * c.k);
     const auto bias = Biases(c.n);
     // Powers of two, so that there are ties to round, among others.
-    auto multiplier = Floats(c.n, 1e-5F, 2e-2F);
-    for (std::size_t j = 0; j < c.n; j += 3) multiplier[j] = 1.0F / 1024;
+    auto multiplier = Doubles(c.n, 1e-5, 2e-2);
+    for (std::size_t j = 0; j < c.n; j += 3) multiplier[j] = 1.0 / 1024;
     for (const auto layout : {WeightLayout::kInputMajor, WeightLayout::kOutputMajor}) {
       MatmulS16Spec spec = {.k = c.k, .n = c.n, .layout = layout, .weight = weight};
       spec.epilogue.multiplier = multiplier;
@@ -115,13 +120,78 @@ TEST_P(MatmulS16Test, ResultsAreThoseOfTheFormula) {
   }
 }
 
+TEST_P(MatmulS16Test, RoundsHalvesAsAsked) {
+  const std::vector<std::int8_t> weight(1, 1);
+  const std::vector<double> half(1, 0.5);
+  MatmulS16Spec spec = {.k = 1, .n = 1, .weight = weight};
+  spec.epilogue.multiplier = half;
+  const std::vector<std::int16_t> x = {1, 3, -1, -3, 2, -2, 32767, -32767};
+  spec.epilogue.rounding = HalfRounding::kAway;
+  EXPECT_EQ(Run(set(), spec, x.size(), x).s16,
+            (std::vector<std::int16_t>{1, 2, -1, -2, 1, -1, 16384, -16384}));
+  spec.epilogue.rounding = HalfRounding::kUp;
+  EXPECT_EQ(Run(set(), spec, x.size(), x).s16,
+            (std::vector<std::int16_t>{1, 2, 0, -1, 1, -1, 16384, -16383}));
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(testing::Message() << c.m << " x " << c.k << " x " << c.n);
+    const auto wide = Bytes(c.k * c.n);
+    const auto lhs = Shorts(c.m * c.k);
+    // Sums of many halves.
+    const std::vector<double> multiplier(c.n, 1.0 / 2048);
+    spec = {.k = c.k, .n = c.n, .weight = wide};
+    spec.epilogue.multiplier = multiplier;
+    for (const auto rounding : {HalfRounding::kAway, HalfRounding::kUp}) {
+      spec.epilogue.rounding = rounding;
+      EXPECT_EQ(Run(set(), spec, c.m, lhs).s16, ResultsOf(spec, c.m, lhs));
+    }
+  }
+}
+
+// TensorFlow Lite: (x * multiplier of 15 bits + 2^(shift - 1)) >> shift, in 64 bits.
+TEST_P(MatmulS16Test, FixedPointIsThatOfIntegers) {
+  constexpr std::size_t kK = 37;
+  constexpr std::size_t kM = 50;
+  const double reals[] = {1e-4, 0.0071, 0.0078125, 0.9999999, 3.7, 1e-7, 1e-10, 0.0, 0.3};
+  constexpr std::size_t kN = std::size(reals);
+  const auto weight = Bytes(kK * kN);
+  const auto lhs = Shorts(kM * kK);
+  std::vector<double> multiplier;
+  for (const double real : reals) {
+    multiplier.push_back(FixedMultiplierS16(MakeFixedPointNumber(real)));
+  }
+  std::vector<std::int64_t> bias(kN, 0);
+  for (std::size_t j = 0; j < kN; ++j) bias[j] = static_cast<std::int64_t>(Size(0, 1 << 30));
+  bias[5] = (std::int64_t{1} << 38) - (1 << 28);
+  MatmulS16Spec spec = {.k = kK, .n = kN, .weight = weight};
+  spec.epilogue = {.bias = bias, .multiplier = multiplier, .rounding = HalfRounding::kUp};
+  const std::vector<std::int16_t> got = Run(set(), spec, kM, lhs).s16;
+  ASSERT_EQ(got.size(), kM * kN);
+  for (std::size_t i = 0; i < kM; ++i) {
+    for (std::size_t j = 0; j < kN; ++j) {
+      std::int64_t acc = bias[j];
+      for (std::size_t p = 0; p < kK; ++p) {
+        acc += std::int64_t{lhs[i * kK + p]} * weight[p * kN + j];
+      }
+      const FixedPointNumber number = MakeFixedPointNumber(reals[j]);
+      const std::int64_t reduced =
+          number.multiplier < 0x7FFF0000 ? (number.multiplier + (1 << 15)) >> 16 : 0x7FFF;
+      const int shift = 15 - number.exponent;
+      const std::int64_t y = (acc * reduced + (std::int64_t{1} << (shift - 1))) >> shift;
+      EXPECT_EQ(got[i * kN + j], std::clamp<std::int64_t>(y, -32768, 32767)) << reals[j];
+    }
+  }
+  ++bias[5];
+  bias[5] += 1 << 28;
+  EXPECT_THAT(set().prepare_matmul_s16(spec).error, HasSubstr("may reach beyond 2^38"));
+}
+
 TEST_P(MatmulS16Test, FloatResultsAreEqualToTheBit) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(testing::Message() << c.m << " x " << c.k << " x " << c.n);
     const auto weight = Bytes(c.k * c.n);
     const auto lhs = Shorts(c.m * c.k);
     const auto bias = Biases(c.n);
-    const auto multiplier = Floats(c.n, 1e-9F, 1e-6F);
+    const auto multiplier = Doubles(c.n, 1e-9, 1e-6);
     for (const auto kind :
          {ActivationKind::kLinear, ActivationKind::kRelu, ActivationKind::kTanh}) {
       ExpectEqualToReference({.k = c.k,
@@ -148,7 +218,7 @@ TEST_P(MatmulS16Test, LongSumsAreExact) {
           const std::int64_t sum = std::int64_t{x} * w * static_cast<std::int64_t>(k);
           // What is left is 3, so that any error of the sum shows.
           const std::vector<std::int64_t> bias(1, 3 - sum);
-          const std::vector<float> multiplier(1, 1.0F);
+          const std::vector<double> multiplier(1, 1.0);
           MatmulS16Spec spec = {.k = k, .n = 1, .weight = weight};
           spec.epilogue = {.bias = bias, .multiplier = multiplier};
           EXPECT_EQ(Run(set(), spec, m, lhs).s16, std::vector<std::int16_t>(m, 3))
@@ -161,8 +231,8 @@ TEST_P(MatmulS16Test, LongSumsAreExact) {
 
 TEST_P(MatmulS16Test, TiesRoundToEvenAndResultsAreClipped) {
   const std::vector<std::int8_t> weight(1, 1);
-  const std::vector<float> half(1, 0.5F);
-  const std::vector<float> large(1, 1e30F);
+  const std::vector<double> half(1, 0.5);
+  const std::vector<double> large(1, 1e30);
   MatmulS16Spec spec = {.k = 1, .n = 1, .weight = weight};
   spec.epilogue.multiplier = half;
   EXPECT_EQ(Run(set(), spec, 6, {1, 3, 5, -1, -3, -5}).s16,
@@ -173,7 +243,7 @@ TEST_P(MatmulS16Test, TiesRoundToEvenAndResultsAreClipped) {
 
 TEST_P(MatmulS16Test, NoRowsIsNothingToDo) {
   const auto weight = Bytes(6);
-  const std::vector<float> multiplier(3, 1.0F);
+  const std::vector<double> multiplier(3, 1.0);
   const MatmulS16Spec spec = {
       .k = 2, .n = 3, .weight = weight, .epilogue = {.multiplier = multiplier}};
   EXPECT_TRUE(Run(set(), spec, 0, {}).s16.empty());
@@ -181,7 +251,7 @@ TEST_P(MatmulS16Test, NoRowsIsNothingToDo) {
 
 TEST_P(MatmulS16Test, RefusesWhatIsNotExact) {
   const std::vector<std::int8_t> weight(4, -128);
-  const std::vector<float> multiplier(1, 1.0F);
+  const std::vector<double> multiplier(1, 1.0);
   // 2^24 of the 2^53 are the products'.
   std::vector<std::int64_t> bias(1, (std::int64_t{1} << 53) - (1 << 24));
   MatmulS16Spec spec = {.k = 4, .n = 1, .weight = weight};
@@ -196,7 +266,7 @@ TEST_P(MatmulS16Test, RefusesWhatIsNotExact) {
 
 TEST_P(MatmulS16Test, RefusesLongSums) {
   const std::vector<std::int8_t> weight(kMostTerms + 1, 0);
-  const std::vector<float> multiplier(1, 1.0F);
+  const std::vector<double> multiplier(1, 1.0);
   const MatmulS16Spec spec = {
       .k = weight.size(), .n = 1, .weight = weight, .epilogue = {.multiplier = multiplier}};
   EXPECT_EQ(set().prepare_matmul_s16(spec).error, "k is 33554433, wants at most 33554432");
@@ -204,8 +274,8 @@ TEST_P(MatmulS16Test, RefusesLongSums) {
 
 TEST_P(MatmulS16Test, RefusesWrongSizesAndEpilogues) {
   const std::vector<std::int8_t> weight(12, 1);
-  const std::vector<float> multiplier = {1.0F, 2.0F, 3.0F};
-  const std::vector<float> zero = {1.0F, 0.0F, 1.0F};
+  const std::vector<double> multiplier = {1.0, 2.0, 3.0};
+  const std::vector<double> zero = {1.0, 0.0, 1.0};
   const std::vector<std::int64_t> bias(2);
   const auto error = [&](std::size_t k, const EpilogueS16& epilogue) {
     return set().prepare_matmul_s16({.k = k, .n = 3, .weight = weight, .epilogue = epilogue}).error;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums, products and functions of single elements.
 
+#include <cmath>
 #include <utility>
+#include <variant>
 
 #include "models/base/status_macros.h"
 #include "models/importers/tflite/translators.h"
@@ -14,7 +16,8 @@ namespace {
 absl::Status TranslateBinary(OperatorCall& call, const std::string& op, int fused_activation) {
   RETURN_IF_ERROR(call.CheckCounts(2, 2));
   ASSIGN_OR_RETURN(const std::string activation, FusedActivation(fused_activation));
-  const bool is_fixed_point = call.profile().is_fixed_point();
+  const Profile profile = call.ProfileOf(call.input(0));
+  const bool is_fixed_point = profile.is_fixed_point();
   const auto is_integer = [&](std::size_t i) {
     return call.IsQuantized(i) && (is_fixed_point || !call.IsConstant(i));
   };
@@ -23,16 +26,35 @@ absl::Status TranslateBinary(OperatorCall& call, const std::string& op, int fuse
       is_integer(1)) {
     ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(call.output(0), "output_"));
     attributes["activation"] = activation;
-    if (is_fixed_point) attributes["requantization"] = call.profile().requantization();
+    if (is_fixed_point) attributes["requantization"] = profile.requantization();
     ASSIGN_OR_RETURN(const ValueId a, call.QuantizedOperand(0));
     ASSIGN_OR_RETURN(const ValueId b, call.QuantizedOperand(1));
     ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {a, b}, std::move(attributes)));
     return call.SetOutput(0, value);
   }
-  ASSIGN_OR_RETURN(const ValueId a, call.FloatOperand(0));
-  ASSIGN_OR_RETURN(const ValueId b, call.FloatOperand(1));
+  const bool is_choice = op == "Maximum" || op == "Minimum";  // of one of two numbers
+  const auto int16 =
+      is_choice ? OperatorCall::Int16Operand::kExact : OperatorCall::Int16Operand::kRefused;
+  ASSIGN_OR_RETURN(const ValueId a, call.FloatOperand(0, int16));
+  ASSIGN_OR_RETURN(const ValueId b, call.FloatOperand(1, int16));
   ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, {a, b}, {{"activation", activation}}));
   return call.SetFloatOutput(0, value);
+}
+
+// ADD and SUB of int16 whose scales are all powers of two once were shifts; a file can still ask
+// for that. UNIMPLEMENTED where it does.
+absl::Status CheckScales(const OperatorCall& call, bool may_shift) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 2));
+  if (!may_shift || !call.IsInt16(0)) return absl::OkStatus();
+  for (const StoredTensor* tensor : {&call.input(0), &call.input(1), &call.output(0)}) {
+    if (!IsQuantizedTensor(*tensor)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const TensorQuantization quantization, ActivationQuantization(*tensor));
+    const float log2 = std::log(quantization.scale.value) * (1.0F / std::log(2.0F));
+    // As near as TensorFlow Lite wants them to be.
+    if (!(std::abs(log2 - std::round(log2)) < 1e-3F)) return absl::OkStatus();
+  }
+  return OperatorCall::Unimplemented(
+      "INT16 scales that are powers of two with pot_scale_int16, wants that to be false");
 }
 
 // An operator whose options are a fused activation. They may be left out.
@@ -44,9 +66,13 @@ absl::Status TranslateFused(OperatorCall& call, const std::string& op) {
 }
 
 absl::Status TranslateAdd(OperatorCall& call) {
+  const auto* const options = call.options<schema::AddOptions>();
+  RETURN_IF_ERROR(CheckScales(call, options == nullptr || options->pot_scale_int16()));
   return TranslateFused<schema::AddOptions>(call, "Add");
 }
 absl::Status TranslateSub(OperatorCall& call) {
+  const auto* const options = call.options<schema::SubOptions>();
+  RETURN_IF_ERROR(CheckScales(call, options == nullptr || options->pot_scale_int16()));
   return TranslateFused<schema::SubOptions>(call, "Subtract");
 }
 absl::Status TranslateMul(OperatorCall& call) {
@@ -59,6 +85,21 @@ absl::Status TranslateMaximum(OperatorCall& call) { return TranslateBinary(call,
 absl::Status TranslateMinimum(OperatorCall& call) { return TranslateBinary(call, "Minimum", 0); }
 absl::Status TranslatePow(OperatorCall& call) { return TranslateBinary(call, "Power", 0); }
 
+// The functions of int16 that TensorFlow Lite has, computed in fixed point; sigmoid and tanh give
+// one scale alone.
+absl::Status CheckInt16Function(const OperatorCall& call, const std::string& activation) {
+  const bool is_clip = activation == "relu" || activation == "relu6" || activation == "leaky_relu";
+  if (is_clip) return absl::OkStatus();
+  if (activation != "sigmoid" && activation != "tanh") {
+    return OperatorCall::Unimplemented("of ", Describe(call.input(0)),
+                                       ", wants FP32, INT8 or UINT8");
+  }
+  ASSIGN_OR_RETURN(const TensorQuantization output, ActivationQuantization(call.output(0)));
+  if (output.scale.value == 1.0F / 32768.0F) return absl::OkStatus();
+  return OperatorCall::Unimplemented("got scale ", output.scale.value, " for ",
+                                     Describe(call.output(0)), ", wants 1 / 32768");
+}
+
 absl::Status TranslateFunction(OperatorCall& call, Attributes attributes) {
   RETURN_IF_ERROR(call.CheckCounts(1, 1));
   ASSIGN_OR_RETURN(const ValueId x, call.Activation(0));
@@ -66,10 +107,13 @@ absl::Status TranslateFunction(OperatorCall& call, Attributes attributes) {
     return OperatorCall::Invalid("got ", Describe(call.input(0)), " and ", Describe(call.output(0)),
                                  ", wants both quantized, or none");
   }
+  if (call.IsInt16(0)) {
+    RETURN_IF_ERROR(CheckInt16Function(call, std::get<std::string>(attributes["activation"])));
+  }
   if (call.IsQuantized(0)) {
     ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call.output(0), "output_"));
     attributes.insert(output.begin(), output.end());
-    attributes["requantization"] = call.profile().requantization();
+    attributes["requantization"] = call.ProfileOf(call.input(0)).requantization();
   }
   ASSIGN_OR_RETURN(const ValueId value, call.Emit("Activation", {x}, std::move(attributes)));
   return call.SetOutput(0, value);
@@ -120,11 +164,12 @@ absl::Status TranslatePRelu(OperatorCall& call) {
 // Whether the profile's kernels compute it in fixed point: for one output quantization alone.
 absl::StatusOr<bool> IsFixedPointSoftmax(const OperatorCall& call, const std::string& op,
                                          float beta) {
-  if (op != "Softmax" || !call.profile().is_fixed_point() || !call.IsQuantized(0) ||
+  if (op != "Softmax" || !call.ProfileOf(call.input(0)).is_fixed_point() || !call.IsQuantized(0) ||
       !call.IsQuantizedOutput(0) || !(beta > 0.0F)) {
     return false;
   }
   ASSIGN_OR_RETURN(const TensorQuantization output, ActivationQuantization(call.output(0)));
+  if (call.IsInt16(0)) return output.scale.value == 1.0F / 32768.0F;
   return output.scale.value == 1.0F / 256.0F && output.zero_point.value == -128;
 }
 
@@ -136,7 +181,8 @@ absl::Status TranslateSoftmaxOf(OperatorCall& call, const std::string& op, float
     ASSIGN_OR_RETURN(
         const ValueId value,
         call.Emit("FixedPointSoftmax", {x},
-                  {{"beta", double{beta}}, {"requantization", call.profile().requantization()}}));
+                  {{"beta", double{beta}},
+                   {"requantization", call.ProfileOf(call.input(0)).requantization()}}));
     return call.SetOutput(0, value);
   }
   ASSIGN_OR_RETURN(ValueId x, call.FloatOperand(0));

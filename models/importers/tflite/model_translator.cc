@@ -86,7 +86,7 @@ class ModelTranslator {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const TensorQuantization quantization, ActivationQuantization(tensor));
-    if (type.data_type == DataType::kInt8) type.quantization = quantization;
+    if (type.data_type != DataType::kUint8) type.quantization = quantization;
     ValueId value = AddNamedInput(tensor, std::move(type));
     if (tensor.data_type == DataType::kUint8) {
       ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(tensor));

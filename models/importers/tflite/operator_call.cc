@@ -39,6 +39,12 @@ absl::StatusOr<Attributes> QuantizationAttributes(const StoredTensor& tensor,
       {absl::StrCat(prefix, "zero_point"), std::int64_t{quantization.zero_point.value}}};
 }
 
+absl::StatusOr<Attributes> QuantizeAttributes(const StoredTensor& tensor) {
+  ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(tensor));
+  if (ActivationType(tensor) == DataType::kInt16) attributes["to"] = std::string("INT16");
+  return attributes;
+}
+
 std::string OperatorCall::Name(absl::string_view part) const {
   const std::string name = stored_.outputs.empty() ? std::string() : ShortName(output(0).name);
   const std::string base = name.empty() ? stored_.Name() : name;
@@ -102,12 +108,20 @@ absl::StatusOr<ValueId> OperatorCall::Activation(std::size_t index) const {
 absl::StatusOr<ValueId> OperatorCall::QuantizedOperand(std::size_t index) const {
   if (!IsConstant(index)) return Activation(index);
   // The same integers again: a quotient is off by less than 2^-15.
-  ASSIGN_OR_RETURN(const ValueId real, FloatOperand(index));
-  ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(input(index)));
+  ASSIGN_OR_RETURN(const ValueId real, FloatOperand(index, Int16Operand::kExact));
+  ASSIGN_OR_RETURN(Attributes attributes, QuantizeAttributes(input(index)));
   return Emit("Quantize", {real}, std::move(attributes), absl::StrCat("operand_", index));
 }
 
-absl::StatusOr<ValueId> OperatorCall::FloatOperand(std::size_t index) const {
+bool OperatorCall::IsInt16(std::size_t index) const {
+  return IsQuantized(index) && input(index).data_type == DataType::kInt16;
+}
+
+absl::StatusOr<ValueId> OperatorCall::FloatOperand(std::size_t index, Int16Operand int16) const {
+  if (IsInt16(index) && int16 == Int16Operand::kRefused) {
+    return Unimplemented("input ", index, " is ", Describe(input(index)),
+                         ", wants FP32, INT8 or UINT8");
+  }
   if (IsConstant(index)) {
     ASSIGN_OR_RETURN(ConstantTensor constant, FloatConstant(index));
     return AddConstant(absl::StrCat("operand_", index), std::move(constant));
@@ -185,9 +199,12 @@ absl::StatusOr<ValueId> OperatorCall::Emit(const std::string& op, std::vector<Va
 absl::StatusOr<ValueId> OperatorCall::Requantized(ValueId value, const StoredTensor& tensor,
                                                   absl::string_view part) const {
   ASSIGN_OR_RETURN(const TensorQuantization wanted, ActivationQuantization(tensor));
-  if (graph().TypeOf(value).quantization == wanted) return value;
-  ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(tensor));
-  if (profile().is_fixed_point()) attributes["requantization"] = profile().requantization();
+  const TensorType& type = graph().TypeOf(value);
+  if (type.quantization == wanted && type.data_type == ActivationType(tensor)) return value;
+  ASSIGN_OR_RETURN(Attributes attributes, QuantizeAttributes(tensor));
+  const bool is_int16 = type.data_type == DataType::kInt16 || tensor.data_type == DataType::kInt16;
+  const Profile profile = is_int16 ? translation_.profile.OfInt16() : translation_.profile;
+  if (profile.is_fixed_point()) attributes["requantization"] = profile.requantization();
   return Emit("Requantize", {value}, std::move(attributes), part);
 }
 
@@ -210,7 +227,7 @@ absl::Status OperatorCall::SetOutput(std::size_t index, ValueId value) const {
   const TensorType& type = graph().TypeOf(value);
   const std::string what = absl::StrCat("output ", index, " ", Describe(declared));
   const bool is_quantized = IsQuantizedTensor(declared);
-  if (type.data_type != (is_quantized ? DataType::kInt8 : declared.data_type)) {
+  if (type.data_type != (is_quantized ? ActivationType(declared) : declared.data_type)) {
     return Unimplemented(what, " is computed as ", DataTypeName(type.data_type));
   }
   if (is_quantized) {
@@ -235,8 +252,16 @@ absl::Status OperatorCall::SetOutput(std::size_t index, ValueId value) const {
 
 absl::Status OperatorCall::SetFloatOutput(std::size_t index, ValueId value) const {
   if (IsQuantizedOutput(index)) {
-    ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(output(index)));
-    if (profile().is_fixed_point()) attributes["rounding"] = std::string("half_away");
+    const bool widens =
+        output(index).data_type == DataType::kInt16 && HasInput(0) && IsQuantized(0) && !IsInt16(0);
+    if (widens) {
+      return Unimplemented("from ", Describe(input(0)), " to ", Describe(output(index)),
+                           ", wants one type");
+    }
+    ASSIGN_OR_RETURN(Attributes attributes, QuantizeAttributes(output(index)));
+    if (ProfileOf(output(index)).is_fixed_point()) {
+      attributes["rounding"] = std::string("half_away");
+    }
     ASSIGN_OR_RETURN(value, Emit("Quantize", {value}, std::move(attributes), "quantize"));
   }
   return SetOutput(index, value);

@@ -66,7 +66,11 @@ class OperatorCall {
 
   [[nodiscard]] Translation& translation() const { return translation_; }
   [[nodiscard]] GraphBuilder& graph() const { return translation_.graph; }
-  [[nodiscard]] const Profile& profile() const { return translation_.profile; }
+  // Whose arithmetic what computes with `tensor` follows.
+  [[nodiscard]] Profile ProfileOf(const StoredTensor& tensor) const {
+    const bool is_int16 = tensor.data_type == DataType::kInt16;
+    return is_int16 ? translation_.profile.OfInt16() : translation_.profile;
+  }
 
   // The operator's options, as the table that its kind has; nullptr where the file has none.
   template <typename Options>
@@ -95,9 +99,11 @@ class OperatorCall {
   [[nodiscard]] bool IsConstant(std::size_t index) const;
   // Whether it was computed from the shape of an activation.
   [[nodiscard]] bool IsShape(std::size_t index) const;
-  // Whether it, or output `index`, is an int8 or uint8 tensor of quantized numbers.
+  // Whether it, or output `index`, is an int8, uint8 or int16 tensor of quantized numbers.
   [[nodiscard]] bool IsQuantized(std::size_t index) const;
   [[nodiscard]] bool IsQuantizedOutput(std::size_t index) const;
+  // Whether it is such a tensor of int16.
+  [[nodiscard]] bool IsInt16(std::size_t index) const;
 
   // An activation. INVALID_ARGUMENT for a constant, and where nothing computed it yet.
   [[nodiscard]] absl::StatusOr<ValueId> Activation(std::size_t index) const;
@@ -105,7 +111,11 @@ class OperatorCall {
   // Precondition: IsQuantized(index).
   [[nodiscard]] absl::StatusOr<ValueId> QuantizedOperand(std::size_t index) const;
   // An activation as float32, dequantized where it is quantized, or a float32 constant.
-  [[nodiscard]] absl::StatusOr<ValueId> FloatOperand(std::size_t index) const;
+  // UNIMPLEMENTED for int16, whose results are those of TensorFlow Lite's integers or none, but
+  // where the operator is `exact` for them.
+  enum class Int16Operand { kRefused, kExact };
+  [[nodiscard]] absl::StatusOr<ValueId> FloatOperand(
+      std::size_t index, Int16Operand int16 = Int16Operand::kRefused) const;
 
   // A constant as it is stored; float16 and bfloat16 widened to float32. RESOURCE_EXHAUSTED where
   // the model's operators together read more than they may.
@@ -162,5 +172,7 @@ class OperatorCall {
 // `prefix` "output_".
 absl::StatusOr<Attributes> QuantizationAttributes(const StoredTensor& tensor,
                                                   absl::string_view prefix = "");
+// The same with `to`, as Quantize and Requantize have it.
+absl::StatusOr<Attributes> QuantizeAttributes(const StoredTensor& tensor);
 
 }  // namespace octet::tflite

@@ -31,6 +31,8 @@ class Profile {
     if (!is_fixed_point()) return "float32";
     return name_ == kProfiles[0] ? "fixed" : "fixed_single";
   }
+  // Whose arithmetic int16 activations follow, which XNNPACK leaves to TensorFlow Lite's kernels.
+  [[nodiscard]] Profile OfInt16() const { return is_fixed_point() ? *this : Profile(kProfiles[0]); }
 
  private:
   std::string name_;

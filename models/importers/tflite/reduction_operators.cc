@@ -46,10 +46,10 @@ absl::Status TranslateReduce(OperatorCall& call, const std::string& kind) {
       {"kind", kind}, {"axes", std::move(axes)}, {"keep_dims", std::int64_t{keeps}}};
   const bool is_sum = kind == "mean" || kind == "sum";
   if (call.IsQuantized(0) && call.IsQuantizedOutput(0) && is_sum &&
-      call.profile().is_fixed_point()) {
+      call.ProfileOf(call.input(0)).is_fixed_point()) {
     ASSIGN_OR_RETURN(const Attributes output, QuantizationAttributes(call.output(0), "output_"));
     attributes.insert(output.begin(), output.end());
-    attributes["requantization"] = call.profile().requantization();
+    attributes["requantization"] = call.ProfileOf(call.input(0)).requantization();
     ASSIGN_OR_RETURN(const ValueId value, call.Emit("Reduce", {x}, std::move(attributes)));
     return call.SetOutput(0, value);
   }

@@ -84,7 +84,8 @@ absl::Status TranslateConcatenation(OperatorCall& call) {
   for (std::size_t i = 0; i < call.num_inputs(); ++i) {
     if (!call.HasInput(i)) return OperatorCall::Invalid("input ", i, " is not given");
     ASSIGN_OR_RETURN(ValueId value, call.Activation(i));
-    if (call.IsQuantizedOutput(0) && call.IsQuantized(i)) {
+    // Those of int16 are joined as they are, and so have one scale.
+    if (call.IsQuantizedOutput(0) && call.IsQuantized(i) && !call.IsInt16(i)) {
       ASSIGN_OR_RETURN(value,
                        call.Requantized(value, call.output(0), absl::StrCat("requantize_", i)));
     }

@@ -3,6 +3,7 @@
 #include "models/importers/tflite/stored_constant.h"
 
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,10 +22,27 @@ std::int64_t Shift(const StoredTensor& tensor) {
 
 bool IsScale(float scale) { return scale > 0.0F && std::isfinite(scale); }
 
-std::int64_t ElementAt(const StoredTensor& tensor, std::size_t index) {
-  const auto byte = std::to_integer<std::uint8_t>(tensor.data[index]);
-  return tensor.data_type == DataType::kUint8 ? std::int64_t{byte}
-                                              : std::int64_t{static_cast<std::int8_t>(byte)};
+// Of a constant of int8, uint8 or int16.
+std::int64_t ElementAt(const ConstantTensor& constant, std::size_t index) {
+  if (constant.data_type() == DataType::kInt16) {
+    std::int16_t value = 0;
+    std::memcpy(&value, constant.bytes().data() + index * sizeof(value), sizeof(value));
+    return value;
+  }
+  const auto byte = std::to_integer<std::uint8_t>(constant.bytes()[index]);
+  return constant.data_type() == DataType::kUint8 ? std::int64_t{byte}
+                                                  : std::int64_t{static_cast<std::int8_t>(byte)};
+}
+
+// Two elements to a byte, the first in its low bits, without regard to dimensions.
+ConstantTensor WidenInt4(const StoredTensor& tensor) {
+  std::vector<std::int8_t> values(static_cast<std::size_t>(NumElements(tensor.dims)));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto byte = std::to_integer<int>(tensor.data[i / 2]);
+    const int nibble = i % 2 == 0 ? byte & 0xF : byte >> 4;
+    values[i] = static_cast<std::int8_t>((nibble ^ 8) - 8);
+  }
+  return ConstantTensor::Copy(DataType::kInt8, tensor.dims, values);
 }
 
 }  // namespace
@@ -37,11 +55,21 @@ std::string Describe(const StoredTensor& tensor) {
 }
 
 bool IsQuantizedTensor(const StoredTensor& tensor) {
-  const bool is_byte = tensor.data_type == DataType::kInt8 || tensor.data_type == DataType::kUint8;
-  return is_byte && !tensor.quantization.scale.empty();
+  const bool has_numbers =
+      tensor.data_type == DataType::kInt8 || tensor.data_type == DataType::kUint8 ||
+      tensor.data_type == DataType::kInt16 || tensor.data_type == DataType::kInt4;
+  return has_numbers && !tensor.quantization.scale.empty();
+}
+
+DataType ActivationType(const StoredTensor& tensor) {
+  return tensor.data_type == DataType::kInt16 ? DataType::kInt16 : DataType::kInt8;
 }
 
 absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& tensor) {
+  if (tensor.data_type == DataType::kInt4) {
+    return absl::UnimplementedError(
+        absl::StrCat(Describe(tensor), ": wants INT8, UINT8 or INT16 for an activation"));
+  }
   const StoredQuantization& stored = tensor.quantization;
   if (stored.scale.size() != 1) {
     return absl::InvalidArgumentError(absl::StrCat(Describe(tensor), ": got ", stored.scale.size(),
@@ -50,10 +78,14 @@ absl::StatusOr<TensorQuantization> ActivationQuantization(const StoredTensor& te
   const float scale = stored.scale[0];
   const std::int64_t shift = Shift(tensor);
   const std::int64_t zero_point = stored.ZeroPoint(0);
-  if (!IsScale(scale) || zero_point < shift - 128 || zero_point > shift + 127) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Describe(tensor), ": got scale ", scale, " and zero point ", zero_point,
-                     ", wants a finite scale above 0 and ", shift - 128, " to ", shift + 127));
+  const bool is_int16 = tensor.data_type == DataType::kInt16;
+  const std::int64_t lowest = is_int16 ? 0 : shift - 128;
+  const std::int64_t highest = is_int16 ? 0 : shift + 127;
+  if (!IsScale(scale) || zero_point < lowest || zero_point > highest) {
+    const std::string wanted = is_int16 ? "0" : absl::StrCat(lowest, " to ", highest);
+    return absl::InvalidArgumentError(absl::StrCat(Describe(tensor), ": got scale ", scale,
+                                                   " and zero point ", zero_point,
+                                                   ", wants a finite scale above 0 and ", wanted));
   }
   return TensorQuantization{
       .scale = kernels::Scale{scale},
@@ -78,12 +110,14 @@ absl::Status CheckWeightQuantization(const StoredTensor& weight, std::int64_t ax
 }
 
 absl::StatusOr<ConstantTensor> StoredConstant(const StoredTensor& tensor) {
-  if (!tensor.data_type.has_value() || BitWidth(*tensor.data_type) < 8) {
+  const bool is_int4 = tensor.data_type == DataType::kInt4;
+  if (!tensor.data_type.has_value() || (BitWidth(*tensor.data_type) < 8 && !is_int4)) {
     return absl::UnimplementedError(absl::StrCat("a constant ", Describe(tensor)));
   }
   if (tensor.is_sparse) {
     return absl::UnimplementedError(absl::StrCat("a sparse constant ", Describe(tensor)));
   }
+  if (is_int4) return WidenInt4(tensor);
   const ConstantTensor constant = ConstantTensor::Copy(*tensor.data_type, tensor.dims, tensor.data);
   const bool is_half =
       tensor.data_type == DataType::kFloat16 || tensor.data_type == DataType::kBfloat16;
@@ -108,10 +142,10 @@ absl::StatusOr<ConstantTensor> RealConstant(const StoredTensor& tensor) {
     const auto behind = std::span(tensor.dims).subspan(static_cast<std::size_t>(stored.axis) + 1);
     inner = static_cast<std::size_t>(NumElements(behind));
   }
-  std::vector<float> values(tensor.data.size());
+  std::vector<float> values(static_cast<std::size_t>(NumElements(tensor.dims)));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t channel = i / inner % stored.scale.size();
-    const std::int64_t steps = ElementAt(tensor, i) - stored.ZeroPoint(channel);
+    const std::int64_t steps = ElementAt(constant, i) - stored.ZeroPoint(channel);
     values[i] = static_cast<float>(steps) * stored.scale[channel];
   }
   return ConstantTensor::Copy(DataType::kFloat32, tensor.dims, values);

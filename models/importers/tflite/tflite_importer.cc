@@ -18,10 +18,18 @@ namespace octet::tflite {
 namespace {
 
 std::string Precision(const Bundle& bundle) {
-  const bool is_integer =
-      std::any_of(bundle.graph.values.begin(), bundle.graph.values.end(),
-                  [](const Value& value) { return value.type.quantization.has_value(); });
-  return is_integer ? "int8-static" : "fp32";
+  const auto has = [&bundle](DataType type) {
+    return std::any_of(bundle.graph.values.begin(), bundle.graph.values.end(),
+                       [type](const Value& value) {
+                         return value.type.quantization.has_value() && value.type.data_type == type;
+                       });
+  };
+  if (has(DataType::kInt16)) return "int16x8-static";
+  if (has(DataType::kInt8)) return "int8-static";
+  const bool is_hybrid =
+      std::any_of(bundle.layers.begin(), bundle.layers.end(),
+                  [](const octet::Layer& layer) { return layer.mode == "int8"; });
+  return is_hybrid ? "int8-dynamic" : "fp32";
 }
 
 }  // namespace

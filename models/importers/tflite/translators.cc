@@ -11,8 +11,8 @@ namespace octet::tflite {
 std::vector<Translator> BuiltInTranslators() {
   std::vector<Translator> all;
   for (const std::vector<Translator>& list :
-       {ElementwiseTranslators(), ReductionTranslators(), ShapeTranslators(), SliceTranslators(),
-        TypeTranslators(), WeightedTranslators()}) {
+       {ElementwiseTranslators(), RecurrentTranslators(), ReductionTranslators(),
+        ShapeTranslators(), SliceTranslators(), TypeTranslators(), WeightedTranslators()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;
@@ -39,7 +39,7 @@ absl::StatusOr<ValueId> Activated(OperatorCall& call, ValueId value,
   if (const auto& quantization = call.graph().TypeOf(value).quantization) {
     attributes["output_scale"] = double{quantization->scale.value};
     attributes["output_zero_point"] = std::int64_t{quantization->zero_point.value};
-    attributes["requantization"] = call.profile().requantization();
+    attributes["requantization"] = call.ProfileOf(call.output(0)).requantization();
   }
   return call.Emit("Activation", {value}, std::move(attributes), "activation");
 }

@@ -24,6 +24,7 @@ struct Translator {
 
 // One list for each file.
 std::vector<Translator> ElementwiseTranslators();
+std::vector<Translator> RecurrentTranslators();
 std::vector<Translator> ReductionTranslators();
 std::vector<Translator> ShapeTranslators();
 std::vector<Translator> SliceTranslators();

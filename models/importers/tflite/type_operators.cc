@@ -13,11 +13,11 @@ absl::Status TranslateQuantize(OperatorCall& call) {
   RETURN_IF_ERROR(call.CheckCounts(1, 1));
   if (!call.IsQuantizedOutput(0)) {
     return OperatorCall::Unimplemented("to ", Describe(call.output(0)),
-                                       ", wants INT8 or UINT8 with a scale");
+                                       ", wants INT8, UINT8 or INT16 with a scale");
   }
   ASSIGN_OR_RETURN(ValueId x, call.Activation(0));
   if (!call.IsQuantized(0)) return call.SetFloatOutput(0, x);
-  // Between int8 and uint8, and to another scale.
+  // To another type, or another scale.
   ASSIGN_OR_RETURN(x, call.Requantized(x, call.output(0)));
   return call.SetOutput(0, x);
 }
@@ -28,7 +28,7 @@ absl::Status TranslateDequantize(OperatorCall& call) {
     ASSIGN_OR_RETURN(ConstantTensor constant, call.FloatConstant(0));
     return call.SetConstantOutput(0, std::move(constant));
   }
-  ASSIGN_OR_RETURN(const ValueId value, call.FloatOperand(0));
+  ASSIGN_OR_RETURN(const ValueId value, call.FloatOperand(0, OperatorCall::Int16Operand::kExact));
   return call.SetOutput(0, value);
 }
 

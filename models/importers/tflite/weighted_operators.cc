@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -45,6 +46,13 @@ ConstantTensor ChannelsLast(const ConstantTensor& weights, Dims dims) {
   return ConstantTensor::Copy(weights.data_type(), std::move(dims), moved);
 }
 
+// How a layer of float activations and integer weights ("hybrid") quantizes the former when it
+// runs.
+enum class HybridRange {
+  kSymmetric,   // int8 with the scale alone
+  kAsymmetric,  // with a zero point too
+};
+
 // One layer: what the graph's node takes, and what the bundle lists.
 class WeightedLayer {
  public:
@@ -55,18 +63,22 @@ class WeightedLayer {
     channels_ = channels;
     is_static_ = call_.IsQuantized(kX);
     ASSIGN_OR_RETURN(ConstantTensor weights, call_.Constant(kWeights));
+    is_hybrid_ = !is_static_ && weights.data_type() == DataType::kInt8;
     RETURN_IF_ERROR(CheckTypes(weights));
     const bool moves = kind_.channel_axis == 0;
     weights = moves ? ChannelsLast(weights, std::move(dims))
                     : ConstantTensor::Copy(weights.data_type(), std::move(dims), weights.bytes());
     Add(0, "kernel", is_static_ ? AsInt8(weights) : weights);
     RETURN_IF_ERROR(ReadBias());
-    return is_static_ ? ReadQuantization() : absl::OkStatus();
+    return is_static_ || is_hybrid_ ? ReadQuantization() : absl::OkStatus();
   }
 
-  // Emits the node for `x` and sets the operator's output.
-  absl::Status Emit(ValueId x, Attributes attributes, int fused_activation) {
+  // Emits the node for `x` and sets the operator's output. `range` is that of a hybrid layer.
+  absl::Status Emit(ValueId x, Attributes attributes, int fused_activation, HybridRange range) {
     ASSIGN_OR_RETURN(const std::string activation, FusedActivation(fused_activation));
+    if (is_hybrid_ && range == HybridRange::kAsymmetric) {
+      return EmitAsymmetric(x, std::move(attributes), activation);
+    }
     const bool is_fused = !is_static_ || IsClip(activation);
     if (is_fused) attributes["activation"] = activation;
     if (is_static_) {
@@ -77,6 +89,10 @@ class WeightedLayer {
       attributes["requantization"] = Requantization();
       if (IsProductInFloat32()) attributes["scale_product"] = std::string("float32");
     }
+    if (is_hybrid_) {
+      attributes["activation_quantization"] = std::string("dynamic");
+      attributes["dynamic_epsilon"] = 0.0;
+    }
     inputs_[0] = x;
     ASSIGN_OR_RETURN(ValueId value, call_.Emit(kind_.op, inputs_, std::move(attributes)));
     Record();
@@ -86,33 +102,83 @@ class WeightedLayer {
     return call_.SetOutput(0, value);
   }
 
+  // Whether the weights have scales that differ.
+  [[nodiscard]] bool HasSeveralScales() const {
+    const std::span<const float> scales = call_.input(kWeights).quantization.scale;
+    return std::any_of(scales.begin(), scales.end(),
+                       [&scales](float scale) { return scale != scales[0]; });
+  }
+
  private:
+  // With the zero points that int8 activations have, the product is one of integers, whose sums are
+  // scaled behind it.
+  absl::Status EmitAsymmetric(ValueId x, Attributes attributes, const std::string& activation) {
+    const bool is_matrix = kind_.layer_class == kFullyConnected.layer_class;
+    GraphBuilder& graph = call_.graph();
+    const auto rank = static_cast<std::size_t>(graph.Rank(x));
+    const std::string rows = is_matrix && rank > 1 ? "vectors" : "batch";
+    ASSIGN_OR_RETURN(const std::vector<ValueId> quantized,
+                     graph.EmitMany("DynamicQuantize", call_.Name("quantize"), {x},
+                                    {{"formula", std::string("tflite")}, {"rows", rows}}, 3));
+    if (kind_.layer_class == kDepthwise.layer_class) {
+      // [height, width, channels, multiplier] lies in memory as a filter of so many groups.
+      const Dims& dims = kernel_.dims();
+      attributes["groups"] = dims[2];
+      inputs_[kind_.graph_input[0]] = call_.AddConstant(
+          "grouped",
+          ConstantTensor::Copy(DataType::kInt8, {dims[0], dims[1], 1, channels_}, kernel_.bytes()));
+    }
+    ASSIGN_OR_RETURN(ValueId value, call_.Emit(is_matrix ? "IntegerMatMul" : "IntegerConv2d",
+                                               {quantized[0], inputs_[kind_.graph_input[0]],
+                                                quantized[2], inputs_[kind_.graph_input[2]]},
+                                               std::move(attributes)));
+    Record();
+    ASSIGN_OR_RETURN(value, graph.Cast(call_.Name("sums"), value, DataType::kFloat32));
+    ASSIGN_OR_RETURN(
+        value, call_.Emit("Divide", {value, inputs_[kind_.graph_input[1]]}, {}, "weight_scaled"));
+    const ValueId bias = inputs_[kind_.graph_input[3]];
+    const Attributes last = {{"activation", activation}};
+    ASSIGN_OR_RETURN(value, call_.Emit("Multiply", {value, quantized[1]},
+                                       bias == kNoValue ? last : Attributes{}, "scaled"));
+    if (bias != kNoValue) {
+      ASSIGN_OR_RETURN(value, call_.Emit("Add", {value, bias}, last, "biased"));
+    }
+    return call_.SetOutput(0, value);
+  }
+
   absl::Status CheckTypes(const ConstantTensor& weights) const {
     const DataType x = *call_.input(kX).data_type;
     if (is_static_) {
-      if (!call_.IsQuantized(kWeights) || weights.data_type() != x || !call_.IsQuantizedOutput(0)) {
-        return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
-                                           Describe(call_.input(kX)), " and a result of ",
-                                           Describe(call_.output(0)),
-                                           ", wants all quantized, and of one type");
+      const DataType wanted = x == DataType::kInt16 ? DataType::kInt8 : x;
+      if (!call_.IsQuantized(kWeights) || weights.data_type() != wanted ||
+          !call_.IsQuantizedOutput(0)) {
+        return OperatorCall::Unimplemented(
+            Describe(call_.input(kWeights)), " for ", Describe(call_.input(kX)),
+            " and a result of ", Describe(call_.output(0)),
+            ", wants all quantized, and of one type, or INT8 weights for INT16");
       }
       return CheckWeightQuantization(call_.input(kWeights), kind_.channel_axis);
     }
     if (x == DataType::kFloat32 && weights.data_type() == DataType::kFloat32) {
       return absl::OkStatus();
     }
+    if (x == DataType::kFloat32 && is_hybrid_ && call_.IsQuantized(kWeights)) {
+      return CheckWeightQuantization(call_.input(kWeights), kind_.channel_axis);
+    }
     return OperatorCall::Unimplemented(Describe(call_.input(kWeights)), " for ",
                                        Describe(call_.input(kX)),
-                                       ", wants floats for FP32, or both quantized");
+                                       ", wants floats or INT8 with a scale for FP32, or both "
+                                       "quantized");
   }
 
   // LiteRT's reference kernel of fully connected layers, the only one there is for uint8, computes
-  // in float32.
+  // in float32, and for int16, where all its kernels do the same, in float64.
   [[nodiscard]] std::string Requantization() const {
     const bool is_fully_connected = kind_.layer_class == kFullyConnected.layer_class;
+    if (is_fully_connected && call_.IsInt16(kX)) return "float64_away";
     return is_fully_connected && call_.input(kWeights).data_type == DataType::kUint8
                ? "float32"
-               : call_.profile().requantization();
+               : call_.ProfileOf(call_.input(kX)).requantization();
   }
 
   // Whether TensorFlow Lite multiplies the scales of input and weights in float32: where kernels
@@ -121,13 +187,20 @@ class WeightedLayer {
     const StoredTensor& weights = call_.input(kWeights);
     const bool knows_one =
         kind_.layer_class == kFullyConnected.layer_class || weights.data_type == DataType::kUint8;
-    return Requantization() != "float32" && knows_one && weights.quantization.scale.size() == 1;
+    return Requantization() != "float32" && knows_one && !call_.IsInt16(kX) &&
+           weights.quantization.scale.size() == 1;
   }
 
   absl::Status ReadBias() {
     if (!call_.HasInput(kBias)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const ConstantTensor bias, call_.Constant(kBias));
-    const DataType wanted = is_static_ ? DataType::kInt32 : DataType::kFloat32;
+    DataType wanted = is_static_ ? DataType::kInt32 : DataType::kFloat32;
+    if (call_.IsInt16(kX)) {
+      wanted = DataType::kInt64;
+      if (bias.data_type() == DataType::kInt32) {  // its sums are rounded in another way
+        return OperatorCall::Unimplemented("an INT32 bias beside INT16, wants INT64");
+      }
+    }
     if (bias.data_type() != wanted || NumElements(bias.dims()) != channels_) {
       return OperatorCall::Invalid("got bias ", Describe(call_.input(kBias)), ", wants ",
                                    DataTypeName(wanted), "[", channels_, "]");
@@ -151,7 +224,13 @@ class WeightedLayer {
                                      Describe(weights), ", wants ", shift - 128, " to ",
                                      shift + 127);
       }
-      scales.push_back(stored.scale[from]);
+      // Those of a hybrid layer are kept as Keras has them.
+      const float scale = is_hybrid_ ? 1.0F / stored.scale[from] : stored.scale[from];
+      if (!std::isfinite(scale)) {
+        return OperatorCall::Invalid("got scale ", stored.scale[from], " for ", Describe(weights),
+                                     ", wants one whose reciprocal is finite");
+      }
+      scales.push_back(scale);
       zero_points.push_back(static_cast<std::int8_t>(zero_point));
     }
     Add(1, "kernel_scale", ConstantTensor::Copy(DataType::kFloat32, {channels_}, scales));
@@ -167,7 +246,8 @@ class WeightedLayer {
   void Add(std::size_t which, const std::string& name, const ConstantTensor& tensor) {
     inputs_[kind_.graph_input[which]] = call_.AddConstant(name, tensor);
     const bool is_scale = name == "kernel_scale";
-    variables_.push_back({name, tensor, is_scale ? "multiply" : ""});
+    if (which == 0) kernel_ = tensor;
+    variables_.push_back({name, tensor, is_scale ? is_hybrid_ ? "reciprocal" : "multiply" : ""});
   }
 
   void Record() {
@@ -175,7 +255,7 @@ class WeightedLayer {
     // The node's name may have got a number.
     layer.path = call_.graph().graph().nodes.back().name;
     layer.layer_class = kind_.layer_class;
-    layer.mode = is_static_ ? "int8_static" : "float";
+    layer.mode = is_static_ ? "int8_static" : is_hybrid_ ? "int8" : "float";
     layer.variables = std::move(variables_);
     call_.translation().layers.push_back(std::move(layer));
   }
@@ -184,6 +264,8 @@ class WeightedLayer {
   const LayerKind& kind_;
   std::int64_t channels_ = 0;
   bool is_static_ = false;
+  bool is_hybrid_ = false;  // float activations, int8 weights
+  ConstantTensor kernel_;
   std::vector<ValueId> inputs_ = std::vector<ValueId>(5, kNoValue);
   std::vector<octet::LayerVariable> variables_;  // in serialized order
 };
@@ -228,9 +310,12 @@ absl::Status TranslateConv2d(OperatorCall& call) {
   }
   ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(*options));
   attributes["groups"] = channels / filter[3];
+  const bool is_grouped = channels != filter[3];
   WeightedLayer layer(call, kConv2d);
   RETURN_IF_ERROR(layer.Read({filter[1], filter[2], filter[3], filter[0]}, filter[0]));
-  return layer.Emit(x, std::move(attributes), options->fused_activation_function());
+  const bool is_symmetric = !layer.HasSeveralScales() && !is_grouped;
+  return layer.Emit(x, std::move(attributes), options->fused_activation_function(),
+                    is_symmetric ? HybridRange::kSymmetric : HybridRange::kAsymmetric);
 }
 
 absl::Status TranslateDepthwiseConv2d(OperatorCall& call) {
@@ -249,7 +334,8 @@ absl::Status TranslateDepthwiseConv2d(OperatorCall& call) {
   ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(*options));
   WeightedLayer layer(call, kDepthwise);
   RETURN_IF_ERROR(layer.Read({filter[1], filter[2], channels, filter[3] / channels}, filter[3]));
-  return layer.Emit(x, std::move(attributes), options->fused_activation_function());
+  return layer.Emit(x, std::move(attributes), options->fused_activation_function(),
+                    HybridRange::kAsymmetric);
 }
 
 absl::Status TranslateFullyConnected(OperatorCall& call) {
@@ -266,7 +352,9 @@ absl::Status TranslateFullyConnected(OperatorCall& call) {
   }
   WeightedLayer layer(call, kFullyConnected);
   RETURN_IF_ERROR(layer.Read({weights[1], weights[0]}, weights[0]));
-  return layer.Emit(x, {}, options->fused_activation_function());
+  return layer.Emit(
+      x, {}, options->fused_activation_function(),
+      options->asymmetric_quantize_inputs() ? HybridRange::kAsymmetric : HybridRange::kSymmetric);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@ import numpy as np
 import tflite_models
 
 RNG = np.random.default_rng(2026)
-FORMS = {"float32": (None, 0), "int8": (0.05, 3), "uint8": (0.05, 131)}
+FORMS = {"float32": (None, 0), "int8": (0.05, 3), "uint8": (0.05, 131), "int16": (1.9e-4, 0)}
 # Of an output, wide enough for what most cases give.
-OUTPUT = {"float32": (None, 0), "int8": (0.08, -5), "uint8": (0.08, 123)}
+OUTPUT = {"float32": (None, 0), "int8": (0.08, -5), "uint8": (0.08, 123), "int16": (3.1e-4, 0)}
 
 
 def described(form, shape, quantization=None, **more):
@@ -25,7 +25,7 @@ def convolution(form, shape=(1, 9, 8, 6), kernel=(3, 2), out=7, stride=(1, 1), d
                 padding="SAME", activation="", groups=1, per_channel=True, bias=True):
     model = tflite_models.Model(RNG)
     x = input_of(model, form, shape)
-    axis = 0 if per_channel and form == "int8" else None
+    axis = 0 if per_channel and form in ("int8", "int16") else None
     weights = model.weights(form, (out, *kernel, shape[3] // groups), FORMS[form][0] or 1, axis,
                             out)
     size = [window(n, k, s, d, padding)
@@ -44,7 +44,7 @@ def depthwise(form, shape=(1, 9, 8, 6), kernel=(3, 3), multiplier=1, stride=(1, 
     x = input_of(model, form, shape)
     out = shape[3] * multiplier
     weights = model.weights(form, (1, *kernel, out), FORMS[form][0] or 1,
-                            3 if form == "int8" else None, out)
+                            3 if form in ("int8", "int16") else None, out)
     size = [window(n, k, s, d, padding)
             for n, k, s, d in zip(shape[1:3], kernel, stride, dilation, strict=True)]
     y = model.add("DEPTHWISE_CONV_2D", [x, *weights],
@@ -87,23 +87,25 @@ def function(name, form, output=None, **values):
     return one(name, form, (1, 6, 5, 4), output=output and output.get(form), **values)
 
 
-LOGISTIC = {"int8": (1 / 256, -128), "uint8": (1 / 256, 0)}
-TANH = {"int8": (1 / 128, 0), "uint8": (1 / 128, 128)}
+LOGISTIC = {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)}
+TANH = {"int8": (1 / 128, 0), "uint8": (1 / 128, 128), "int16": (1 / 32768, 0)}
 LOG_SOFTMAX = {"int8": (16 / 256, 127), "uint8": (16 / 256, 255)}
 
 
-def binary(name, form, activation="", constant=False, options="", shape=(1, 6, 5, 4)):
+def binary(name, form, activation="", constant=False, options="", shape=(1, 6, 5, 4), **more):
     model = tflite_models.Model(RNG)
     x = input_of(model, form, (1, 6, 5, 4))
-    other = {"float32": (None, 0), "int8": (0.03, -7), "uint8": (0.03, 121)}[form]
+    other = {"float32": (None, 0), "int8": (0.03, -7), "uint8": (0.03, 121),
+             "int16": (1.2e-4, 0)}[form]
     if constant:
         data = (RNG.uniform(0.5, 2, shape).astype(np.float32) if form == "float32" else
-                RNG.integers(2, 120, shape).astype(form))
+                RNG.integers(2, 120, shape).astype(form) * (1 if form != "int16" else 250))
         b = model.constant(data, *other)
     else:
         b = model.input(form, shape, *other, name="b")
     values = {"fusedActivationFunction": tflite_models.ACTIVATIONS[activation]} if options else {}
-    y = model.add(name, [x, b], described(form, (1, 6, 5, 4), OUTPUT[form]), options, **values)
+    y = model.add(name, [x, b], described(form, (1, 6, 5, 4), OUTPUT[form]), options, **values,
+                  **more)
     return model.finish(y)
 
 
@@ -222,7 +224,7 @@ def int32(*values):
 
 def cases():
     """Names, models, and how many steps integers may differ."""
-    for form in FORMS:
+    for form in ("float32", "int8", "uint8"):
         yield f"{form}/conv", lambda f=form: convolution(f), 0
         yield f"{form}/conv_valid_relu6", lambda f=form: convolution(
             f, padding="VALID", stride=(2, 1), activation="relu6"), 0
@@ -350,7 +352,7 @@ def random_input(details, rows):
     dtype = np.dtype(details["dtype"])
     if dtype.kind == "f":
         return RNG.standard_normal(shape).astype(dtype) * 2
-    if dtype.itemsize > 1:
+    if dtype.itemsize > 1 and dtype != np.int16:
         return RNG.integers(0, 100, shape).astype(dtype)
     limits = np.iinfo(dtype)
     return RNG.integers(limits.min, limits.max + 1, shape).astype(dtype)

@@ -8,7 +8,8 @@ import numpy as np
 TYPES = {"float32": schema.TensorType.FLOAT32, "float16": schema.TensorType.FLOAT16,
          "int8": schema.TensorType.INT8, "uint8": schema.TensorType.UINT8,
          "int16": schema.TensorType.INT16, "int32": schema.TensorType.INT32,
-         "int64": schema.TensorType.INT64, "bool": schema.TensorType.BOOL}
+         "int64": schema.TensorType.INT64, "bool": schema.TensorType.BOOL,
+         "int4": schema.TensorType.INT4}
 ACTIVATIONS = {"": schema.ActivationFunctionType.NONE, "relu": schema.ActivationFunctionType.RELU,
                "relu_n1_to_1": schema.ActivationFunctionType.RELU_N1_TO_1,
                "relu6": schema.ActivationFunctionType.RELU6,
@@ -62,6 +63,12 @@ class Model:
     def constant(self, data: np.ndarray, scale=None, zero_point=0, axis=0, name: str = "") -> int:
         return self.tensor(data.dtype.name, data.shape, scale, zero_point, axis, data, name)
 
+    def int4(self, data: np.ndarray, scale, axis=0) -> int:
+        """A constant of int8 values from -8 to 7, two to a byte."""
+        nibbles = data.reshape(-1).view(np.uint8) & 0xF
+        nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
+        return self.tensor("int4", data.shape, scale, 0, axis, nibbles[::2] | nibbles[1::2] << 4)
+
     def input(self, dtype: str, shape, scale=None, zero_point=0, name="x", **options) -> int:
         index = self.tensor(dtype, shape, scale, zero_point, name=name, **options)
         self.graph.inputs.append(index)
@@ -96,18 +103,18 @@ class Model:
         return out
 
     def weights(self, dtype: str, shape, x_scale, axis: int | None, channels: int):
-        """Weights and bias as the tensors of a float model, of an int8 one with a scale for each
-        index of `axis` (None: one for all), or of a uint8 one."""
+        """Weights and bias as the tensors of a float model, of an int8 or int16 one with a scale for
+        each index of `axis` (None: one for all), or of a uint8 one."""
         bias = self.rng.standard_normal(channels).astype(np.float32)
         if dtype == "float32":
             w = self.rng.standard_normal(shape).astype(np.float32)
             return self.constant(w / np.float32(np.sqrt(w[0].size))), self.constant(bias)
         count = 1 if axis is None else shape[axis]
         scale = self.rng.uniform(0.002, 0.02, count).astype(np.float32)
-        low, zero_point = (-127, 0) if dtype == "int8" else (0, 119)
-        q = self.rng.integers(low, low + 255, shape).astype(dtype)
+        low, zero_point = (0, 119) if dtype == "uint8" else (-127, 0)
+        q = self.rng.integers(low, low + 255, shape).astype(dtype.replace("int16", "int8"))
         bias_scale = scale * np.float32(x_scale)
-        b = np.rint(bias / bias_scale).astype(np.int32)
+        b = np.rint(bias / bias_scale).astype(np.int64 if dtype == "int16" else np.int32)
         return (self.constant(q, scale, zero_point, axis or 0),
                 self.constant(b, bias_scale, 0, 0))
 

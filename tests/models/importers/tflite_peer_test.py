@@ -9,6 +9,7 @@ is asked for. What XNNPACK leaves to LiteRT's own kernels they compute in fixed 
 compute in float32: then results may be one step apart.
 """
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -20,6 +21,9 @@ import numpy as np
 try:
     from ai_edge_litert import interpreter as litert
     import tflite_cases
+    import tflite_hybrid_cases
+    import tflite_int16_cases
+    import tflite_lstm_cases
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -27,10 +31,11 @@ except ImportError as error:
 import octet_program
 
 ROWS = 5
+RESOLVER = litert.OpResolverType
 FLOAT_BOUND = 1e-5
 
 
-def run_litert(model, inputs, resolver=litert.OpResolverType.AUTO):
+def run_litert(model, inputs, resolver=RESOLVER.AUTO):
     """The outputs for each row alone, by name: fixed shapes within a file hold for one row."""
     interpreter = litert.Interpreter(model_content=model, num_threads=1,
                                      experimental_op_resolver_type=resolver)
@@ -39,6 +44,7 @@ def run_litert(model, inputs, resolver=litert.OpResolverType.AUTO):
     for row in range(len(next(iter(inputs.values())))):
         for details in interpreter.get_input_details():
             interpreter.set_tensor(details["index"], inputs[details["name"]][row:row + 1])
+        interpreter.reset_all_variables()  # a recurrent layer goes on where the last row ended
         interpreter.invoke()
         for details in interpreter.get_output_details():
             outputs.setdefault(details["name"], []).append(
@@ -71,7 +77,21 @@ def check_small(name, build, steps, folder):
     details = litert.Interpreter(model_content=model).get_input_details()
     inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
     got = octet_program.import_and_run(path, inputs, folder, "--profile", "xnnpack")
-    return check(name, got, run_litert(model, inputs), steps)
+    # Those of int16 are the reference kernels' in every profile.
+    resolver = RESOLVER.BUILTIN_REF if name.startswith("int16/") else RESOLVER.AUTO
+    return check(name, got, run_litert(model, inputs, resolver), steps)
+
+
+def check_hybrid(name, build, folder):
+    """Beside LiteRT's reference kernels. XNNPACK and the optimized ones quantize activations in
+    ways of their own."""
+    model = build()
+    path = folder / "model.tflite"
+    path.write_bytes(model)
+    details = litert.Interpreter(model_content=model).get_input_details()
+    inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
+    got = octet_program.import_and_run(path, inputs, folder)
+    return check(name, got, run_litert(model, inputs, RESOLVER.BUILTIN_REF), 0)
 
 
 # Real models, below ../shared/data, with rows of their own where there are any.
@@ -93,6 +113,7 @@ REAL = {
     "tflite/small/dummy": ("", 5, 0),
     "tflite/small/split_concat_uint8": ("", 5, 0),
     "tflite/mnist/mnist_autokeras_float": ("", 5, 0),
+    "tflite/mnist/trained_lstm": ("", 20, 0),
     "tflite/imagenet-uint8/mobilenet_v1_0.25_128_quant": ("imagenet-uint8", 5, 1),
     "keras/hand-gesture/keypoint_classifier": ("", 20, 0),
 }
@@ -130,7 +151,11 @@ def main():
         return 77
     data = pathlib.Path(os.environ.get("OCTET_TEST_DATA", "../shared/data"))
     checks = [(f"small/{name}", lambda folder, case=(name, build, steps): check_small(*case, folder))
-              for name, build, steps in tflite_cases.cases()]
+              for name, build, steps in itertools.chain(
+                  tflite_cases.cases(), tflite_int16_cases.cases(), tflite_lstm_cases.cases())
+              if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
+    checks += [(f"small/{name}", lambda folder, case=(name, build): check_hybrid(*case, folder))
+               for name, build, _ in tflite_hybrid_cases.cases()]
     if data.is_dir():
         checks += [(name, lambda folder, case=(name, data, *case): check_real(*case, folder))
                    for name, case in REAL.items()]

@@ -131,6 +131,23 @@ TEST_P(ActivationTest, Int8IsATableComputedInFloat32) {
   }
 }
 
+TEST_P(ActivationTest, Int16IsATable) {
+  const auto run = [](const std::string& name, float from, double to, const std::string& how) {
+    return Activation(name)
+        .Input(Int16s({1, 5}, {-32768, -5, 0, 7, 32767}), Quantization(from, 0))
+        .With("output_scale", to)
+        .With("requantization", how)
+        .First<std::int16_t>(Kernels());
+  };
+  using Shorts = std::vector<std::int16_t>;
+  EXPECT_EQ(run("relu", 0.5F, 0.25, "fixed"), (Shorts{0, 0, 0, 14, 32767}));
+  EXPECT_EQ(run("relu6", 0.5F, 0.5, "fixed"), (Shorts{0, 0, 0, 7, 12}));
+  EXPECT_EQ(run("relu6", 0.5F, 0.5, "float64"), (Shorts{0, 0, 0, 7, 12}));
+  EXPECT_EQ(run("tanh", 0.5F, 1.0 / 32768, "fixed")[4], 32767);
+  // Where there is no fixed point, in float32.
+  EXPECT_EQ(run("square", 0.5F, 0.5, "fixed"), (Shorts{32767, 12, 0, 24, 32767}));
+}
+
 TEST(ActivationRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(Activation("relux").Input(Floats({1, 1}, {1})).InferStatus().code(),
             absl::StatusCode::kInvalidArgument);

@@ -122,7 +122,24 @@ TEST_P(BinaryTest, Int8InFixedPoint) {
   EXPECT_EQ(run(MakeMultiply(), "fixed", 6.25), (Bytes{1, 1, 1, 1, 127, 127}));
 }
 
-TEST(BinaryRuleTest, FixedPointIsForInt8) {
+TEST_P(BinaryTest, Int16InFixedPoint) {
+  const auto run = [](std::unique_ptr<const Operator> op, const std::string& rounding,
+                      double output_scale) {
+    return OperatorRun(std::move(op))
+        .Input(Int16s({1, 6}, {1, -1, 3, -3, 127, -32768}), Quantization(0.25F, 0))
+        .Input(Int16s({1, 6}, {0, 0, 0, 0, 100, -32768}), Quantization(0.25F, 0))
+        .With("output_scale", output_scale)
+        .With("requantization", rounding)
+        .First<std::int16_t>(Kernels());
+  };
+  using Shorts = std::vector<std::int16_t>;
+  EXPECT_EQ(run(MakeAdd(), "fixed", 0.5), (Shorts{1, -1, 2, -2, 114, -32768}));
+  EXPECT_EQ(run(MakeAdd(), "fixed_single", 0.5), (Shorts{1, 0, 2, -1, 114, -32768}));
+  EXPECT_EQ(run(MakeSubtract(), "fixed", 0.5), (Shorts{1, -1, 2, -2, 14, 0}));
+  EXPECT_EQ(run(MakeMultiply(), "fixed", 6.25), (Shorts{0, 0, 0, 0, 127, 32767}));
+}
+
+TEST(BinaryRuleTest, FixedPointIsForIntegers) {
   const auto status = [](std::unique_ptr<const Operator> op, const std::string& requantization) {
     OperatorRun run(std::move(op));
     run.Input(Int16s({1, 1}, {1}), Quantization(1, 0))
@@ -131,7 +148,9 @@ TEST(BinaryRuleTest, FixedPointIsForInt8) {
         .With("requantization", requantization);
     return run.InferStatus().code();
   };
-  EXPECT_EQ(status(MakeAdd(), "fixed"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status(MakeAdd(), "fixed"), absl::StatusCode::kOk);
+  EXPECT_EQ(status(MakeMaximum(), "fixed"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status(MakeAdd(), "float64_away"), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(status(MakeAdd(), "float32"), absl::StatusCode::kOk);
   EXPECT_EQ(status(MakeAdd(), "triple"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status(MakeSubtract(), "float32"), absl::StatusCode::kUnimplemented);

@@ -58,12 +58,57 @@ TEST_P(DynamicQuantizeTest, WhatIsNoNumberIsZero) {
   EXPECT_EQ(Elements<float>((*endless)[1]), (std::vector<float>{1}));
 }
 
+// int8 with the zero point that is nearer to its bound, here as uint8: 128 more.
+TEST_P(DynamicQuantizeTest, IsWhatTensorFlowLiteSays) {
+  const auto outputs = Quantized(Floats({3, 4}, {0, 0, 0, 0, -1, 0.5F, 1, 1.55F, 2, 4, 6, 510}))
+                           .With("formula", "tflite")
+                           .Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  // Row 1: steps of 0.01, and 1.55 is 127, so that 0 is -28.
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]),
+            (std::vector<std::uint8_t>{128, 128, 128, 128, 0, 150, 200, 255, 1, 2, 3, 255}));
+  EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{1.0F, 0.01F, 2.0F}));
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[2]), (std::vector<std::uint8_t>{128, 100, 0}));
+}
+
+TEST_P(DynamicQuantizeTest, VectorsHaveRangesOfTheirOwn) {
+  for (const std::string formula : {"onnx", "tflite"}) {
+    const auto outputs = Quantized(Floats({1, 2, 2}, {255, 0, 0, -510}))
+                             .With("formula", formula)
+                             .With("rows", "vectors")
+                             .Run(Kernels());
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]), (std::vector<std::uint8_t>{255, 0, 255, 0}));
+    EXPECT_EQ((*outputs)[1].dims(), (Dims{1, 2, 1}));
+    EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{1, 2}));
+    EXPECT_EQ(Elements<std::uint8_t>((*outputs)[2]), (std::vector<std::uint8_t>{0, 255}));
+  }
+}
+
+TEST_P(DynamicQuantizeTest, WhatIsNoNumberIsTheZeroPointForTensorFlowLite) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinite = std::numeric_limits<float>::infinity();
+  const auto outputs = Quantized(Floats({3, 2}, {nan, -255, infinite, 1, 1e-44F, 0}))
+                           .With("formula", "tflite")
+                           .Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]),
+            (std::vector<std::uint8_t>{255, 0, 255, 129, 128, 128}));
+  EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{1, 1, 1}));
+}
+
 TEST(DynamicQuantizeRuleTest, RefusesWhatDoesNotFit) {
   const auto message = [](const OperatorRun& run) {
     return std::string(run.InferStatus().message());
   };
   EXPECT_THAT(message(Quantized(Int8s({1, 2}, {1, 2}))), HasSubstr("FP32"));
   EXPECT_THAT(message(Quantized(Floats({1, 2}, {1, 2})).Outputs(1)), HasSubstr("wants 3"));
+  OperatorRun formula = Quantized(Floats({1, 2}, {1, 2}));
+  formula.With("formula", "keras");
+  EXPECT_THAT(message(formula), HasSubstr("formula"));
+  OperatorRun vectors = Quantized(Floats({2}, {1, 2}));
+  vectors.With("rows", "vectors");
+  EXPECT_THAT(message(vectors), HasSubstr("dimensions"));
 }
 
 }  // namespace

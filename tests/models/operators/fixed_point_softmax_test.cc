@@ -37,6 +37,16 @@ TEST_P(FixedPointSoftmaxTest, BetaMultipliesTheInputs) {
   }
 }
 
+TEST_P(FixedPointSoftmaxTest, OfInt16IsInSteps32768ths) {
+  OperatorRun run(MakeFixedPointSoftmax());
+  run.Input(Int16s({2, 4}, {7, 7, 7, 7, 32767, -32768, -32768, -32768}), Quantization(0.5F, 0));
+  EXPECT_EQ(run.Infer().value()[0].quantization, Quantization(1.0F / 32768.0F, 0));
+  const auto y = run.First<std::int16_t>(Kernels());
+  EXPECT_NEAR(y[0], 8192, 1);
+  EXPECT_NEAR(y[4], 32767, 8);
+  EXPECT_NEAR(y[5], 1, 1);
+}
+
 TEST(FixedPointSoftmaxRuleTest, RefusesWhatDoesNotFit) {
   const auto code = [](std::int64_t size, double beta, const std::string& rounding) {
     OperatorRun run(MakeFixedPointSoftmax());

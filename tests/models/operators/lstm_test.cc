@@ -130,6 +130,24 @@ TEST_P(LstmTest, StartsFromTheGivenStates) {
   ExpectNear(Elements<float>((*outputs)[1]), {0.5F * std::tanh(1.0F)}, 1e-6F);
 }
 
+// Without weights of the inputs c grows by 1/2 a step: i and f are 1 / 2 and 1, z_c and o large.
+TEST_P(LstmTest, TheCellStateIsClippedAfterEachStep) {
+  for (const double clip : {0.0, 1.25}) {
+    OperatorRun run(MakeLstm());
+    run.Input(Floats({1, 4, 1}, {0, 0, 0, 0}))
+        .Constant(FloatConstant({1, 4}, {0, 0, 0, 0}))
+        .Constant(FloatConstant({1, 4}, {0, 0, 0, 0}))
+        .Constant(FloatConstant({4}, {0, 50, 50, 50}))
+        .With("return_sequences", std::int64_t{1})
+        .With("activation", "hard_tanh")
+        .With("cell_clip", clip)
+        .Outputs(3);
+    const auto outputs = run.Run(Kernels());
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_NEAR(Elements<float>((*outputs)[2])[0], clip > 0.0 ? 1.25F : 2.0F, 1e-5F);
+  }
+}
+
 TEST(LstmRuleTest, RefusesWhatDoesNotFit) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(Layer().Run(false).Outputs(2).InferStatus().code(), kInvalid);

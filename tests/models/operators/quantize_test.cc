@@ -65,6 +65,23 @@ TEST_P(QuantizeTest, RequantizesInFixedPoint) {
             (std::vector<std::uint8_t>{130, 132, 129, 133, 99, 163}));
 }
 
+TEST_P(QuantizeTest, RequantizesInt16InFixedPoint) {
+  const auto with = [](double zero_point, const std::string& to) {
+    OperatorRun run = To(MakeRequantize(), 1.0, static_cast<std::int64_t>(zero_point));
+    run.With("to", to).With("requantization", "fixed");
+    return run;
+  };
+  const auto x = [] { return Int16s({1, 6}, {-2, 2, -6, 6, 32767, -32768}); };
+  EXPECT_EQ(with(0, "INT16").Input(x(), Quantization(0.25F, 0)).First<std::int16_t>(Kernels()),
+            (std::vector<std::int16_t>{-1, 1, -2, 2, 8192, -8192}));
+  EXPECT_EQ(with(3, "INT8").Input(x(), Quantization(0.25F, 0)).First<std::int8_t>(Kernels()),
+            (std::vector<std::int8_t>{2, 4, 1, 5, 127, -128}));
+  EXPECT_EQ(with(0, "INT16")
+                .Input(Int8s({1, 3}, {-128, 127, 6}), Quantization(0.25F, 2))
+                .First<std::int16_t>(Kernels()),
+            (std::vector<std::int16_t>{-33, 32, 1}));
+}
+
 TEST_P(QuantizeTest, ShiftsUint8) {
   OperatorRun run = To(MakeQuantize(), 0.5, 3 - 128);
   run.Input(
@@ -137,6 +154,20 @@ TEST(QuantizeRuleTest, Int16HasNoZeroPointAndComesFromFloats) {
 TEST(QuantizeRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(To(MakeRequantize(), 1, 0)
                 .With("to", "INT16")
+                .Input(Int8s({1, 1}, {1}), Quantization(1.0F, 0))
+                .InferStatus()
+                .code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(To(MakeRequantize(), 1, 0)
+                .With("to", "UINT8")
+                .With("requantization", "fixed")
+                .Input(Int16s({1, 1}, {1}), Quantization(1.0F, 0))
+                .InferStatus()
+                .code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(To(MakeRequantize(), 1, 1)
+                .With("to", "INT16")
+                .With("requantization", "fixed")
                 .Input(Int8s({1, 1}, {1}), Quantization(1.0F, 0))
                 .InferStatus()
                 .code(),

@@ -76,7 +76,32 @@ TEST_P(ReduceTest, Int8MeansAndSumsInFixedPoint) {
   EXPECT_EQ(run("sum", 2.0, "fixed_single"), (Bytes{-2, -4, -69, 58}));
 }
 
-TEST(ReduceRuleTest, FixedPointIsForMeansAndSumsOfInt8) {
+TEST_P(ReduceTest, Int16MeansAndSumsInFixedPoint) {
+  const auto run = [](const std::string& kind, double scale) {
+    return Reduce(kind, {1})
+        .Input(Int16s({1, 2, 4}, {6, 4, -32768, 32767, 7, 3, -32768, 32766}), Quantization(0.5F, 0))
+        .With("output_scale", scale)
+        .With("requantization", "fixed")
+        .First<std::int16_t>(Kernels());
+  };
+  using Shorts = std::vector<std::int16_t>;
+  EXPECT_EQ(run("mean", 0.5), (Shorts{7, 4, -32768, 32767}));
+  EXPECT_EQ(run("sum", 1.0), (Shorts{7, 4, -32768, 32767}));
+}
+
+TEST(ReduceRuleTest, Int16InFixedPointHasSumsWithinInt32) {
+  const auto code = [](std::int64_t size) {
+    OperatorRun run = Reduce("mean", {1});
+    run.With("output_scale", 1.0).With("requantization", "fixed");
+    run.Input(Int16s({1, size}, std::vector<std::int16_t>(static_cast<std::size_t>(size), 1)),
+              Quantization(1, 0));
+    return run.InferStatus().code();
+  };
+  EXPECT_EQ(code(65536), absl::StatusCode::kOk);
+  EXPECT_EQ(code(65537), absl::StatusCode::kUnimplemented);
+}
+
+TEST(ReduceRuleTest, FixedPointIsForMeansAndSumsOfIntegers) {
   const auto code = [](const std::string& kind, bool is_integer) {
     OperatorRun run = Reduce(kind, {1});
     run.With("output_scale", 1.0).With("requantization", "fixed");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FullyConnected from integers: int8 and int16 activations with a quantization of their own.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -195,6 +196,36 @@ TEST_P(StaticFullyConnectedTest, StaticInt16RequantizesExactlyAndClipsForRelu) {
   }
 }
 
+TEST_P(StaticFullyConnectedTest, StaticInt16RoundsAsTensorFlowLiteDoes) {
+  const Int16Case given(40);
+  const double output_scale = static_cast<double>(static_cast<float>(0.05));
+  const auto run = [&given](const std::string& requantization) {
+    return given.Node()
+        .With("output_scale", 0.05)
+        .With("requantization", requantization)
+        .First<std::int16_t>(Kernels());
+  };
+  const auto away = run("float64_away");
+  const auto fixed = run("fixed");
+  EXPECT_EQ(fixed, run("fixed_single"));
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      const double m =
+          static_cast<double>(0.001F) * static_cast<double>(given.scale[j]) / output_scale;
+      const std::int64_t acc = given.Accumulator(i, j);
+      EXPECT_EQ(away[i * 8 + j],
+                std::clamp(std::round(static_cast<double>(acc) * m), -32768.0, 32767.0));
+      int exponent = 0;
+      const auto bits =
+          static_cast<std::int64_t>(std::round(std::ldexp(std::frexp(m, &exponent), 31)));
+      const int shift = 15 - exponent;
+      const std::int64_t y =
+          (acc * ((bits + (1 << 15)) >> 16) + (std::int64_t{1} << (shift - 1))) >> shift;
+      EXPECT_EQ(fixed[i * 8 + j], std::clamp<std::int64_t>(y, -32768, 32767));
+    }
+  }
+}
+
 TEST_P(StaticFullyConnectedTest, StaticInt16MayEndInFloat32) {
   const Int16Case given;
   const auto y = given.Node().First(Kernels());
@@ -223,6 +254,13 @@ TEST(StaticFullyConnectedRuleTest, Int16TakesSymmetricInt8Weights) {
                 .InferStatus()
                 .code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(StaticCase()
+                .Node()
+                .With("output_scale", 1.0)
+                .With("requantization", "float64_away")
+                .InferStatus()
+                .code(),
+            absl::StatusCode::kUnimplemented);
   EXPECT_EQ(Int16Case().Node().With("activation_quantization", "dynamic").InferStatus().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Int16Case().Node().With("output_scale", 1.0).Infer().value()[0].data_type,

@@ -22,8 +22,11 @@ enum TensorTypeNumber : std::int8_t {
   kFloat16 = 1,
   kInt32 = 2,
   kUint8 = 3,
+  kInt64 = 4,
   kString = 5,
-  kInt8 = 9
+  kInt16 = 7,
+  kInt4 = 17,
+  kInt8 = 9,
 };
 
 struct TensorSpec {
@@ -36,6 +39,7 @@ struct TensorSpec {
   std::int32_t axis = 0;
   std::vector<std::int32_t> signature = {};
   std::optional<std::uint32_t> buffer = std::nullopt;  // else its own, or none
+  bool is_variable = false;
 };
 
 struct OperatorSpec {
@@ -85,7 +89,7 @@ inline std::vector<std::byte> Build(const ModelSpec& spec) {
     const auto signature = tensor.signature.empty() ? 0 : builder.CreateVector(tensor.signature);
     tensors.push_back(schema::CreateTensor(builder, shape, tensor.type,
                                            tensor.buffer.value_or(buffer), name, quantization,
-                                           false, 0, signature));
+                                           tensor.is_variable, 0, signature));
   }
   std::vector<flatbuffers::Offset<schema::OperatorCode>> codes;
   std::vector<flatbuffers::Offset<schema::Operator>> operators;
@@ -114,14 +118,17 @@ inline std::vector<std::byte> Build(const ModelSpec& spec) {
   return {bytes.begin(), bytes.end()};
 }
 
+// `asymmetric`: of activations that are quantized when the model runs.
 inline OperatorSpec FullyConnected(std::vector<std::int32_t> inputs,
-                                   std::vector<std::int32_t> outputs, std::int8_t activation = 0) {
+                                   std::vector<std::int32_t> outputs, std::int8_t activation = 0,
+                                   bool asymmetric = false) {
   return {.code = 9,
           .inputs = std::move(inputs),
           .outputs = std::move(outputs),
           .options_type = schema::BuiltinOptions_FullyConnectedOptions,
-          .options = [activation](flatbuffers::FlatBufferBuilder& builder) {
-            return schema::CreateFullyConnectedOptions(builder, activation).Union();
+          .options = [activation, asymmetric](flatbuffers::FlatBufferBuilder& builder) {
+            return schema::CreateFullyConnectedOptions(builder, activation, 0, false, asymmetric)
+                .Union();
           }};
 }
 
@@ -169,6 +176,16 @@ inline ModelSpec SmallIntegerModel(std::int8_t type) {
   spec.tensors[2].scale = {0.25F};
   spec.tensors[2].zero_point = {0};
   spec.tensors[2].data = Bytes<std::int32_t>({2, 0, 4});
+  return spec;
+}
+
+// The same with activations of int16: int8 weights, a bias of int64.
+inline ModelSpec SmallInt16Model() {
+  ModelSpec spec = SmallIntegerModel(kInt8);
+  spec.tensors[0].type = kInt16;
+  spec.tensors[2].type = kInt64;
+  spec.tensors[2].data = Bytes<std::int64_t>({2, 0, 4});
+  spec.tensors[3].type = kInt16;
   return spec;
 }
 

@@ -89,6 +89,57 @@ TEST_F(ModelTranslatorTest, IntegerLayersHaveAScaleForEachChannel) {
   EXPECT_EQ(layers_[0].variables[3].tensor.as<std::int8_t>()[2], 2);
 }
 
+TEST_F(ModelTranslatorTest, Int16LayersHaveABiasOfInt64) {
+  const auto graph = Translated(testing::SmallInt16Model());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->inputs[0])].type.data_type,
+            DataType::kInt16);
+  EXPECT_EQ(graph->values[static_cast<std::size_t>(graph->outputs[0])].type.data_type,
+            DataType::kInt16);
+  ASSERT_EQ(layers_.size(), 1);
+  EXPECT_EQ(layers_[0].mode, "int8_static");
+  ASSERT_EQ(layers_[0].variables.size(), 3);
+  EXPECT_EQ(layers_[0].variables[0].tensor.data_type(), DataType::kInt8);
+  EXPECT_EQ(layers_[0].variables[1].tensor.data_type(), DataType::kInt64);
+}
+
+TEST_F(ModelTranslatorTest, Int16IsSymmetricAndBesideInt8Weights) {
+  ModelSpec spec = testing::SmallInt16Model();
+  spec.tensors[0].zero_point = {1};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got scale 0.5 and zero point 1");
+  spec = testing::SmallInt16Model();
+  spec.tensors[2].type = testing::kInt32;
+  spec.tensors[2].data = Bytes<std::int32_t>({2, 0, 4});
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "an INT32 bias beside INT16, wants INT64");
+  spec = testing::SmallInt16Model();
+  spec.tensors[1].type = testing::kInt16;
+  spec.tensors[1].data = Bytes<std::int16_t>({1, 2, 3, 4, -5, 6});
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "or INT8 weights for INT16");
+  spec = testing::SmallInt16Model();
+  spec.tensors[3].type = testing::kInt8;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "is computed as INT16");
+}
+
+TEST_F(ModelTranslatorTest, WhatHasNoIntegersOfInt16IsUnimplemented) {
+  ModelSpec spec = testing::SmallInt16Model();
+  spec.tensors.push_back(spec.tensors[3]);
+  for (const std::int32_t code : {42, 47, 50, 117}) {  // DIV, EXP, LOG_SOFTMAX, HARD_SWISH
+    SCOPED_TRACE(code);
+    spec.operators.resize(1);
+    spec.operators.push_back({.code = code, .inputs = {3}, .outputs = {4}});
+    if (code == 42) spec.operators[1].inputs = {3, 3};
+    spec.outputs = {4};
+    ExpectError(spec, absl::StatusCode::kUnimplemented, "wants FP32, INT8 or UINT8");
+  }
+  spec.operators[1] = {.code = 14, .inputs = {3}, .outputs = {4}};  // LOGISTIC
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants 1 / 32768");
+  // All scales are 0.5, and options that say nothing ask for shifts.
+  spec.operators[1] = Add(3, 3, 4);
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "powers of two with pot_scale_int16");
+  spec.tensors[4].scale = {0.3F};
+  EXPECT_TRUE(Translated(spec).ok());
+}
+
 TEST_F(ModelTranslatorTest, AllOperatorsThatFailAreInOneMessage) {
   ModelSpec spec = SmallModel();
   spec.tensors.push_back({.name = "z", .shape = {1, 3}});
@@ -151,13 +202,58 @@ TEST_F(ModelTranslatorTest, WeightsAndBiasFitTheirLayer) {
   ExpectError(spec, absl::StatusCode::kInvalidArgument, "got 2 scales along dimension 0");
 }
 
-TEST_F(ModelTranslatorTest, IntegerWeightsForFloatsAreUnimplemented) {
+// Weights of int8 for activations of float32.
+ModelSpec HybridModel(bool asymmetric) {
   ModelSpec spec = SmallModel();
   spec.tensors[1].type = testing::kInt8;
-  spec.tensors[1].data.resize(6);
+  spec.tensors[1].data = {1, 2, 3, 4, 251, 6};
   spec.tensors[1].scale = {0.5F};
   spec.tensors[1].zero_point = {0};
-  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats for FP32, or both quantized");
+  spec.operators = {FullyConnected({0, 1, 2}, {3}, 1, asymmetric)};
+  return spec;
+}
+
+TEST_F(ModelTranslatorTest, IntegerWeightsForFloatsQuantizeActivationsWhenTheyRun) {
+  for (const bool asymmetric : {false, true}) {
+    const auto graph = Translated(HybridModel(asymmetric));
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    EXPECT_EQ(graph->nodes[0].op, asymmetric ? "DynamicQuantize" : "FullyConnected");
+    ASSERT_EQ(layers_.size(), 1);
+    EXPECT_EQ(layers_[0].mode, "int8");
+    EXPECT_EQ(layers_[0].path, "y");
+    ASSERT_EQ(layers_[0].variables.size(), 3);
+    EXPECT_EQ(layers_[0].variables[2].scale_convention, "reciprocal");
+    EXPECT_EQ(layers_[0].variables[2].tensor.as<float>()[0], 2.0F);
+  }
+}
+
+TEST_F(ModelTranslatorTest, WeightsOfFourBitsAreBytes) {
+  ModelSpec spec = HybridModel(false);
+  spec.tensors[1].type = testing::kInt4;
+  spec.tensors[1].data = {0x21, 0x43, 0x6B};
+  ASSERT_TRUE(Translated(spec).ok());
+  const ConstantTensor& kernel = layers_[0].variables[0].tensor;
+  EXPECT_EQ(kernel.data_type(), DataType::kInt8);
+  EXPECT_EQ(kernel.as<std::int8_t>()[1], 3);  // inputs by outputs
+  EXPECT_EQ(kernel.as<std::int8_t>()[2], -5);
+  spec.tensors[1].data = {0x21, 0x43};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got 2 bytes of data");
+  spec = testing::SmallIntegerModel(testing::kInt8);
+  spec.tensors[0].type = testing::kInt4;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants INT8, UINT8 or INT16");
+}
+
+TEST_F(ModelTranslatorTest, OtherIntegerWeightsForFloatsAreUnimplemented) {
+  ModelSpec spec = HybridModel(false);
+  spec.tensors[1].scale = {};
+  spec.tensors[1].zero_point = {};
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats or INT8 with a scale");
+  spec = HybridModel(false);
+  spec.tensors[1].type = testing::kUint8;
+  ExpectError(spec, absl::StatusCode::kUnimplemented, "wants floats or INT8 with a scale");
+  spec = HybridModel(false);
+  spec.tensors[1].scale = {1e-40F};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "wants one whose reciprocal is finite");
 }
 
 TEST_F(ModelTranslatorTest, OperatorsBehindOneThatFailsAreLookedAtToo) {
