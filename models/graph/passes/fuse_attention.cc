@@ -73,7 +73,8 @@ class Match {
     Node* const is_nan = uses_.OnlyUsedHere(graph_, node->inputs[0]);
     if (is_nan == nullptr || is_nan->op != "NotEqual" ||
         is_nan->inputs != std::vector<ValueId>{inside, inside} ||
-        ScalarConstant(graph_, node->inputs[1]) != 0.0F || uses_.NumUses(inside) != 3) {
+        ScalarConstant(graph_, node->inputs[1]) != 0.0F || uses_.NumUses(inside) != 3 ||
+        !AreAlikeFloats(graph_, weights, inside)) {
       return nullptr;
     }
     gone_.insert(gone_.end(), {node, is_nan});
@@ -119,7 +120,8 @@ class Match {
     if (node->op == "Where") {
       // The scores, or a number in their place.
       for (const std::size_t kept : {1U, 2U}) {
-        if (TakeMask(node->inputs[0], kept == 1, node->inputs[3 - kept])) {
+        if (AreAlikeFloats(graph_, masked, node->inputs[kept]) &&
+            TakeMask(node->inputs[0], kept == 1, node->inputs[3 - kept])) {
           gone_.push_back(node);
           return node->inputs[kept];
         }
@@ -129,7 +131,10 @@ class Match {
     for (const std::size_t side : {0U, 1U}) {
       // A sum of the scores with 0, or a number.
       const Node* const addend = uses_.Producer(graph_, node->inputs[side]);
-      if (addend == nullptr || addend->op != "Where") continue;
+      if (addend == nullptr || addend->op != "Where" ||
+          !AreAlikeFloats(graph_, masked, node->inputs[1 - side])) {
+        continue;
+      }
       for (const std::size_t kept : {1U, 2U}) {
         if (ScalarConstant(graph_, addend->inputs[kept]) == 0.0F &&
             TakeMask(addend->inputs[0], kept == 1, addend->inputs[3 - kept])) {

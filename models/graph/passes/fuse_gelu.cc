@@ -39,6 +39,7 @@ class Match {
     }
     for (const std::size_t side : {0U, 1U}) {
       x_ = factors.values[side];
+      if (!AreAlikeFloats(graph_, x_, product.outputs[0])) continue;
       gone_ = factors.nodes;
       if (IsGate(factors.values[1 - side])) return true;
     }

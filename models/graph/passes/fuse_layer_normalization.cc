@@ -26,7 +26,8 @@ class Match {
     Node* node = &last;
     if (node->op == "Add") node = Before(*node, "Multiply", beta_);
     if (node != nullptr && node->op == "Multiply") node = Before(*node, "Divide", gamma_);
-    return node != nullptr && node->op == "Divide" && IsNormalized(*node);
+    return node != nullptr && node->op == "Divide" && IsNormalized(*node) &&
+           AreAlikeFloats(graph_, x_, last.outputs[0]);
   }
 
   // Writes the normalization over `node`, the last of its nodes, and strips the others.

@@ -69,6 +69,14 @@ inline std::optional<float> ScalarConstant(const Graph& graph, ValueId id) {
   return constant->as<float>()[0];
 }
 
+// Whether the two are float32 of one shape: a constant of one element may have many dimensions.
+inline bool AreAlikeFloats(const Graph& graph, ValueId a, ValueId b) {
+  const TensorType& left = graph.values[static_cast<std::size_t>(a)].type;
+  const TensorType& right = graph.values[static_cast<std::size_t>(b)].type;
+  return left.data_type == DataType::kFloat32 && right.data_type == DataType::kFloat32 &&
+         left.shape == right.shape;
+}
+
 // Whether the node computes no activation function behind its own.
 inline bool IsLinear(const Node& node) {
   const auto activation = node.String("activation", "linear");

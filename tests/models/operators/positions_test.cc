@@ -27,6 +27,18 @@ TEST_P(PositionsTest, CountsAlongItsAxis) {
   EXPECT_EQ(Elements<std::int32_t>((*outputs)[0]), (std::vector<std::int32_t>{0, 1, 2, 0, 1, 2}));
 }
 
+TEST_P(PositionsTest, RefusesALongerAxisThanItsLimit) {
+  for (const std::int64_t limit : {2, 3}) {
+    OperatorRun run(MakePositions());
+    run.Input(Floats({1, 3}, {9, 9, 9})).With("axis", std::int64_t{1}).With("limit", limit);
+    const auto outputs = run.Open(0, 1).Run(Kernels());
+    EXPECT_EQ(outputs.ok(), limit == 3);
+    if (limit == 2) {
+      EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("wants at most 2"));
+    }
+  }
+}
+
 TEST(PositionsRuleTest, RefusesWhatDoesNotFit) {
   const auto message = [](const OperatorRun& run) {
     return std::string(run.InferStatus().message());
@@ -34,6 +46,9 @@ TEST(PositionsRuleTest, RefusesWhatDoesNotFit) {
   OperatorRun rows(MakePositions());
   EXPECT_THAT(message(rows.Input(Floats({2, 3}, {1, 2, 3, 4, 5, 6})).With("axis", std::int64_t{0})),
               HasSubstr("axis"));
+  OperatorRun negative(MakePositions());
+  EXPECT_THAT(message(negative.Input(Floats({1, 2}, {1, 2})).With("limit", std::int64_t{-1})),
+              HasSubstr("limit"));
   OperatorRun vector(MakePositions());
   EXPECT_THAT(message(vector.Input(Floats({2}, {1, 2}))), HasSubstr("dimensions"));
 }

@@ -150,6 +150,9 @@ TEST(FuseAttentionTest, TakesAMaskThatIsAddedOrChosen) {
 TEST(FuseAttentionTest, LeavesSumsThatOnlyLowerScores) {
   ExpectKept(MaskedNetwork(Masking::kSum, -5), "a key keeps some weight");
   ExpectKept(MaskedNetwork(Masking::kChoice, -5), "a key keeps some weight");
+  Graph graph = MaskedNetwork(Masking::kSum, -10000);
+  graph.values[static_cast<std::size_t>(IdOf(graph, "masked"))].type.shape[1] = Dim(12);
+  ExpectKept(graph, "the sum is larger than the scores");
   ExpectKept(MaskedNetwork(Masking::kSum, std::numeric_limits<float>::quiet_NaN()), "no number");
 }
 

@@ -96,6 +96,10 @@ void ExpectKept(Graph graph, const std::string& why) {
 TEST(FuseLayerNormalizationTest, LeavesWhatIsNone) {
   ExpectKept(Network({.axis = 1}), "the mean is along another axis");
   ExpectKept(Network({.uses_mean_twice = true}), "the mean is an output");
+  Graph graph = Network({.has_gamma = false, .has_beta = false});
+  graph.values[static_cast<std::size_t>(graph.outputs[0])].type.shape.insert(
+      graph.values[static_cast<std::size_t>(graph.outputs[0])].type.shape.begin() + 1, Dim(1));
+  ExpectKept(graph, "the epsilon has more dimensions than the input");
 }
 
 TEST(FuseLayerNormalizationTest, ANumberForAllStays) {
