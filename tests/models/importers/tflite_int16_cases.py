@@ -124,6 +124,17 @@ def unnamed_cases():
             "LEAKY_RELU", FORM, {FORM: (1.7e-4, 0)}, options="LeakyReluOptions", alpha=a), 0
     yield "reshape", lambda: one(
         "RESHAPE", FORM, (1, 20, 6), "ReshapeOptions", extra=[int32(-1, 20, 6)]), 0
+    for kind in ("MAX", "MIN"):
+        yield f"reduce_{kind.lower()}", lambda k=kind: one(
+            f"REDUCE_{k}", FORM, (1, 6, 4), "ReducerOptions", extra=[int32(2)]), 0
+    yield "squeeze", lambda: one(
+        "SQUEEZE", FORM, (1, 4), "SqueezeOptions", shape=(1, 1, 1, 4), squeezeDims=[1, 2]), 0
+    yield "expand_dims", lambda: one(
+        "EXPAND_DIMS", FORM, (1, 6, 5, 4, 1), "ExpandDimsOptions", extra=[int32(-1)]), 0
+    yield "slice", lambda: one(
+        "SLICE", FORM, (1, 3, 5, 2), "SliceOptions",
+        extra=[int32(0, 2, 0, 1), int32(1, 3, -1, 2)]), 0
+    yield "split_v", lambda: tflite_cases.split_v(FORM), 0
     yield "transpose", lambda: one(
         "TRANSPOSE", FORM, (1, 4, 6, 5), "TransposeOptions", extra=[int32(0, 3, 1, 2)]), 0
     yield "pad", lambda: one(
