@@ -85,7 +85,7 @@ Int8Table MakeTable(Scale scale, ZeroPoint zero_point, FixedRounding rounding, i
       const std::int32_t result = function(MultiplyFixedPoint(x, input.scale));
       y = std::clamp(DivideByPowerOf2(result, 31 - output_bits) + output_zero_point, -128, 127);
     }
-    table[static_cast<std::size_t>(value + 128)] = static_cast<std::int8_t>(y);
+    table[static_cast<std::uint8_t>(value + 128)] = static_cast<std::int8_t>(y);
   }
   return table;
 }

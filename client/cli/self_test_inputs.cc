@@ -108,7 +108,7 @@ absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
                        ": rows for a self-test take more than ", kMostBytes, " bytes"));
     }
     const auto rows = table_rows.find(id);
-    inputs.push_back(Tensor(type.data_type, dims));
+    inputs.emplace_back(type.data_type, dims);
     random.Fill(inputs.back(),
                 rows == table_rows.end() ? std::nullopt : std::optional(rows->second));
   }

@@ -41,7 +41,7 @@ FixedPointTable PaddedFixedPoint::Table(std::size_t first) const {
 }
 
 std::int64_t LargestSum(const Epilogue& epilogue, std::size_t num_terms) {
-  constexpr std::int64_t kLargestProduct = 255 * 255;
+  constexpr std::int64_t kLargestProduct = std::int64_t{255} * 255;
   std::int64_t largest_bias = 0;
   for (const std::int32_t bias : epilogue.bias_s32) {
     largest_bias = std::max(largest_bias, std::abs(std::int64_t{bias}));

@@ -25,7 +25,7 @@ Int8Table MakeTable(const TensorQuantization& from, const TensorQuantization& to
   Int8Table table;
   for (std::int32_t q = -128; q < 128; ++q) {
     const std::int64_t y = std::int64_t{function(q - from.zero_point.value)} + to.zero_point.value;
-    table[static_cast<std::size_t>(q + 128)] = static_cast<std::int8_t>(std::clamp(y, lo, hi));
+    table[static_cast<std::uint8_t>(q + 128)] = static_cast<std::int8_t>(std::clamp(y, lo, hi));
   }
   return table;
 }

@@ -336,8 +336,7 @@ class Fuser {
         {a->inputs[0], b->inputs[0], a->inputs[1], b->inputs[1], InputOf(*a, 2), InputOf(*b, 2)},
         product);
   }
-  [[nodiscard]] std::optional<NodeProto> MatMul(const NodeProto& product,
-                                                const NodeProto& quantizer) const {
+  static std::optional<NodeProto> MatMul(const NodeProto& product, const NodeProto& quantizer) {
     if (!InputOf(product, 6).empty()) return std::nullopt;  // a bias between the two
     return Make(
         product, "QLinearMatMul", "",
@@ -375,8 +374,7 @@ class Fuser {
                   [](const AttributeProto& attribute) { return attribute.name == "beta"; });
     return made;
   }
-  [[nodiscard]] std::optional<NodeProto> QuantizedGemm(const NodeProto& gemm,
-                                                       const NodeProto& quantizer) const {
+  static std::optional<NodeProto> QuantizedGemm(const NodeProto& gemm, const NodeProto& quantizer) {
     if (gemm.inputs.size() > 7) return std::nullopt;  // quantized already
     std::vector<std::string> inputs = gemm.inputs;
     inputs.resize(7);

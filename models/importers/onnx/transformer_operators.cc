@@ -319,7 +319,8 @@ absl::StatusOr<Operand> AttentionOver(NodeCall& call, Activation& projected,
       return call.Invalid(absl::StrCat("a width of ", width, " for ", heads, " heads"));
     }
   }
-  if (scale == 0.0F) scale = 1.0F / std::sqrt(static_cast<float>(form.widths[0] / heads));
+  const std::int64_t head_width = form.widths[0] / heads;
+  if (scale == 0.0F) scale = 1.0F / std::sqrt(static_cast<float>(head_width));
   ASSIGN_OR_RETURN(const ValueId all, call.InOrder(projected, PlainOrder(3)));
   std::vector<ValueId> inputs;
   std::int64_t first = 0;

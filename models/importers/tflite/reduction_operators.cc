@@ -43,7 +43,7 @@ absl::Status TranslateReduce(OperatorCall& call, const std::string& kind) {
   const auto* const options = call.options<schema::ReducerOptions>();
   const bool keeps = options != nullptr && options->keep_dims();
   Attributes attributes = {
-      {"kind", kind}, {"axes", std::move(axes)}, {"keep_dims", std::int64_t{keeps}}};
+      {"kind", kind}, {"axes", std::move(axes)}, {"keep_dims", std::int64_t{keeps ? 1 : 0}}};
   const bool is_sum = kind == "mean" || kind == "sum";
   if (call.IsQuantized(0) && call.IsQuantizedOutput(0) && is_sum &&
       call.ProfileOf(call.input(0)).is_fixed_point()) {
