@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<Tensor>> Answers(const Graph& graph, const OperatorRe
 }
 
 // The graph with every bias, scale or other vector of float32 changed in its last bits, one element
-// up and the next one down.
+// up and the next one down. Whole numbers may be places in a table, which stay.
 Graph Nudged(Graph graph) {
   for (Value& value : graph.values) {
     if (!value.constant.has_value() || value.constant->data_type() != DataType::kFloat32 ||
@@ -75,6 +75,9 @@ Graph Nudged(Graph graph) {
       continue;
     }
     const std::span<const float> old = value.constant->as<float>();
+    const bool is_whole = std::all_of(old.begin(), old.end(),
+                                      [](float number) { return number == std::floor(number); });
+    if (is_whole) continue;
     std::vector<float> elements(old.begin(), old.end());
     for (std::size_t i = 0; i < elements.size(); ++i) {
       elements[i] *= i % 2 == 0 ? 1.0F + kLastBits : 1.0F - kLastBits;
