@@ -21,6 +21,10 @@ absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& o
         "got profile ", Quoted(options.profile), ", wants ",
         profiles.empty() ? "none: the format has one arithmetic" : absl::StrJoin(profiles, ", ")));
   }
+  if (!options.graph.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got a graph, ", Quoted(options.graph), ", wants none: the file has its own"));
+  }
   if (options.max_byte_size < 0 || file.size() > static_cast<std::size_t>(options.max_byte_size)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("got ", file.size(), " bytes, wants at most ", options.max_byte_size));

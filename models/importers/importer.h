@@ -52,8 +52,8 @@ class Importer {
 
 // --- what importers share.
 
-// Of the options, and of a file's size: INVALID_ARGUMENT without operators, or with a profile that
-// is none of `profiles`; RESOURCE_EXHAUSTED where the file is larger than they allow.
+// Of the options, and of a file's size: INVALID_ARGUMENT without operators, with a graph, or with a
+// profile that is none of `profiles`; RESOURCE_EXHAUSTED where the file is larger than they allow.
 absl::Status CheckImport(std::span<const std::byte> file, const ImportOptions& options,
                          std::span<const absl::string_view> profiles = {});
 

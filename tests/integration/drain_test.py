@@ -27,7 +27,7 @@ pb, services = inference_stubs.load()
 MODEL = "digits-mlp-int8"
 IMAGE = np.load(ZOO / "data" / "digits_test_images.npy")[:1]
 NUM_SIGNALS = 10
-DRAIN_SECONDS = 0.3
+DRAIN_SECONDS = 0.8
 NETWORK_SECONDS = 0.005  # each way
 # Between asking for a call and its leaving this process, on a busy machine.
 SEND_SECONDS = 0.1
@@ -83,8 +83,9 @@ class DrainTest(unittest.TestCase):
                 channel.close()
             self.assertEqual(status, 0)
             # A call that reached the server before the delay ended must be answered; what is sent
-            # around the GOAWAY may end as UNAVAILABLE or CANCELLED, and nothing else.
-            safe = signalled + DRAIN_SECONDS * 0.9
+            # around the GOAWAY may end as UNAVAILABLE or CANCELLED, and nothing else. From the
+            # clock's reading to the wire a thread of eight may take long on a busy machine.
+            safe = signalled + DRAIN_SECONDS / 2
             lost += sum(code is not grpc.StatusCode.OK for sent, code in outcomes if sent < safe)
             answered += sum(code is grpc.StatusCode.OK for _, code in outcomes)
             self.assertFalse({code for _, code in outcomes} - {grpc.StatusCode.OK} - REFUSED)

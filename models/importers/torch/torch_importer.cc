@@ -18,7 +18,9 @@ namespace octet::torch {
 absl::StatusOr<Bundle> TorchImporter::Import(const std::string& path,
                                              const ImportOptions& options) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-  if (absl::Status status = CheckImport(file->bytes(), options); !status.ok()) {
+  ImportOptions without_graph = options;
+  without_graph.graph.clear();
+  if (absl::Status status = CheckImport(file->bytes(), without_graph); !status.ok()) {
     return OfFile(path, std::move(status));
   }
   if (options.graph.empty()) {
@@ -28,7 +30,8 @@ absl::StatusOr<Bundle> TorchImporter::Import(const std::string& path,
   }
   absl::StatusOr<NamedWeights> weights = ReadStateDict(file->bytes());
   if (!weights.ok()) return OfFile(path, weights.status());
-  ASSIGN_OR_RETURN(Bundle bundle, onnx::OnnxImporter::ImportWith(options.graph, *weights, options));
+  ASSIGN_OR_RETURN(Bundle bundle,
+                   onnx::OnnxImporter::ImportWith(options.graph, *weights, without_graph));
   // Both files make the model.
   bundle.source = {"pytorch",
                    absl::StrCat("graph of ", bundle.source.framework, " ", bundle.source.version,

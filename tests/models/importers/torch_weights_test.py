@@ -77,6 +77,8 @@ def main():
         toy = GOLDEN / "toy.float.safetensors"
         try:
             check_refused(octet, [toy, "--output", bundle], "--graph")
+            check_refused(octet, [GOLDEN / "toy.script.onnx", "--graph", GOLDEN / "toy.dynamo.onnx",
+                                  "--output", bundle], "the file has its own")
             check_refused(octet, [toy, "--graph", GOLDEN / "classifier.script.onnx", "--output",
                                   bundle], '"linear1.weight", "linear2.weight"')
         except onnx_models.Refused as error:

@@ -10,8 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "models/graph/verify.h"
-#include "models/operators/operators.h"
+#include "tests/support/onnx_import_test.h"
 #include "tests/support/onnx_writer.h"
 
 namespace octet::onnx {
@@ -28,32 +27,7 @@ using ::octet::testing::OnnxValue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class OnnxImporterTest : public ::testing::Test {
- protected:
-  OnnxImporterTest() : operators_(BuiltInOperators()) {}
-
-  absl::StatusOr<Bundle> Import(const std::string& model) const {
-    auto bundle = OnnxImporter::ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                            {.operators = &operators_, .max_byte_size = 1 << 24});
-    if (bundle.ok()) {
-      EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
-    }
-    return bundle;
-  }
-  absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const { return Import(OnnxModel(graph)); }
-
-  static std::vector<std::string> Ops(const Bundle& bundle) {
-    std::vector<std::string> ops;
-    for (const Node& node : bundle.graph.nodes) ops.push_back(node.op);
-    return ops;
-  }
-  static std::string ShapeOf(const Bundle& bundle, ValueId id) {
-    return ToString(bundle.graph.values[static_cast<std::size_t>(id)].type.shape,
-                    bundle.graph.symbol_names);
-  }
-
-  OperatorRegistry operators_;
-};
+class OnnxImporterTest : public ::octet::testing::OnnxImportTest {};
 
 OnnxGraph Linear() {
   return {.nodes = {OnnxNode("MatMul", {"x", "w"}, {"xw"}), OnnxNode("Add", {"xw", "b"}, {"xwb"}),

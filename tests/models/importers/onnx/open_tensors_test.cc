@@ -7,9 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/graph/verify.h"
-#include "models/importers/onnx/onnx_importer.h"
-#include "models/operators/operators.h"
+#include "tests/support/onnx_import_test.h"
 #include "tests/support/onnx_writer.h"
 
 namespace octet::onnx {
@@ -19,7 +17,6 @@ using ::octet::testing::kOnnxInt64;
 using ::octet::testing::OnnxGraph;
 using ::octet::testing::OnnxInt;
 using ::octet::testing::OnnxInts;
-using ::octet::testing::OnnxModel;
 using ::octet::testing::OnnxNode;
 using ::octet::testing::OnnxNumbers;
 using ::octet::testing::OnnxTensor;
@@ -38,27 +35,7 @@ WireMessage Number(const std::string& name, std::int64_t value) {
       .Number(7, static_cast<std::uint64_t>(value));
 }
 
-class OpenTensorsTest : public ::testing::Test {
- protected:
-  OpenTensorsTest() : operators_(BuiltInOperators()) {}
-
-  absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const {
-    const std::string model = OnnxModel(graph);
-    auto bundle = OnnxImporter().ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                             {.operators = &operators_, .max_byte_size = 1 << 24});
-    if (bundle.ok()) {
-      EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
-    }
-    return bundle;
-  }
-  static std::vector<std::string> Ops(const Bundle& bundle) {
-    std::vector<std::string> ops;
-    for (const Node& node : bundle.graph.nodes) ops.push_back(node.op);
-    return ops;
-  }
-
-  OperatorRegistry operators_;
-};
+class OpenTensorsTest : public ::octet::testing::OnnxImportTest {};
 
 // x [b, n, 2] with "length", its second dimension, as "l" [1] and "l0" [].
 OnnxGraph WithLength() {

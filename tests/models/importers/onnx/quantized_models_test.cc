@@ -7,9 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/graph/verify.h"
-#include "models/importers/onnx/onnx_importer.h"
-#include "models/operators/operators.h"
+#include "tests/support/onnx_import_test.h"
 #include "tests/support/onnx_writer.h"
 
 namespace octet::onnx {
@@ -18,7 +16,6 @@ namespace {
 using ::octet::testing::OnnxGraph;
 using ::octet::testing::OnnxInt;
 using ::octet::testing::OnnxInts;
-using ::octet::testing::OnnxModel;
 using ::octet::testing::OnnxNode;
 using ::octet::testing::OnnxTensor;
 using ::octet::testing::OnnxValue;
@@ -36,25 +33,7 @@ WireMessage Raw(const std::string& name, std::uint64_t type, const std::vector<s
   return tensor.Number(2, type).Bytes(8, name).Bytes(9, bytes);
 }
 
-class QuantizedModelsTest : public ::testing::Test {
- protected:
-  absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const {
-    const std::string model = OnnxModel(graph);
-    auto bundle = OnnxImporter::ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                            {.operators = &operators_, .max_byte_size = 1 << 24});
-    if (bundle.ok()) {
-      EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
-    }
-    return bundle;
-  }
-  static std::vector<std::string> Ops(const Bundle& bundle) {
-    std::vector<std::string> ops;
-    for (const Node& node : bundle.graph.nodes) ops.push_back(node.op);
-    return ops;
-  }
-
-  const OperatorRegistry operators_ = BuiltInOperators();
-};
+class QuantizedModelsTest : public ::octet::testing::OnnxImportTest {};
 
 // x, quantized, through two convolutions with a pool between them, and real again.
 OnnxGraph TwoConvolutions() {

@@ -6,9 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/graph/verify.h"
-#include "models/importers/onnx/onnx_importer.h"
-#include "models/operators/operators.h"
+#include "tests/support/onnx_import_test.h"
 #include "tests/support/onnx_writer.h"
 
 namespace octet::onnx {
@@ -17,7 +15,6 @@ namespace {
 using ::octet::testing::OnnxGraph;
 using ::octet::testing::OnnxInt;
 using ::octet::testing::OnnxInts;
-using ::octet::testing::OnnxModel;
 using ::octet::testing::OnnxNode;
 using ::octet::testing::OnnxNumbers;
 using ::octet::testing::OnnxTensor;
@@ -25,27 +22,7 @@ using ::octet::testing::OnnxValue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class ViewsTest : public ::testing::Test {
- protected:
-  ViewsTest() : operators_(BuiltInOperators()) {}
-
-  absl::StatusOr<Bundle> Import(const OnnxGraph& graph) const {
-    const std::string model = OnnxModel(graph);
-    auto bundle = OnnxImporter().ImportBytes(std::as_bytes(std::span(model.data(), model.size())),
-                                             {.operators = &operators_, .max_byte_size = 1 << 24});
-    if (bundle.ok()) {
-      EXPECT_TRUE(VerifyGraph(bundle->graph, operators_).ok());
-    }
-    return bundle;
-  }
-  static std::vector<std::string> Ops(const Bundle& bundle) {
-    std::vector<std::string> ops;
-    for (const Node& node : bundle.graph.nodes) ops.push_back(node.op);
-    return ops;
-  }
-
-  OperatorRegistry operators_;
-};
+class ViewsTest : public ::octet::testing::OnnxImportTest {};
 
 // x [n, 2, 3, 4], with the first two axes as one, as "m" [2n, 3, 4].
 OnnxGraph Merged() {
