@@ -219,6 +219,19 @@ fetch_old_keras() {
   done
 }
 
+# TensorFlow Model Optimization for tests/golden/tfmot, with a TensorFlow of its own: about 1.5 GB.
+fetch_tfmot() {
+  local tfmot=build/tfmot list=tests/golden/tfmot/requirements.txt
+  cmp -s "$list" "$tfmot/requirements.txt" && return
+  echo "octet set-up: fetching TensorFlow Model Optimization into $tfmot"
+  rm -rf "$tfmot"
+  { python3 -m venv "$tfmot" &&
+      "$tfmot/bin/pip" install -q --disable-pip-version-check --only-binary=:all: -r "$list"; } \
+    >"$logs/tfmot.log" 2>&1 ||
+    fail "TensorFlow could not be installed: check the network ($logs/tfmot.log), then run make again"
+  cp "$list" "$tfmot/requirements.txt"
+}
+
 # PyTorch with its exporters, and a real transformer, for tests/golden/onnx: about 700 MB.
 fetch_torch() {
   local torch=build/torch list=tests/golden/onnx/requirements.txt
@@ -254,5 +267,6 @@ fi
 if [ "$level" = check ]; then
   fetch_helm
   fetch_old_keras
+  fetch_tfmot
   fetch_torch
 fi
