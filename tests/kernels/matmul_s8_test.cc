@@ -201,6 +201,8 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
     // Halves, so that there are ties to round, among others.
     auto multiplier = Floats(c.n, 1e-5F, 2e-2F);
     for (std::size_t j = 0; j < c.n; j += 3) multiplier[j] = 0.0078125F;
+    const std::vector<FixedPointScale> mixed = FixedPointScales(c.n);
+    const std::vector<FixedPointScale> twice_rounded = TwiceRoundedScales(c.n);
     for (const int zero_point : {0, -128, 5}) {
       MatmulS8Spec spec = {.k = c.k,
                            .n = c.n,
@@ -217,8 +219,8 @@ TEST_P(MatmulS8Test, StaticResultsAreEqualToTheBit) {
       spec.epilogue.hi = 127;
       ExpectEqualToReference(spec, c.m, lhs);
       spec.epilogue.kind = EpilogueKind::kStaticFixed;
-      for (const auto& scales : {FixedPointScales(c.n), TwiceRoundedScales(c.n)}) {
-        spec.epilogue.fixed = scales;
+      for (const auto* const scales : {&mixed, &twice_rounded}) {
+        spec.epilogue.fixed = *scales;
         ExpectEqualToReference(spec, c.m, lhs);
       }
       spec.epilogue.kind = EpilogueKind::kStaticFloat;
