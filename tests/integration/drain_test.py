@@ -30,7 +30,7 @@ NUM_SIGNALS = 10
 DRAIN_SECONDS = 0.8
 NETWORK_SECONDS = 0.005  # each way
 # Between asking for a call and its leaving this process, on a busy machine.
-SEND_SECONDS = 0.1
+SEND_SECONDS = 0.4
 # How calls may end that were sent too late.
 REFUSED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
