@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "models/graph/passes/value_uses.h"
 #include "models/graph/unique_names.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/graph/passes/remove_unused_nodes.h"
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

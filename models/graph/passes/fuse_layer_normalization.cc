@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 namespace {

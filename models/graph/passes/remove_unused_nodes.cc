@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "models/graph/passes/value_uses.h"
+#include "models/graph/value_uses.h"
 
 namespace octet {
 

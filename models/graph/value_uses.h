@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who makes and who uses the values of a graph. Internal to models/graph/passes.
+// Who makes and who uses the values of a graph: for what rewrites one.
 
 #pragma once
 
