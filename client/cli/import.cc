@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "client/cli/commands.h"
+#include "client/cli/graph_report.h"
 #include "client/cli/local_model.h"
 #include "client/cli/self_test_inputs.h"
 #include "models/base/status_macros.h"
@@ -51,7 +52,8 @@ absl::StatusOr<SelfTest> RandomSelfTest(const Graph& graph, const OperatorRegist
   }
 }
 
-void Print(const Bundle& bundle, const std::string& path) {
+absl::Status Print(const Bundle& bundle, const OperatorRegistry& operators,
+                   const std::string& path) {
   std::map<std::string, int> modes;
   std::size_t byte_size = 0;
   for (const Layer& layer : bundle.layers) {
@@ -64,6 +66,9 @@ void Print(const Bundle& bundle, const std::string& path) {
             << " operators, " << byte_size << " bytes of variables; layers with variables:";
   for (const auto& [mode, count] : modes) std::cout << " " << count << " " << mode;
   std::cout << "\n";
+  ASSIGN_OR_RETURN(const GraphReport report, MakeGraphReport(bundle.graph, operators));
+  if (const std::string share = ShareText(report); !share.empty()) std::cout << share << "\n";
+  return absl::OkStatus();
 }
 
 absl::Status RunImport(const ImportArguments& arguments) {
@@ -83,8 +88,7 @@ absl::Status RunImport(const ImportArguments& arguments) {
   RETURN_IF_ERROR(WriteBundle(bundle, arguments.output,
                               {.if_exists = arguments.replace ? WriteOptions::IfExists::kReplace
                                                               : WriteOptions::IfExists::kRefuse}));
-  Print(bundle, arguments.output);
-  return absl::OkStatus();
+  return Print(bundle, operators, arguments.output);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "client/cli/attention_precision.h"
 #include "client/cli/commands.h"
+#include "client/cli/graph_report.h"
 #include "client/cli/kernel_choices.h"
 #include "client/cli/local_model.h"
 #include "client/cli/table.h"
@@ -28,6 +29,7 @@ struct InspectOptions {
   std::string kernel_set;
   std::string choices;
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
+  bool graph = false;
   bool json = false;
 };
 
@@ -86,7 +88,7 @@ Json SelfTestJson(const LocalModel& model, const absl::Status& outcome) {
   return json;
 }
 
-Json ToJson(const LocalModel& model, const absl::Status& self_test) {
+Json ToJson(const LocalModel& model, const GraphReport& report, const absl::Status& self_test) {
   const Bundle& bundle = model.bundle();
   const Executable& executable = *model.executable();
   Json layers = Json::array();
@@ -98,6 +100,11 @@ Json ToJson(const LocalModel& model, const absl::Status& self_test) {
                   {"kernel", step.kernel},
                   {"packed_bytes", step.packed_byte_size}};
     if (step.implementation) entry["implementation"] = ImplementationJson(*step.implementation);
+    if (const auto found = report.products.find(step.node);
+        found != report.products.end() && found->second.count > 0) {
+      entry["multiply_accumulates"] = found->second.count;
+      entry["in_integers"] = found->second.are_integer;
+    }
     steps.push_back(std::move(entry));
   }
   return {{"digest", bundle.digest},
@@ -108,10 +115,11 @@ Json ToJson(const LocalModel& model, const absl::Status& self_test) {
           {"self_test", SelfTestJson(model, self_test)},
           {"layers", std::move(layers)},
           {"kernel_set", std::string(executable.kernel_set().name)},
+          {"multiply_accumulates", ShareJson(report)},
           {"steps", std::move(steps)}};
 }
 
-void Print(const LocalModel& model, const absl::Status& self_test) {
+void Print(const LocalModel& model, const GraphReport& report, const absl::Status& self_test) {
   const Bundle& bundle = model.bundle();
   const Executable& executable = *model.executable();
   std::cout << "precision " << bundle.precision << ", from " << bundle.source.framework << " "
@@ -135,12 +143,17 @@ void Print(const LocalModel& model, const absl::Status& self_test) {
          })});
   }
   std::cout << layers.ToString() << "\n";
-  Table steps({"step", "operator", "kernel", "packed bytes", "implementation"});
+  Table steps(
+      {"step", "operator", "multiply-accumulates", "kernel", "packed bytes", "implementation"});
   for (const StepDescription& step : executable.steps()) {
-    steps.AddRow({step.node, step.op, step.kernel, absl::StrCat(step.packed_byte_size),
+    steps.AddRow({step.node, step.op, ProductsText(report, step.node), step.kernel,
+                  absl::StrCat(step.packed_byte_size),
                   step.implementation ? ImplementationText(*step.implementation) : ""});
   }
   std::cout << "kernel set " << executable.kernel_set().name << "\n" << steps.ToString();
+  if (const std::string share = ShareText(report); !share.empty()) {
+    std::cout << "\n" << share << "\n";
+  }
   if (!self_test.ok()) {
     std::cout << "\nself-test FAILED on these kernels, a server refuses the bundle: "
               << self_test.message() << "\n";
@@ -157,10 +170,15 @@ absl::Status Inspect(const InspectOptions& options) {
                                              .attention_precision = options.attention_precision}));
   // A bundle that fails is shown as well: what is wrong with it may be seen.
   absl::Status self_test = model->RunSelfTest();
+  ASSIGN_OR_RETURN(const GraphReport report,
+                   MakeGraphReport(model->bundle().graph, model->operators()));
   if (options.json) {
-    std::cout << ToJson(*model, self_test).dump(2) << "\n";
+    Json json = ToJson(*model, report, self_test);
+    if (options.graph) json["graph"] = GraphsJson(report);
+    std::cout << json.dump(2) << "\n";
   } else {
-    Print(*model, self_test);
+    Print(*model, report, self_test);
+    if (options.graph) std::cout << "\n" << GraphsText(report);
   }
   return self_test;
 }
@@ -170,8 +188,8 @@ absl::Status Inspect(const InspectOptions& options) {
 void AddInspect(CLI::App& app, absl::Status& result) {
   auto* const command = app.add_subcommand(
       "inspect",
-      "Show a bundle's layers, their variable order, the kernels chosen for this CPU, and whether\n"
-      "its self-test passes on them (status 1 if not).\n"
+      "Show a bundle's layers, their variable order, the kernels chosen for this CPU, how much of\n"
+      "what it multiplies is integer, and whether its self-test passes (status 1 if not).\n"
       "Example: octet inspect models/digits/1");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("bundle", options->bundle, "A bundle: a folder or an .octet file")
@@ -180,6 +198,8 @@ void AddInspect(CLI::App& app, absl::Status& result) {
       ->envname("OCTET_KERNEL_SET");
   AddKernelChoices(*command, options->choices);
   AddAttentionPrecision(*command, options->attention_precision);
+  command->add_flag("--graph", options->graph,
+                    "The nodes too, as the bundle has them and as they are run");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] { result = Inspect(*options); });
 }

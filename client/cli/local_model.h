@@ -42,6 +42,7 @@ class LocalModel {
   absl::Status RunSelfTest();
 
   [[nodiscard]] const Bundle& bundle() const { return bundle_; }
+  [[nodiscard]] const OperatorRegistry& operators() const { return operators_; }
   [[nodiscard]] const std::shared_ptr<const Executable>& executable() const { return executable_; }
   [[nodiscard]] Session& session() { return *session_; }
   [[nodiscard]] std::vector<InputSpecification> inputs() const {

@@ -122,6 +122,12 @@ struct PrepareContext {
   bool allows_reduced_attention = false;
 };
 
+// What a node multiplies and sums up, for people.
+struct ProductCount {
+  double count = 0;          // multiply-accumulates
+  bool are_integer = false;  // both factors are integers, and so are the sums
+};
+
 // Where a part of a tensor begins that is whole in every other axis.
 struct AxisOffset {
   std::size_t axis = 0;
@@ -167,6 +173,17 @@ class Operator {
     static_cast<void>(node);
     static_cast<void>(rank);
     return std::nullopt;
+  }
+
+  // The node's sums of products over inputs and an output 0 of these dimensions (empty for an
+  // absent input); none for what has no such sums, whatever else it computes. Asked after
+  // InferOutputs succeeded.
+  [[nodiscard]] virtual ProductCount CountProducts(const Node& node, std::span<const Dims> inputs,
+                                                   const Dims& output) const {
+    static_cast<void>(node);
+    static_cast<void>(inputs);
+    static_cast<void>(output);
+    return {};
   }
 
   // Whether rows may be computed some at a time: a row is the last dimension, and each row of the

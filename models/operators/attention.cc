@@ -14,6 +14,7 @@
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/broadcast.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/strided_copy.h"
@@ -196,6 +197,13 @@ class Attention final : public Operator {
     }
     return OneOutput(node,
                      {DataType::kFloat32, {query[0], query[1], query[2], value[3]}, std::nullopt});
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims&) const override {
+    const auto keys = static_cast<double>(inputs[kKey][1]);
+    const auto width = static_cast<double>(inputs[kQuery][3] + inputs[kValue][3]);
+    return {.count = ElementCount(std::span(inputs[kQuery]).first(3)) * keys * width};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

@@ -12,6 +12,7 @@
 
 #include "kernels/implementations.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/quantized_arithmetic.h"
@@ -367,6 +368,15 @@ class Convolution final : public Operator {
       }
     }
     return OneOutput(node, std::move(output));
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node& node, std::span<const Dims> inputs,
+                                           const Dims& output) const override {
+    const Dims& filter = inputs[kFilter];  // [kh, kw, C / groups, O], depthwise [kh, kw, C, m]
+    const auto window = static_cast<double>(filter[0]) * static_cast<double>(filter[1]);
+    const double depth = kind_ == ConvolutionKind::kOrdinary ? static_cast<double>(filter[2]) : 1;
+    return {.count = ElementCount(output) * window * depth,
+            .are_integer = MultipliesIntegers(node)};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

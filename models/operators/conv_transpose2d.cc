@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/scratch_layout.h"
@@ -210,6 +211,11 @@ class ConvTranspose2d final : public Operator {
                             {types[kX].shape[0], Dim(form.height.out), Dim(form.width.out),
                              Dim(form.out_channels)},
                             std::nullopt});
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims&) const override {
+    return {.count = ElementCount(std::span(inputs[kX]).first(3)) * ElementCount(inputs[kFilter])};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

@@ -9,6 +9,7 @@
 
 #include "kernels/implementations.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/fully_connected_weights.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
@@ -358,6 +359,12 @@ class FullyConnected final : public Operator {
       RETURN_IF_ERROR(CheckResidual(node, inputs, form, activation, output.shape));
     }
     return OneOutput(node, std::move(output));
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node& node, std::span<const Dims> inputs,
+                                           const Dims& output) const override {
+    const auto k = static_cast<double>(inputs[Input::kX].back());
+    return {.count = ElementCount(output) * k, .are_integer = MultipliesIntegers(node)};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

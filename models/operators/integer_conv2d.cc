@@ -13,6 +13,7 @@
 #include "kernels/implementations.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/integer_products.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/scratch_layout.h"
@@ -196,6 +197,12 @@ class IntegerConv2d final : public Operator {
                             {x[0], Dim(static_cast<std::int64_t>(geometry.OutHeight())),
                              Dim(static_cast<std::int64_t>(geometry.OutWidth())), Dim(filter[3])},
                             std::nullopt});
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims& output) const override {
+    const double window = ElementCount(std::span(inputs[Input::kWeight]).first(3));
+    return {.count = ElementCount(output) * window, .are_integer = true};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

@@ -12,6 +12,7 @@
 #include "kernels/implementations.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/integer_products.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/scratch_layout.h"
@@ -98,6 +99,12 @@ class IntegerMatMul final : public Operator {
     Shape shape = x;
     shape.back() = Dim(weight[1]);
     return OneOutput(node, {DataType::kInt32, shape, std::nullopt});
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims& output) const override {
+    const auto k = static_cast<double>(inputs[Input::kWeight][0]);
+    return {.count = ElementCount(output) * k, .are_integer = true};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

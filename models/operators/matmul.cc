@@ -12,6 +12,7 @@
 
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/broadcast.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
@@ -119,6 +120,14 @@ class MatMul final : public Operator {
     shape.push_back(a[a.size() - (transposes.a ? 1 : 2)]);
     shape.push_back(b[b.size() - (transposes.b ? 2 : 1)]);
     return OneOutput(node, {DataType::kFloat32, std::move(shape), std::nullopt});
+  }
+
+  [[nodiscard]] ProductCount CountProducts(const Node& node, std::span<const Dims> inputs,
+                                           const Dims& output) const override {
+    const Dims& a = inputs[0];
+    const bool is_transposed = TransposeAttributes(node).value_or(Transposes()).a;
+    const auto k = static_cast<double>(a[a.size() - (is_transposed ? 2 : 1)]);
+    return {.count = ElementCount(output) * k};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

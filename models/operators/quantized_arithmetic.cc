@@ -21,6 +21,11 @@ absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Nod
   return ActivationQuantization::kNone;
 }
 
+bool MultipliesIntegers(const Node& node) {
+  return ActivationQuantizationAttribute(node).value_or(ActivationQuantization::kNone) !=
+         ActivationQuantization::kNone;
+}
+
 absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node) {
   ASSIGN_OR_RETURN(const std::string name, NameAttribute(node, "scale_convention", "reciprocal",
                                                          {"reciprocal", "multiply"}));

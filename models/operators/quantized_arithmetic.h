@@ -43,6 +43,9 @@ std::optional<kernels::FixedRounding> FixedRoundingOf(Requantization requantizat
 absl::StatusOr<Requantization> RequantizationAttribute(const Node& node,
                                                        DataType x = DataType::kInt8);
 absl::StatusOr<ActivationQuantization> ActivationQuantizationAttribute(const Node& node);
+// Of a node whose attributes were checked: whether its activations are quantized, so that integers
+// meet its weights.
+bool MultipliesIntegers(const Node& node);
 absl::StatusOr<kernels::ScaleConvention> ScaleConventionAttribute(const Node& node);
 // `dynamic_range`, `dynamic_epsilon` and `dynamic_scale`; the sizes are left to the caller.
 absl::StatusOr<kernels::RowQuantizeSpec> DynamicAttributes(const Node& node);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/scratch_layout.h"
 
@@ -278,6 +279,12 @@ absl::Status CheckRecurrentBias(const Node& node, std::span<const TensorType> ty
   if (!inputs.Has(Inputs::kBias)) return absl::OkStatus();
   const std::int64_t width = inputs.constant(Inputs::kRecurrent)->dims()[1];
   return inputs.CheckConstant(Inputs::kBias, "bias", DataType::kFloat32, std::array{width});
+}
+
+ProductCount CountRecurrentProducts(std::span<const Dims> inputs) {
+  return {.count =
+              ElementCount(std::span(inputs[Inputs::kX]).first(2)) *
+              (ElementCount(inputs[Inputs::kKernel]) + ElementCount(inputs[Inputs::kRecurrent]))};
 }
 
 std::vector<float> RecurrentBias(const PrepareContext& context) {

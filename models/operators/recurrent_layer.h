@@ -39,6 +39,9 @@ absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
 absl::Status CheckRecurrentBias(const Node& node, std::span<const TensorType> types,
                                 std::span<const ConstantTensor* const> constants);
 
+// Of every row at every time: its inputs' projection and its state's.
+ProductCount CountRecurrentProducts(std::span<const Dims> inputs);
+
 // The elements of the bias; empty where there is none.
 std::vector<float> RecurrentBias(const PrepareContext& context);
 

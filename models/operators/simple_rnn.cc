@@ -63,6 +63,11 @@ class SimpleRnn final : public Operator {
     return outputs;
   }
 
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims&) const override {
+    return CountRecurrentProducts(inputs);
+  }
+
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const kernels::Activation activation,

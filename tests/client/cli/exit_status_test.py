@@ -123,6 +123,16 @@ def test_inspect_says_that_the_self_test_passed() -> None:
     assert result["self_test"] == {"outcome": "passed"}, result
 
 
+def test_inspect_tells_what_is_integer_and_what_the_passes_did() -> None:
+    assert "100.0 % of them in integers" in expect(0, "", "inspect", INT8).stdout
+    assert "0.0 % of them in integers" in expect(0, "", "inspect", FLOAT).stdout
+    result = json.loads(expect(0, "", "inspect", INT8, "--graph", "--json").stdout)
+    products = result["multiply_accumulates"]
+    of_steps = [step.get("multiply_accumulates", 0) for step in result["steps"]]
+    assert products["all"] == products["integer"] == sum(of_steps) > 0, result
+    assert len(result["graph"]["stored"]) >= len(result["graph"]["run"]) > 0, result
+
+
 def test_tune_keeps_what_it_measured() -> None:
     steps = json.loads(expect(0, "", "inspect", STATIC, "--json").stdout)["steps"]
     usual = [step["implementation"] for step in steps if "implementation" in step]
