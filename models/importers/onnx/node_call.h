@@ -130,6 +130,13 @@ class NodeCall {
                                                                   absl::string_view what) const;
   [[nodiscard]] absl::StatusOr<std::vector<Dim>> SizesOf(std::size_t index,
                                                          absl::string_view what) const;
+  // The first of the sizes that a tensor of shape `from` is to have: the batch, where the file has
+  // it as large as its inputs' was when it was written.
+  [[nodiscard]] Dim FirstSize(const Shape& from, const Dim& wanted) const {
+    const bool is_batch = lead() == 0 && translation_.written_rows > 0 && !from.empty() &&
+                          from[0] == Dim(kRows) && wanted == Dim(translation_.written_rows);
+    return is_batch ? from[0] : wanted;
+  }
   // A list of axes or sizes, which is input `index` in newer opsets and attribute `key` in older
   // ones. Nothing where neither is there.
   [[nodiscard]] absl::StatusOr<std::optional<std::vector<std::int64_t>>> NumbersOrAttribute(

@@ -87,11 +87,7 @@ absl::StatusOr<Shape> ResolvedShape(NodeCall& call, const Shape& from, std::vect
       if (i >= from.size()) return call.Invalid("a 0 in its shape copies no dimension");
       dim = from[i];
     }
-    // The file says how many rows there were when it was written.
-    if (call.lead() == 0 && i == 0 && !from.empty() && from[0] == Dim(kRows) &&
-        dim == Dim(call.translation().written_rows)) {
-      dim = from[0];
-    }
+    if (i == 0) dim = call.FirstSize(from, dim);
     if (dim.is_constant() && dim.value() < 1) {
       return call.Invalid(absl::StrCat("its shape holds ", dim.value()));
     }

@@ -177,6 +177,7 @@ absl::StatusOr<std::optional<std::vector<Dim>>> WantedSizes(NodeCall& call, cons
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == Dim(0) && allows_zero == 0 && i < from.size()) wanted[i] = from[i];
   }
+  if (!wanted.empty()) wanted[0] = call.FirstSize(from, wanted[0]);
   if (std::count(wanted.begin(), wanted.end(), Dim(-1)) > 1) {
     return call.Invalid("its shape has two dimensions of -1");
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/tensor/shape.h"
 #include "tests/support/onnx_import_test.h"
 #include "tests/support/onnx_writer.h"
 
@@ -54,6 +55,23 @@ TEST_F(ViewsTest, ProductsOfManyMatricesKeepTheBatch) {
   const auto bundle = Import(graph);
   ASSERT_TRUE(bundle.ok()) << bundle.status();
   EXPECT_THAT(Ops(*bundle), ElementsAre("Transpose", "MatMul", "Multiply", "Softmax"));
+}
+
+// Exporters write a batch of 1 out and leave the channels open: a shuffle of channels.
+TEST_F(ViewsTest, ABatchThatIsWrittenOutStaysInFrontOfAnOpenAxis) {
+  const OnnxGraph graph = {
+      .nodes = {OnnxNode("Reshape", {"x", "groups"}, {"apart"}),
+                OnnxNode("Transpose", {"apart"}, {"turned"}, {OnnxInts("perm", {0, 2, 1, 3, 4})}),
+                OnnxNode("Reshape", {"turned", "channels"}, {"shuffled"}),
+                OnnxNode("MaxPool", {"shuffled"}, {"y"}, {OnnxInts("kernel_shape", {2, 2})})},
+      .initializers = {OnnxNumbers("groups", {1, 2, 3, 5, 5}),
+                       OnnxNumbers("channels", {1, -1, 5, 5})},
+      .inputs = {OnnxValue("x", {1, 6, 5, 5})},
+      .outputs = {OnnxValue("y", {1, 6, 4, 4})}};
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  const Value& x = bundle->graph.values[static_cast<std::size_t>(bundle->graph.inputs[0])];
+  EXPECT_EQ(ToString(x.type.shape, bundle->graph.symbol_names), "[rows, 6, 5, 5]");
 }
 
 // The whole model is run once a row then: each tensor has one dimension more.
