@@ -41,6 +41,7 @@ class Case:
     weight_bytes: int  # read by one inference
     float_operations: int = 0  # those of `operations` that no engine computes in integers
     num_parts: int = 1  # equal parts of one inference; times are told of one part
+    integer_percent: float | None = None  # of its multiplications, where Octet was asked
 
 
 def write_once(folder: pathlib.Path, write: Callable[[], None], *sources: str) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model files as people have them (`run.py --models`): imported, those of TensorFlow Lite in each of their
 profiles, beside the runtime that they were made for. One row of random inputs."""
+import json
 import pathlib
 import subprocess
 
@@ -29,10 +30,17 @@ def _random(shape, dtype) -> np.ndarray:
     return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
+def _only(inputs: list):
+    """What the contenders' programs can be given."""
+    if len(inputs) != 1:
+        raise ValueError(f"it has {len(inputs)} inputs, wants one")
+    return inputs[0]
+
+
 def _run_litert(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     interpreter = litert.Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
-    (details,) = interpreter.get_input_details()
+    details = _only(interpreter.get_input_details())
     x = _random(details["shape"], details["dtype"])
     interpreter.set_tensor(details["index"], x)
     interpreter.invoke()
@@ -42,7 +50,7 @@ def _run_litert(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
 def _run_onnxruntime(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     """Dimensions that are open are 1."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (details,) = session.get_inputs()
+    details = _only(session.get_inputs())
     shape = [dim if isinstance(dim, int) else 1 for dim in details.shape]
     x = _random(shape, ONNX_TYPES[details.type])
     return x, session.run(None, {details.name: x})[0]
@@ -72,12 +80,27 @@ def _case(path: pathlib.Path, octet: pathlib.Path) -> cases.Case:
             options = ["--profile", contender.form] if contender.form else []
             subprocess.run([octet, "import", path, *options, "--output", contender.model,
                             "--replace"], check=True)
+        _count(octet, contenders[0].model, case)
         return run(path)
 
-    # What a file computes is not counted.
-    return cases.Case(f"{path.parent.name}/{path.name}",
+    case = cases.Case(f"{path.parent.name}/{path.name}",
                       [*contenders, cases.Contender(engine, "as it is", path, TOLERANCE)],
                       prepare, 0, 0)
+    return case
+
+
+def _count(octet: pathlib.Path, bundle: pathlib.Path, case: cases.Case) -> None:
+    """What the imported model computes and reads, as Octet says; of one with open lengths, which the
+    measured row does not have, only the share."""
+    about = json.loads(subprocess.check_output([octet, "inspect", bundle, "--json"]))
+    products = about["multiply_accumulates"]
+    if products["all"] == 0:
+        return
+    case.integer_percent = products["integer_percent"]
+    if "open_dimensions" not in products:
+        case.operations = int(2 * products["all"])
+        case.float_operations = int(2 * (products["all"] - products["integer"]))
+        case.weight_bytes = sum(step["packed_bytes"] for step in about["steps"])
 
 
 def make_cases(paths: list[pathlib.Path], octet: pathlib.Path):

@@ -140,6 +140,8 @@ def run_case(case: cases.Case, peak, options, log) -> list[dict]:
     floor = floor_us(case, peak, ours["version"])
     ours |= {"kernel_set": ours["version"], "floor_us": floor,
              "percent_of_peak": 100 * floor / ours["best_us"]}
+    if case.integer_percent is not None:
+        ours["integer_percent"] = case.integer_percent
     return rows
 
 

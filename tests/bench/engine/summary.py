@@ -26,6 +26,8 @@ def case_lines(rows: list[dict]) -> str:
     """The case with its contenders, a line each."""
     ours = rows[0]
     lines = [f"{ours['case']}  [{ours.get('kernel_set', '-')}]  {_percent(ours)} % of peak"]
+    if "integer_percent" in ours:
+        lines[0] += f", {ours['integer_percent']:.1f} % of the multiplications in integers"
     for row in rows:
         name = f"  {row['engine']} {_name(row)}"
         if "error" in row:
@@ -67,8 +69,14 @@ def _row(rows: list[dict]) -> list[str]:
 
 
 def table(results: list[list[dict]]) -> str:
-    """All cases, for docs/performance.md."""
+    """All cases, for docs/performance.md; of model files with the share that runs in integers."""
     header = ["case", "Octet", "% of peak", "instruction set", "each peer's best right form: its "
               "time divided by Octet's"]
-    lines = [header, ["---"] * len(header), *(_row(rows) for rows in results)]
+    rows = [_row(case) for case in results]
+    if any("integer_percent" in case[0] for case in results):
+        header.insert(1, "% in integers")
+        for row, case in zip(rows, results):
+            percent = case[0].get("integer_percent")
+            row.insert(1, "-" if percent is None else f"{percent:.0f}")
+    lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
