@@ -121,7 +121,95 @@ std::int16_t BetweenPoints(std::span<const std::int16_t> points, std::int16_t va
   return static_cast<std::int16_t>(points[at] + ((slope * (value & 0x7F) + 64) >> 7));
 }
 
+// --- gemmlowp's functions of 16 bits. "In Qm": with m integer bits and 15 - m behind them.
+
+// A constant that is written down in 32 bits.
+std::int32_t Narrow(std::int32_t constant) { return DivideByPowerOf2(constant, 16); }
+
+// Of numbers in Qa and Qb, in Q(a + b); rounded half up.
+std::int32_t Product(std::int32_t a, std::int32_t b) {
+  return Saturated((std::int64_t{a} * b + (1 << 14)) >> 15);
+}
+
+// exp(x) in Q0 for x in Q0, from -1/4 to 0: the Taylor series around -1/8.
+std::int32_t ExpAboveMinusQuarter(std::int32_t x) {
+  const std::int32_t exp_of_minus_eighth = Narrow(1895147668);
+  const std::int32_t third = Narrow(715827883);
+  const std::int32_t d = x + (1 << 12);
+  const std::int32_t d2 = Product(d, d);
+  const std::int32_t d3 = Product(d2, d);
+  const std::int32_t d4 = Product(d2, d2);
+  const std::int32_t higher =
+      DivideByPowerOf2(Product(DivideByPowerOf2(d4, 2) + d3, third) + d2, 1);
+  return Saturated(exp_of_minus_eighth + Product(exp_of_minus_eighth, d + higher));
+}
+
+// exp(x) in Q0 for x in Q`integer_bits`, at most 0; integer_bits is in [0, 7].
+std::int32_t Exp(std::int32_t x, int integer_bits) {
+  if (x == 0) return kHighest;
+  // Below -32, where that is a number.
+  if (integer_bits > 5 && x < -(1 << (20 - integer_bits))) return 0;
+  const int fraction_bits = 15 - integer_bits;
+  const std::int32_t quarter = 1 << (fraction_bits - 2);
+  const std::int32_t rest = (x & (quarter - 1)) - quarter;  // from -1/4 to 0
+  std::int32_t result = ExpAboveMinusQuarter(rest << integer_bits);
+  const std::int32_t quarters = rest - x;
+  // exp(-2^i), for i from -2 on.
+  constexpr std::int32_t kFactors[] = {1672461947, 1302514674, 790015084, 290630308,
+                                       39332535,   720401,     242};
+  for (int i = -2; i < std::min(integer_bits, 5); ++i) {
+    if ((quarters & (1 << (fraction_bits + i))) != 0) {
+      result = Product(result, Narrow(kFactors[i + 2]));
+    }
+  }
+  return result;
+}
+
+// 2 / (1 + x) in Q2 for x in Q0, at least 0, by Newton's method.
+std::int32_t DoubleReciprocalOfOnePlus(std::int32_t x) {
+  const std::int32_t half = (x + kHighest + 1) / 2;
+  std::int32_t y = Narrow(1515870810) + Product(half, Narrow(-1010580540));  // 48/17, -32/17
+  for (int i = 0; i < 3; ++i) {
+    const std::int32_t error = (1 << 13) - Product(half, y);
+    y += Saturated(std::int64_t{Product(y, error)} * 4);
+  }
+  return y;
+}
+
+std::int32_t Sigmoid16(std::int32_t x, int integer_bits) {
+  if (x == 0) return 1 << 14;
+  const std::int32_t e = Exp(x > 0 ? -x : x, integer_bits);
+  const std::int32_t positive = Saturated(std::int64_t{DoubleReciprocalOfOnePlus(e)} * 2);
+  return x > 0 ? positive : kHighest - positive;
+}
+
+std::int32_t Tanh16(std::int32_t x, int integer_bits) {
+  if (x == 0) return 0;
+  // (1 - e) / (1 + e) = 2 / (1 + e) - 1, where e is exp(-2 |x|).
+  const std::int32_t e = Exp(x > 0 ? -x : x, integer_bits + 1);
+  const std::int32_t positive =
+      Saturated((std::int64_t{DoubleReciprocalOfOnePlus(e)} - (1 << 13)) * 4);
+  return x > 0 ? positive : -positive;
+}
+
+template <typename Function>
+Int16Table MakeGemmlowpTable(int integer_bits, const Function& function) {
+  Int16Table table(kNumValues);
+  for (std::int32_t value = kLowest; value <= kHighest; ++value) {
+    table[static_cast<std::size_t>(value - kLowest)] = Saturated(function(value, integer_bits));
+  }
+  return table;
+}
+
 }  // namespace
+
+Int16Table GemmlowpSigmoidTableS16(int integer_bits) {
+  return MakeGemmlowpTable(integer_bits, Sigmoid16);
+}
+
+Int16Table GemmlowpTanhTableS16(int integer_bits) {
+  return MakeGemmlowpTable(integer_bits, Tanh16);
+}
 
 Int16Table FixedPointSigmoidTableS16(Scale scale) {
   const auto points = SigmoidPoints();

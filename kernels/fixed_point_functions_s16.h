@@ -19,6 +19,12 @@ using Int16Table = std::vector<std::int16_t>;
 Int16Table FixedPointSigmoidTableS16(Scale scale);
 Int16Table FixedPointTanhTableS16(Scale scale);
 
+// The same functions as gemmlowp computes them with numbers of 16 bits, where TensorFlow Lite's
+// LSTM does: of a value in units of 2^(integer_bits - 15), in units of 2^-15. `integer_bits` is in
+// [0, 6].
+Int16Table GemmlowpSigmoidTableS16(int integer_bits);
+Int16Table GemmlowpTanhTableS16(int integer_bits);
+
 // Softmax from int16 to int16 of scale 2^-15.
 class FixedPointSoftmaxS16 {
  public:

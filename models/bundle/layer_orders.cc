@@ -257,6 +257,17 @@ void AddRecurrent(LayerOrders& orders, const std::string& name) {
   }
 }
 
+// The bias is in units of input scale * kernel scale.
+void AddStaticLstm(LayerOrders& orders) {
+  orders.Add(
+      {"LSTM",
+       "int8_static",
+       {Required("kernel", kInt8, "in,gates"), Required("recurrent_kernel", kInt8, "units,gates"),
+        Optional("bias", VariableKind::kIntegerBias, "gates"),
+        Required("kernel_scale", kMultiply, "gates"),
+        Required("recurrent_kernel_scale", kMultiply, "gates")}});
+}
+
 // The worked example of a custom layer: y = x * kernel.
 void AddSimpleScale(LayerOrders& orders) {
   const std::string name = "Custom>SimpleScale";
@@ -292,6 +303,7 @@ LayerOrders BuiltInLayerOrders() {
               "float",
               {Optional("gamma", kFloat, "dim"), Optional("beta", kFloat, "dim")}});
   AddRecurrent(orders, "LSTM");
+  AddStaticLstm(orders);
   orders.Add(
       {"LayerNormalization", "float", {Optional("gamma", kFloat), Optional("beta", kFloat)}});
   orders.Add({"Normalization",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <gemmlowp/fixedpoint/fixedpoint.h>
 #include <gtest/gtest.h>
 #include <numeric>
 #include <random>
@@ -42,6 +43,29 @@ TEST(FixedPointFunctionsS16Test, TablesOfExtremeScalesAreDefined) {
   const Int16Table tanh = FixedPointTanhTableS16({1e-30F});
   EXPECT_EQ(tanh.front(), 0);
   EXPECT_EQ(tanh.back(), 0);
+}
+
+template <int kIntegerBits>
+void ExpectGemmlowps() {
+  using Fixed = gemmlowp::FixedPoint<std::int16_t, kIntegerBits>;
+  const Int16Table sigmoid = GemmlowpSigmoidTableS16(kIntegerBits);
+  const Int16Table tanh = GemmlowpTanhTableS16(kIntegerBits);
+  for (int q = -32768; q < 32768; ++q) {
+    const Fixed x = Fixed::FromRaw(static_cast<std::int16_t>(q));
+    const auto at = static_cast<std::size_t>(q + 32768);
+    ASSERT_EQ(sigmoid[at], gemmlowp::logistic(x).raw()) << q << " in Q" << kIntegerBits;
+    ASSERT_EQ(tanh[at], gemmlowp::tanh(x).raw()) << q << " in Q" << kIntegerBits;
+  }
+}
+
+TEST(FixedPointFunctionsS16Test, GemmlowpsTablesAreGemmlowps) {
+  ExpectGemmlowps<0>();
+  ExpectGemmlowps<1>();
+  ExpectGemmlowps<2>();
+  ExpectGemmlowps<3>();
+  ExpectGemmlowps<4>();
+  ExpectGemmlowps<5>();
+  ExpectGemmlowps<6>();
 }
 
 TEST(FixedPointFunctionsS16Test, SoftmaxIsNearSoftmax) {

@@ -175,10 +175,13 @@ class Reader {
       stored.custom_code = View(code.custom_code());
       stored.inputs = Elements(table.inputs());
       stored.outputs = Elements(table.outputs());
+      stored.intermediates = Elements(table.intermediates());
       stored.options = &table;
       const std::string where = absl::StrCat("operator ", i, " ", stored.Name());
       RETURN_IF_ERROR(CheckIndices(where, "inputs", stored.inputs, -1, kMaxOperands, file));
       RETURN_IF_ERROR(CheckIndices(where, "outputs", stored.outputs, 0, kMaxOperands, file));
+      RETURN_IF_ERROR(
+          CheckIndices(where, "intermediates", stored.intermediates, -1, kMaxOperands, file));
       file.operators.push_back(stored);
     }
     return absl::OkStatus();

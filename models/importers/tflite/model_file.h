@@ -44,9 +44,11 @@ struct StoredTensor {
 struct StoredOperator {
   std::int64_t code = 0;
   absl::string_view custom_code;  // of the operator CUSTOM
-  // Indices of tensors; -1 for an optional input that is not given.
+  // Indices of tensors; -1 for an optional input, or intermediate, that is not given.
   std::span<const std::int32_t> inputs;
   std::span<const std::int32_t> outputs;
+  // What it computes on the way; empty for most.
+  std::span<const std::int32_t> intermediates;
   const schema::Operator* options = nullptr;
 
   [[nodiscard]] std::string Name() const;

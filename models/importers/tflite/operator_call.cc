@@ -69,6 +69,11 @@ const StoredTensor& OperatorCall::output(std::size_t index) const {
   return translation_.file.tensors[static_cast<std::size_t>(stored_.outputs[index])];
 }
 
+const StoredTensor* OperatorCall::intermediate(std::size_t index) const {
+  if (index >= stored_.intermediates.size() || stored_.intermediates[index] < 0) return nullptr;
+  return &translation_.file.tensors[static_cast<std::size_t>(stored_.intermediates[index])];
+}
+
 const TensorState& OperatorCall::State(std::size_t index) const {
   return translation_.tensors[static_cast<std::size_t>(stored_.inputs[index])];
 }

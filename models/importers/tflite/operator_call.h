@@ -86,6 +86,8 @@ class OperatorCall {
   [[nodiscard]] bool HasInput(std::size_t index) const {
     return index < stored_.inputs.size() && stored_.inputs[index] >= 0;
   }
+  // nullptr for an intermediate that the file does not have.
+  [[nodiscard]] const StoredTensor* intermediate(std::size_t index) const;
   // INVALID_ARGUMENT unless there are so many inputs, of which the first `at_least` are given, and
   // `outputs` outputs.
   [[nodiscard]] absl::Status CheckCounts(std::size_t at_least, std::size_t at_most,

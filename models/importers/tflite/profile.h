@@ -31,6 +31,12 @@ class Profile {
     if (!is_fixed_point()) return "float32";
     return name_ == kProfiles[0] ? "fixed" : "fixed_single";
   }
+  // The attribute `formula` of a FixedPointLstm. XNNPACK leaves it to LiteRT's kernel, which rounds
+  // twice.
+  [[nodiscard]] std::string lstm_formula() const { return is_fixed_point() ? "micro" : "litert"; }
+  [[nodiscard]] std::string lstm_requantization() const {
+    return is_fixed_point() ? requantization() : "fixed";
+  }
   // Whose arithmetic int16 activations follow, which XNNPACK leaves to TensorFlow Lite's kernels.
   [[nodiscard]] Profile OfInt16() const { return is_fixed_point() ? *this : Profile(kProfiles[0]); }
 

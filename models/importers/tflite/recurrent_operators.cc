@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UNIDIRECTIONAL_SEQUENCE_LSTM in float32.
+// UNIDIRECTIONAL_SEQUENCE_LSTM in float32, and in integers: int8 with a cell state of int16.
 
 #include <cmath>
 #include <utility>
@@ -19,10 +19,14 @@ constexpr std::size_t kBias = 12;      // [units]
 // Those that are inputs of the first four, of what we do not have.
 constexpr std::size_t kPeepholes = 9;
 constexpr std::size_t kProjection = 16;
-constexpr std::size_t kStates = 18;  // of the output and of the cell
+constexpr std::size_t kOutputState = 18;
+constexpr std::size_t kCellState = 19;
 constexpr std::size_t kNormalization = 20;
 constexpr std::size_t kFewestInputs = 20;
 constexpr std::size_t kMostInputs = 24;
+// Of integers: what the output state is quantized by, where LiteRT's kernel looks for it.
+constexpr std::size_t kHidden = 4;
+constexpr std::size_t kIntermediates = 5;
 
 absl::Status RefuseInputs(const OperatorCall& call, std::size_t first, std::size_t count,
                           absl::string_view what) {
@@ -55,7 +59,7 @@ absl::Status CheckForm(const OperatorCall& call,
   RETURN_IF_ERROR(RefuseInputs(call, kProjection, 2, "a projection"));
   RETURN_IF_ERROR(
       RefuseInputs(call, kNormalization, kMostInputs - kNormalization, "layer normalization"));
-  for (const std::size_t state : {kStates, kStates + 1}) {
+  for (const std::size_t state : {kOutputState, kCellState}) {
     if (!call.HasInput(state) || !call.input(state).is_variable) {
       return OperatorCall::Unimplemented("from a state that is no variable of its own");
     }
@@ -70,8 +74,34 @@ absl::Status CheckForm(const OperatorCall& call,
   return absl::OkStatus();
 }
 
-// The four gates' matrices of `rows` by `columns` from input `first` on, side by side as Keras has
-// them: [columns, 4 * rows].
+// `gates`, matrices of one shape [rows, columns], side by side as Keras has them:
+// [columns, 4 * rows].
+template <typename T>
+ConstantTensor SideBySide(std::span<const ConstantTensor> gates) {
+  const Dims& dims = gates[0].dims();
+  // As large as the four together.
+  const auto num_rows = static_cast<std::size_t>(dims[0]);
+  const auto num_columns = static_cast<std::size_t>(dims[1]);
+  std::vector<T> all(kGates * num_rows * num_columns);
+  for (std::size_t gate = 0; gate < kGates; ++gate) {
+    const std::span<const T> elements = gates[gate].as<T>();
+    for (std::size_t row = 0; row < num_rows; ++row) {
+      for (std::size_t column = 0; column < num_columns; ++column) {
+        all[(column * kGates + gate) * num_rows + row] = elements[row * num_columns + column];
+      }
+    }
+  }
+  return ConstantTensor::Copy(gates[0].data_type(),
+                              {dims[1], static_cast<std::int64_t>(kGates) * dims[0]}, all);
+}
+
+absl::Status CheckDims(const OperatorCall& call, std::size_t index, const Dims& wanted) {
+  if (call.input(index).dims == wanted) return absl::OkStatus();
+  return OperatorCall::Invalid("input ", index, " is ", Describe(call.input(index)), ", wants ",
+                               ToString(wanted));
+}
+
+// The four gates' matrices of `rows` by `columns` from input `first` on.
 absl::StatusOr<ConstantTensor> GateMatrix(const OperatorCall& call, std::size_t first,
                                           std::int64_t rows, std::int64_t columns) {
   std::vector<ConstantTensor> gates;
@@ -81,39 +111,167 @@ absl::StatusOr<ConstantTensor> GateMatrix(const OperatorCall& call, std::size_t 
                                          ", wants floats");
     }
     ASSIGN_OR_RETURN(gates.emplace_back(), call.FloatConstant(index));
-    if (gates.back().dims() != Dims{rows, columns}) {
-      return OperatorCall::Invalid("input ", index, " is ", Describe(call.input(index)), ", wants ",
-                                   ToString(Dims{rows, columns}));
-    }
+    RETURN_IF_ERROR(CheckDims(call, index, {rows, columns}));
   }
-  // As large as the four together.
-  const auto num_rows = static_cast<std::size_t>(rows);
-  const auto num_columns = static_cast<std::size_t>(columns);
-  std::vector<float> all(kGates * num_rows * num_columns);
-  for (std::size_t gate = 0; gate < kGates; ++gate) {
-    const std::span<const float> elements = gates[gate].as<float>();
-    for (std::size_t row = 0; row < num_rows; ++row) {
-      for (std::size_t column = 0; column < num_columns; ++column) {
-        all[(column * kGates + gate) * num_rows + row] = elements[row * num_columns + column];
-      }
-    }
-  }
-  return ConstantTensor::Copy(DataType::kFloat32,
-                              {columns, static_cast<std::int64_t>(kGates) * rows}, all);
+  return SideBySide<float>(gates);
 }
 
 absl::StatusOr<ConstantTensor> GateBias(const OperatorCall& call, std::int64_t units) {
   std::vector<float> all;
   for (std::size_t index = kBias; index < kBias + kGates; ++index) {
     ASSIGN_OR_RETURN(const ConstantTensor bias, call.FloatConstant(index));
-    if (bias.dims() != Dims{units}) {
-      return OperatorCall::Invalid("input ", index, " is ", Describe(call.input(index)), ", wants ",
-                                   ToString(Dims{units}));
-    }
+    RETURN_IF_ERROR(CheckDims(call, index, {units}));
     const std::span<const float> elements = bias.as<float>();
     all.insert(all.end(), elements.begin(), elements.end());
   }
   return ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(all.size())}, all);
+}
+
+// Emits `op` for `x` and `variables`, which become those of a layer, and sets the output.
+absl::Status EmitLstm(OperatorCall& call, const std::string& op, ValueId x,
+                      std::vector<octet::LayerVariable> variables, Attributes attributes,
+                      const std::string& mode) {
+  std::vector<ValueId> inputs = {x};
+  for (const octet::LayerVariable& variable : variables) {
+    inputs.push_back(call.AddConstant(variable.name, variable.tensor));
+  }
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, std::move(inputs), std::move(attributes)));
+  octet::Layer layer;
+  layer.path = call.graph().graph().nodes.back().name;
+  layer.layer_class = "LSTM";
+  layer.mode = mode;
+  layer.variables = std::move(variables);
+  call.translation().layers.push_back(std::move(layer));
+  return call.SetOutput(0, value);
+}
+
+struct LstmSizes {
+  std::int64_t inputs;
+  std::int64_t units;
+};
+
+absl::Status TranslateFloatLstm(OperatorCall& call, ValueId x, const LstmSizes& sizes,
+                                const std::string& activation, float cell_clip) {
+  ASSIGN_OR_RETURN(ConstantTensor kernel, GateMatrix(call, kWeights, sizes.units, sizes.inputs));
+  ASSIGN_OR_RETURN(ConstantTensor recurrent,
+                   GateMatrix(call, kRecurrent, sizes.units, sizes.units));
+  ASSIGN_OR_RETURN(ConstantTensor bias, GateBias(call, sizes.units));
+  return EmitLstm(call, "Lstm", x,
+                  {{"kernel", std::move(kernel), ""},
+                   {"recurrent_kernel", std::move(recurrent), ""},
+                   {"bias", std::move(bias), ""}},
+                  {{"activation", activation},
+                   {"return_sequences", std::int64_t{1}},
+                   {"cell_clip", double{cell_clip}}},
+                  "float");
+}
+
+// What the four gates' int8 matrices of input `first` on and their scales become: one scale for
+// each column.
+struct IntegerGates {
+  ConstantTensor matrix;
+  ConstantTensor scales;
+};
+
+absl::StatusOr<IntegerGates> ReadIntegerGates(const OperatorCall& call, std::size_t first,
+                                              const LstmSizes& sizes) {
+  std::vector<ConstantTensor> gates;
+  std::vector<float> scales;
+  for (std::size_t index = first; index < first + kGates; ++index) {
+    const StoredTensor& weight = call.input(index);
+    if (weight.data_type != DataType::kInt8 || !call.IsQuantized(index)) {
+      return OperatorCall::Unimplemented("input ", index, " is ", Describe(weight),
+                                         ", wants INT8 with a scale");
+    }
+    RETURN_IF_ERROR(CheckDims(call, index, {sizes.units, sizes.inputs}));
+    RETURN_IF_ERROR(CheckWeightQuantization(weight, 0));
+    if (weight.quantization.scale.size() != 1 || weight.quantization.ZeroPoint(0) != 0) {
+      return OperatorCall::Unimplemented(
+          "input ", index, " ", Describe(weight), " has ", weight.quantization.scale.size(),
+          " scales and zero point ", weight.quantization.ZeroPoint(0), ", wants one and 0");
+    }
+    ASSIGN_OR_RETURN(gates.emplace_back(), call.Constant(index));
+    scales.insert(scales.end(), static_cast<std::size_t>(sizes.units),
+                  weight.quantization.scale[0]);
+  }
+  return IntegerGates{
+      SideBySide<std::int8_t>(gates),
+      ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(scales.size())}, scales)};
+}
+
+absl::StatusOr<ConstantTensor> IntegerBias(const OperatorCall& call, std::int64_t units) {
+  std::vector<std::int32_t> all;
+  for (std::size_t index = kBias; index < kBias + kGates; ++index) {
+    ASSIGN_OR_RETURN(const ConstantTensor bias, call.Constant(index));
+    RETURN_IF_ERROR(CheckDims(call, index, {units}));
+    if (bias.data_type() != DataType::kInt32) {
+      return OperatorCall::Invalid("input ", index, " is ", Describe(call.input(index)),
+                                   ", wants INT32");
+    }
+    const std::span<const std::int32_t> elements = bias.as<std::int32_t>();
+    all.insert(all.end(), elements.begin(), elements.end());
+  }
+  return ConstantTensor::Copy(DataType::kInt32, {static_cast<std::int64_t>(all.size())}, all);
+}
+
+// `tensor`, which has to be of this type and quantized.
+absl::StatusOr<TensorQuantization> QuantizationOf(absl::string_view what,
+                                                  const StoredTensor& tensor, DataType data_type) {
+  if (tensor.data_type != data_type || !IsQuantizedTensor(tensor)) {
+    return OperatorCall::Invalid(what, " is ", Describe(tensor), ", wants ",
+                                 DataTypeName(data_type), " with a scale");
+  }
+  return ActivationQuantization(tensor);
+}
+
+// The scales of the states and of the output, as the node's attributes.
+absl::StatusOr<Attributes> StateAttributes(const OperatorCall& call) {
+  const StoredTensor* const hidden = call.intermediate(kHidden);
+  if (hidden == nullptr) {
+    return OperatorCall::Invalid("has no intermediate ", kHidden, ", wants ", kIntermediates,
+                                 ", of which the last one says how the output is quantized");
+  }
+  ASSIGN_OR_RETURN(const TensorQuantization of_hidden,
+                   QuantizationOf("the last intermediate", *hidden, DataType::kInt8));
+  ASSIGN_OR_RETURN(const TensorQuantization of_output,
+                   QuantizationOf("the output", call.output(0), DataType::kInt8));
+  if (of_hidden != of_output) {
+    return OperatorCall::Invalid("the last intermediate has another scale or zero point than ",
+                                 Describe(call.output(0)), ", wants the same");
+  }
+  RETURN_IF_ERROR(
+      QuantizationOf("the output state", call.input(kOutputState), DataType::kInt8).status());
+  ASSIGN_OR_RETURN(const TensorQuantization of_cell,
+                   QuantizationOf("the cell state", call.input(kCellState), DataType::kInt16));
+  ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(call.output(0), "output_"));
+  ASSIGN_OR_RETURN(Attributes state, QuantizationAttributes(call.input(kOutputState), "state_"));
+  attributes.merge(state);
+  attributes["cell_scale"] = double{of_cell.scale.value};
+  return attributes;
+}
+
+absl::Status TranslateIntegerLstm(OperatorCall& call, ValueId x, const LstmSizes& sizes,
+                                  const std::string& activation, float cell_clip) {
+  if (activation != "tanh") {
+    return OperatorCall::Unimplemented("of integers with the activation ", activation,
+                                       ", wants tanh");
+  }
+  ASSIGN_OR_RETURN(Attributes attributes, StateAttributes(call));
+  attributes["cell_clip"] = double{cell_clip};
+  const Profile& profile = call.translation().profile;
+  attributes["formula"] = profile.lstm_formula();
+  attributes["requantization"] = profile.lstm_requantization();
+  ASSIGN_OR_RETURN(IntegerGates kernel, ReadIntegerGates(call, kWeights, sizes));
+  ASSIGN_OR_RETURN(IntegerGates recurrent,
+                   ReadIntegerGates(call, kRecurrent, {sizes.units, sizes.units}));
+  ASSIGN_OR_RETURN(ConstantTensor bias, IntegerBias(call, sizes.units));
+  return EmitLstm(call, "FixedPointLstm", x,
+                  {{"kernel", std::move(kernel.matrix), ""},
+                   {"recurrent_kernel", std::move(recurrent.matrix), ""},
+                   {"bias", std::move(bias), ""},
+                   {"kernel_scale", std::move(kernel.scales), "multiply"},
+                   {"recurrent_kernel_scale", std::move(recurrent.scales), "multiply"}},
+                  std::move(attributes), "int8_static");
 }
 
 absl::Status TranslateLstm(OperatorCall& call) {
@@ -125,33 +283,20 @@ absl::Status TranslateLstm(OperatorCall& call) {
   ASSIGN_OR_RETURN(const ValueId x, call.Activation(kX));
   const Dims& dims = call.input(kX).dims;
   const Dims& weights = call.input(kWeights).dims;
-  if (call.input(kX).data_type != DataType::kFloat32) {
-    return OperatorCall::Unimplemented("of ", Describe(call.input(kX)), ", wants FP32");
+  const bool is_integer = call.input(kX).data_type == DataType::kInt8 && call.IsQuantized(kX);
+  if (!is_integer && call.input(kX).data_type != DataType::kFloat32) {
+    return OperatorCall::Unimplemented("of ", Describe(call.input(kX)),
+                                       ", wants FP32, or INT8 with a scale");
   }
   if (dims.size() != 3 || weights.size() != 2) {
     return OperatorCall::Invalid("got ", Describe(call.input(kX)), " and weights ",
                                  Describe(call.input(kWeights)), ", wants 3 and 2 dimensions");
   }
-  const std::int64_t units = weights[0];
-  octet::Layer layer;
-  std::vector<ValueId> inputs = {x};
-  ASSIGN_OR_RETURN(const ConstantTensor kernel, GateMatrix(call, kWeights, units, weights[1]));
-  ASSIGN_OR_RETURN(const ConstantTensor recurrent, GateMatrix(call, kRecurrent, units, units));
-  ASSIGN_OR_RETURN(const ConstantTensor bias, GateBias(call, units));
-  for (const auto& [name, tensor] :
-       {std::pair{"kernel", &kernel}, {"recurrent_kernel", &recurrent}, {"bias", &bias}}) {
-    inputs.push_back(call.AddConstant(name, *tensor));
-    layer.variables.push_back({name, *tensor, ""});
+  const LstmSizes sizes = {.inputs = weights[1], .units = weights[0]};
+  if (is_integer) {
+    return TranslateIntegerLstm(call, x, sizes, activation, options->cell_clip());
   }
-  ASSIGN_OR_RETURN(const ValueId value, call.Emit("Lstm", std::move(inputs),
-                                                  {{"activation", activation},
-                                                   {"return_sequences", std::int64_t{1}},
-                                                   {"cell_clip", double{options->cell_clip()}}}));
-  layer.path = call.graph().graph().nodes.back().name;
-  layer.layer_class = "LSTM";
-  layer.mode = "float";
-  call.translation().layers.push_back(std::move(layer));
-  return call.SetOutput(0, value);
+  return TranslateFloatLstm(call, x, sizes, activation, options->cell_clip());
 }
 
 }  // namespace

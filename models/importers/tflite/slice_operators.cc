@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What takes parts of a tensor.
 
+#include <algorithm>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -128,6 +129,32 @@ absl::Status TranslateStridedSlice(OperatorCall& call) {
   return call.SetOutput(0, value);
 }
 
+absl::Status TranslateReverse(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 2));
+  ASSIGN_OR_RETURN(ValueId value, call.Activation(0));
+  ASSIGN_OR_RETURN(const Ints axes, call.Integers(1));
+  Parts parts;
+  for (const std::int64_t stored : axes) {
+    ASSIGN_OR_RETURN(const std::int64_t axis,
+                     OperatorCall::Axis(stored, call.input(0).dims.size()));
+    if (std::find(parts.axes.begin(), parts.axes.end(), axis) != parts.axes.end()) {
+      return OperatorCall::Invalid("got axis ", axis, " twice");
+    }
+    parts.Add(axis, -1, -kBeyond, -1);
+  }
+  ASSIGN_OR_RETURN(value, Sliced(call, value, parts));
+  // A converter may declare another quantization for the same bytes, which no kernel minds.
+  const TensorType& type = call.graph().TypeOf(value);
+  if (type.data_type == DataType::kInt8 && call.IsQuantizedOutput(0)) {
+    ASSIGN_OR_RETURN(const TensorQuantization declared, ActivationQuantization(call.output(0)));
+    if (type.quantization != declared) {
+      ASSIGN_OR_RETURN(Attributes attributes, QuantizationAttributes(call.output(0)));
+      ASSIGN_OR_RETURN(value, call.Emit("Reinterpret", {value}, std::move(attributes), "declared"));
+    }
+  }
+  return call.SetOutput(0, value);
+}
+
 // Parts of `sizes` elements, one behind the other.
 absl::Status SplitInto(OperatorCall& call, ValueId x, std::int64_t axis, const Ints& sizes) {
   std::int64_t start = 0;
@@ -191,7 +218,8 @@ std::vector<Translator> SliceTranslators() {
   return {{45, TranslateStridedSlice},
           {49, TranslateSplit},
           {65, TranslateSlice},
-          {102, TranslateSplitV}};
+          {102, TranslateSplitV},
+          {105, TranslateReverse}};
 }
 
 }  // namespace octet::tflite

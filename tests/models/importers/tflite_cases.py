@@ -342,6 +342,11 @@ def cases():
     yield "int8/sub_relu", lambda: binary("SUB", "int8", "relu", options="SubOptions"), 1
     yield "int8/through_types", lambda: through_types("int8"), 0
     yield "uint8/through_types", lambda: through_types("uint8"), 0
+    for form in ("float32", "int8", "uint8"):
+        yield f"{form}/reverse", lambda f=form: one(
+            "REVERSE_V2", f, (1, 6, 5, 4), extra=[int32(1)]), 0
+        yield f"{form}/reverse_last", lambda f=form: one(
+            "REVERSE_V2", f, (1, 6, 5, 4), extra=[int32(-1)]), 0
     yield "int8/requantized", lambda: requantized("int8", "int8", (0.07, -20)), 1
     yield "int8/to_uint8", lambda: requantized("int8", "uint8", (0.05, 131)), 0
     yield "uint8/to_int8", lambda: requantized("uint8", "int8", (0.05, 3)), 0

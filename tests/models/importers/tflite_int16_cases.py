@@ -148,6 +148,7 @@ def unnamed_cases():
         "STRIDED_SLICE", FORM, (1, 2, 5), "StridedSliceOptions",
         extra=[int32(0, 1, 0, -1), int32(0, 5, 0, 0), int32(1, 2, 1, 1)], beginMask=0b101,
         endMask=0b101, shrinkAxisMask=0b1000), 0
+    yield "reverse", lambda: one("REVERSE_V2", FORM, (1, 6, 5, 4), extra=[int32(2)]), 0
     yield "through_types", lambda: tflite_cases.through_types(FORM), 0
     yield "mixed_types", mixed_types, 0
     yield "requantized", lambda: requantized(FORM, FORM, (0.7e-4, 0)), 0

@@ -24,6 +24,7 @@ try:
     import tflite_cases
     import tflite_hybrid_cases
     import tflite_int16_cases
+    import tflite_lstm_cases
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -43,20 +44,25 @@ LACKING = {"int8/relu_n1_to_1"}
 MICRO_INT16 = {"int16/sum"}
 
 
-def run_micro(model, inputs, names):
-    """The outputs for each row alone, by name; None where Micro does not have the operator."""
+def run_micro(model, inputs, names, batch):
+    """The outputs by name, for `batch` rows at once; None where Micro does not have the operator."""
     outputs = collections.defaultdict(list)
     try:
         interpreter = runtime.Interpreter.from_bytes(model)
-        for row in range(len(next(iter(inputs.values())))):
+        for row in range(0, len(next(iter(inputs.values()))), batch):
+            interpreter.reset()  # a recurrent layer goes on where the last row ended
             for number, x in enumerate(inputs.values()):
-                interpreter.set_input(x[row:row + 1], number)
+                interpreter.set_input(x[row:row + batch], number)
             interpreter.invoke()
             for number, name in enumerate(names):
                 outputs[name].append(interpreter.get_output(number).copy())
     except RuntimeError:
         return None
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
+
+
+def group_of(name):
+    return "LSTM" if "lstm" in name else "other operators"
 
 
 def count_others(model, inputs, got, differing, steps):
@@ -73,14 +79,15 @@ def check(name, model, folder, totals):
     interpreter = litert.Interpreter(model_content=model)
     details = interpreter.get_input_details()
     # Multipliers that differ in their last bits differ in few of 65536 numbers.
-    rows = 5 * ROWS if name.startswith("int16/") else ROWS
+    batch = tflite_peer_test.batch_of(details)
+    rows = 5 * ROWS if name.startswith("int16/") else ROWS * batch
     inputs = {entry["name"]: tflite_cases.random_input(entry, rows) for entry in details}
     got = octet_program.import_and_run(path, inputs, folder)
     wanted = None
     if name in MICRO_INT16 or name.startswith("int8/"):
         # Weights of int4 are those of int8; Micro does not have all layers with them.
         wanted = run_micro(tflite_hybrid_cases.widened(model), inputs,
-                           [entry["name"] for entry in interpreter.get_output_details()])
+                           [entry["name"] for entry in interpreter.get_output_details()], batch)
         assert (wanted is None) == (name in LACKING), "Micro has it, or has it no more"
     peer = MICRO if wanted is not None else LITERT
     if wanted is None:
@@ -95,12 +102,13 @@ def main():
     if not octet_program.path().exists():
         print(f"skipped: {octet_program.path()} is not there")
         return 77
-    totals, differing, steps = (collections.Counter() for _ in range(3))
-    elements = 0
+    totals, elements = collections.Counter(), collections.Counter()
+    differing, steps = (collections.defaultdict(collections.Counter) for _ in range(2))
     failures = []
     with tempfile.TemporaryDirectory() as folder:
         for name, build, _ in itertools.chain(tflite_cases.cases(), tflite_int16_cases.cases(),
-                                                tflite_hybrid_cases.integer_cases()):
+                                                tflite_hybrid_cases.integer_cases(),
+                                                tflite_lstm_cases.integer_cases()):
             if wanted not in name or name.startswith("float32/"):
                 continue
             model = build()
@@ -114,13 +122,14 @@ def main():
                 continue
             is_int16 = name.startswith("int16/")  # which all of LiteRT's kernels compute alike
             if not is_int16 and all(y.dtype.kind != "f" for y in got.values()):
-                elements += sum(y.size for y in got.values())
-                count_others(model, inputs, got, differing, steps)
+                group = group_of(name)
+                elements[group] += sum(y.size for y in got.values())
+                count_others(model, inputs, got, differing[group], steps[group])
     for failure in failures:
         print("FAILED", failure)
-    for other in OTHERS:
-        print(f"{other}: {differing[other] / max(elements, 1):.3%} of {elements} elements "
-              f"otherwise, by at most {steps[other]}")
+    for group, other in itertools.product(elements, OTHERS):
+        print(f"{group}, {other}: {differing[group][other] / elements[group]:.3%} of "
+              f"{elements[group]} elements otherwise, by at most {steps[group][other]}")
     print(f"{totals[MICRO]} models equal {MICRO}, {totals[LITERT]} {LITERT}, "
           f"{len(failures)} failed")
     return 1 if failures else 0

@@ -35,15 +35,22 @@ RESOLVER = litert.OpResolverType
 FLOAT_BOUND = 1e-5
 
 
+def batch_of(details):
+    """For how many rows a file was written: nearly always one."""
+    return int(details[0]["shape"][0])
+
+
 def run_litert(model, inputs, resolver=RESOLVER.AUTO):
-    """The outputs for each row alone, by name: fixed shapes within a file hold for one row."""
+    """The outputs by name, for as many rows at once as the file is for: fixed shapes within it hold for
+    these."""
     interpreter = litert.Interpreter(model_content=model, num_threads=1,
                                      experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
     outputs = {}
-    for row in range(len(next(iter(inputs.values())))):
+    batch = batch_of(interpreter.get_input_details())
+    for row in range(0, len(next(iter(inputs.values()))), batch):
         for details in interpreter.get_input_details():
-            interpreter.set_tensor(details["index"], inputs[details["name"]][row:row + 1])
+            interpreter.set_tensor(details["index"], inputs[details["name"]][row:row + batch])
         interpreter.reset_all_variables()  # a recurrent layer goes on where the last row ended
         interpreter.invoke()
         for details in interpreter.get_output_details():
@@ -75,7 +82,8 @@ def check_small(name, build, steps, folder):
     path = folder / "model.tflite"
     path.write_bytes(model)
     details = litert.Interpreter(model_content=model).get_input_details()
-    inputs = {entry["name"]: tflite_cases.random_input(entry, ROWS) for entry in details}
+    rows = ROWS * batch_of(details)
+    inputs = {entry["name"]: tflite_cases.random_input(entry, rows) for entry in details}
     got = octet_program.import_and_run(path, inputs, folder, "--profile", "xnnpack")
     # Those of int16 are the reference kernels' in every profile.
     resolver = RESOLVER.BUILTIN_REF if name.startswith("int16/") else RESOLVER.AUTO
@@ -114,6 +122,7 @@ REAL = {
     "tflite/small/split_concat_uint8": ("", 5, 0),
     "tflite/mnist/mnist_autokeras_float": ("", 5, 0),
     "tflite/mnist/trained_lstm": ("", 20, 0),
+    "tflite/mnist/trained_lstm_int8": ("", 100, 0),
     "tflite/imagenet-uint8/mobilenet_v1_0.25_128_quant": ("imagenet-uint8", 5, 1),
     "keras/hand-gesture/keypoint_classifier": ("", 20, 0),
 }
@@ -152,7 +161,8 @@ def main():
     data = pathlib.Path(os.environ.get("OCTET_TEST_DATA", "../shared/data"))
     checks = [(f"small/{name}", lambda folder, case=(name, build, steps): check_small(*case, folder))
               for name, build, steps in itertools.chain(
-                  tflite_cases.cases(), tflite_int16_cases.cases(), tflite_lstm_cases.cases())
+                  tflite_cases.cases(), tflite_int16_cases.cases(), tflite_lstm_cases.cases(),
+                  tflite_lstm_cases.integer_cases())
               if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
     checks += [(f"small/{name}", lambda folder, case=(name, build): check_hybrid(*case, folder))
                for name, build, _ in tflite_hybrid_cases.cases()]

@@ -49,6 +49,7 @@ struct OperatorSpec {
   schema::BuiltinOptions options_type = schema::BuiltinOptions_NONE;
   std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder&)> options = nullptr;
   std::uint32_t code_offset = 0;  // added to the index of its operator code
+  std::vector<std::int32_t> intermediates = {};
 };
 
 struct ModelSpec {
@@ -100,8 +101,10 @@ inline std::vector<std::byte> Build(const ModelSpec& spec) {
     const auto options = op.options ? op.options(builder) : flatbuffers::Offset<void>();
     const auto inputs = builder.CreateVector(op.inputs);
     const auto outputs = builder.CreateVector(op.outputs);
-    operators.push_back(
-        schema::CreateOperator(builder, index, inputs, outputs, op.options_type, options));
+    const auto intermediates =
+        op.intermediates.empty() ? 0 : builder.CreateVector(op.intermediates);
+    operators.push_back(schema::CreateOperator(builder, index, inputs, outputs, op.options_type,
+                                               options, intermediates));
   }
   const auto graph_tensors = builder.CreateVector(tensors);
   const auto graph_inputs = builder.CreateVector(spec.inputs);
