@@ -105,6 +105,12 @@ void AddLinear(LayerOrders& orders) {
                  Required("kernel_scale", kMultiply, shape),
                  Optional("kernel_zero_point", kZeroPoint, shape)}});
   }
+  // Calibrated. The bias is added behind the product, in float.
+  orders.Add({"Linear",
+              "int8_static",
+              {Required("kernel", kInt8, "in,out"), Optional("bias", kFloat, "out"),
+               Required("kernel_scale", kMultiply, "out"),
+               Optional("kernel_zero_point", kZeroPoint, "out")}});
 }
 
 // As Dense; the shapes follow from the equation.

@@ -19,10 +19,23 @@
 
 namespace octet {
 
-// How a product quantizes what it multiplies with the constant.
-enum class RowsQuantization : std::uint8_t {
-  kNone,              // it does not: weights only
-  kDynamicHalfSteps,  // each row at run time; kernels/row_quantize.h: kHalfSteps
+// How a product quantizes what it multiplies with the constant, to int8: PyTorch's formulas, which
+// multiply with the reciprocal of a scale, round half to even, add the zero point and bound the
+// sum.
+struct RowsQuantization {
+  enum class Kind : std::uint8_t {
+    kNone,        // it does not: weights only
+    kSymmetric,   // each row at run time; kernels/row_quantize.h: kHalfSteps
+    kAsymmetric,  // each row at run time, with a zero point; DynamicQuantize of formula "torch"
+    kStatic,      // with a scale and a zero point that are known
+  };
+
+  Kind kind = Kind::kNone;
+  float epsilon = 0.0F;  // the least scale that is found at run time
+  std::int32_t steps =
+      255;             // from the least integer to the largest: -128 to 127, or 127: -64 to 63
+  float scale = 1.0F;  // kStatic: above 0
+  std::int32_t zero_point = 0;  // kStatic: an int8
 };
 
 // real = (data - zero_point) * scale. Blocks of the elements share a scale: along axis i
@@ -31,7 +44,7 @@ struct QuantizedConstant {
   ConstantTensor data;                       // int8
   ConstantTensor scale;                      // float32, of as many axes
   std::optional<ConstantTensor> zero_point;  // int8, as `scale`; none where all are 0
-  RowsQuantization rows = RowsQuantization::kNone;
+  RowsQuantization rows;
   // What a product's other operand is multiplied with first, an element each along the axis that
   // is summed up, or one for all: float32. SmoothQuant and AWQ.
   std::optional<ConstantTensor> row_factor;

@@ -37,7 +37,7 @@ std::pair<float, float> BoundsOf(std::span<const float> row) {
 }
 
 // ONNX's: the range of `row` in 256 steps.
-Range RangeOf(std::span<const float> row) {
+Range OnnxRangeOf(std::span<const float> row) {
   const auto [least, largest] = BoundsOf(row);
   const float scale = (largest - least) / 255.0F;
   // Nothing but zeros, or numbers too small or too large for a scale.
@@ -77,20 +77,74 @@ void TfliteQuantize(const Range& range, std::span<const float> in, std::span<std
   });
 }
 
-// How x is cut into rows, and whose formula quantizes them.
+// Whose formula quantizes a row.
+enum class Formula : std::uint8_t { kOnnx, kTflite, kTorch };
+
+// How x is cut into rows, and what quantizes them.
 struct Form {
-  bool is_tflite = false;
+  Formula formula = Formula::kOnnx;
   bool has_vectors = false;  // each run along the last axis is a row
+  // PyTorch's.
+  std::int32_t steps = 255;
+  float epsilon = 0.0F;
+  bool is_symmetric = false;
 };
+
+// PyTorch's, whose least scale is `epsilon`.
+Range TorchRangeOf(const Form& form, std::span<const float> row) {
+  const auto [least, largest] = BoundsOf(row);
+  const auto steps = static_cast<float>(form.steps);
+  const float scale = std::max(
+      form.is_symmetric ? std::max(-least, largest) / (steps / 2.0F) : (largest - least) / steps,
+      form.epsilon);
+  const std::int32_t middle = (form.steps + 1) / 2;
+  if (!(scale > 0.0F) || !std::isfinite(scale) || !std::isfinite(1.0F / scale)) {
+    return {1.0F, form.is_symmetric ? middle : 0};
+  }
+  if (form.is_symmetric) return {scale, middle};
+  const float zero_point = std::clamp(0.0F - std::nearbyint(least / scale), 0.0F, steps);
+  return {scale, static_cast<std::int32_t>(zero_point)};
+}
+
+// round_half_even(x * (1 / scale)) + zero_point.
+void TorchQuantize(const Form& form, const Range& range, std::span<const float> in,
+                   std::span<std::uint8_t> out) {
+  const float inverse = 1.0F / range.scale;
+  const auto zero_point = static_cast<float>(range.zero_point);
+  const auto steps = static_cast<float>(form.steps);
+  std::transform(in.begin(), in.end(), out.begin(), [=](float x) {
+    const float product = x * inverse;
+    if (std::isnan(product)) return static_cast<std::uint8_t>(range.zero_point);
+    return static_cast<std::uint8_t>(std::clamp(std::nearbyint(product) + zero_point, 0.0F, steps));
+  });
+}
+
+Range RangeOf(const Form& form, std::span<const float> row) {
+  if (form.formula == Formula::kTflite) return TfliteRangeOf(row);
+  if (form.formula == Formula::kTorch) return TorchRangeOf(form, row);
+  return OnnxRangeOf(row);
+}
 
 absl::StatusOr<Form> FormAttributes(const Node& node) {
   Form form;
   ASSIGN_OR_RETURN(const std::string formula,
-                   NameAttribute(node, "formula", "onnx", {"onnx", "tflite"}));
-  form.is_tflite = formula == "tflite";
+                   NameAttribute(node, "formula", "onnx", {"onnx", "tflite", "torch"}));
+  if (formula == "tflite") form.formula = Formula::kTflite;
+  if (formula == "torch") form.formula = Formula::kTorch;
   ASSIGN_OR_RETURN(const std::string rows,
                    NameAttribute(node, "rows", "batch", {"batch", "vectors"}));
   form.has_vectors = rows == "vectors";
+  if (form.formula != Formula::kTorch) return form;
+  ASSIGN_OR_RETURN(const std::int64_t steps, IntAttribute(node, "steps", 255, 1));
+  ASSIGN_OR_RETURN(form.epsilon, FloatAttribute(node, "epsilon", 0.0));
+  ASSIGN_OR_RETURN(const std::int64_t symmetric, IntAttribute(node, "symmetric", 0, 0));
+  if (steps > 255 || form.epsilon < 0.0F || symmetric > 1) {
+    return InvalidNode(node, "got ", steps, " steps, an epsilon of ", form.epsilon,
+                       " and symmetric ", symmetric,
+                       ", wants 1 to 255 steps, an epsilon of 0 or more, and 0 or 1");
+  }
+  form.steps = static_cast<std::int32_t>(steps);
+  form.is_symmetric = symmetric == 1;
   return form;
 }
 
@@ -137,9 +191,13 @@ class DynamicQuantize final : public Operator {
         static_cast<std::size_t>(form.has_vectors ? x.dims.back() : NumElements(x.dims.subspan(1)));
     for (std::size_t row = 0; row < rows; ++row) {
       const std::span<const float> values(x.as<float>() + row * size, size);
-      const Range range = form.is_tflite ? TfliteRangeOf(values) : RangeOf(values);
-      if (form.is_tflite) {
-        TfliteQuantize(range, values, {arguments.outputs[0].as<std::uint8_t>() + row * size, size});
+      const Range range = RangeOf(form, values);
+      const std::span<std::uint8_t> bytes(arguments.outputs[0].as<std::uint8_t>() + row * size,
+                                          size);
+      if (form.formula == Formula::kTflite) {
+        TfliteQuantize(range, values, bytes);
+      } else if (form.formula == Formula::kTorch) {
+        TorchQuantize(form, range, values, bytes);
       } else {
         // The kernel's int8 is uint8 with 128 less.
         const std::span<std::int8_t> out(arguments.outputs[0].as<std::int8_t>() + row * size, size);

@@ -32,6 +32,11 @@ bool HasActivation(const Node& node) {
   return found != node.attributes.end() && found->second != Attribute(std::string("linear"));
 }
 
+// Whose bias is of int32, in units of its product.
+bool IsStatic(const Node& node) {
+  return node.String("activation_quantization", "none").value_or("none") == "static";
+}
+
 // Nodes that take each value, outputs of the graph counted too.
 std::vector<std::size_t> UseCounts(const Graph& graph) {
   std::vector<std::size_t> counts(graph.values.size(), 0);
@@ -82,7 +87,9 @@ std::optional<BiasSite> FindSite(const Graph& graph, const Node& addition,
     if (maker == makers.end() || uses[static_cast<std::size_t>(product)] != 1) continue;
     const Node& layer = graph.nodes[maker->second];
     const std::optional<std::size_t> input = BiasInput(layer);
-    if (!input.has_value() || layer.HasInput(*input) || HasActivation(layer)) continue;
+    if (!input.has_value() || layer.HasInput(*input) || HasActivation(layer) || IsStatic(layer)) {
+      continue;
+    }
     const Shape& shape = At(graph, product).type.shape;
     if (shape != At(graph, addition.outputs[0]).type.shape) continue;
     std::optional<ConstantTensor> bias = AsBias(graph, addend, shape.back());

@@ -110,6 +110,7 @@ class Fuser {
     for (const NodeProto* const node : nodes) {
       for (const std::string& input : node->inputs) ++uses_[input];
       for (const std::string& output : node->outputs) makers_[output] = node;
+      NameAgain(*node);
       if (node->op_type != "Constant" || node->outputs.empty()) continue;
       for (const AttributeProto& attribute : node->attributes) {
         if (attribute.name == "value" && attribute.t.has_value()) {
@@ -136,6 +137,15 @@ class Fuser {
   }
 
  private:
+  // A constant's other name: PyTorch's exporter has several where modules share one.
+  void NameAgain(const NodeProto& node) {
+    if (node.op_type != "Identity" || !node.domain.empty() || node.inputs.size() != 1 ||
+        node.outputs.size() != 1) {
+      return;
+    }
+    const auto found = constants_.find(node.inputs[0]);
+    if (found != constants_.end()) constants_.emplace(node.outputs[0], found->second);
+  }
   [[nodiscard]] const NodeProto* MakerOf(const std::string& name) const {
     const auto found = makers_.find(name);
     return found == makers_.end() ? nullptr : found->second;

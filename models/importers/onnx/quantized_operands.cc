@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/quantized_rows.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -17,6 +17,7 @@ namespace octet::onnx {
 namespace {
 
 using Outputs = std::optional<std::vector<Operand>>;
+using Rows = RowsQuantization::Kind;
 
 bool IsQuantized(const Operand& operand) { return operand.quantized() != nullptr; }
 
@@ -73,6 +74,49 @@ absl::StatusOr<Operand> TimesRowFactor(NodeCall& call, const Operand& x,
   return call.Broadcast("Multiply", {x, factor}, {}, "scaled");
 }
 
+QuantizedConstant Transposed(const QuantizedConstant& matrix) {
+  const Dims& dims = matrix.data.dims();
+  std::vector<std::int64_t> from;
+  from.reserve(static_cast<std::size_t>(NumElements(dims)));
+  for (std::int64_t column = 0; column < dims[1]; ++column) {
+    for (std::int64_t row = 0; row < dims[0]; ++row) from.push_back(row * dims[1] + column);
+  }
+  return Moved(matrix, {dims[1], dims[0]}, from);
+}
+
+// The layer that multiplies rows of floats, or quantizes them itself: kNone or kSymmetric. Scales
+// of `group_size` rows each, where that is not 0.
+absl::StatusOr<Operand> OneLayer(NodeCall& call, Activation& x, const ColumnQuantizedMatrix& weight,
+                                 std::int64_t group_size, const RowsQuantization& rows) {
+  ASSIGN_OR_RETURN(const auto form, call.FormWithLastAxis(x));
+  const std::string base = absl::StrCat(call.name(), "/kernel");
+  std::vector<LayerVariable> variables = {{"kernel", weight.data, ""}};
+  std::vector<ValueId> inputs = {form.second, call.AddConstant(base, weight.data),
+                                 call.AddConstant(absl::StrCat(base, "_scale"), weight.scale),
+                                 kNoValue, kNoValue};
+  if (weight.bias.has_value()) {
+    variables.push_back({"bias", *weight.bias, ""});
+    inputs[4] = call.AddConstant(absl::StrCat(call.name(), "/bias"), *weight.bias);
+  }
+  variables.push_back({"kernel_scale", weight.scale, "multiply"});
+  if (weight.zero_point.has_value()) {
+    variables.push_back({"kernel_zero_point", *weight.zero_point, ""});
+    inputs[3] = call.AddConstant(absl::StrCat(base, "_zero_point"), *weight.zero_point);
+  }
+  Attributes attributes = {{"scale_convention", std::string("multiply")}};
+  if (group_size != 0) attributes["group_size"] = group_size;
+  if (rows.kind == Rows::kSymmetric) {
+    attributes["activation_quantization"] = std::string("dynamic");
+    attributes["dynamic_scale"] = std::string("half_steps");
+    attributes["dynamic_epsilon"] = double{rows.epsilon};
+  }
+  ASSIGN_OR_RETURN(const ValueId id,
+                   call.Emit("FullyConnected", std::move(inputs), std::move(attributes)));
+  call.Record("Linear", weight.name, std::move(variables),
+              group_size != 0 ? "int8_grouped" : "int8");
+  return call.Result(id, form.first);
+}
+
 }  // namespace
 
 absl::StatusOr<Outputs> FoldQuantized(NodeCall& call) {
@@ -116,55 +160,37 @@ absl::StatusOr<Operand> QuantizedProduct(NodeCall& call, const Operand& x, bool 
                                            Quoted(call.input(1).name), " of ",
                                            ToString(matrix.data.dims()), ", wants a matrix"));
   }
-  if (transposes) {
-    const Dims dims = matrix.data.dims();
-    std::vector<std::int64_t> from;
-    from.reserve(static_cast<std::size_t>(NumElements(dims)));
-    for (std::int64_t column = 0; column < dims[1]; ++column) {
-      for (std::int64_t row = 0; row < dims[0]; ++row) from.push_back(row * dims[1] + column);
-    }
-    matrix = Moved(matrix, {dims[1], dims[0]}, from);
-  }
+  if (transposes) matrix = Transposed(matrix);
   const std::int64_t k = matrix.data.dims()[0];
   const ColumnScales columns = ColumnScalesOf(matrix);
-  const bool is_dynamic = matrix.rows != RowsQuantization::kNone;
-  if (columns.group_size == 1 || (is_dynamic && columns.group_size != 0)) {
+  const Rows rows = matrix.rows.kind;
+  const bool takes_groups = rows == Rows::kNone || rows == Rows::kAsymmetric;
+  if (columns.group_size == 1 || (!takes_groups && columns.group_size != 0)) {
     return call.Unimplemented(absl::StrCat("the scales of ", Quoted(call.input(1).name),
                                            " run along the axis that the product sums up"));
   }
-  ASSIGN_OR_RETURN(Operand rows, TimesRowFactor(call, x, matrix, k));
-  if (rows.activation() == nullptr) return call.Unimplemented("a product of constants");
-  ASSIGN_OR_RETURN(const auto form, call.FormWithLastAxis(*rows.activation()));
-  const std::string base = absl::StrCat(call.name(), "/kernel");
-  std::vector<LayerVariable> variables = {{"kernel", matrix.data, ""}};
-  std::vector<ValueId> inputs = {form.second, call.AddConstant(base, matrix.data), kNoValue,
-                                 kNoValue, kNoValue};
-  if (bias.has_value()) {
-    variables.push_back({"bias", *bias, ""});
-    inputs[4] = call.AddConstant(absl::StrCat(call.name(), "/bias"), *bias);
-  }
-  const ConstantTensor scale =
-      ConstantTensor::Copy(DataType::kFloat32, columns.dims, columns.scale);
-  variables.push_back({"kernel_scale", scale, "multiply"});
-  inputs[2] = call.AddConstant(absl::StrCat(base, "_scale"), scale);
+  ASSIGN_OR_RETURN(Operand factors, TimesRowFactor(call, x, matrix, k));
+  if (factors.activation() == nullptr) return call.Unimplemented("a product of constants");
+  ColumnQuantizedMatrix weight = {
+      .name = call.input(1).name,
+      .data = matrix.data,
+      .scale = ConstantTensor::Copy(DataType::kFloat32, columns.dims, columns.scale),
+      .zero_point = std::nullopt,
+      .bias = bias};
   if (!columns.zero_point.empty()) {
-    const ConstantTensor zero_point =
-        ConstantTensor::Copy(DataType::kInt8, columns.dims, columns.zero_point);
-    variables.push_back({"kernel_zero_point", zero_point, ""});
-    inputs[3] = call.AddConstant(absl::StrCat(base, "_zero_point"), zero_point);
+    weight.zero_point = ConstantTensor::Copy(DataType::kInt8, columns.dims, columns.zero_point);
   }
-  Attributes attributes = {{"scale_convention", std::string("multiply")}};
-  if (columns.group_size != 0) attributes["group_size"] = columns.group_size;
-  if (is_dynamic) {
-    attributes["activation_quantization"] = std::string("dynamic");
-    attributes["dynamic_scale"] = std::string("half_steps");
-    attributes["dynamic_epsilon"] = static_cast<double>(std::numeric_limits<float>::epsilon());
+  const bool is_one_layer =
+      rows == Rows::kNone || (rows == Rows::kSymmetric && matrix.rows.steps == 255);
+  if (!is_one_layer && columns.group_size == 0) {
+    return ProductOfQuantizedRows(call, factors, matrix.rows, weight);
   }
-  ASSIGN_OR_RETURN(const ValueId id,
-                   call.Emit("FullyConnected", std::move(inputs), std::move(attributes)));
-  call.Record("Linear", call.input(1).name, std::move(variables),
-              columns.group_size != 0 ? "int8_grouped" : "int8");
-  return call.Result(id, form.first);
+  if (!is_one_layer) {
+    // PyTorch's own sums are of floats here.
+    ASSIGN_OR_RETURN(factors, RoundedRows(call, factors, matrix.rows));
+  }
+  return OneLayer(call, *factors.activation(), weight, columns.group_size,
+                  is_one_layer ? matrix.rows : RowsQuantization());
 }
 
 absl::StatusOr<Operand> QuantizedLookUp(NodeCall& call, Activation& indices) {

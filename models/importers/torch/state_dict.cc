@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/torch/state_dict.h"
 
+#include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,6 +28,8 @@ namespace {
 constexpr absl::string_view kNames = "tensor_names";
 constexpr absl::string_view kIntegers = ".int_data";
 constexpr absl::string_view kScale = ".scale";
+constexpr absl::string_view kActivationScale = "act_quant_scale";
+constexpr absl::string_view kActivationZeroPoint = "act_quant_zero_point";
 
 absl::Status About(absl::string_view name, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("tensor ", Quoted(name), ": ", status.message()));
@@ -78,23 +82,82 @@ absl::StatusOr<std::string> NameIn(const ConfigView& view, absl::string_view key
   return view.Object(key).String(what, "");
 }
 
+// A tensor of one number.
+absl::StatusOr<float> OneFloat(Tensors& tensors, const std::string& name) {
+  ASSIGN_OR_RETURN(const ConstantTensor tensor, tensors.TakeFloat(name));
+  if (NumElements(tensor.dims()) == 1) return tensor.as<float>()[0];
+  return absl::UnimplementedError(absl::StrCat(Quoted(name), " has ", NumElements(tensor.dims()),
+                                               " numbers, one for each row of a batch of that "
+                                               "size; wants one for all"));
+}
+
+// Quantizes by a scale that is known: act_quant_scale and act_quant_zero_point.
+absl::StatusOr<RowsQuantization> StaticRows(Tensors& tensors, const std::string& prefix,
+                                            bool is_symmetric, RowsQuantization rows) {
+  rows.kind = RowsQuantization::Kind::kStatic;
+  ASSIGN_OR_RETURN(rows.scale, OneFloat(tensors, absl::StrCat(prefix, kActivationScale)));
+  if (!(rows.scale > 0.0F) || !std::isfinite(rows.scale) || !std::isfinite(1.0F / rows.scale)) {
+    return absl::InvalidArgumentError(absl::StrCat("its activations have a scale of ", rows.scale,
+                                                   ", wants one above 0 with a reciprocal"));
+  }
+  const std::string name = absl::StrCat(prefix, kActivationZeroPoint);
+  if (!tensors.Has(name)) return rows;
+  ASSIGN_OR_RETURN(const float zero_point, OneFloat(tensors, name));
+  if (!(zero_point >= -128.0F && zero_point <= 127.0F) || zero_point != std::trunc(zero_point)) {
+    return absl::InvalidArgumentError(absl::StrCat("its activations have a zero point of ",
+                                                   zero_point,
+                                                   ", wants a whole number from -128 to 127"));
+  }
+  rows.zero_point = static_cast<std::int32_t>(zero_point);
+  if (!is_symmetric || rows.zero_point == 0) return rows;
+  return absl::UnimplementedError(absl::StrCat(
+      "its activations are symmetric with a zero point of ", rows.zero_point, ", wants 0"));
+}
+
 // How an Int8Tensor quantizes activations.
-absl::StatusOr<RowsQuantization> RowsOf(const ConfigView& data) {
-  if (!data.Has("act_quant_kwargs")) return RowsQuantization::kNone;
+absl::StatusOr<RowsQuantization> RowsOf(Tensors& tensors, const std::string& prefix,
+                                        const ConfigView& data) {
+  RowsQuantization rows;
+  const bool has_scale = tensors.Has(absl::StrCat(prefix, kActivationScale));
+  if (!data.Has("act_quant_kwargs")) {
+    if (!has_scale) return rows;
+    return absl::InvalidArgumentError(
+        absl::StrCat("it has ", Quoted(kActivationScale), " without act_quant_kwargs"));
+  }
   const ConfigView arguments = data.Object("act_quant_kwargs").Object("_data");
   ASSIGN_OR_RETURN(const std::string mapping, NameIn(arguments, "mapping_type", "_data"));
   ASSIGN_OR_RETURN(const std::string granularity, NameIn(arguments, "granularity", "_type"));
   ASSIGN_OR_RETURN(const bool is_reduced, arguments.Bool("reduce_range", false));
-  if (mapping != "SYMMETRIC" && !mapping.empty()) {
-    return arguments.Unimplemented("mapping_type", "SYMMETRIC");
+  const bool is_symmetric = mapping == "SYMMETRIC" || mapping.empty();
+  if (!is_symmetric && mapping != "ASYMMETRIC") {
+    return arguments.Unimplemented("mapping_type", "SYMMETRIC or ASYMMETRIC");
   }
+  if (is_reduced) rows.steps = 127;
+  if (has_scale) return StaticRows(tensors, prefix, is_symmetric, rows);
   // One scale for all tokens of a batch would make an answer depend on the requests beside it.
   if (granularity != "PerRow") return arguments.Unimplemented("granularity", "PerRow");
   ASSIGN_OR_RETURN(const std::int64_t dim,
                    arguments.Object("granularity").Object("_data").Int("dim", -1));
   if (dim != -1) return arguments.Unimplemented("granularity", "PerRow of dim -1");
-  if (is_reduced) return arguments.Unimplemented("reduce_range", "false");
-  return RowsQuantization::kDynamicHalfSteps;
+  rows.kind =
+      is_symmetric ? RowsQuantization::Kind::kSymmetric : RowsQuantization::Kind::kAsymmetric;
+  rows.epsilon = std::numeric_limits<float>::epsilon();
+  return rows;
+}
+
+// How an IntxUnpackedToInt8Tensor does.
+absl::StatusOr<RowsQuantization> IntxRowsOf(const ConfigView& data) {
+  RowsQuantization rows;
+  if (!data.Has("activation_quantization")) return rows;
+  ASSIGN_OR_RETURN(const std::string name, data.String("activation_quantization"));
+  if (name != "int8_asym_per_token") {
+    return data.Unimplemented("activation_quantization", "int8_asym_per_token or none");
+  }
+  ASSIGN_OR_RETURN(const std::string type, NameIn(data, "dtype", "_data"));
+  rows.kind = RowsQuantization::Kind::kAsymmetric;
+  // The smallest normal number of the module's type.
+  rows.epsilon = type == "float16" ? 0x1p-14F : std::numeric_limits<float>::min();
+  return rows;
 }
 
 // Of int8, or of floats that are whole numbers within int8.
@@ -124,20 +187,10 @@ absl::StatusOr<QuantizedConstant> TakeQuantized(Tensors& tensors, const std::str
     ASSIGN_OR_RETURN(weight.zero_point, AsInt8ZeroPoint(given));
   }
   if (type == "IntxUnpackedToInt8Tensor") {
-    if (data.Has("activation_quantization")) {
-      return data.Unimplemented("activation_quantization", "none");
-    }
+    ASSIGN_OR_RETURN(weight.rows, IntxRowsOf(data));
     return Checked(std::move(weight));
   }
-  for (const char* const part : {"act_quant_scale", "act_quant_zero_point"}) {
-    if (tensors.Has(absl::StrCat(prefix, part))) {
-      return absl::UnimplementedError(
-          absl::StrCat("it has ", Quoted(part),
-                       ": activations with a scale of their own, which is not "
-                       "implemented; wants them quantized at run time, or not at all"));
-    }
-  }
-  ASSIGN_OR_RETURN(weight.rows, RowsOf(data));
+  ASSIGN_OR_RETURN(weight.rows, RowsOf(tensors, prefix, data));
   if (const std::string name = absl::StrCat(prefix, "act_pre_scale"); tensors.Has(name)) {
     ASSIGN_OR_RETURN(weight.row_factor, tensors.TakeFloat(name));
   }

@@ -19,8 +19,8 @@ namespace octet::torch {
 //   - pairs of int8 "NAME.int_data" and float "NAME.scale", one scale a row: the flattened form of
 //     an Int8SymmetricTensor.
 // Returns INVALID_ARGUMENT naming the tensor for parts that are missing, left over or do not fit
-// each other, UNIMPLEMENTED for other kinds of tensors and ways to quantize activations than none
-// and symmetric by row at run time, DATA_LOSS for what is no safetensors file.
+// each other, UNIMPLEMENTED for other kinds of tensors, and for activations whose scales are
+// neither those of their rows nor one that is known; DATA_LOSS for what is no safetensors file.
 absl::StatusOr<NamedWeights> ReadStateDict(std::span<const std::byte> file);
 
 }  // namespace octet::torch

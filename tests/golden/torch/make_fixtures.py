@@ -20,9 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
-from torchao.quantization import (Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig,
-                                  IntxWeightOnlyConfig, PerAxis, PerGroup, PerRow, PerTensor,
-                                  quantize_)
+from torchao.quantization import (Int8DynamicActivationInt8WeightConfig,
+                                  Int8DynamicActivationIntxWeightConfig,
+                                  Int8StaticActivationInt8WeightConfig, Int8WeightOnlyConfig,
+                                  IntxWeightOnlyConfig, MappingType, PerAxis, PerGroup, PerRow,
+                                  PerTensor, quantize_)
+from torchao.quantization.quant_primitives import choose_qparams_affine
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -73,6 +76,22 @@ CONFIGURATIONS = {
     "dynamic_row": Int8DynamicActivationInt8WeightConfig(version=2, granularity=PerRow()),
     "int4_group": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
     "int4_row": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerAxis(0)),
+    "dynamic_asymmetric": Int8DynamicActivationInt8WeightConfig(
+        version=2, granularity=PerRow(), act_mapping_type=MappingType.ASYMMETRIC),
+    "dynamic_reduced": Int8DynamicActivationInt8WeightConfig(
+        version=2, granularity=PerRow(), reduce_range=True),
+    "intx_row": Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int8, weight_granularity=PerAxis(0),
+        weight_mapping_type=MappingType.ASYMMETRIC),
+    "intx_group": Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int4, weight_granularity=PerGroup(16)),
+}
+# Activations with a scale of their own: how it is found in what a layer is given, and whether in
+# seven bits.
+STATIC = {
+    "static": (MappingType.SYMMETRIC, False),
+    "static_asymmetric": (MappingType.ASYMMETRIC, False),
+    "static_reduced": (MappingType.ASYMMETRIC, True),
 }
 
 
@@ -81,6 +100,41 @@ def symmetric(weight):
     largest = torch.maximum(-weight.amin(1).clamp(max=0), weight.amax(1).clamp(min=0))
     scale = (largest / 127.5)[:, None]
     return (weight * (1 / scale)).round().clamp(-128, 127).to(torch.int8), scale
+
+
+def linears(module):
+    """The Linear layers by name."""
+    return {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
+
+
+def calibrated(module, x, mapping, is_reduced):
+    """`module` with what torchao makes of the ranges that its layers see, of those of `x` where a
+    layer is not called as such."""
+    seen = {}
+    handles = [layer.register_forward_hook(lambda layer, inputs, _, name=name:
+                                           seen.update({name: inputs[0]}))
+               for name, layer in linears(module).items()]
+    module(x)
+    for handle in handles:
+        handle.remove()
+    quantized = copy.deepcopy(module)
+    for name, layer in linears(quantized).items():
+        given = seen.get(name, x)
+        bounds = (-64, 63) if is_reduced else (-128, 127)
+        # A part of the range is cut off.
+        scale, zero_point = choose_qparams_affine(
+            given * 0.9, mapping, given.shape, torch.int8, *bounds,
+            eps=torch.finfo(torch.float32).eps, zero_point_dtype=torch.int8, keepdim=True)
+        quantize_(layer, Int8StaticActivationInt8WeightConfig(
+            act_quant_scale=scale, granularity=[PerTensor(), PerRow()], act_mapping_type=mapping,
+            act_quant_zero_point=zero_point if mapping == MappingType.ASYMMETRIC else None,
+            reduce_range=is_reduced))
+    return quantized
+
+
+def save_quantized(folder, name, quantized, x):
+    tensors, metadata = flatten_tensor_state_dict(quantized.state_dict())
+    save(folder, name, tensors, quantized(x), metadata)
 
 
 def save(folder, name, tensors, y, metadata=None):
@@ -113,8 +167,9 @@ def write_module(folder, name, make, dims):
     for kind, configuration in CONFIGURATIONS.items():
         quantized = copy.deepcopy(module)
         quantize_(quantized, configuration)
-        tensors, metadata = flatten_tensor_state_dict(quantized.state_dict())
-        save(folder, f"{name}.{kind}", tensors, quantized(x), metadata)
+        save_quantized(folder, f"{name}.{kind}", quantized, x)
+    for kind, (mapping, is_reduced) in STATIC.items():
+        save_quantized(folder, f"{name}.{kind}", calibrated(module, x, mapping, is_reduced), x)
     flat, swapped = {}, copy.deepcopy(module)
     for key, value in module.state_dict().items():
         if value.ndim != 2:

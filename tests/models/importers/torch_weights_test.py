@@ -23,7 +23,10 @@ except ImportError as error:
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden/torch"
 # Of the largest answer. Integers that differ by one would give more than a hundred times that.
 BOUND = 2e-6
-PRECISIONS = {"float": "fp32", "dynamic_row": "int8-dynamic"}  # the others: int8-weight-only
+PRECISIONS = {"float": "fp32", "dynamic_row": "int8-dynamic", "dynamic_asymmetric": "int8-dynamic",
+              "dynamic_reduced": "int8-dynamic", "intx_row": "int8-dynamic",
+              "static": "int8-static", "static_asymmetric": "int8-static",
+              "static_reduced": "int8-static"}  # the others: int8-weight-only
 
 
 def check(octet, weights, graph, root):
@@ -83,7 +86,7 @@ def main():
                                   bundle], '"linear1.weight", "linear2.weight"')
         except onnx_models.Refused as error:
             failed.append(str(error))
-    assert count >= 48, count
+    assert count >= 90, count
     print(f"{count} imports", *failed, sep="\n")
     return 1 if failed else 0
 

@@ -97,6 +97,39 @@ TEST_P(DynamicQuantizeTest, WhatIsNoNumberIsTheZeroPointForTensorFlowLite) {
   EXPECT_EQ(Elements<float>((*outputs)[1]), (std::vector<float>{1, 1, 1}));
 }
 
+// int8 from -128, here as uint8: 128 more.
+TEST_P(DynamicQuantizeTest, IsWhatTorchSays) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinite = std::numeric_limits<float>::infinity();
+  OperatorRun run = Quantized(
+      Floats({5, 3}, {-1, 0.5F, 1.55F, 0, 0, 0, 2, 255.5F, 510, nan, -255, 1, infinite, 3, -2}));
+  run.With("formula", "torch").With("rows", "vectors").With("epsilon", 0.25);
+  const auto outputs = run.Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(Elements<float>((*outputs)[1]),
+            (std::vector<float>{0.25F, 0.25F, 2.0F, 256.0F / 255.0F, 1.0F}));
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[2]), (std::vector<std::uint8_t>{4, 0, 0, 254, 0}));
+  EXPECT_EQ(Elements<std::uint8_t>((*outputs)[0]),
+            (std::vector<std::uint8_t>{0, 6, 10, 0, 0, 0, 1, 128, 255, 254, 0, 255, 255, 3, 0}));
+}
+
+TEST_P(DynamicQuantizeTest, TorchHasFewerStepsAndSymmetricOnes) {
+  OperatorRun asymmetric = Quantized(Floats({1, 3}, {-27, 100, 0.5F}));
+  asymmetric.With("formula", "torch").With("steps", std::int64_t{127});
+  const auto seven_bits = asymmetric.Run(Kernels());
+  ASSERT_TRUE(seven_bits.ok()) << seven_bits.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*seven_bits)[0]), (std::vector<std::uint8_t>{0, 127, 27}));
+  EXPECT_EQ(Elements<float>((*seven_bits)[1]), (std::vector<float>{1}));
+  OperatorRun symmetric = Quantized(Floats({1, 3}, {-63.5F, 20, 63.5F}));
+  symmetric.With("formula", "torch")
+      .With("steps", std::int64_t{127})
+      .With("symmetric", std::int64_t{1});
+  const auto centred = symmetric.Run(Kernels());
+  ASSERT_TRUE(centred.ok()) << centred.status();
+  EXPECT_EQ(Elements<std::uint8_t>((*centred)[0]), (std::vector<std::uint8_t>{0, 84, 127}));
+  EXPECT_EQ(Elements<std::uint8_t>((*centred)[2]), (std::vector<std::uint8_t>{64}));
+}
+
 TEST(DynamicQuantizeRuleTest, RefusesWhatDoesNotFit) {
   const auto message = [](const OperatorRun& run) {
     return std::string(run.InferStatus().message());
@@ -106,6 +139,9 @@ TEST(DynamicQuantizeRuleTest, RefusesWhatDoesNotFit) {
   OperatorRun formula = Quantized(Floats({1, 2}, {1, 2}));
   formula.With("formula", "keras");
   EXPECT_THAT(message(formula), HasSubstr("formula"));
+  OperatorRun steps = Quantized(Floats({1, 2}, {1, 2}));
+  steps.With("formula", "torch").With("steps", std::int64_t{256});
+  EXPECT_THAT(message(steps), HasSubstr("got 256 steps"));
   OperatorRun vectors = Quantized(Floats({2}, {1, 2}));
   vectors.With("rows", "vectors");
   EXPECT_THAT(message(vectors), HasSubstr("dimensions"));

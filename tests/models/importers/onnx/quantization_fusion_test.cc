@@ -107,6 +107,15 @@ TEST_F(QuantizationFusionTest, Convolution) {
   EXPECT_EQ(nodes_.back()->outputs[0], "out");
 }
 
+TEST_F(QuantizationFusionTest, AConstantMayHaveAnotherName) {
+  AddWeights(0);
+  graph_.nodes.insert(graph_.nodes.begin(), Node("Identity", {"t"}, "again"));
+  Add("Conv", {"xd", "wd", "bd"}, "y");
+  Add("QuantizeLinear", {"y", "again", "z"}, "out");
+  EXPECT_THAT(Fused(), ElementsAre("Identity(t)", "QuantizeLinear(x s z)",
+                                   "QLinearConv(xq s z w ws wz again z b)"));
+}
+
 TEST_F(QuantizationFusionTest, AConvolutionWithoutTheRightScalesStays) {
   AddWeights(1);  // one scale for each input channel
   Add("Conv", {"xd", "wd"}, "y");

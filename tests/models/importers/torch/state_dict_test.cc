@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -61,10 +62,11 @@ std::map<std::string, std::string> Metadata(const std::string& kwargs = "null",
           {"fc.weight", R"({"_type": ")" + type + R"(", "_data": {"act_quant_kwargs": )" + kwargs +
                             R"(, "block_size": [1, 2]}, "_tensor_data_names": ["qdata"]})"}};
 }
-std::string Kwargs(const std::string& granularity, const std::string& mapping = "SYMMETRIC") {
+std::string Kwargs(const std::string& granularity, const std::string& mapping = "SYMMETRIC",
+                   const std::string& reduce_range = "false") {
   return R"({"_type": "QuantizeTensorToInt8Kwargs", "_data": {"granularity": {"_type": ")" +
          granularity + R"(", "_data": {"dim": -1}}, "mapping_type": {"_type": "MappingType", )" +
-         R"("_data": ")" + mapping + R"("}}})";
+         R"("_data": ")" + mapping + R"("}, "reduce_range": )" + reduce_range + "}}";
 }
 TensorFile Parts() {
   return {{"fc._weight_qdata", Stored<std::int8_t>("I8", {2, 2}, {1, 2, 3, 4})},
@@ -91,19 +93,77 @@ TEST(StateDictTest, TorchaosTensorsArePutTogether) {
   EXPECT_THAT(weight.scale.as<float>(), ElementsAre(0.5F, 0.25F));
   ASSERT_TRUE(weight.zero_point.has_value());
   EXPECT_THAT(weight.zero_point->as<std::int8_t>(), ElementsAre(0, 5));
-  EXPECT_EQ(weight.rows, RowsQuantization::kNone);
+  EXPECT_EQ(weight.rows.kind, RowsQuantization::Kind::kNone);
 }
 
-TEST(StateDictTest, ActivationsAreQuantizedByRowOrNotAtAll) {
-  const auto weights = Read(Parts(), Metadata(Kwargs("PerRow")));
-  ASSERT_TRUE(weights.ok()) << weights.status();
-  EXPECT_EQ(std::get<QuantizedConstant>(weights->at("fc.weight")).rows,
-            RowsQuantization::kDynamicHalfSteps);
-  for (const auto& kwargs : {Kwargs("PerTensor"), Kwargs("PerRow", "ASYMMETRIC")}) {
+TEST(StateDictTest, ActivationsAreQuantizedByRow) {
+  const auto rows_of = [](const std::string& kwargs) {
+    const auto weights = Read(Parts(), Metadata(kwargs));
+    EXPECT_TRUE(weights.ok()) << weights.status();
+    return std::get<QuantizedConstant>(weights->at("fc.weight")).rows;
+  };
+  EXPECT_EQ(rows_of(Kwargs("PerRow")).kind, RowsQuantization::Kind::kSymmetric);
+  EXPECT_EQ(rows_of(Kwargs("PerRow")).epsilon, std::numeric_limits<float>::epsilon());
+  EXPECT_EQ(rows_of(Kwargs("PerRow")).steps, 255);
+  EXPECT_EQ(rows_of(Kwargs("PerRow", "ASYMMETRIC")).kind, RowsQuantization::Kind::kAsymmetric);
+  EXPECT_EQ(rows_of(Kwargs("PerRow", "SYMMETRIC", "true")).steps, 127);
+  for (const auto& kwargs : {Kwargs("PerTensor"), Kwargs("PerRow", "SYMMETRIC_NO_CLIPPING_ERR")}) {
     const absl::Status status = Read(Parts(), Metadata(kwargs)).status();
     EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
     EXPECT_THAT(status.message(), HasSubstr("\"fc.weight\""));
   }
+}
+
+TEST(StateDictTest, ActivationsMayHaveOneScaleThatIsKnown) {
+  TensorFile parts = Parts();
+  parts["fc._weight_act_quant_scale"] = Stored<float>("F32", {1, 1}, {0.5F});
+  parts["fc._weight_act_quant_zero_point"] = Stored<std::int8_t>("I8", {1, 1}, {-7});
+  const auto weights = Read(parts, Metadata(Kwargs("PerTensor", "ASYMMETRIC", "true")));
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  const RowsQuantization& rows = std::get<QuantizedConstant>(weights->at("fc.weight")).rows;
+  EXPECT_EQ(rows.kind, RowsQuantization::Kind::kStatic);
+  EXPECT_EQ(rows.scale, 0.5F);
+  EXPECT_EQ(rows.zero_point, -7);
+  EXPECT_EQ(rows.steps, 127);
+  EXPECT_THAT(Read(parts, Metadata(Kwargs("PerTensor"))).status().message(),
+              HasSubstr("symmetric with a zero point of -7"));
+  EXPECT_THAT(Read(parts, Metadata()).status().message(),
+              HasSubstr("\"act_quant_scale\" without act_quant_kwargs"));
+  parts["fc._weight_act_quant_zero_point"] = Stored<float>("F32", {1, 1}, {0.5F});
+  EXPECT_THAT(Read(parts, Metadata(Kwargs("PerTensor", "ASYMMETRIC"))).status().message(),
+              HasSubstr("a zero point of 0.5"));
+  parts.erase("fc._weight_act_quant_zero_point");
+  parts["fc._weight_act_quant_scale"] = Stored<float>("F32", {3, 1}, {1, 2, 3});
+  EXPECT_THAT(Read(parts, Metadata(Kwargs("PerRow"))).status().message(),
+              HasSubstr("has 3 numbers"));
+  for (const float scale : {0.0F, -1.0F, 1e-45F, std::numeric_limits<float>::infinity()}) {
+    parts["fc._weight_act_quant_scale"] = Stored<float>("F32", {1, 1}, {scale});
+    EXPECT_TRUE(absl::IsInvalidArgument(Read(parts, Metadata(Kwargs("PerTensor"))).status()));
+  }
+}
+
+TEST(StateDictTest, NarrowIntegersMayMeetQuantizedRows) {
+  const auto read = [](const std::string& activations, const std::string& type) {
+    TensorFile parts = Parts();
+    parts["fc._weight_zero_point"] = Stored<std::int8_t>("I8", {2, 1}, {0, 1});
+    return Read(parts, {{"tensor_names", R"(["fc.weight"])"},
+                        {"fc.weight", R"({"_type": "IntxUnpackedToInt8Tensor", "_data": {"dtype": )"
+                                      R"({"_type": "torch.dtype", "_data": ")" +
+                                          type + R"("}, "activation_quantization": )" +
+                                          activations + "}}"}});
+  };
+  const auto rows_of = [&read](const std::string& activations, const std::string& type) {
+    const auto weights = read(activations, type);
+    EXPECT_TRUE(weights.ok()) << weights.status();
+    return std::get<QuantizedConstant>(weights->at("fc.weight")).rows;
+  };
+  EXPECT_EQ(rows_of("null", "float32").kind, RowsQuantization::Kind::kNone);
+  const RowsQuantization rows = rows_of(R"("int8_asym_per_token")", "float32");
+  EXPECT_EQ(rows.kind, RowsQuantization::Kind::kAsymmetric);
+  EXPECT_EQ(rows.epsilon, std::numeric_limits<float>::min());
+  EXPECT_EQ(rows_of(R"("int8_asym_per_token")", "float16").epsilon, 0x1p-14F);
+  EXPECT_THAT(read(R"("int8_sym")", "float32").status().message(),
+              HasSubstr("activation_quantization"));
 }
 
 TEST(StateDictTest, AFlattenedSymmetricTensorIsOneWeight) {
@@ -123,9 +183,6 @@ TEST(StateDictTest, PartsThatAreMissingOrLeftOverAreNamed) {
   parts = Parts();
   parts["fc._weight_other"] = Stored<float>("F32", {1}, {1.0F});
   EXPECT_THAT(Read(parts, Metadata()).status().message(), HasSubstr("\"fc._weight_other\""));
-  parts = Parts();
-  parts["fc._weight_act_quant_scale"] = Stored<float>("F32", {1}, {1.0F});
-  EXPECT_TRUE(absl::IsUnimplemented(Read(parts, Metadata()).status()));
   parts = Parts();
   parts["fc._weight_zero_point"] = Stored<float>("F32", {2, 1}, {0.5F, 1.0F});
   EXPECT_THAT(Read(parts, Metadata()).status().message(), HasSubstr("a zero point of 0.5"));

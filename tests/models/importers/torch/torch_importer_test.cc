@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/bundle/safetensors.h"
@@ -53,7 +54,10 @@ class TorchImporterTest : public ::testing::Test {
         .nodes = nodes,
         .initializers = {OnnxTensor("w", weight_dims, std::vector<float>(8, 0.0F)),
                          OnnxNumbers("first", {0}), OnnxNumbers("second", {2}),
-                         OnnxNumbers("axis", {0}), OnnxNumbers("shape", {2, 4})},
+                         OnnxNumbers("axis", {0}), OnnxNumbers("shape", {2, 4}),
+                         OnnxNumbers("last", {4}), OnnxNumbers("back", {-1}),
+                         OnnxNumbers("cube", {2, 2, 2}), OnnxNumbers("matrix", {4, 2}),
+                         OnnxNumbers("rows", {3, 0}), OnnxNumbers("twice", {2, 1})},
         .inputs = {OnnxValue("x", {0, 2})},
         .outputs = {OnnxValue("y", {0, 4})}};
     Write("graph.onnx", OnnxModel(graph));
@@ -98,12 +102,51 @@ TEST_F(TorchImporterTest, AViewThatMixesScalesIsNoFactor) {
   EXPECT_THAT(bundle.status().message(), HasSubstr("axis that the product sums up"));
 }
 
+// Whatever rearranges a weight before it is multiplied with, its scales are those of the rows that
+// the product sees.
+TEST_F(TorchImporterTest, ViewsBringScalesAndAxisAlong) {
+  const WireMessage gemm = OnnxNode("Gemm", {"x", "v"}, {"y"}, {OnnxInt("transB", 1)});
+  const std::vector<std::pair<std::vector<WireMessage>, std::vector<float>>> cases = {
+      {{OnnxNode("Identity", {"w"}, {"v"})}, {1, 2, 3, 4}},
+      {{OnnxNode("Unsqueeze", {"w", "axis"}, {"u"}), OnnxNode("Squeeze", {"u", "axis"}, {"v"})},
+       {1, 2, 3, 4}},
+      {{OnnxNode("Reshape", {"w", "cube"}, {"u"}), OnnxNode("Reshape", {"u", "matrix"}, {"v"})},
+       {1, 2, 3, 4}},
+      {{OnnxNode("Transpose", {"w"}, {"u"}), OnnxNode("Transpose", {"u"}, {"v"})}, {1, 2, 3, 4}},
+      {{OnnxNode("Split", {"w"}, {"u", "v"}, {OnnxInt("axis", 0), OnnxInt("num_outputs", 2)})},
+       {3, 4}},
+      {{OnnxNode("Slice", {"w", "second", "last", "axis"}, {"v"})}, {3, 4}},
+      {{OnnxNode("Slice", {"w", "last", "first", "axis", "back"}, {"v"})}, {4, 3, 2}},
+      {{OnnxNode("Gather", {"w", "rows"}, {"v"})}, {4, 1}},
+      {{OnnxNode("Expand", {"w", "matrix"}, {"v"})}, {1, 2, 3, 4}},
+      {{OnnxNode("Tile", {"w", "twice"}, {"v"})}, {1, 2, 3, 4, 1, 2, 3, 4}},
+  };
+  for (const auto& [nodes, scale] : cases) {
+    std::vector<WireMessage> all = nodes;
+    all.push_back(gemm);
+    const auto bundle = Import(all);
+    ASSERT_TRUE(bundle.ok()) << bundle.status();
+    EXPECT_EQ(Scale(*bundle), scale);
+    EXPECT_EQ(bundle->precision, "int8-weight-only");
+  }
+}
+
 TEST_F(TorchImporterTest, OperatorsThatCannotTakeAQuantizedTensorSaySo) {
-  const auto bundle = Import({OnnxNode("Relu", {"w"}, {"r"}),
-                              OnnxNode("Gemm", {"x", "r"}, {"y"}, {OnnxInt("transB", 1)})});
-  EXPECT_TRUE(absl::IsUnimplemented(bundle.status())) << bundle.status();
-  EXPECT_THAT(bundle.status().message(),
-              HasSubstr("Relu \"Relu_r\": takes \"w\", a quantized tensor"));
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
+      {"Relu", {"w"}},        {"Abs", {"w"}},         {"Softmax", {"w"}},
+      {"ReduceSum", {"w"}},   {"Add", {"w", "w"}},    {"Mul", {"x", "w"}},
+      {"Sub", {"w", "x"}},    {"Concat", {"w", "w"}}, {"Where", {"x", "w", "w"}},
+      {"MatMul", {"w", "x"}}, {"Conv", {"x", "w"}},   {"Gather", {"x", "w"}},
+      {"Shape", {"w"}},
+  };
+  for (const auto& [op, inputs] : cases) {
+    std::vector<WireMessage> attributes;
+    if (op == "Concat") attributes = {OnnxInt("axis", 0)};
+    const auto bundle = Import({OnnxNode(op, inputs, {"y"}, attributes)});
+    EXPECT_TRUE(absl::IsUnimplemented(bundle.status())) << op << ": " << bundle.status();
+    EXPECT_THAT(bundle.status().message(),
+                HasSubstr(op + " \"" + op + "_y\": takes \"w\", a quantized tensor"));
+  }
 }
 
 TEST_F(TorchImporterTest, AnotherShapeIsNamed) {
