@@ -15,6 +15,7 @@
 #include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
+#include "models/operators/fake_quantize.h"
 #include "models/operators/fixed_point_softmax.h"
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
@@ -68,6 +69,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
+  registry.Add(MakeFakeQuantize());
   registry.Add(MakeFixedPointSoftmax());
   registry.Add(MakeFullyConnected());
   registry.Add(MakeGather());
