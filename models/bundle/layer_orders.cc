@@ -64,6 +64,11 @@ void AddDense(LayerOrders& orders) {
       {name,
        "int8",
        {Required("kernel", kInt8, "in,out"), bias, Required("kernel_scale", kReciprocal, "out")}});
+  // Trained with quantization in mind.
+  orders.Add(
+      {name,
+       "int8_trained",
+       {Required("kernel", kInt8, "in,out"), bias, Required("kernel_scale", kMultiply, "out")}});
   // Calibrated: the bias is in units of input scale * kernel scale.
   orders.Add(
       {name,
@@ -211,7 +216,7 @@ void AddReversibleEmbedding(LayerOrders& orders) {
                Required("reverse_embeddings_scale", kMultiply, "vocabulary")}});
 }
 
-// The two quantized modes are Octet's own: Keras leaves convolutions float.
+// The quantized modes are Octet's own: Keras leaves convolutions float.
 void AddConvolution(LayerOrders& orders, const std::string& name, const std::string& kernel_shape) {
   const VariableSpec bias = Optional("bias", kFloat, "out");
   orders.Add({name, "float", {Required("kernel", kFloat, kernel_shape), bias}});
@@ -219,6 +224,10 @@ void AddConvolution(LayerOrders& orders, const std::string& name, const std::str
               "int8",
               {Required("kernel", kInt8, kernel_shape), bias,
                Required("kernel_scale", kReciprocal, "out")}});
+  orders.Add({name,
+              "int8_trained",
+              {Required("kernel", kInt8, kernel_shape), bias,
+               Required("kernel_scale", kMultiply, "out")}});
   orders.Add({name,
               "int8_static",
               {Required("kernel", kInt8, kernel_shape),

@@ -15,6 +15,7 @@
 #include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
+#include "models/operators/fake_quantize.h"
 #include "models/operators/fixed_point_lstm.h"
 #include "models/operators/fixed_point_softmax.h"
 #include "models/operators/fully_connected.h"
@@ -69,6 +70,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());
   registry.Add(MakeExpand());
+  registry.Add(MakeFakeQuantize());
   registry.Add(MakeFixedPointLstm());
   registry.Add(MakeFixedPointSoftmax());
   registry.Add(MakeFullyConnected());

@@ -51,6 +51,7 @@ absl::StatusOr<ActivationFunction> FindActivation(const std::string& name, const
 
 absl::StatusOr<ActivationFunction> ParseActivation(const LayerCall& call, const ConfigView& config,
                                                    absl::string_view key) {
+  if (call.wrapped() != nullptr && call.wrapped()->is_linear) return ActivationFunction{};
   const Json& json = config.Get(key);
   if (json.is_null()) return ActivationFunction{};
   if (json.is_string()) return FindActivation(json.get<std::string>(), call);
@@ -60,6 +61,11 @@ absl::StatusOr<ActivationFunction> ParseActivation(const LayerCall& call, const 
   if (class_name == "function") {
     ASSIGN_OR_RETURN(const std::string name, view.String("config"));
     return FindActivation(name, call);
+  }
+  // Of TensorFlow Model Optimization, whose wrapper quantizes what is around the function.
+  if (class_name == "NoOpActivation") return ActivationFunction{};
+  if (class_name == "QuantizeAwareActivation") {
+    return ParseActivation(call, view.Object("config"));
   }
   if (class_name == "LeakyReLU") {
     const ConfigView options = view.Object("config");

@@ -85,6 +85,7 @@ std::string Precision(const Bundle& bundle) {
   for (const char* const mode : {"gptq", "awq", "int4"}) {
     if (has_mode(mode)) return mode;
   }
+  if (has_mode("int8_trained")) return "int8-weight-only";
   if (!has_mode("int8")) return "fp32";
   const bool dynamic = std::any_of(
       bundle.graph.nodes.begin(), bundle.graph.nodes.end(),

@@ -104,7 +104,18 @@ absl::StatusOr<std::int64_t> LayerCall::Length(ValueId value, std::int64_t axis)
   return shape[static_cast<std::size_t>(axis)].value();
 }
 
-absl::StatusOr<std::vector<ConstantTensor>> LayerCall::LegacyVariables() const {
+const WrappedLayer* LayerCall::wrapped() const {
+  const WrappedLayer* const wrapped = translation_.wrapped;
+  return wrapped != nullptr && wrapped->layer == &layer_ ? wrapped : nullptr;
+}
+
+const std::vector<FakeQuantization>* LayerCall::KernelQuantization(const std::string& name) const {
+  if (wrapped() == nullptr) return nullptr;
+  const auto found = wrapped()->kernels.find(name);
+  return found == wrapped()->kernels.end() ? nullptr : &found->second;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> LayerCall::NamedVariables() const {
   if (absl::StrContains(layer_.path, '/')) {
     return Unimplemented(
         "layers inside of others cannot be imported from an HDF5 model; save it "
@@ -113,16 +124,27 @@ absl::StatusOr<std::vector<ConstantTensor>> LayerCall::LegacyVariables() const {
   const std::string group = absl::StrCat("model_weights/", layer_.path);
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    translation_.weights.ReadStrings(group, "weight_names"));
-  std::vector<ConstantTensor> variables;
+  std::vector<NamedTensor> variables;
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(variables.emplace_back(),
+    absl::string_view last = name;
+    if (const auto slash = last.rfind('/'); slash != last.npos) last.remove_prefix(slash + 1);
+    ASSIGN_OR_RETURN(ConstantTensor tensor,
                      translation_.weights.ReadDataset(absl::StrCat(group, "/", name)));
+    variables.push_back({std::string(last.substr(0, last.find(':'))), std::move(tensor)});
   }
+  return variables;
+}
+
+absl::StatusOr<std::vector<ConstantTensor>> LayerCall::LegacyVariables() const {
+  ASSIGN_OR_RETURN(std::vector<NamedTensor> named, NamedVariables());
+  std::vector<ConstantTensor> variables;
+  for (NamedTensor& variable : named) variables.push_back(std::move(variable.tensor));
   return variables;
 }
 
 absl::StatusOr<std::vector<ConstantTensor>> LayerCall::StoredVariables(
     absl::string_view sub) const {
+  if (wrapped() != nullptr && sub.empty()) return wrapped()->variables;
   if (translation_.legacy_weights) return LegacyVariables();
   const std::string group = absl::StrCat(layer_.group, sub.empty() ? "" : "/", sub, "/vars");
   std::vector<ConstantTensor> variables;

@@ -20,6 +20,7 @@
 #include "models/importers/graph_builder.h"
 #include "models/importers/keras/dtype_policy.h"
 #include "models/importers/keras/h5_file.h"
+#include "models/tensor/fake_quantization.h"
 
 namespace octet::keras {
 
@@ -63,6 +64,15 @@ struct KerasLayer {
   std::vector<std::unique_ptr<Json>> derived;  // entries of children that the file leaves out
 };
 
+// A layer inside of a wrapper of TensorFlow Model Optimization, while the wrapper translates it.
+struct WrappedLayer {
+  const KerasLayer* layer = nullptr;
+  std::vector<ConstantTensor> variables;  // its own, in its order
+  // How its kernels are quantized, by variable: one range, or one for each last index.
+  std::map<std::string, std::vector<FakeQuantization>> kernels;
+  bool is_linear = false;  // the wrapper applies its activation
+};
+
 // What is shared by all layers of a model while it is translated.
 struct Translation {
   Translation(const OperatorRegistry& operators, const LayerRegistry& layer_registry,
@@ -85,6 +95,12 @@ struct Translation {
   // The open dimensions of all inputs are the same symbols: one "length". Else those of each input
   // are its own, so that a request may bring a long and a short sequence.
   bool inputs_share_dimensions = false;
+  const WrappedLayer* wrapped = nullptr;  // borrowed
+};
+
+struct NamedTensor {
+  std::string name;
+  ConstantTensor tensor;
 };
 
 // One call of a layer: what a translator turns into nodes.
@@ -98,6 +114,12 @@ class LayerCall {
   [[nodiscard]] const KerasLayer& layer() const { return layer_; }
   [[nodiscard]] const ConfigView& config() const { return layer_.config; }
   [[nodiscard]] const std::vector<Argument>& arguments() const { return arguments_; }
+  [[nodiscard]] const std::map<std::string, Argument>& keywords() const { return keywords_; }
+  // What a wrapper says of this layer; nullptr where it is in none.
+  [[nodiscard]] const WrappedLayer* wrapped() const;
+  // How the wrapper quantizes the variable `name`; nullptr where it does not.
+  [[nodiscard]] const std::vector<FakeQuantization>* KernelQuantization(
+      const std::string& name) const;
 
   // The name for a node: the layer's path, or a name below it.
   [[nodiscard]] std::string Name(absl::string_view part = "") const;
@@ -122,6 +144,9 @@ class LayerCall {
   // Reads the variables of the layer, or of its part `sub` ("cell"), as they are stored.
   [[nodiscard]] absl::StatusOr<std::vector<ConstantTensor>> StoredVariables(
       absl::string_view sub = "") const;
+  // The same with the last part of each one's name: "kernel" of "dense/kernel:0". Only files in
+  // the older HDF5 format name them.
+  [[nodiscard]] absl::StatusOr<std::vector<NamedTensor>> NamedVariables() const;
   // The same for a layer in mode "float" that stores just `names`: lists the layer in the bundle
   // and returns its variables as float32 constants of the graph, by name. `layer_class` is the
   // class in the bundle where it is not the layer's own.

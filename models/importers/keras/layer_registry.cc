@@ -37,6 +37,7 @@ LayerRegistry BuiltInLayerClasses() {
   AddCustomLayers(registry);
   AddDenseLayers(registry);
   AddEmbeddingLayers(registry);
+  AddFakeQuantizedLayers(registry);
   AddMergeLayers(registry);
   AddModelLayers(registry);
   AddNormalizationLayers(registry);

@@ -30,7 +30,10 @@ struct Held {
   absl::string_view config_key;
   absl::string_view attribute;
 };
-constexpr std::array<Held, 4> kHeld = {{
+constexpr std::array<Held, 7> kHeld = {{
+    {"QuantizeAnnotate", "layer", "layer"},
+    {"QuantizeWrapper", "layer", "layer"},
+    {"QuantizeWrapperV2", "layer", "layer"},
     {"TimeDistributed", "layer", "layer"},
     {"Bidirectional", "layer", "forward_layer"},
     {"Bidirectional", "backward_layer", "backward_layer"},
@@ -105,7 +108,8 @@ class TreeBuilder {
     // Legacy HDF5 files name no module.
     if (module.empty() || module == "keras" || absl::StartsWith(module, "keras.layers") ||
         absl::StartsWith(module, "keras.models") || absl::StartsWith(module, "keras.src.layers") ||
-        absl::StartsWith(module, "keras.src.models")) {
+        absl::StartsWith(module, "keras.src.models") ||
+        absl::StartsWith(module, "tensorflow_model_optimization.")) {
       return layer.class_name;
     }
     return absl::StrCat(module, ".", layer.class_name);

@@ -13,6 +13,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/keras/packed_integers.h"
+#include "models/importers/keras/quantized_kernel.h"
 
 namespace octet::keras {
 
@@ -79,9 +80,9 @@ class ProjectionLoader {
                                                    source_.layer_class, "): the mode \"",
                                                    source_.policy.mode, "\" cannot be imported"));
     }
-    ASSIGN_OR_RETURN(const std::vector<ConstantTensor> stored, call_.StoredVariables(source_.sub));
+    ASSIGN_OR_RETURN(std::vector<ConstantTensor> stored, call_.StoredVariables(source_.sub));
     mode_ = source_.infer_mode ? InferMode(stored) : source_.policy.mode;
-    const Names names = NamesOf(mode_, source_.use_bias, stored.size());
+    Names names = NamesOf(mode_, source_.use_bias, stored.size());
     if (stored.size() != names.size()) {
       // A defect of these versions, which cannot load such a file either.
       const bool lost_zero = mode_ == "gptq" || mode_ == "awq";
@@ -95,7 +96,12 @@ class ProjectionLoader {
     if (source_.use_bias) {
       ASSIGN_OR_RETURN(projection.bias, WidenToFloat(stored_.at("bias")));
     }
-    if (mode_ == "float" || mode_ == "float8") {
+    if (mode_ == "float") {
+      RETURN_IF_ERROR(QuantizeKernel(names, stored));
+    }
+    if (mode_ == "int8_trained") {
+      RETURN_IF_ERROR(LoadTrained(projection));
+    } else if (mode_ == "float" || mode_ == "float8") {
       RETURN_IF_ERROR(LoadFloat(projection));
     } else if (mode_ == "int8") {
       RETURN_IF_ERROR(LoadInt8(projection));
@@ -153,6 +159,33 @@ class ProjectionLoader {
     if (InOrder(permutation_)) return WithDims(kernel, {k_, n_});
     return ConstantTensor::Copy(kernel.data_type(), {k_, n_},
                                 Permuted<T>(kernel.as<T>(), source_.kernel_dims, permutation_));
+  }
+
+  // Puts the kernel where its training with quantization in mind left it: integers with a scale,
+  // or the same in floats where the bits or the axes are too many.
+  absl::Status QuantizeKernel(Names& names, std::vector<ConstantTensor>& stored) {
+    const auto* const channels = source_.sub.empty() ? call_.KernelQuantization("kernel") : nullptr;
+    if (channels == nullptr) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckDims("kernel", source_.kernel_dims));
+    const bool is_matrix = source_.kernel_dims.size() == 2 && InOrder(permutation_);
+    absl::StatusOr<QuantizedKernel> kernel = QuantizeTrainedKernel(
+        stored[0], *channels, is_matrix ? KernelForm::kIntegers : KernelForm::kFloats);
+    if (!kernel.ok()) return Error(absl::StrCat("kernel: ", kernel.status().message()));
+    stored[0] = kernel->values;
+    stored_.insert_or_assign("kernel", kernel->values);
+    if (!kernel->scale.has_value()) return absl::OkStatus();
+    mode_ = "int8_trained";
+    names.emplace_back("kernel_scale");
+    stored.push_back(*kernel->scale);
+    stored_.emplace("kernel_scale", *kernel->scale);
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadTrained(Projection& projection) {
+    ASSIGN_OR_RETURN(const ValueId scale, ColumnScale());
+    projection.inputs = {Add("kernel", Matrix<std::int8_t>(stored_.at("kernel"))), scale, kNoValue};
+    projection.attributes["scale_convention"] = std::string("multiply");
+    return absl::OkStatus();
   }
 
   absl::Status LoadFloat(Projection& projection) {
@@ -358,7 +391,7 @@ class ProjectionLoader {
     record.mode = mode_;
     record.dtype_policy = source_.policy.name;
     record.packing = packing_;
-    const bool multiply = stored_.contains("g_idx");
+    const bool multiply = stored_.contains("g_idx") || mode_ == "int8_trained";
     for (std::size_t i = 0; i < names.size(); ++i) {
       std::string convention;
       if (mode_ != "float8" && names[i] == "kernel_scale") {

@@ -13,6 +13,7 @@ void AddConvolutionLayers(LayerRegistry& registry);    // conv_layers.cc
 void AddCustomLayers(LayerRegistry& registry);         // custom_layers.cc
 void AddDenseLayers(LayerRegistry& registry);          // dense_layers.cc
 void AddEmbeddingLayers(LayerRegistry& registry);      // embedding_layers.cc
+void AddFakeQuantizedLayers(LayerRegistry& registry);  // fake_quantized_layers.cc
 void AddMergeLayers(LayerRegistry& registry);          // merge_layers.cc
 void AddModelLayers(LayerRegistry& registry);          // model_layers.cc
 void AddNormalizationLayers(LayerRegistry& registry);  // normalization_layers.cc
