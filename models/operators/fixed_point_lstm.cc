@@ -18,6 +18,7 @@
 #include "models/base/status_macros.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/quantized_arithmetic.h"
+#include "models/operators/recurrent_layer.h"
 #include "models/operators/scratch_layout.h"
 
 namespace octet {
@@ -266,6 +267,12 @@ class FixedPointLstmOperator final : public Operator {
     }
     ASSIGN_OR_RETURN(const LstmAttributes attributes, Attributes(node));
     return OneOutput(node, {DataType::kInt8, {x[0], x[1], Dim(units)}, attributes.output});
+  }
+
+  // Its first inputs are where the float layers have them.
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims&) const override {
+    return {.count = CountRecurrentProducts(inputs).count, .are_integer = true};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
