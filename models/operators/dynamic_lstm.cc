@@ -28,13 +28,23 @@ constexpr std::size_t kRecurrentScale = 2;  // [4u] float32
 constexpr std::size_t kCount = 3;
 constexpr std::int64_t kGates = 4;
 
+using RangeOf = RowRange(std::span<const float>);
+
+absl::StatusOr<RangeOf*> RangesAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const std::string ranges,
+                   NameAttribute(node, "ranges", "asymmetric", {"asymmetric", "symmetric"}));
+  return ranges == "symmetric" ? &TfliteSymmetricRangeOf : &TfliteRangeOf;
+}
+
 class DynamicLstmStep final : public Step {
  public:
   // `scale` multiplies a sum of products with a column of the weight, `weight_sum` is the column's
   // own sum.
-  DynamicLstmStep(LstmGates gates, std::vector<float> scale, std::vector<std::int32_t> weight_sum,
+  DynamicLstmStep(LstmGates gates, RangeOf* range_of, std::vector<float> scale,
+                  std::vector<std::int32_t> weight_sum,
                   std::unique_ptr<const kernels::MatmulS8> recurrent)
       : gates_(gates),
+        range_of_(range_of),
         scale_(std::move(scale)),
         weight_sum_(std::move(weight_sum)),
         recurrent_(std::move(recurrent)) {}
@@ -100,7 +110,7 @@ class DynamicLstmStep final : public Step {
     const std::size_t units = gates_.units();
     for (std::size_t row = 0; row < buffers.rows; ++row) {
       const std::span<const float> h = buffers.h.subspan(row * units, units);
-      buffers.ranges[row] = TfliteRangeOf(h);
+      buffers.ranges[row] = range_of_(h);
       TfliteQuantize(buffers.ranges[row], h, buffers.q.subspan(row * units, units));
     }
     // The kernel's int8 is uint8 with 128 less.
@@ -128,6 +138,7 @@ class DynamicLstmStep final : public Step {
   }
 
   const LstmGates gates_;
+  RangeOf* const range_of_;
   const std::vector<float> scale_;
   const std::vector<std::int32_t> weight_sum_;
   const std::unique_ptr<const kernels::MatmulS8> recurrent_;
@@ -160,6 +171,7 @@ class DynamicLstm final : public Operator {
                          ", wants at least one step of ", recurrent[1]);
     }
     RETURN_IF_ERROR(CheckLstmGates(node));
+    RETURN_IF_ERROR(RangesAttribute(node).status());
     return OneOutput(node, {DataType::kFloat32, {x[0], x[1], Dim(recurrent[0])}, std::nullopt});
   }
 
@@ -185,8 +197,9 @@ class DynamicLstm final : public Operator {
     std::vector<std::int32_t> sums(spec.n, 0);
     for (std::size_t i = 0; i < spec.weight.size(); ++i) sums[i % spec.n] += spec.weight[i];
     ASSIGN_OR_RETURN(const LstmGates gates, MakeLstmGates(context.node, spec.k, context.kernels));
-    return std::make_unique<const DynamicLstmStep>(gates, std::move(scale), std::move(sums),
-                                                   std::move(prepared.kernel));
+    ASSIGN_OR_RETURN(RangeOf* const range_of, RangesAttribute(context.node));
+    return std::make_unique<const DynamicLstmStep>(gates, range_of, std::move(scale),
+                                                   std::move(sums), std::move(prepared.kernel));
   }
 };
 

@@ -17,6 +17,15 @@ std::pair<float, float> BoundsOf(std::span<const float> row) {
   return {least, largest};
 }
 
+RowRange TfliteSymmetricRangeOf(std::span<const float> row) {
+  const auto [least, largest] = BoundsOf(row);
+  const float scale = std::max(-least, largest) / 127.0F;
+  if (!(scale > 0.0F) || !std::isfinite(scale) || !std::isfinite(1.0F / scale)) {
+    return {1.0F, 128};
+  }
+  return {scale, 128};
+}
+
 RowRange TfliteRangeOf(std::span<const float> row) {
   const auto [least, largest] = BoundsOf(row);
   const double scale = (static_cast<double>(largest) - static_cast<double>(least)) / 255.0;

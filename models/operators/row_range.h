@@ -17,6 +17,8 @@ struct RowRange {
 // What a row's numbers lie between, and 0 with them. What is no number is left out.
 std::pair<float, float> BoundsOf(std::span<const float> row);
 
+// TensorFlow Lite's symmetric one: 127 steps to either side, zero point 128.
+RowRange TfliteSymmetricRangeOf(std::span<const float> row);
 // TensorFlow Lite's, whose zero point is that of the bound that is nearer to it.
 RowRange TfliteRangeOf(std::span<const float> row);
 // round_half_away(zero_point + x / scale), by a product with 1 / scale. Sizes are equal.

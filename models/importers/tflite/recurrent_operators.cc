@@ -301,9 +301,9 @@ absl::Status TranslateIntegerLstm(OperatorCall& call, ValueId x, const LstmSizes
                   std::move(attributes), "int8_static");
 }
 
-// What the inputs add to the gates, all steps at once: quantized step by step.
-absl::StatusOr<ValueId> ProjectDynamically(OperatorCall& call, ValueId x, ValueId kernel,
-                                           ValueId kernel_scale, ValueId bias) {
+// What the inputs add to the gates, all steps at once: quantized step by step, with zero points.
+absl::StatusOr<ValueId> ProjectAsymmetrically(OperatorCall& call, ValueId x, ValueId kernel,
+                                              ValueId kernel_scale, ValueId bias) {
   GraphBuilder& graph = call.graph();
   ASSIGN_OR_RETURN(
       const std::vector<ValueId> quantized,
@@ -317,8 +317,23 @@ absl::StatusOr<ValueId> ProjectDynamically(OperatorCall& call, ValueId x, ValueI
   return call.Emit("Add", {value, bias}, {}, "projected");
 }
 
+// The same without zero points.
+absl::StatusOr<ValueId> ProjectSymmetrically(OperatorCall& call, ValueId x, ValueId kernel,
+                                             ValueId kernel_scale, ValueId bias) {
+  return call.Emit("FullyConnected", {x, kernel, kernel_scale, kNoValue, bias},
+                   {{"activation_quantization", std::string("dynamic")}, {"dynamic_epsilon", 0.0}},
+                   "projected");
+}
+
+// How activations are quantized where they meet int8 weights.
+enum class DynamicRange {
+  kSymmetric,   // with a scale alone
+  kAsymmetric,  // with a zero point too
+};
+
 absl::Status TranslateDynamicLstm(OperatorCall& call, ValueId x, const LstmSizes& sizes,
-                                  Attributes attributes) {
+                                  DynamicRange range, Attributes attributes) {
+  const bool is_asymmetric = range == DynamicRange::kAsymmetric;
   ASSIGN_OR_RETURN(IntegerGates kernel, ReadIntegerGates(call, kWeights, sizes));
   ASSIGN_OR_RETURN(IntegerGates recurrent,
                    ReadIntegerGates(call, kRecurrent, {sizes.units, sizes.units}));
@@ -332,8 +347,9 @@ absl::Status TranslateDynamicLstm(OperatorCall& call, ValueId x, const LstmSizes
       {"kernel_scale", std::move(kernel_scale), "reciprocal"},
       {"recurrent_kernel_scale", std::move(recurrent_scale), "reciprocal"}};
   const std::vector<ValueId> values = AddVariables(call, variables);
-  ASSIGN_OR_RETURN(const ValueId projected,
-                   ProjectDynamically(call, x, values[0], values[3], values[2]));
+  const auto project = is_asymmetric ? ProjectAsymmetrically : ProjectSymmetrically;
+  ASSIGN_OR_RETURN(const ValueId projected, project(call, x, values[0], values[3], values[2]));
+  attributes["ranges"] = std::string(is_asymmetric ? "asymmetric" : "symmetric");
   ASSIGN_OR_RETURN(const ValueId value, call.Emit("DynamicLstm", {projected, values[1], values[4]},
                                                   std::move(attributes)));
   return Finish(call, value, std::move(variables), "int8");
@@ -364,12 +380,10 @@ absl::Status TranslateLstm(OperatorCall& call) {
   if (!call.IsQuantized(kWeights)) {
     return TranslateFloatLstm(call, x, sizes, activation, options->cell_clip());
   }
-  if (!options->asymmetric_quantize_inputs()) {
-    return OperatorCall::Unimplemented(
-        "of INT8 weights beside FP32 without asymmetric_quantize_inputs");
-  }
   return TranslateDynamicLstm(
-      call, x, sizes, {{"activation", activation}, {"cell_clip", double{options->cell_clip()}}});
+      call, x, sizes,
+      options->asymmetric_quantize_inputs() ? DynamicRange::kAsymmetric : DynamicRange::kSymmetric,
+      {{"activation", activation}, {"cell_clip", double{options->cell_clip()}}});
 }
 
 }  // namespace

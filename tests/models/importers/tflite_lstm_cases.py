@@ -29,7 +29,8 @@ def lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, scale=0.5):
     return model.finish(y)
 
 
-def hybrid_lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, weight_scale=0.006):
+def hybrid_lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, weight_scale=0.006,
+                asymmetric=True):
     """Float activations, which are quantized step by step, and int8 weights."""
     model = tflite_models.Model(RNG)
     x = model.input("float32", shape)
@@ -50,7 +51,7 @@ def hybrid_lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, weight_s
                   [x, *kernel, *recurrent, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1],
                   {"dtype": "float32", "shape": (*shape[:2], units)},
                   "UnidirectionalSequenceLSTMOptions", cellClip=clip,
-                  asymmetricQuantizeInputs=True,
+                  asymmetricQuantizeInputs=asymmetric,
                   fusedActivationFunction=tflite_models.ACTIVATIONS[activation])
     return model.finish(y)
 
@@ -62,6 +63,9 @@ def hybrid_cases():
     yield "hybrid/lstm_long", lambda: hybrid_lstm((1, 40, 3), 6), 0
     yield "hybrid/lstm_wide", lambda: hybrid_lstm((1, 12, 40), 33, weight_scale=0.003), 0
     yield "hybrid/lstm_clipped", lambda: hybrid_lstm((1, 20, 3), clip=0.3, weight_scale=0.02), 0
+    yield "hybrid/lstm_symmetric", lambda: hybrid_lstm(asymmetric=False), 0
+    yield "hybrid/lstm_symmetric_wide", lambda: hybrid_lstm(
+        (1, 12, 40), 33, weight_scale=0.003, asymmetric=False), 0
     yield "hybrid/lstm_relu", lambda: hybrid_lstm((1, 5, 6), activation="relu"), 0
 
 

@@ -29,15 +29,20 @@ constexpr std::size_t kGates = 4 * kUnits;
 
 double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
-// h in 256 steps over its range and 0, as real numbers again.
-std::vector<double> Quantized(const std::vector<double>& h) {
-  const double least = std::min(0.0, *std::min_element(h.begin(), h.end()));
-  const double largest = std::max(0.0, *std::max_element(h.begin(), h.end()));
+// h in 256 steps over its range and 0, or in 127 to either side, as real numbers again.
+std::vector<double> Quantized(const std::vector<double>& h, bool is_symmetric) {
+  double least = std::min(0.0, *std::min_element(h.begin(), h.end()));
+  double largest = std::max(0.0, *std::max_element(h.begin(), h.end()));
+  if (is_symmetric) {
+    largest = std::max(-least, largest);
+    least = -largest * 128.0 / 127.0;
+  }
   if (largest == least) return h;
   const double scale = (largest - least) / 255.0;
   const bool is_from_least = 128.0 - least / scale < 127.0 + largest / scale;
   const double zero_point =
-      std::round(is_from_least ? -128.0 - least / scale : 127.0 - largest / scale);
+      is_symmetric ? 0.0
+                   : std::round(is_from_least ? -128.0 - least / scale : 127.0 - largest / scale);
   std::vector<double> real;
   for (const double value : h) {
     const double q = std::clamp(std::round(value / scale + zero_point), -128.0, 127.0);
@@ -51,6 +56,7 @@ struct Layer {
   std::vector<std::int8_t> recurrent = Int8Noise(kUnits * kGates, 3);
   std::vector<float> scale = std::vector<float>(kGates, 90.0F);
   double cell_clip = 0.0;
+  bool is_symmetric = false;
 
   [[nodiscard]] std::vector<float> Expected() const {
     std::vector<float> all;
@@ -58,7 +64,7 @@ struct Layer {
       std::vector<double> h(kUnits, 0.0);
       std::vector<double> c(kUnits, 0.0);
       for (std::size_t t = 0; t < kSteps; ++t) {
-        const std::vector<double> quantized = Quantized(h);
+        const std::vector<double> quantized = Quantized(h, is_symmetric);
         std::vector<double> z(kGates);
         for (std::size_t j = 0; j < kGates; ++j) {
           z[j] = static_cast<double>(x[(n * kSteps + t) * kGates + j]);
@@ -84,15 +90,17 @@ struct Layer {
     run.Input(Floats({rows, kSteps, kGates}, {from, x.end()}))
         .Constant(ConstantTensor::Copy(DataType::kInt8, {kUnits, kGates}, recurrent))
         .Constant(FloatConstant({kGates}, scale))
-        .With("cell_clip", cell_clip);
+        .With("cell_clip", cell_clip)
+        .With("ranges", std::string(is_symmetric ? "symmetric" : "asymmetric"));
     return run;
   }
 };
 
 TEST_P(DynamicLstmTest, QuantizesItsStateAtEachStep) {
-  for (const double cell_clip : {0.0, 0.3}) {
+  for (const bool is_symmetric : {false, true}) {
     Layer layer;
-    layer.cell_clip = cell_clip;
+    layer.is_symmetric = is_symmetric;
+    layer.cell_clip = is_symmetric ? 0.3 : 0.0;
     for (std::size_t j = 0; j < kGates; ++j) layer.scale[j] += static_cast<float>(j);
     const std::vector<float> got = layer.Run().First(Kernels());
     const std::vector<float> wanted = layer.Expected();
@@ -128,6 +136,7 @@ TEST(DynamicLstmRuleTest, RefusesWhatDoesNotFit) {
   const Layer layer;
   EXPECT_TRUE(layer.Run().InferStatus().ok());
   ExpectRefused(layer.Run().With("cell_clip", -1.0), R"(attribute "cell_clip" is -1)");
+  ExpectRefused(layer.Run().With("ranges", std::string("other")), R"("ranges")");
   ExpectRefused(layer.Run().With("activation", std::string("softmax")), "activation");
   Layer other = layer;
   other.scale[3] = 0.0F;

@@ -238,10 +238,15 @@ TEST_F(RecurrentOperatorsTest, OneOfDynamicRangeQuantizesStepByStep) {
   EXPECT_EQ(layers_[0].variables[3].tensor.as<float>()[0], 1.0F / 0.01F);
 }
 
+TEST_F(RecurrentOperatorsTest, OneOfDynamicRangeMayBeSymmetric) {
+  const auto graph = Translated(DynamicLstmModel({.asymmetric_quantize_inputs = false}));
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->nodes.front().op, "FullyConnected");
+  EXPECT_EQ(std::get<std::string>(graph->nodes.back().attributes.at("ranges")), "symmetric");
+}
+
 TEST_F(RecurrentOperatorsTest, RefusesFormsOfDynamicRangeThatItDoesNotHave) {
   constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
-  ExpectError(DynamicLstmModel({.asymmetric_quantize_inputs = false}), kUnimplemented,
-              "without asymmetric_quantize_inputs");
   ModelSpec spec = DynamicLstmModel();
   spec.tensors[kRecurrent] = LstmModel().tensors[kRecurrent];
   ExpectError(spec, kUnimplemented, "input 5 is \"w\" FP32[2, 2], wants INT8 with a scale");
