@@ -86,7 +86,8 @@ template <LstmFormula formula>
 std::int64_t FixedPointLstm::NextCell(std::int32_t i, std::int32_t f, std::int32_t g,
                                       std::int32_t c) const {
   if constexpr (formula == LstmFormula::kMicro) {
-    return Saturated(Multiply(f * c, forget_scale_)) + Saturated(Multiply(i * g, update_scale_));
+    return Saturated(Multiply(std::int64_t{f} * c, forget_scale_)) +
+           Saturated(Multiply(std::int64_t{i} * g, update_scale_));
   }
   return DivideByPowerOf2(f * c, kFunctionBits) + DivideByPowerOf2(i * g, update_shift_);
 }
@@ -106,7 +107,8 @@ void FixedPointLstm::AdvanceBy(const Arguments& arguments) const {
     const std::int64_t sum = Saturated(NextCell<formula>(i, f, g, arguments.c[u]));
     const std::int64_t c = std::clamp(sum, lowest_cell_, highest_cell_);
     arguments.c[u] = static_cast<std::int16_t>(c);
-    const std::int64_t h = Multiply(o * ValueOf(cell_tanh_, c), hidden_scale_) + hidden_zero_point_;
+    const std::int64_t h =
+        Multiply(std::int64_t{o} * ValueOf(cell_tanh_, c), hidden_scale_) + hidden_zero_point_;
     arguments.h[u] = static_cast<std::int8_t>(std::clamp<std::int64_t>(h, -128, 127));
   }
 }

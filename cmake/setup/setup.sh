@@ -219,7 +219,8 @@ fetch_old_keras() {
   done
 }
 
-# TensorFlow Model Optimization for tests/golden/tfmot, with a TensorFlow of its own: about 1.5 GB.
+# TensorFlow Model Optimization for tests/golden/tfmot, with a TensorFlow of its own, which
+# tests/golden/tflite_lstm takes too: about 1.5 GB.
 fetch_tfmot() {
   local tfmot=build/tfmot list=tests/golden/tfmot/requirements.txt
   cmp -s "$list" "$tfmot/requirements.txt" && return

@@ -272,15 +272,18 @@ void AddRecurrent(LayerOrders& orders, const std::string& name) {
   }
 }
 
-// The bias is in units of input scale * kernel scale.
-void AddStaticLstm(LayerOrders& orders) {
-  orders.Add(
-      {"LSTM",
-       "int8_static",
-       {Required("kernel", kInt8, "in,gates"), Required("recurrent_kernel", kInt8, "units,gates"),
-        Optional("bias", VariableKind::kIntegerBias, "gates"),
-        Required("kernel_scale", kMultiply, "gates"),
-        Required("recurrent_kernel_scale", kMultiply, "gates")}});
+// Octet's own. The bias of a static one is in units of input scale * kernel scale.
+void AddIntegerLstm(LayerOrders& orders) {
+  const auto add = [&orders](const char* mode, VariableKind bias, VariableKind scale) {
+    orders.Add(
+        {"LSTM",
+         mode,
+         {Required("kernel", kInt8, "in,gates"), Required("recurrent_kernel", kInt8, "units,gates"),
+          Optional("bias", bias, "gates"), Required("kernel_scale", scale, "gates"),
+          Required("recurrent_kernel_scale", scale, "gates")}});
+  };
+  add("int8", kFloat, kReciprocal);
+  add("int8_static", VariableKind::kIntegerBias, kMultiply);
 }
 
 // The worked example of a custom layer: y = x * kernel.
@@ -318,7 +321,7 @@ LayerOrders BuiltInLayerOrders() {
               "float",
               {Optional("gamma", kFloat, "dim"), Optional("beta", kFloat, "dim")}});
   AddRecurrent(orders, "LSTM");
-  AddStaticLstm(orders);
+  AddIntegerLstm(orders);
   orders.Add(
       {"LayerNormalization", "float", {Optional("gamma", kFloat), Optional("beta", kFloat)}});
   orders.Add({"Normalization",

@@ -12,6 +12,7 @@
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv_transpose2d.h"
+#include "models/operators/dynamic_lstm.h"
 #include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
 #include "models/operators/expand.h"
@@ -66,6 +67,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
   registry.Add(MakeDivide());
+  registry.Add(MakeDynamicLstm());
   registry.Add(MakeDynamicQuantize());
   registry.Add(MakeElementwiseFunction());
   registry.Add(MakeEqual());

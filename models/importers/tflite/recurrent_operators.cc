@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// UNIDIRECTIONAL_SEQUENCE_LSTM in float32, and in integers: int8 with a cell state of int16.
+// UNIDIRECTIONAL_SEQUENCE_LSTM in float32, in integers (int8 with a cell state of int16), and of
+// dynamic range: float32 activations that are quantized step by step, and int8 weights.
 
 #include <cmath>
 #include <utility>
@@ -127,15 +128,19 @@ absl::StatusOr<ConstantTensor> GateBias(const OperatorCall& call, std::int64_t u
   return ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(all.size())}, all);
 }
 
-// Emits `op` for `x` and `variables`, which become those of a layer, and sets the output.
-absl::Status EmitLstm(OperatorCall& call, const std::string& op, ValueId x,
-                      std::vector<octet::LayerVariable> variables, Attributes attributes,
-                      const std::string& mode) {
-  std::vector<ValueId> inputs = {x};
+// Constants of the graph, in the order of `variables`.
+std::vector<ValueId> AddVariables(const OperatorCall& call,
+                                  const std::vector<octet::LayerVariable>& variables) {
+  std::vector<ValueId> values;
   for (const octet::LayerVariable& variable : variables) {
-    inputs.push_back(call.AddConstant(variable.name, variable.tensor));
+    values.push_back(call.AddConstant(variable.name, variable.tensor));
   }
-  ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, std::move(inputs), std::move(attributes)));
+  return values;
+}
+
+// Lists the layer of the node that was emitted last, which computes `value`, and sets the output.
+absl::Status Finish(OperatorCall& call, ValueId value, std::vector<octet::LayerVariable> variables,
+                    const std::string& mode) {
   octet::Layer layer;
   layer.path = call.graph().graph().nodes.back().name;
   layer.layer_class = "LSTM";
@@ -143,6 +148,16 @@ absl::Status EmitLstm(OperatorCall& call, const std::string& op, ValueId x,
   layer.variables = std::move(variables);
   call.translation().layers.push_back(std::move(layer));
   return call.SetOutput(0, value);
+}
+
+// A node `op` of `x` and all `variables`.
+absl::Status EmitLstm(OperatorCall& call, const std::string& op, ValueId x,
+                      std::vector<octet::LayerVariable> variables, Attributes attributes,
+                      const std::string& mode) {
+  std::vector<ValueId> inputs = AddVariables(call, variables);
+  inputs.insert(inputs.begin(), x);
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit(op, std::move(inputs), std::move(attributes)));
+  return Finish(call, value, std::move(variables), mode);
 }
 
 struct LstmSizes {
@@ -197,6 +212,18 @@ absl::StatusOr<IntegerGates> ReadIntegerGates(const OperatorCall& call, std::siz
   return IntegerGates{
       SideBySide<std::int8_t>(gates),
       ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(scales.size())}, scales)};
+}
+
+// The scales as Keras has them, which divide.
+absl::StatusOr<ConstantTensor> Reciprocals(const ConstantTensor& scales) {
+  std::vector<float> reciprocals;
+  for (const float scale : scales.as<float>()) {
+    reciprocals.push_back(1.0F / scale);
+    if (!std::isfinite(reciprocals.back())) {
+      return OperatorCall::Invalid("got scale ", scale, ", wants one whose reciprocal is finite");
+    }
+  }
+  return ConstantTensor::Copy(DataType::kFloat32, scales.dims(), reciprocals);
 }
 
 absl::StatusOr<ConstantTensor> IntegerBias(const OperatorCall& call, std::int64_t units) {
@@ -274,6 +301,60 @@ absl::Status TranslateIntegerLstm(OperatorCall& call, ValueId x, const LstmSizes
                   std::move(attributes), "int8_static");
 }
 
+// What the inputs add to the gates, all steps at once: quantized step by step, with zero points.
+absl::StatusOr<ValueId> ProjectAsymmetrically(OperatorCall& call, ValueId x, ValueId kernel,
+                                              ValueId kernel_scale, ValueId bias) {
+  GraphBuilder& graph = call.graph();
+  ASSIGN_OR_RETURN(
+      const std::vector<ValueId> quantized,
+      graph.EmitMany("DynamicQuantize", call.Name("quantize"), {x},
+                     {{"formula", std::string("tflite")}, {"rows", std::string("vectors")}}, 3));
+  ASSIGN_OR_RETURN(ValueId value, call.Emit("IntegerMatMul", {quantized[0], kernel, quantized[2]},
+                                            {}, "products"));
+  ASSIGN_OR_RETURN(value, graph.Cast(call.Name("sums"), value, DataType::kFloat32));
+  ASSIGN_OR_RETURN(value, call.Emit("Divide", {value, kernel_scale}, {}, "weight_scaled"));
+  ASSIGN_OR_RETURN(value, call.Emit("Multiply", {value, quantized[1]}, {}, "scaled"));
+  return call.Emit("Add", {value, bias}, {}, "projected");
+}
+
+// The same without zero points.
+absl::StatusOr<ValueId> ProjectSymmetrically(OperatorCall& call, ValueId x, ValueId kernel,
+                                             ValueId kernel_scale, ValueId bias) {
+  return call.Emit("FullyConnected", {x, kernel, kernel_scale, kNoValue, bias},
+                   {{"activation_quantization", std::string("dynamic")}, {"dynamic_epsilon", 0.0}},
+                   "projected");
+}
+
+// How activations are quantized where they meet int8 weights.
+enum class DynamicRange {
+  kSymmetric,   // with a scale alone
+  kAsymmetric,  // with a zero point too
+};
+
+absl::Status TranslateDynamicLstm(OperatorCall& call, ValueId x, const LstmSizes& sizes,
+                                  DynamicRange range, Attributes attributes) {
+  const bool is_asymmetric = range == DynamicRange::kAsymmetric;
+  ASSIGN_OR_RETURN(IntegerGates kernel, ReadIntegerGates(call, kWeights, sizes));
+  ASSIGN_OR_RETURN(IntegerGates recurrent,
+                   ReadIntegerGates(call, kRecurrent, {sizes.units, sizes.units}));
+  ASSIGN_OR_RETURN(ConstantTensor bias, GateBias(call, sizes.units));
+  ASSIGN_OR_RETURN(ConstantTensor kernel_scale, Reciprocals(kernel.scales));
+  ASSIGN_OR_RETURN(ConstantTensor recurrent_scale, Reciprocals(recurrent.scales));
+  std::vector<octet::LayerVariable> variables = {
+      {"kernel", std::move(kernel.matrix), ""},
+      {"recurrent_kernel", std::move(recurrent.matrix), ""},
+      {"bias", std::move(bias), ""},
+      {"kernel_scale", std::move(kernel_scale), "reciprocal"},
+      {"recurrent_kernel_scale", std::move(recurrent_scale), "reciprocal"}};
+  const std::vector<ValueId> values = AddVariables(call, variables);
+  const auto project = is_asymmetric ? ProjectAsymmetrically : ProjectSymmetrically;
+  ASSIGN_OR_RETURN(const ValueId projected, project(call, x, values[0], values[3], values[2]));
+  attributes["ranges"] = std::string(is_asymmetric ? "asymmetric" : "symmetric");
+  ASSIGN_OR_RETURN(const ValueId value, call.Emit("DynamicLstm", {projected, values[1], values[4]},
+                                                  std::move(attributes)));
+  return Finish(call, value, std::move(variables), "int8");
+}
+
 absl::Status TranslateLstm(OperatorCall& call) {
   const auto* const options = call.options<schema::UnidirectionalSequenceLSTMOptions>();
   if (options == nullptr) return NoOptions();
@@ -296,7 +377,13 @@ absl::Status TranslateLstm(OperatorCall& call) {
   if (is_integer) {
     return TranslateIntegerLstm(call, x, sizes, activation, options->cell_clip());
   }
-  return TranslateFloatLstm(call, x, sizes, activation, options->cell_clip());
+  if (!call.IsQuantized(kWeights)) {
+    return TranslateFloatLstm(call, x, sizes, activation, options->cell_clip());
+  }
+  return TranslateDynamicLstm(
+      call, x, sizes,
+      options->asymmetric_quantize_inputs() ? DynamicRange::kAsymmetric : DynamicRange::kSymmetric,
+      {{"activation", activation}, {"cell_clip", double{options->cell_clip()}}});
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes this folder's files with TensorFlow: small recurrent networks of Keras, trained and converted to
-TensorFlow Lite with full integer quantization.
+TensorFlow Lite with full integer quantization, and one of dynamic range.
 
-    make_fixtures.py [FOLDER]
+    make_fixtures.py [FOLDER [NAME]]
 
-NAME.tflite; NAME.x.npy, rows for it, quantized; NAME.y.npy, what TensorFlow's interpreter answers; and
+NAME.tflite; NAME.x.npy, rows for it, quantized where its input is; NAME.y.npy, what TensorFlow's interpreter answers; and
 NAME.float.npy, what Keras does. It wants ../tfmot/requirements.txt installed.
 """
 
@@ -58,6 +58,11 @@ def bidirectional():
     return network(1, 11, 4, layers.Bidirectional(layers.LSTM(6, return_sequences=True)))
 
 
+def dynamic():
+    """Of weights that are large enough for the converter to make integers of all of them."""
+    return network(1, 6, 32, layers.LSTM(48))
+
+
 def data(model, rng):
     """Rows whose class is where their mean over time is largest."""
     batch_size, *shape = model.input_shape
@@ -82,7 +87,7 @@ def train(model, x, label):
                            for row in range(0, len(x), batch_size)])
 
 
-def converted(model, x):
+def converted(model, x, is_integer):
     batch_size = model.input_shape[0]
     function = tf.function(lambda rows: model(rows)).get_concrete_function(
         tf.TensorSpec(model.input_shape, tf.float32))
@@ -91,20 +96,23 @@ def converted(model, x):
         model.save(folder, save_format="tf", signatures=function)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        converter.representative_dataset = lambda: (
-            [x[row:row + batch_size]] for row in range(0, len(x), batch_size))
+        if is_integer:
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+            converter.representative_dataset = lambda: (
+                [x[row:row + batch_size]] for row in range(0, len(x), batch_size))
         return converter.convert()
 
 
 def answers(content, x, batch_size):
-    """The rows as integers, and what comes out for them."""
+    """The rows as the model takes them, and what comes out for them."""
     interpreter = tf.lite.Interpreter(model_content=content)
     interpreter.allocate_tensors()
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
     scale, zero_point = source["quantization"]
-    q = np.clip(np.rint(x / scale) + zero_point, -128, 127).astype(np.int8)
+    q = x
+    if source["dtype"] == np.int8:
+        q = np.clip(np.rint(x / scale) + zero_point, -128, 127).astype(np.int8)
     parts = []
     for row in range(0, len(q), batch_size):
         interpreter.reset_all_variables()
@@ -119,7 +127,7 @@ def write(folder, make):
     model = make()
     x, label = data(model, np.random.default_rng(3))
     real = train(model, x, label)
-    content = converted(model, x)
+    content = converted(model, x, make is not dynamic)
     (folder / f"{make.__name__}.tflite").write_bytes(content)
     shown = 20 * model.input_shape[0]
     q, y = answers(content, x[:shown], model.input_shape[0])
@@ -131,8 +139,9 @@ def write(folder, make):
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(exist_ok=True)
-    for make in (last, sequence, one_step, stacked, backwards, batch, bidirectional):
-        write(folder, make)
+    for make in (last, sequence, one_step, stacked, backwards, batch, bidirectional, dynamic):
+        if len(sys.argv) < 3 or sys.argv[2] == make.__name__:
+            write(folder, make)
 
 
 if __name__ == "__main__":

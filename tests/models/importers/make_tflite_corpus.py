@@ -21,14 +21,15 @@ CASES = ("float32/conv_valid_relu6", "int8/conv_dilated_relu", "uint8/depthwise_
          "int16/sub_channel", "int16/mixed_types", "hybrid/fully_connected_symmetric",
          "hybrid_int4/fully_connected_asymmetric_kept", "hybrid/conv_groups",
          "hybrid/depthwise_multiplier", "int8/int4_conv", "lstm/clipped",
-         "int8/lstm", "int8/lstm_bidirectional")
+         "int8/lstm", "int8/lstm_bidirectional", "hybrid/lstm")
 
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     cases = itertools.chain(tflite_cases.cases(), tflite_int16_cases.cases(),
                             tflite_hybrid_cases.cases(), tflite_hybrid_cases.integer_cases(),
-                            tflite_lstm_cases.cases(), tflite_lstm_cases.integer_cases())
+                            tflite_lstm_cases.cases(), tflite_lstm_cases.integer_cases(),
+                            tflite_lstm_cases.hybrid_cases())
     models = {name: build for name, build, _ in cases}
     for name in CASES:
         (folder / f"{name.replace('/', '_').lower()}.tflite").write_bytes(models[name]())

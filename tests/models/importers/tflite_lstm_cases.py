@@ -29,6 +29,46 @@ def lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, scale=0.5):
     return model.finish(y)
 
 
+def hybrid_lstm(shape=(1, 9, 5), units=7, activation="tanh", clip=10.0, weight_scale=0.006,
+                asymmetric=True):
+    """Float activations, which are quantized step by step, and int8 weights."""
+    model = tflite_models.Model(RNG)
+    x = model.input("float32", shape)
+
+    def weights(*dims):
+        scales = RNG.uniform(0.5, 1.5, 4) * weight_scale
+        return [model.constant(RNG.integers(-127, 128, dims).astype(np.int8), scale)
+                for scale in scales]
+
+    kernel, recurrent = weights(units, shape[2]), weights(units, units)
+    biases = [model.constant((RNG.standard_normal(units) * 0.3).astype(np.float32))
+              for _ in range(4)]
+    states = []
+    for _ in range(2):
+        states.append(model.tensor("float32", (shape[0], units)))
+        model.graph.tensors[-1].isVariable = True
+    y = model.add("UNIDIRECTIONAL_SEQUENCE_LSTM",
+                  [x, *kernel, *recurrent, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1],
+                  {"dtype": "float32", "shape": (*shape[:2], units)},
+                  "UnidirectionalSequenceLSTMOptions", cellClip=clip,
+                  asymmetricQuantizeInputs=asymmetric,
+                  fusedActivationFunction=tflite_models.ACTIVATIONS[activation])
+    return model.finish(y)
+
+
+def hybrid_cases():
+    """Of dynamic range. Beside LiteRT's own kernels, which are the same in all of its sets."""
+    yield "hybrid/lstm", hybrid_lstm, 0
+    yield "hybrid/lstm_of_one_step", lambda: hybrid_lstm((1, 1, 3), 4), 0
+    yield "hybrid/lstm_long", lambda: hybrid_lstm((1, 40, 3), 6), 0
+    yield "hybrid/lstm_wide", lambda: hybrid_lstm((1, 12, 40), 33, weight_scale=0.003), 0
+    yield "hybrid/lstm_clipped", lambda: hybrid_lstm((1, 20, 3), clip=0.3, weight_scale=0.02), 0
+    yield "hybrid/lstm_symmetric", lambda: hybrid_lstm(asymmetric=False), 0
+    yield "hybrid/lstm_symmetric_wide", lambda: hybrid_lstm(
+        (1, 12, 40), 33, weight_scale=0.003, asymmetric=False), 0
+    yield "hybrid/lstm_relu", lambda: hybrid_lstm((1, 5, 6), activation="relu"), 0
+
+
 def cases():
     """As tflite_cases.cases."""
     yield "lstm/tanh", lstm, 0

@@ -165,7 +165,8 @@ def main():
                   tflite_lstm_cases.integer_cases())
               if name != "int16/sum"]  # which LiteRT's reference kernel adds up without scales
     checks += [(f"small/{name}", lambda folder, case=(name, build): check_hybrid(*case, folder))
-               for name, build, _ in tflite_hybrid_cases.cases()]
+               for name, build, _ in itertools.chain(tflite_hybrid_cases.cases(),
+                                                     tflite_lstm_cases.hybrid_cases())]
     if data.is_dir():
         checks += [(name, lambda folder, case=(name, data, *case): check_real(*case, folder))
                    for name, case in REAL.items()]

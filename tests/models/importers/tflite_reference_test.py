@@ -100,6 +100,19 @@ def check_mnist(folder):
     return f"{right:.2%} right"
 
 
+def check_lstm(folder):
+    """A digit's rows one after the other, in float and in int8."""
+    x = mnist("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)[:2000]
+    labels = mnist("t10k-labels-idx1-ubyte.gz", 8)[:2000]
+    shares = []
+    for name, rows in (("trained_lstm", (x / 255).astype(np.float32)),
+                       ("trained_lstm_int8", (x ^ 0x80).view(np.int8))):
+        y = outputs_of(f"tflite/mnist/{name}", rows, folder)
+        shares.append(np.mean(y.argmax(-1) == labels))
+    assert min(shares) >= 0.97, f"{shares} are right, wants 97 %"
+    return f"{shares[0]:.2%} right in float, {shares[1]:.2%} in int8"
+
+
 def check_half_plus_two(folder):
     y = outputs_of("tflite/small/half_plus_two", np.array([[1], [2], [5]], np.float32), folder)
     assert y.tolist() == [[2.5], [3.0], [4.5]], y
@@ -160,6 +173,7 @@ CHECKS = {
     "half plus two": check_half_plus_two,
     "person detection": check_person,
     "MNIST, float": check_mnist,
+    "MNIST, LSTM": check_lstm,
 }
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run allocates nothing, whatever the model is made of: the zoo's bundles (float, int8 dynamic
-// and static, int4) and the models that Keras saved (encoder, recurrent, convolutional, nested).
+// and static, int4), the models that Keras saved (encoder, recurrent, convolutional, nested), and
+// LSTMs of integers.
 
 #include <algorithm>
 #include <filesystem>
@@ -22,21 +23,26 @@ namespace {
 
 using testing::allocations;
 
+bool IsModelFile(const std::filesystem::path& path) {
+  return path.extension() == ".keras" || path.extension() == ".tflite";
+}
+
 std::vector<std::string> Models() {
   std::vector<std::string> paths;
   for (const auto& model : std::filesystem::directory_iterator("models/zoo/repository")) {
     paths.push_back(model.path() / "1");
   }
-  for (const auto& file : std::filesystem::directory_iterator("tests/golden/keras/3.15.1")) {
-    if (file.path().extension() == ".keras") paths.push_back(file.path());
+  for (const char* const folder : {"tests/golden/keras/3.15.1", "tests/golden/tflite_lstm"}) {
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      if (IsModelFile(file.path())) paths.push_back(file.path());
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
 Graph GraphOf(const std::string& path, const OperatorRegistry& operators) {
-  auto bundle =
-      path.ends_with(".keras") ? ImportModel(path, {.operators = &operators}) : ReadBundle(path);
+  auto bundle = IsModelFile(path) ? ImportModel(path, {.operators = &operators}) : ReadBundle(path);
   EXPECT_TRUE(bundle.ok()) << bundle.status();
   return bundle.ok() ? std::move(bundle->graph) : Graph{};
 }

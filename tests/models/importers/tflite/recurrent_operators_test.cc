@@ -25,6 +25,7 @@ struct LstmOptions {
   float cell_clip = 10.0F;
   bool time_major = false;
   std::int8_t activation = 4;  // tanh
+  bool asymmetric_quantize_inputs = true;
 };
 
 // Of two units for vectors of three: every weight is its gate's number, from 1 on.
@@ -54,7 +55,7 @@ ModelSpec LstmModel(const LstmOptions& options = {}) {
                      .options = [options](flatbuffers::FlatBufferBuilder& builder) {
                        return schema::CreateUnidirectionalSequenceLSTMOptions(
                                   builder, options.activation, options.cell_clip, 0.0F,
-                                  options.time_major)
+                                  options.time_major, options.asymmetric_quantize_inputs)
                            .Union();
                      }}};
   spec.inputs = {0};
@@ -97,6 +98,14 @@ ModelSpec IntegerLstmModel(const LstmOptions& options = {}) {
   spec.tensors.push_back({.name = "hidden", .shape = {0}});
   quantize(kHidden, testing::kInt8, 0.0078F, 3);
   spec.operators[0].intermediates = {-1, -1, -1, -1, static_cast<std::int32_t>(kHidden)};
+  return spec;
+}
+
+// Of float32 with the weights of the one above.
+ModelSpec DynamicLstmModel(const LstmOptions& options = {}) {
+  ModelSpec spec = LstmModel(options);
+  const ModelSpec integers = IntegerLstmModel();
+  for (std::size_t i = kWeights; i < kBias; ++i) spec.tensors[i] = integers.tensors[i];
   return spec;
 }
 
@@ -213,6 +222,40 @@ TEST_F(RecurrentOperatorsTest, AProfileSaysWhoseIntegersTheyAre) {
   EXPECT_EQ(attributes("tflite-reference"), "micro fixed");
   EXPECT_EQ(attributes("tflite-single-rounding"), "micro fixed_single");
   EXPECT_EQ(attributes("xnnpack"), "litert fixed");
+}
+
+TEST_F(RecurrentOperatorsTest, OneOfDynamicRangeQuantizesStepByStep) {
+  const auto graph = Translated(DynamicLstmModel());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->nodes.front().op, "DynamicQuantize");
+  EXPECT_EQ(graph->nodes.back().op, "DynamicLstm");
+  ASSERT_EQ(layers_.size(), 1);
+  EXPECT_EQ(layers_[0].path, "y");
+  EXPECT_EQ(layers_[0].mode, "int8");
+  ASSERT_EQ(layers_[0].variables.size(), 5);
+  EXPECT_EQ(layers_[0].variables[2].tensor.data_type(), DataType::kFloat32);
+  EXPECT_EQ(layers_[0].variables[3].scale_convention, "reciprocal");
+  EXPECT_EQ(layers_[0].variables[3].tensor.as<float>()[0], 1.0F / 0.01F);
+}
+
+TEST_F(RecurrentOperatorsTest, OneOfDynamicRangeMayBeSymmetric) {
+  const auto graph = Translated(DynamicLstmModel({.asymmetric_quantize_inputs = false}));
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->nodes.front().op, "FullyConnected");
+  EXPECT_EQ(std::get<std::string>(graph->nodes.back().attributes.at("ranges")), "symmetric");
+}
+
+TEST_F(RecurrentOperatorsTest, RefusesFormsOfDynamicRangeThatItDoesNotHave) {
+  constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
+  ModelSpec spec = DynamicLstmModel();
+  spec.tensors[kRecurrent] = LstmModel().tensors[kRecurrent];
+  ExpectError(spec, kUnimplemented, "input 5 is \"w\" FP32[2, 2], wants INT8 with a scale");
+  spec = DynamicLstmModel();
+  spec.tensors[kWeights].scale = {1e-40F};
+  EXPECT_FALSE(Translated(spec).ok());
+  spec = DynamicLstmModel();
+  spec.tensors[kBias].shape = {1, 2};
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "wants [2]");
 }
 
 TEST_F(RecurrentOperatorsTest, RefusesIntegerFormsThatItDoesNotHave) {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "models/operators/lstm_gates.h"
+
+#include <algorithm>
+
+#include "models/base/status_macros.h"
+#include "models/operators/fused_activation.h"
+#include "models/operators/node_checks.h"
+
+namespace octet {
+namespace {
+
+absl::StatusOr<LstmGates::Options> GateOptions(const Node& node) {
+  LstmGates::Options options;
+  ASSIGN_OR_RETURN(options.cell_clip, FloatAttribute(node, "cell_clip", 0.0));
+  if (options.cell_clip < 0.0F) {
+    return InvalidNode(node, "attribute \"cell_clip\" is ", options.cell_clip, ", wants 0 or more");
+  }
+  ASSIGN_OR_RETURN(options.activation, ElementwiseActivationAttributes(node, "tanh"));
+  ASSIGN_OR_RETURN(options.recurrent_activation,
+                   ElementwiseActivationAttributes(node, "sigmoid", "recurrent_activation"));
+  return options;
+}
+
+}  // namespace
+
+void LstmGates::Advance(const Arguments& arguments) const {
+  const std::size_t units = options_.units;
+  const std::span<float> z = arguments.z;
+  const std::span<float> input_and_forget = z.first(2 * units);
+  const std::span<float> candidate = z.subspan(2 * units, units);
+  const std::span<float> output = z.subspan(3 * units, units);
+  kernels_->activation_f32(options_.recurrent_activation, input_and_forget, input_and_forget);
+  kernels_->activation_f32(options_.activation, candidate, candidate);
+  kernels_->activation_f32(options_.recurrent_activation, output, output);
+  const std::span<float> next_c = arguments.next_c;
+  const std::span<float> next_h = arguments.next_h;
+  for (std::size_t u = 0; u < units; ++u) {
+    next_c[u] = z[units + u] * arguments.c[u] + z[u] * candidate[u];
+  }
+  if (options_.cell_clip > 0.0F) {
+    for (float& value : next_c) value = std::clamp(value, -options_.cell_clip, options_.cell_clip);
+  }
+  kernels_->activation_f32(options_.activation, next_c, next_h);
+  for (std::size_t u = 0; u < units; ++u) next_h[u] *= output[u];
+}
+
+absl::Status CheckLstmGates(const Node& node) { return GateOptions(node).status(); }
+
+absl::StatusOr<LstmGates> MakeLstmGates(const Node& node, std::size_t units,
+                                        const kernels::KernelSet& kernels) {
+  ASSIGN_OR_RETURN(LstmGates::Options options, GateOptions(node));
+  options.units = units;
+  return LstmGates(options, kernels);
+}
+
+}  // namespace octet

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What float32 LSTMs do with their gates, and the attributes that say how: `activation`,
+// `recurrent_activation` and `cell_clip`.
+
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "kernels/kernel_set.h"
+#include "models/graph/graph.h"
+
+namespace octet {
+
+// Gates in the order i, f, c, o:
+//   c' = f * c + i * activation(z_c), clipped;  h' = o * activation(c')
+class LstmGates {
+ public:
+  struct Options {
+    std::size_t units = 0;
+    float cell_clip = 0.0F;  // the largest magnitude of c'; 0 for any
+    kernels::Activation activation;
+    kernels::Activation recurrent_activation;
+  };
+  LstmGates(const Options& options, const kernels::KernelSet& kernels)
+      : options_(options), kernels_(&kernels) {}
+
+  [[nodiscard]] std::size_t units() const { return options_.units; }
+  [[nodiscard]] std::size_t width() const { return 4 * options_.units; }
+
+  // One row.
+  struct Arguments {
+    std::span<float> z;        // width() sums; overwritten
+    std::span<const float> c;  // units()
+    std::span<float> next_c;   // may be c
+    std::span<float> next_h;   // overlaps nothing
+  };
+  void Advance(const Arguments& arguments) const;
+
+ private:
+  Options options_;
+  const kernels::KernelSet* kernels_;
+};
+
+// INVALID_ARGUMENT or UNIMPLEMENTED for attributes that a node may not have.
+absl::Status CheckLstmGates(const Node& node);
+// Precondition: the check above holds.
+absl::StatusOr<LstmGates> MakeLstmGates(const Node& node, std::size_t units,
+                                        const kernels::KernelSet& kernels);
+
+}  // namespace octet
