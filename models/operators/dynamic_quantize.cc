@@ -37,7 +37,7 @@ std::pair<float, float> BoundsOf(std::span<const float> row) {
 }
 
 // ONNX's: the range of `row` in 256 steps.
-Range OnnxRangeOf(std::span<const float> row) {
+Range RangeOf(std::span<const float> row) {
   const auto [least, largest] = BoundsOf(row);
   const float scale = (largest - least) / 255.0F;
   // Nothing but zeros, or numbers too small or too large for a scale.
@@ -77,11 +77,10 @@ void TfliteQuantize(const Range& range, std::span<const float> in, std::span<std
   });
 }
 
-// Whose formula quantizes a row.
-enum class Formula : std::uint8_t { kOnnx, kTflite, kTorch };
-
-// How x is cut into rows, and what quantizes them.
+// How x is cut into rows, and whose formula quantizes them.
 struct Form {
+  enum class Formula : std::uint8_t { kOnnx, kTflite, kTorch };
+
   Formula formula = Formula::kOnnx;
   bool has_vectors = false;  // each run along the last axis is a row
   // PyTorch's.
@@ -119,22 +118,16 @@ void TorchQuantize(const Form& form, const Range& range, std::span<const float> 
   });
 }
 
-Range RangeOf(const Form& form, std::span<const float> row) {
-  if (form.formula == Formula::kTflite) return TfliteRangeOf(row);
-  if (form.formula == Formula::kTorch) return TorchRangeOf(form, row);
-  return OnnxRangeOf(row);
-}
-
 absl::StatusOr<Form> FormAttributes(const Node& node) {
   Form form;
   ASSIGN_OR_RETURN(const std::string formula,
                    NameAttribute(node, "formula", "onnx", {"onnx", "tflite", "torch"}));
-  if (formula == "tflite") form.formula = Formula::kTflite;
-  if (formula == "torch") form.formula = Formula::kTorch;
+  if (formula == "tflite") form.formula = Form::Formula::kTflite;
+  if (formula == "torch") form.formula = Form::Formula::kTorch;
   ASSIGN_OR_RETURN(const std::string rows,
                    NameAttribute(node, "rows", "batch", {"batch", "vectors"}));
   form.has_vectors = rows == "vectors";
-  if (form.formula != Formula::kTorch) return form;
+  if (form.formula != Form::Formula::kTorch) return form;
   ASSIGN_OR_RETURN(const std::int64_t steps, IntAttribute(node, "steps", 255, 1));
   ASSIGN_OR_RETURN(form.epsilon, FloatAttribute(node, "epsilon", 0.0));
   ASSIGN_OR_RETURN(const std::int64_t symmetric, IntAttribute(node, "symmetric", 0, 0));
@@ -191,12 +184,14 @@ class DynamicQuantize final : public Operator {
         static_cast<std::size_t>(form.has_vectors ? x.dims.back() : NumElements(x.dims.subspan(1)));
     for (std::size_t row = 0; row < rows; ++row) {
       const std::span<const float> values(x.as<float>() + row * size, size);
-      const Range range = RangeOf(form, values);
+      const Range range = form.formula == Form::Formula::kTflite  ? TfliteRangeOf(values)
+                          : form.formula == Form::Formula::kTorch ? TorchRangeOf(form, values)
+                                                                  : RangeOf(values);
       const std::span<std::uint8_t> bytes(arguments.outputs[0].as<std::uint8_t>() + row * size,
                                           size);
-      if (form.formula == Formula::kTflite) {
+      if (form.formula == Form::Formula::kTflite) {
         TfliteQuantize(range, values, bytes);
-      } else if (form.formula == Formula::kTorch) {
+      } else if (form.formula == Form::Formula::kTorch) {
         TorchQuantize(form, range, values, bytes);
       } else {
         // The kernel's int8 is uint8 with 128 less.
