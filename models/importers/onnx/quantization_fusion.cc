@@ -137,15 +137,6 @@ class Fuser {
   }
 
  private:
-  // A constant's other name: PyTorch's exporter has several where modules share one.
-  void NameAgain(const NodeProto& node) {
-    if (node.op_type != "Identity" || !node.domain.empty() || node.inputs.size() != 1 ||
-        node.outputs.size() != 1) {
-      return;
-    }
-    const auto found = constants_.find(node.inputs[0]);
-    if (found != constants_.end()) constants_.emplace(node.outputs[0], found->second);
-  }
   [[nodiscard]] const NodeProto* MakerOf(const std::string& name) const {
     const auto found = makers_.find(name);
     return found == makers_.end() ? nullptr : found->second;
@@ -426,6 +417,16 @@ class Fuser {
       inputs.insert(inputs.end(), {x->inputs[0], x->inputs[1], InputOf(*x, 2)});
     }
     return Make(op, "QLinearConcat", "com.microsoft", std::move(inputs), quantizer);
+  }
+
+  // A constant's other name: PyTorch's exporter has several where modules share one.
+  void NameAgain(const NodeProto& node) {
+    if (node.op_type != "Identity" || !node.domain.empty() || node.inputs.size() != 1 ||
+        node.outputs.size() != 1) {
+      return;
+    }
+    const auto found = constants_.find(node.inputs[0]);
+    if (found != constants_.end()) constants_.emplace(node.outputs[0], found->second);
   }
 
   // The same name, or equal constants; both absent.

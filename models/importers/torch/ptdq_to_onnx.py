@@ -15,9 +15,13 @@ arithmetic that PyTorch does on x86 in the operators that ONNX has: activations 
 zero point. What is left of other quantized modules is refused by name.
 
 PyTorch takes one range for all rows of a batch. A row's answer would depend on the rows beside it,
-so that here each row (dimension 0 of what a module is given) has a range of its own: the answers are
-those of PyTorch for every row alone. A sequence that an LSTM is given has one range, as in PyTorch,
-and a state one at each step: the steps are written out, as many as the example has.
+so that here each row (dimension 0 of what a quantized part is given) has a range of its own: the
+answers are those of PyTorch for every row alone. Where a module folds other axes into the batch,
+each index of the two has one.
+
+A sequence that an LSTM is given has one range, as in PyTorch, and a state one at each step: the steps
+are written out, as many as the example has. Dimension 0 of every input is the batch, so that an LSTM
+of batch_first=False wants a transpose in front of it.
 
 It wants a torch with both torch.ao.quantization and torch.onnx.ops, and onnxscript. 2.15 is tested.
 """
@@ -103,7 +107,6 @@ class LstmOfIntegers(nn.Module):
     def __init__(self, lstm, name):
         super().__init__()
         self.batch_first = lstm.batch_first
-        self.hidden_size = lstm.hidden_size
         self.layers = lstm.num_layers
         self.directions = 2 if lstm.bidirectional else 1
         weights, biases = lstm.get_weight(), lstm.get_bias()
@@ -116,8 +119,9 @@ class LstmOfIntegers(nn.Module):
                                                    biases.get(f"bias_{part}"), f"{name}.{part}"))
 
     def forward(self, x, state=None):
-        if x.ndim != 3:
-            raise Unsupported(f"an LSTM over {x.ndim} dimensions, wants rows, steps and features")
+        if not isinstance(x, torch.Tensor) or x.ndim != 3:
+            got = f"{x.ndim} dimensions" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
+            raise Unsupported(f"an LSTM over {got}, wants rows, steps and features")
         if not self.batch_first:
             x = x.transpose(0, 1)
         given = None if state is None else [part.unbind(0) for part in state]

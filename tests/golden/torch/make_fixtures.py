@@ -20,12 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
+from torchao.prototype.smoothquant import SmoothQuantConfig
 from torchao.quantization import (Int8DynamicActivationInt8WeightConfig,
                                   Int8DynamicActivationIntxWeightConfig,
                                   Int8StaticActivationInt8WeightConfig, Int8WeightOnlyConfig,
                                   IntxWeightOnlyConfig, MappingType, PerAxis, PerGroup, PerRow,
                                   PerTensor, quantize_)
 from torchao.quantization.quant_primitives import choose_qparams_affine
+from torchao.quantization.quantize_.common.quantization_step import QuantizationStep
+
+import int8_symmetric
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -93,13 +97,11 @@ STATIC = {
     "static_asymmetric": (MappingType.ASYMMETRIC, False),
     "static_reduced": (MappingType.ASYMMETRIC, True),
 }
-
-
-def symmetric(weight):
-    """The int8 integers and scales of each row, as a tutorial's Int8SymmetricTensor has them."""
-    largest = torch.maximum(-weight.amin(1).clamp(max=0), weight.amax(1).clamp(min=0))
-    scale = (largest / 127.5)[:, None]
-    return (weight * (1 / scale)).round().clamp(-128, 127).to(torch.int8), scale
+# Rows that are multiplied with factors first.
+SMOOTHED = {
+    "smooth_dynamic": Int8DynamicActivationInt8WeightConfig(version=2, granularity=PerRow()),
+    "smooth_static": Int8StaticActivationInt8WeightConfig(granularity=[PerTensor(), PerRow()]),
+}
 
 
 def linears(module):
@@ -129,6 +131,15 @@ def calibrated(module, x, mapping, is_reduced):
             act_quant_scale=scale, granularity=[PerTensor(), PerRow()], act_mapping_type=mapping,
             act_quant_zero_point=zero_point if mapping == MappingType.ASYMMETRIC else None,
             reduce_range=is_reduced))
+    return quantized
+
+
+def smoothed(module, x, base):
+    """`module` with the factors that SmoothQuant finds on `x`."""
+    quantized = copy.deepcopy(module)
+    quantize_(quantized, SmoothQuantConfig(base, QuantizationStep.PREPARE))
+    quantized(x)
+    quantize_(quantized, SmoothQuantConfig(base, QuantizationStep.CONVERT))
     return quantized
 
 
@@ -170,15 +181,26 @@ def write_module(folder, name, make, dims):
         save_quantized(folder, f"{name}.{kind}", quantized, x)
     for kind, (mapping, is_reduced) in STATIC.items():
         save_quantized(folder, f"{name}.{kind}", calibrated(module, x, mapping, is_reduced), x)
-    flat, swapped = {}, copy.deepcopy(module)
-    for key, value in module.state_dict().items():
-        if value.ndim != 2:
-            flat[key] = value
-            continue
-        flat[f"{key}.int_data"], flat[f"{key}.scale"] = symmetric(value)
-        with torch.no_grad():
-            swapped.get_parameter(key).copy_(flat[f"{key}.int_data"] * flat[f"{key}.scale"])
-    save(folder, f"{name}.symmetric", flat, swapped(x))
+    if name != "joined":  # its layer is not called
+        for kind, base in SMOOTHED.items():
+            save_quantized(folder, f"{name}.{kind}", smoothed(module, x, base), x)
+    write_symmetric(folder, name, module, x)
+
+
+def write_symmetric(folder, name, module, x):
+    """Both forms of one quantization, whose answers are the same; the parts that the tensors are
+    flattened to."""
+    tensors = int8_symmetric.with_tensors(copy.deepcopy(module))
+    y = tensors(x)
+    if name != "joined":  # its layer is not called: there is none to be put in its place
+        layers = int8_symmetric.with_layers(copy.deepcopy(module))
+        torch.testing.assert_close(layers(x), y, rtol=0, atol=1e-6 * y.abs().max().item())
+        y = layers(x)
+    state_dict = tensors.state_dict()
+    weights = [value for value in state_dict.values()
+               if isinstance(value, int8_symmetric.Int8SymmetricTensor)]
+    assert weights and all(int8_symmetric.says_what_it_cannot(weight) for weight in weights)
+    save(folder, f"{name}.symmetric", int8_symmetric.flattened(state_dict), y)
 
 
 def main():

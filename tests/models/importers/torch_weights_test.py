@@ -23,10 +23,14 @@ except ImportError as error:
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden/torch"
 # Of the largest answer. Integers that differ by one would give more than a hundred times that.
 BOUND = 2e-6
+# The last bit of what a layer computed decides how the next one rounds a tie, and the largest number of
+# a row is one: 127.5 steps. Two of the 1536 numbers between the layers of one network here differ so.
+BOUNDS = {"toy.smooth_dynamic": 5e-3}
 PRECISIONS = {"float": "fp32", "dynamic_row": "int8-dynamic", "dynamic_asymmetric": "int8-dynamic",
               "dynamic_reduced": "int8-dynamic", "intx_row": "int8-dynamic",
               "static": "int8-static", "static_asymmetric": "int8-static",
-              "static_reduced": "int8-static"}  # the others: int8-weight-only
+              "static_reduced": "int8-static", "smooth_dynamic": "int8-dynamic",
+              "smooth_static": "int8-static"}  # the others: int8-weight-only
 
 
 def check(octet, weights, graph, root):
@@ -41,7 +45,7 @@ def check(octet, weights, graph, root):
     got = onnx_models.run_bundle(octet, bundle, {"x": x}, ["y"], root)["y"]
     reference = np.load(GOLDEN / f"{module}.{kind}.y.npy")
     difference = np.abs(got - reference).max() / np.abs(reference).max()
-    if not difference <= BOUND:
+    if not difference <= BOUNDS.get(f"{module}.{kind}", BOUND):
         raise onnx_models.Refused(f"differs by {difference:g} of the largest answer")
     return difference
 
@@ -86,7 +90,7 @@ def main():
                                   bundle], '"linear1.weight", "linear2.weight"')
         except onnx_models.Refused as error:
             failed.append(str(error))
-    assert count >= 90, count
+    assert count >= 98, count
     print(f"{count} imports", *failed, sep="\n")
     return 1 if failed else 0
 
