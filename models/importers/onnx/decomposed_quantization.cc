@@ -97,7 +97,7 @@ class Recomposer {
   // Takes note of a node that changes nothing: a Transpose to the same order, Identity.
   bool IsLeftOut(const NodeProto& node) {
     if (!node.domain.empty() || node.inputs.size() != 1 || node.outputs.size() != 1 ||
-        outputs_.contains(node.outputs[0])) {
+        node.inputs[0].empty() || node.outputs[0].empty() || outputs_.contains(node.outputs[0])) {
       return false;
     }
     bool changes = node.op_type != "Identity";

@@ -293,7 +293,14 @@ Outputs TranslateQGemm(NodeCall& call) {
   return Single(std::move(result));
 }
 
+Outputs TranslateDynamicQuantizeLstm(NodeCall& call) {
+  return call.Unimplemented(
+      "an LSTM whose input and state are quantized at every step; keep LSTMs as they are "
+      "(op_types_to_quantize of ONNX Runtime's quantizer)");
+}
+
 constexpr std::array kMicrosoftOperators = {
+    OperatorEntry{"DynamicQuantizeLSTM", TranslateDynamicQuantizeLstm},
     OperatorEntry{"DynamicQuantizeMatMul", TranslateDynamicQuantizeMatMul},
     OperatorEntry{"MatMulIntegerToFloat", TranslateMatMulIntegerToFloat},
     OperatorEntry{"QGemm", TranslateQGemm},
