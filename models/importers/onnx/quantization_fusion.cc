@@ -139,6 +139,12 @@ class Fuser {
              return input.empty() || ConstantOf(input) != nullptr;
            });
   }
+  // A constant that has the shape of `name`: itself, or the one that is quantized in the graph.
+  [[nodiscard]] const TensorProto* ShapeOf(const std::string& name) const {
+    const TensorProto* const constant = ConstantOf(name);
+    return constant == nullptr && IsConstant(name) ? ConstantOf(MakerOf(name)->inputs[0])
+                                                   : constant;
+  }
   // The type of zero point `name` of a tensor that something quantizes; uint8 without one.
   [[nodiscard]] std::int64_t TypeOf(const std::string& name) const {
     if (name.empty()) return kUint8;
@@ -197,7 +203,7 @@ class Fuser {
     const TensorProto* const scale = ConstantOf(maker->inputs[1]);
     if (scale == nullptr || scale->data_type != kFloat || !Is8BitWeight(*maker)) return nullptr;
     if (IsOne(*scale)) return maker;
-    const TensorProto* const weight = ConstantOf(maker->inputs[0]);
+    const TensorProto* const weight = ShapeOf(maker->inputs[0]);
     const auto rank =
         weight == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(weight->dims.size());
     std::int64_t given = IntAttribute(*maker, "axis", 1);
@@ -397,12 +403,11 @@ class Fuser {
     const NodeProto* const a = ActivationDequantizer(product.inputs[0]);
     if (a == nullptr) return std::nullopt;
     const NodeProto* const transpose = MatrixTranspose(product.inputs[1]);
-    const NodeProto* b =
-        WeightDequantizer(transpose == nullptr ? product.inputs[1] : transpose->inputs[0],
-                          transpose == nullptr ? -1 : 0);
+    const NodeProto* b = Weights(transpose == nullptr ? product.inputs[1] : transpose->inputs[0],
+                                 transpose == nullptr ? -1 : 0);
     if (b != nullptr) {
-      const TensorProto* const weight = ConstantOf(b->inputs[0]);
-      if (weight == nullptr ? transpose != nullptr : weight->dims.size() != 2) b = nullptr;
+      const TensorProto* const weight = ShapeOf(b->inputs[0]);
+      if (weight == nullptr || weight->dims.size() != 2) b = nullptr;
     }
     if (b == nullptr) return std::nullopt;
     const std::string weight = transpose == nullptr ? b->inputs[0] : Transposed(b->inputs[0]);
@@ -476,7 +481,7 @@ class Fuser {
     const NodeProto* const a = ActivationDequantizer(gemm.inputs[0]);
     const NodeProto* const b =
         a == nullptr ? nullptr : Weights(gemm.inputs[1], is_transposed ? 0 : 1);
-    if (a == nullptr || b == nullptr || ConstantOf(b->inputs[0]) == nullptr) return std::nullopt;
+    if (a == nullptr || b == nullptr) return std::nullopt;
     const std::string weight = is_transposed ? Transposed(b->inputs[0]) : b->inputs[0];
     NodeProto made = Make(gemm, "MatMulIntegerToFloat", "com.microsoft",
                           {a->inputs[0], weight, a->inputs[1], b->inputs[1], InputOf(*a, 2),

@@ -239,9 +239,11 @@ NETWORKS = {
 }
 
 
-def operators(octet, bundle):
+def inspected(octet, bundle):
+    """The operators of a bundle's steps, and the modes of its layers."""
     described = json.loads(onnx_models.run_program(octet, "inspect", bundle, "--json"))
-    return [step["operator"] for step in described["steps"]]
+    return ([step["operator"] for step in described["steps"]],
+            [layer["mode"] for layer in described["layers"]])
 
 
 def apart(got, wanted):
@@ -282,9 +284,9 @@ def check_network(octet, name, build, form, root):
         if written is None:
             bundle = root / "model" / "1"
             onnx_models.run_program(octet, "import", path, "--output", bundle)
-            steps = operators(octet, bundle)
-            if OF_STEPS & set(steps):
-                raise onnx_models.Refused(f"its steps are {steps}")
+            steps, modes = inspected(octet, bundle)
+            if OF_STEPS & set(steps) or set(modes) != {"int8_static"}:
+                raise onnx_models.Refused(f"its steps are {steps}, its layers {modes}")
         found[kind] = compare_network(octet, bundle, path, cases, root)
         count, total, largest = found[kind]
         print(f"{name}, {kind}: {count} of {total} elements differ, by {largest:.3g} steps at most")
@@ -299,7 +301,7 @@ def check(octet, name, build, most, root):
     path, bundle = root / "model.onnx", root / "model" / "1"
     onnx.save(model, path)
     onnx_models.run_program(octet, "import", path, "--output", bundle)
-    found = operators(octet, bundle)
+    found, _ = inspected(octet, bundle)
     if "Quantize" not in found and name != "per_channel":
         raise onnx_models.Refused(f"its steps are {found}, wants Quantize")
     names = [value.name for value in model.graph.output]
@@ -320,11 +322,10 @@ def check_exported(octet, path, root):
     """What PyTorch exported answers as its own quantized network, and as in ONNX Runtime."""
     bundle = root / "model" / "1"
     onnx_models.run_program(octet, "import", path, "--output", bundle)
-    found = operators(octet, bundle)
-    products = found.count("FullyConnected") + found.count("IntegerMatMul")
-    # The convolution in front of a Relu and a pool stays as it is written, in ONNX Runtime too.
-    if OF_STEPS & set(found) or products != 2 or "IntegerMatMul" not in found:
-        raise onnx_models.Refused(f"its steps are {found}")
+    found, modes = inspected(octet, bundle)
+    # The two convolutions in front of a Relu and a pool stay as they are written, in ONNX Runtime too.
+    if OF_STEPS & set(found) or sorted(modes) != 2 * ["float"] + 3 * ["int8_static"]:
+        raise onnx_models.Refused(f"its steps are {found}, its layers {modes}")
     images = np.load(GOLDEN / "images.npy")
     got = onnx_models.run_bundle(octet, bundle, {"x": images}, ["y"], root)["y"]
     torch = peer.difference(got, np.load(GOLDEN / f"{path.stem.split('_')[0]}.npy"))
