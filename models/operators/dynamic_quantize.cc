@@ -16,65 +16,19 @@
 #include "models/base/status_macros.h"
 #include "models/operators/function_step.h"
 #include "models/operators/node_checks.h"
+#include "models/operators/row_range.h"
 
 namespace octet {
 namespace {
 
-struct Range {
-  float scale;
-  std::int32_t zero_point;  // of uint8
-};
-
-// What a row's numbers lie between, and 0 with them. What is no number is left out.
-std::pair<float, float> BoundsOf(std::span<const float> row) {
-  float least = 0.0F;
-  float largest = 0.0F;
-  for (const float value : row) {
-    least = value < least ? value : least;
-    largest = value > largest ? value : largest;
-  }
-  return {least, largest};
-}
-
 // ONNX's: the range of `row` in 256 steps.
-Range RangeOf(std::span<const float> row) {
+RowRange RangeOf(std::span<const float> row) {
   const auto [least, largest] = BoundsOf(row);
   const float scale = (largest - least) / 255.0F;
   // Nothing but zeros, or numbers too small or too large for a scale.
   if (!(scale > 0.0F) || !std::isfinite(scale)) return {1.0F, 0};
   const float zero_point = std::clamp(0.0F - least / scale, 0.0F, 255.0F);
   return {scale, static_cast<std::int32_t>(std::nearbyint(zero_point))};
-}
-
-// TensorFlow Lite's, whose zero point is that of the bound that is nearer to it.
-Range TfliteRangeOf(std::span<const float> row) {
-  const auto [least, largest] = BoundsOf(row);
-  const double scale = (static_cast<double>(largest) - static_cast<double>(least)) / 255.0;
-  const auto narrow = static_cast<float>(scale);
-  if (!(narrow > 0.0F) || !std::isfinite(narrow) || !std::isfinite(1.0F / narrow)) {
-    return {1.0F, 128};
-  }
-  const double below = static_cast<double>(least) / scale;
-  const double above = static_cast<double>(largest) / scale;
-  const bool is_from_least = 128.0 + std::abs(below) < 127.0 + std::abs(above);
-  const double zero_point = is_from_least ? -128.0 - below : 127.0 - above;
-  return {narrow,
-          static_cast<std::int32_t>(std::round(std::clamp(zero_point, -128.0, 127.0))) + 128};
-}
-
-// round_half_away(zero_point + x / scale), by a product with 1 / scale.
-void TfliteQuantize(const Range& range, std::span<const float> in, std::span<std::uint8_t> out) {
-  const float inverse = 1.0F / range.scale;
-  const auto zero_point = static_cast<float>(range.zero_point - 128);
-  std::transform(in.begin(), in.end(), out.begin(), [=](float x) {
-    const float sum = zero_point + x * inverse;
-    if (std::isnan(sum)) return static_cast<std::uint8_t>(range.zero_point);
-    const float bounded = std::clamp(sum, -129.0F, 128.0F);
-    const auto cut = static_cast<std::int32_t>(bounded);
-    const float rest = bounded - static_cast<float>(cut);
-    const std::int32_t rounded = cut + (rest >= 0.5F ? 1 : 0) - (rest <= -0.5F ? 1 : 0);
-    return static_cast<std::uint8_t>(std::clamp(rounded, -128, 127) + 128);
-  });
 }
 
 // How x is cut into rows, and whose formula quantizes them.
@@ -90,7 +44,7 @@ struct Form {
 };
 
 // PyTorch's, whose least scale is `epsilon`.
-Range TorchRangeOf(const Form& form, std::span<const float> row) {
+RowRange TorchRangeOf(const Form& form, std::span<const float> row) {
   const auto [least, largest] = BoundsOf(row);
   const auto steps = static_cast<float>(form.steps);
   const float scale = std::max(
@@ -106,7 +60,7 @@ Range TorchRangeOf(const Form& form, std::span<const float> row) {
 }
 
 // round_half_even(x * (1 / scale)) + zero_point.
-void TorchQuantize(const Form& form, const Range& range, std::span<const float> in,
+void TorchQuantize(const Form& form, const RowRange& range, std::span<const float> in,
                    std::span<std::uint8_t> out) {
   const float inverse = 1.0F / range.scale;
   const auto zero_point = static_cast<float>(range.zero_point);
@@ -184,7 +138,7 @@ class DynamicQuantize final : public Operator {
         static_cast<std::size_t>(form.has_vectors ? x.dims.back() : NumElements(x.dims.subspan(1)));
     for (std::size_t row = 0; row < rows; ++row) {
       const std::span<const float> values(x.as<float>() + row * size, size);
-      const Range range = form.formula == Form::Formula::kTflite  ? TfliteRangeOf(values)
+      const RowRange range = form.formula == Form::Formula::kTflite  ? TfliteRangeOf(values)
                           : form.formula == Form::Formula::kTorch ? TorchRangeOf(form, values)
                                                                   : RangeOf(values);
       const std::span<std::uint8_t> bytes(arguments.outputs[0].as<std::uint8_t>() + row * size,

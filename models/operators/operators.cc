@@ -12,6 +12,7 @@
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv_transpose2d.h"
+#include "models/operators/cumulative_sum.h"
 #include "models/operators/dynamic_lstm.h"
 #include "models/operators/dynamic_quantize.h"
 #include "models/operators/elementwise_function.h"
@@ -21,6 +22,7 @@
 #include "models/operators/fixed_point_softmax.h"
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
+#include "models/operators/gather_elements.h"
 #include "models/operators/group_normalization.h"
 #include "models/operators/gru.h"
 #include "models/operators/integer_conv2d.h"
@@ -64,6 +66,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeConcat());
   registry.Add(MakeConv2d());
   registry.Add(MakeConvTranspose2d());
+  registry.Add(MakeCumulativeSum());
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
   registry.Add(MakeDivide());
@@ -77,6 +80,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeFixedPointSoftmax());
   registry.Add(MakeFullyConnected());
   registry.Add(MakeGather());
+  registry.Add(MakeGatherElements());
   registry.Add(MakeGreater());
   registry.Add(MakeGroupNormalization());
   registry.Add(MakeGru());

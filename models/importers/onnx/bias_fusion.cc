@@ -22,6 +22,12 @@ const Value& At(const Graph& graph, ValueId id) {
 }
 
 std::optional<std::size_t> BiasInput(const Node& node) {
+  // Integers have a bias of integers.
+  const auto quantization = node.attributes.find("activation_quantization");
+  if (quantization != node.attributes.end() &&
+      quantization->second == Attribute(std::string("static"))) {
+    return std::nullopt;
+  }
   if (node.op == "FullyConnected") return 4;
   if (node.op == "Conv2d" || node.op == "DepthwiseConv2d") return 3;
   return std::nullopt;

@@ -10,6 +10,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -136,8 +137,28 @@ absl::StatusOr<Operand> ClipBound(NodeCall& call, std::size_t index, absl::strin
   return NodeCall::Scalar(bound);
 }
 
+// Clip of 8 bits whose quantization is known, by constants.
+absl::StatusOr<std::optional<Operand>> ClipOfBytes(NodeCall& call) {
+  Activation* const x = call.input(0).activation();
+  if (x == nullptr || x->integers == nullptr) return std::optional<Operand>();
+  std::array<std::optional<std::int64_t>, 2> bounds;
+  for (const std::size_t i : {1U, 2U}) {
+    if (!call.Has(i)) continue;
+    const ConstantTensor* const constant = call.input(i).constant();
+    if (constant == nullptr || constant->data_type() != x->type ||
+        NumElements(constant->dims()) != 1) {
+      return std::optional<Operand>();
+    }
+    bounds[i - 1] = Int64Elements(*constant)[0];
+  }
+  ASSIGN_OR_RETURN(Operand result, ClippedIntegers(call, *x, bounds[0], bounds[1]));
+  return std::optional(std::move(result));
+}
+
 Outputs TranslateClip(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
+  ASSIGN_OR_RETURN(std::optional<Operand> bytes, ClipOfBytes(call));
+  if (bytes.has_value()) return Single(*std::move(bytes));
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   ASSIGN_OR_RETURN(const Operand low, ClipBound(call, 1, "min", -kInfinity));
   ASSIGN_OR_RETURN(const Operand high, ClipBound(call, 2, "max", kInfinity));

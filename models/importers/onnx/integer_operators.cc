@@ -243,8 +243,35 @@ constexpr std::array kOperators = {
     OperatorEntry{"QLinearMatMul", TranslateQLinearMatMul},
 };
 
+bool IsOneConstant(const NodeCall& call, std::size_t index) {
+  return call.Has(index) && call.input(index).constant() != nullptr &&
+         NumElements(call.input(index).constant()->dims()) == 1;
+}
+
+// A product with a matrix of an activation whose quantization is constant: a layer.
+absl::StatusOr<Operand> StaticToFloat(NodeCall& call) {
+  const Operand& a = call.input(0);
+  StaticProduct product;
+  ASSIGN_OR_RETURN(product.a, QuantizationOf(call, 2, 4, a.type()));
+  product.weight = *call.input(1).constant();
+  product.weight_name = call.input(1).name;
+  product.b_scale = 3;
+  product.b_zero_point = 5;
+  ASSIGN_OR_RETURN(Operand result, StaticFullyConnected(call, a, product));
+  if (!call.Has(6)) return result;
+  return call.Broadcast("Add", {result, call.input(6)}, {}, "biased");
+}
+
 Outputs TranslateMatMulIntegerToFloat(NodeCall& call) {
   RETURN_IF_ERROR(CheckPresent(call, 7, {0, 1, 2, 3}));
+  const Operand& a = call.input(0);
+  const Operand& b = call.input(1);
+  if (a.activation() != nullptr && a.rank() >= 2 && b.constant() != nullptr && b.rank() == 2 &&
+      (b.type() == DataType::kInt8 || b.type() == DataType::kUint8) && IsOneConstant(call, 2) &&
+      (!call.Has(4) || IsOneConstant(call, 4))) {
+    ASSIGN_OR_RETURN(Operand layer, StaticToFloat(call));
+    return Single(std::move(layer));
+  }
   ASSIGN_OR_RETURN(const Operand sums,
                    IntegerProduct(call, call.input(0), InputOrNone(call, 4), {0, 1, 4, 5}, "sums"));
   ASSIGN_OR_RETURN(Operand result, ScaledSums(call, sums, call.input(2), 3, 6));
@@ -293,7 +320,14 @@ Outputs TranslateQGemm(NodeCall& call) {
   return Single(std::move(result));
 }
 
+Outputs TranslateDynamicQuantizeLstm(NodeCall& call) {
+  return call.Unimplemented(
+      "an LSTM whose input and state are quantized at every step; keep LSTMs as they are "
+      "(op_types_to_quantize of ONNX Runtime's quantizer)");
+}
+
 constexpr std::array kMicrosoftOperators = {
+    OperatorEntry{"DynamicQuantizeLSTM", TranslateDynamicQuantizeLstm},
     OperatorEntry{"DynamicQuantizeMatMul", TranslateDynamicQuantizeMatMul},
     OperatorEntry{"MatMulIntegerToFloat", TranslateMatMulIntegerToFloat},
     OperatorEntry{"QGemm", TranslateQGemm},

@@ -14,6 +14,7 @@
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/graph/verify.h"
+#include "models/importers/onnx/decomposed_quantization.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/open_tensors.h"
@@ -22,6 +23,7 @@
 #include "models/importers/onnx/quantization_fusion.h"
 #include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/quantized_operands.h"
+#include "models/importers/onnx/small_constants.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/unused_parts.h"
 #include "models/importers/onnx/views.h"
@@ -444,7 +446,9 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
   if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
   ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
   std::deque<NodeProto> made;
-  FuseQuantization(graph, nodes, made);
+  SmallConstants small(constants, model.opsets.at(""), external, *options.operators);
+  RecomposeQuantization(graph, small, nodes, made);
+  FuseQuantization(graph, constants, nodes, made);
   const auto attempt = [&](std::size_t lead) {
     return ModelTranslator(model, constants, inputs, external, *options.operators,
                            options.max_byte_size, lead)

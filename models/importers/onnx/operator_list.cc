@@ -13,10 +13,10 @@ absl::StatusOr<std::vector<Operand>> TranslateFolded(NodeCall& call) {
 }
 
 constexpr std::array kFolded = {
-    OperatorEntry{"Constant", TranslateFolded}, OperatorEntry{"ConstantOfShape", TranslateFolded},
-    OperatorEntry{"GatherND", TranslateFolded}, OperatorEntry{"Identity", TranslateFolded},
-    OperatorEntry{"Range", TranslateFolded},    OperatorEntry{"ReduceProd", TranslateFolded},
-    OperatorEntry{"Shape", TranslateFolded},    OperatorEntry{"Size", TranslateFolded},
+    OperatorEntry{"Constant", TranslateFolded},   OperatorEntry{"ConstantOfShape", TranslateFolded},
+    OperatorEntry{"Identity", TranslateFolded},   OperatorEntry{"Range", TranslateFolded},
+    OperatorEntry{"ReduceProd", TranslateFolded}, OperatorEntry{"Shape", TranslateFolded},
+    OperatorEntry{"Size", TranslateFolded},
 };
 
 using Lists = std::span<const std::span<const OperatorEntry>>;
@@ -34,16 +34,17 @@ const OperatorEntry* FindIn(Lists lists, absl::string_view name) {
 
 const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name) {
   if (domain.empty()) {
-    return FindIn(std::array{AttentionOperators(), ConvolutionOperators(), ElementwiseOperators(),
-                             IntegerOperators(), LinearOperators(), MaskingOperators(),
-                             NormalizationOperators(), PoolingOperators(), QuantizationOperators(),
-                             RecurrentOperators(), ReductionOperators(), ResizeOperators(),
+    return FindIn(std::array{AttentionOperators(), ConvolutionOperators(), EinsumOperators(),
+                             ElementwiseOperators(), IntegerOperators(), LinearOperators(),
+                             LookupOperators(), MaskingOperators(), NormalizationOperators(),
+                             PoolingOperators(), QuantizationOperators(), RecurrentOperators(),
+                             ReductionOperators(), ResizeOperators(), RotaryOperators(),
                              ShapeOperators(), std::span<const OperatorEntry>(kFolded)},
                   name);
   }
   if (domain == "com.microsoft") {
     return FindIn(std::array{MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
-                             MicrosoftTransformerOperators()},
+                             MicrosoftRotaryOperators(), MicrosoftTransformerOperators()},
                   name);
   }
   return nullptr;

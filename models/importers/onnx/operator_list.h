@@ -24,9 +24,11 @@ struct OperatorEntry {
 
 std::span<const OperatorEntry> AttentionOperators();
 std::span<const OperatorEntry> ConvolutionOperators();
+std::span<const OperatorEntry> EinsumOperators();
 std::span<const OperatorEntry> ElementwiseOperators();
 std::span<const OperatorEntry> IntegerOperators();
 std::span<const OperatorEntry> LinearOperators();
+std::span<const OperatorEntry> LookupOperators();
 std::span<const OperatorEntry> MaskingOperators();
 std::span<const OperatorEntry> NormalizationOperators();
 std::span<const OperatorEntry> PoolingOperators();
@@ -34,11 +36,13 @@ std::span<const OperatorEntry> QuantizationOperators();
 std::span<const OperatorEntry> RecurrentOperators();
 std::span<const OperatorEntry> ReductionOperators();
 std::span<const OperatorEntry> ResizeOperators();
+std::span<const OperatorEntry> RotaryOperators();
 std::span<const OperatorEntry> ShapeOperators();
 
 // Those of the domain com.microsoft.
 std::span<const OperatorEntry> MicrosoftIntegerOperators();
 std::span<const OperatorEntry> MicrosoftLinearOperators();
+std::span<const OperatorEntry> MicrosoftRotaryOperators();
 std::span<const OperatorEntry> MicrosoftTransformerOperators();
 
 // The entry for `name` in `domain`, which is "" for ONNX's own; null if there is none.

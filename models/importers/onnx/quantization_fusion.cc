@@ -6,13 +6,17 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
+#include "models/importers/onnx/node_protos.h"
+#include "models/importers/onnx/tensor_data.h"
+#include "models/importers/onnx/weight_grid.h"
 
 namespace octet::onnx {
 
@@ -26,6 +30,10 @@ constexpr std::int64_t kInt32 = 6;
 
 // How far the scale of a bias may be from the product that it stands for.
 constexpr float kScaleTolerance = 1e-4F;
+// Elements that are compared with grids, for a whole model: a second or so.
+constexpr std::int64_t kMostGridSteps = std::int64_t{1} << 28;
+// The largest bias that is made one of int32, so that the products have room beside it.
+constexpr float kMostBias = 0x1p29F;
 
 const std::array<absl::string_view, 12> kMovers = {
     "DepthToSpace", "Expand",       "Flatten", "Gather", "MaxPool",   "Reshape",
@@ -41,70 +49,11 @@ const std::map<std::string, std::string>& Functions() {
   return *names;
 }
 
-std::string InputOf(const NodeProto& node, std::size_t index) {
-  return index < node.inputs.size() ? node.inputs[index] : std::string();
-}
-
-bool HasAttribute(const NodeProto& node, absl::string_view name) {
-  return std::any_of(node.attributes.begin(), node.attributes.end(),
-                     [name](const AttributeProto& attribute) { return attribute.name == name; });
-}
-
-std::int64_t IntAttribute(const NodeProto& node, absl::string_view name, std::int64_t fallback) {
-  for (const AttributeProto& attribute : node.attributes) {
-    if (attribute.name == name) return attribute.i;
-  }
-  return fallback;
-}
-
-// The most scales of a bias that are compared; more are taken as they are.
-constexpr std::size_t kMostScales = std::size_t{1} << 16;
-
-// Of one element, whatever else it holds.
-bool IsOne(const TensorProto& tensor) {
-  if (tensor.dims.size() > 8 || (tensor.raw_data.has_value() && tensor.raw_data->size() > 8) ||
-      tensor.float_data.size() > 1 || tensor.integer_data.size() > 1) {
-    return false;
-  }
-  return std::all_of(tensor.dims.begin(), tensor.dims.end(), [](auto dim) { return dim == 1; });
-}
-
-// The floats of a tensor whose bytes are in the model.
-std::optional<std::vector<float>> FloatsOf(const TensorProto& tensor) {
-  if (tensor.data_type != kFloat || tensor.is_external) return std::nullopt;
-  if (!tensor.raw_data.has_value()) {
-    return tensor.float_data.size() > kMostScales ? std::nullopt : std::optional(tensor.float_data);
-  }
-  if (tensor.raw_data->size() > kMostScales * sizeof(float)) return std::nullopt;
-  std::vector<float> values(tensor.raw_data->size() / sizeof(float));
-  if (!values.empty()) {
-    std::memcpy(values.data(), tensor.raw_data->data(), values.size() * sizeof(float));
-  }
-  return values;
-}
-
-// The only element of a tensor of bytes.
-std::optional<std::int64_t> ByteOf(const TensorProto& tensor) {
-  if (!IsOne(tensor) || tensor.is_external) return std::nullopt;
-  if (!tensor.raw_data.has_value()) {
-    if (tensor.integer_data.size() != 1) return std::nullopt;
-    return tensor.integer_data[0];
-  }
-  if (tensor.raw_data->size() != 1) return std::nullopt;
-  const auto byte = static_cast<std::uint8_t>(tensor.raw_data->front());
-  return tensor.data_type == kInt8 ? static_cast<std::int8_t>(byte) : std::int64_t{byte};
-}
-
-bool IsSame(const TensorProto& a, const TensorProto& b) {
-  return a.data_type == b.data_type && !a.is_external && !b.is_external &&
-         a.raw_data == b.raw_data && a.float_data == b.float_data &&
-         a.integer_data == b.integer_data && IsOne(a) == IsOne(b);
-}
-
 class Fuser {
  public:
-  Fuser(const GraphProto& graph, std::vector<const NodeProto*>& nodes, std::deque<NodeProto>& made)
-      : nodes_(nodes), made_(made) {
+  Fuser(const GraphProto& graph, const NamedWeights& weights, std::vector<const NodeProto*>& nodes,
+        std::deque<NodeProto>& made)
+      : weights_(weights), nodes_(nodes), made_(made) {
     for (const TensorProto& tensor : graph.initializers) constants_[tensor.name] = &tensor;
     for (const ValueInfoProto& output : graph.outputs) ++uses_[output.name];
     for (const NodeProto* const node : nodes) {
@@ -121,22 +70,59 @@ class Fuser {
   }
 
   void Run() {
-    for (const NodeProto*& node : nodes_) {
-      std::optional<NodeProto> fused;
-      if (node->op_type == "QuantizeLinear" && node->domain.empty()) fused = Quantizing(*node);
-      if (node->op_type == "MatMul" && node->domain.empty()) fused = ToFloat(*node);
-      if (node->op_type == "Gemm" && node->domain.empty()) fused = Gemm(*node);
-      if (!fused.has_value()) continue;
-      for (const std::string& input : fused->inputs) ++uses_[input];
-      for (const std::string& input : node->inputs) --uses_[input];
-      made_.push_back(*std::move(fused));
-      node = &made_.back();
-      for (const std::string& output : node->outputs) makers_[output] = node;
-    }
+    ReplaceAll([this](const NodeProto& node) -> std::optional<NodeProto> {
+      if (node.op_type == "QuantizeLinear" && node.domain.empty()) return Quantizing(node);
+      if (node.op_type == "MatMul" && node.domain.empty()) return ToFloat(node);
+      if (node.op_type == "Gemm" && node.domain.empty()) return Gemm(node);
+      return std::nullopt;
+    });
+    RemoveUnused();
+    on_grid_.clear();  // its nodes may be gone
+    ReplaceAll([this](const NodeProto& node) {
+      return node.op_type == "Gemm" && node.domain.empty() ? GemmToFloat(node) : std::nullopt;
+    });
     RemoveUnused();
   }
 
  private:
+  // Puts what `fused` makes of a node, if it does, in that node's place.
+  template <typename Fused>
+  void ReplaceAll(const Fused& fused) {
+    std::vector<const NodeProto*> nodes;
+    for (const NodeProto* node : nodes_) {
+      std::optional<NodeProto> made = fused(*node);
+      for (const NodeProto* const before : inserted_) nodes.push_back(before);
+      inserted_.clear();
+      if (made.has_value()) {
+        for (const std::string& input : node->inputs) --uses_[input];
+        node = &Put(*std::move(made));
+      }
+      nodes.push_back(node);
+    }
+    nodes_ = std::move(nodes);
+  }
+  const NodeProto& Put(NodeProto node) {
+    for (const std::string& input : node.inputs) ++uses_[input];
+    made_.push_back(std::move(node));
+    for (const std::string& output : made_.back().outputs) makers_[output] = &made_.back();
+    return made_.back();
+  }
+  // A new node, before the one that is looked at, whose output is called after `output`.
+  std::string Insert(NodeProto node, const std::string& output) {
+    node.name = output;
+    for (int i = 1;
+         uses_.contains(node.name) || makers_.contains(node.name) || constants_.contains(node.name);
+         ++i) {
+      node.name = absl::StrCat(output, "_", i);
+    }
+    node.outputs = {node.name};
+    const NodeProto& made = Put(std::move(node));
+    if (made.op_type == "Constant") constants_[made.name] = &*made.attributes[0].t;
+    uses_.emplace(made.name, 0);
+    inserted_.push_back(&made);
+    return made.name;
+  }
+
   [[nodiscard]] const NodeProto* MakerOf(const std::string& name) const {
     const auto found = makers_.find(name);
     return found == makers_.end() ? nullptr : found->second;
@@ -153,6 +139,12 @@ class Fuser {
            std::all_of(maker->inputs.begin(), maker->inputs.end(), [this](const auto& input) {
              return input.empty() || ConstantOf(input) != nullptr;
            });
+  }
+  // A constant that has the shape of `name`: itself, or the one that is quantized in the graph.
+  [[nodiscard]] const TensorProto* ShapeOf(const std::string& name) const {
+    const TensorProto* const constant = ConstantOf(name);
+    return constant == nullptr && IsConstant(name) ? ConstantOf(MakerOf(name)->inputs[0])
+                                                   : constant;
   }
   // The type of zero point `name` of a tensor that something quantizes; uint8 without one.
   [[nodiscard]] std::int64_t TypeOf(const std::string& name) const {
@@ -212,7 +204,7 @@ class Fuser {
     const TensorProto* const scale = ConstantOf(maker->inputs[1]);
     if (scale == nullptr || scale->data_type != kFloat || !Is8BitWeight(*maker)) return nullptr;
     if (IsOne(*scale)) return maker;
-    const TensorProto* const weight = ConstantOf(maker->inputs[0]);
+    const TensorProto* const weight = ShapeOf(maker->inputs[0]);
     const auto rank =
         weight == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(weight->dims.size());
     std::int64_t given = IntAttribute(*maker, "axis", 1);
@@ -221,6 +213,44 @@ class Fuser {
     if (axis < 0 && rank == 0) return nullptr;
     if (axis < 0) axis += rank;
     return given == axis && scale->dims.size() == 1 ? maker : nullptr;
+  }
+  // The same, or float32 weights that are, to the bit, integers of 8 bits times a scale for each
+  // index of `axis`: what an exporter makes of a DequantizeLinear when it computes constants.
+  [[nodiscard]] const NodeProto* Weights(const std::string& name, std::int64_t axis) {
+    const NodeProto* const dequantizer = WeightDequantizer(name, axis);
+    if (dequantizer != nullptr) return dequantizer;
+    const auto found = weights_.find(name);
+    const auto* const weight =
+        found == weights_.end() ? nullptr : std::get_if<ConstantTensor>(&found->second);
+    if (weight == nullptr || weight->data_type() != DataType::kFloat32) return nullptr;
+    const auto rank = static_cast<std::int64_t>(weight->dims().size());
+    if (axis < 0) axis += rank;
+    if (axis < 0 || axis >= rank) return nullptr;
+    const auto known = on_grid_.find({name, axis});
+    if (known != on_grid_.end()) return known->second;
+    const NodeProto* const made = FromGrid(name, *weight, axis);
+    on_grid_[{name, axis}] = made;
+    return made;
+  }
+  const NodeProto* FromGrid(const std::string& name, const ConstantTensor& weight,
+                            std::int64_t axis) {
+    const auto grid = GridOf(weight, static_cast<std::size_t>(axis), grid_budget_);
+    if (!grid.has_value()) return nullptr;
+    TensorProto integers;
+    integers.data_type = kInt8;
+    integers.dims = weight.dims();
+    integers.integer_data = grid->integers;
+    TensorProto scale;
+    scale.data_type = kFloat;
+    scale.dims = {static_cast<std::int64_t>(grid->scale.size())};
+    scale.float_data = grid->scale;
+    NodeProto node;
+    node.op_type = "DequantizeLinear";
+    node.inputs = {Insert(ConstantNode(std::move(integers)), absl::StrCat(name, "/int8")),
+                   Insert(ConstantNode(std::move(scale)), absl::StrCat(name, "/scale"))};
+    node.attributes = {IntAttributeOf("axis", axis)};
+    const std::string output = Insert(std::move(node), absl::StrCat(name, "/dequantized"));
+    return MakerOf(output);
   }
   [[nodiscard]] bool Is8BitWeight(const NodeProto& dequantizer) const {
     const TensorProto* const weight = ConstantOf(dequantizer.inputs[0]);
@@ -253,6 +283,44 @@ class Fuser {
     return maker;
   }
 
+  // The floats of constant `name`, if it is a list of them.
+  [[nodiscard]] std::optional<std::vector<float>> ListOf(const std::string& name) const {
+    const TensorProto* const constant = ConstantOf(name);
+    if (constant == nullptr || constant->data_type != kFloat || constant->dims.size() != 1) {
+      return std::nullopt;
+    }
+    const auto weight = weights_.find(name);
+    if (weight == weights_.end()) return FloatsOf(*constant);
+    const auto* const plain = std::get_if<ConstantTensor>(&weight->second);
+    if (plain == nullptr || static_cast<std::size_t>(NumElements(plain->dims())) > kMostScales) {
+      return std::nullopt;
+    }
+    return FloatElements(*plain);
+  }
+  // A bias of float32 as one of int32, in units of the products: what ONNX Runtime makes of it.
+  [[nodiscard]] std::optional<std::string> QuantizedBias(const std::string& name,
+                                                         const NodeProto& x,
+                                                         const NodeProto& weight,
+                                                         const std::string& node) {
+    const auto bias = ListOf(name);
+    const auto of_x = FloatsOf(*ConstantOf(x.inputs[1]));
+    const auto of_weight = FloatsOf(*ConstantOf(weight.inputs[1]));
+    if (!bias.has_value() || !of_x.has_value() || !of_weight.has_value() || of_x->empty() ||
+        (of_weight->size() != 1 && of_weight->size() != bias->size())) {
+      return std::nullopt;
+    }
+    TensorProto tensor;
+    tensor.data_type = kInt32;
+    tensor.dims = {static_cast<std::int64_t>(bias->size())};
+    for (std::size_t i = 0; i < bias->size(); ++i) {
+      const float scale = of_x->front() * (*of_weight)[of_weight->size() == 1 ? 0 : i];
+      const float steps = std::nearbyint((*bias)[i] / scale);
+      if (!(std::abs(steps) <= kMostBias)) return std::nullopt;
+      tensor.integer_data.push_back(static_cast<std::int64_t>(steps));
+    }
+    return Insert(ConstantNode(std::move(tensor)), absl::StrCat(node, "/bias_int32"));
+  }
+
   // The only node that makes `name`, which nothing else takes.
   [[nodiscard]] const NodeProto* OnlyMaker(const std::string& name) const {
     const auto uses = uses_.find(name);
@@ -281,7 +349,7 @@ class Fuser {
     return node;
   }
 
-  [[nodiscard]] std::optional<NodeProto> Quantizing(const NodeProto& quantizer) const {
+  [[nodiscard]] std::optional<NodeProto> Quantizing(const NodeProto& quantizer) {
     if (quantizer.inputs.empty() || quantizer.outputs.size() != 1 || !IsPerTensor(quantizer)) {
       return std::nullopt;
     }
@@ -298,6 +366,10 @@ class Fuser {
       return QuantizedGemm(*op, quantizer);
     if (!op->domain.empty()) return std::nullopt;
     if (op->op_type == "Conv") return Conv(*op, quantizer);
+    if (op->op_type == "Gemm") {
+      const auto gemm = Gemm(*op, &quantizer);
+      return gemm.has_value() ? QuantizedGemm(*gemm, quantizer) : std::nullopt;
+    }
     if (op->op_type == "Concat") return Concat(*op, quantizer);
     if (op->op_type == "Add" || op->op_type == "Mul") return Binary(*op, quantizer);
     if (Functions().contains(op->op_type)) return Function(*op, quantizer);
@@ -305,16 +377,20 @@ class Fuser {
     return moves ? Moving(*op, quantizer) : std::nullopt;
   }
 
-  [[nodiscard]] std::optional<NodeProto> Conv(const NodeProto& conv,
-                                              const NodeProto& quantizer) const {
+  [[nodiscard]] std::optional<NodeProto> Conv(const NodeProto& conv, const NodeProto& quantizer) {
     const NodeProto* const x = ActivationDequantizer(conv.inputs[0]);
-    const NodeProto* const weight = WeightDequantizer(InputOf(conv, 1), 0);
+    const NodeProto* const weight = x == nullptr ? nullptr : Weights(InputOf(conv, 1), 0);
     if (x == nullptr || weight == nullptr) return std::nullopt;
     std::string bias;
     if (!InputOf(conv, 2).empty()) {
       const NodeProto* const dequantizer = BiasDequantizer(conv.inputs[2], *x, *weight);
-      if (dequantizer == nullptr) return std::nullopt;
-      bias = dequantizer->inputs[0];
+      if (dequantizer != nullptr) {
+        bias = dequantizer->inputs[0];
+      } else {
+        const auto made = QuantizedBias(conv.inputs[2], *x, *weight, quantizer.outputs[0]);
+        if (!made.has_value()) return std::nullopt;
+        bias = *made;
+      }
     }
     return Make(conv, "QLinearConv", "",
                 {x->inputs[0], x->inputs[1], InputOf(*x, 2), weight->inputs[0], weight->inputs[1],
@@ -323,20 +399,36 @@ class Fuser {
   }
 
   // A product whose operands are dequantized, in float32 at first: its quantizer comes later.
-  [[nodiscard]] std::optional<NodeProto> ToFloat(const NodeProto& product) const {
+  [[nodiscard]] std::optional<NodeProto> ToFloat(const NodeProto& product) {
     if (product.inputs.size() != 2 || product.outputs.size() != 1) return std::nullopt;
     const NodeProto* const a = ActivationDequantizer(product.inputs[0]);
-    const NodeProto* b = WeightDequantizer(product.inputs[1], -1);
+    if (a == nullptr) return std::nullopt;
+    const NodeProto* const transpose = MatrixTranspose(product.inputs[1]);
+    const NodeProto* b = Weights(transpose == nullptr ? product.inputs[1] : transpose->inputs[0],
+                                 transpose == nullptr ? -1 : 0);
     if (b != nullptr) {
-      const TensorProto* const weight = ConstantOf(b->inputs[0]);
-      if (weight != nullptr && weight->dims.size() != 2) b = nullptr;
+      const TensorProto* const weight = ShapeOf(b->inputs[0]);
+      if (weight == nullptr || weight->dims.size() != 2) b = nullptr;
     }
-    if (a == nullptr || b == nullptr) return std::nullopt;
-    return Make(
-        product, "MatMulIntegerToFloat", "com.microsoft",
-        {a->inputs[0], b->inputs[0], a->inputs[1], b->inputs[1], InputOf(*a, 2), InputOf(*b, 2)},
-        product);
+    if (b == nullptr) return std::nullopt;
+    const std::string weight = transpose == nullptr ? b->inputs[0] : Transposed(b->inputs[0]);
+    return Make(product, "MatMulIntegerToFloat", "com.microsoft",
+                {a->inputs[0], weight, a->inputs[1], b->inputs[1], InputOf(*a, 2), InputOf(*b, 2)},
+                product);
   }
+  // The node that makes `name` of a matrix by exchanging its axes.
+  [[nodiscard]] const NodeProto* MatrixTranspose(const std::string& name) const {
+    const NodeProto* const maker = MakerOf(name);
+    return maker != nullptr && ExchangesTwoAxes(*maker) ? maker : nullptr;
+  }
+  // Matrix `name`, a constant, with its axes exchanged.
+  std::string Transposed(const std::string& name) {
+    NodeProto node;
+    node.op_type = "Transpose";
+    node.inputs = {name};
+    return Insert(std::move(node), absl::StrCat(name, "/transposed"));
+  }
+
   static std::optional<NodeProto> MatMul(const NodeProto& product, const NodeProto& quantizer) {
     if (!InputOf(product, 6).empty()) return std::nullopt;  // a bias between the two
     return Make(
@@ -346,26 +438,30 @@ class Fuser {
         quantizer);
   }
 
-  [[nodiscard]] std::optional<NodeProto> Gemm(const NodeProto& gemm) const {
+  // `quantizer` is what quantizes its result, where that is known.
+  [[nodiscard]] std::optional<NodeProto> Gemm(const NodeProto& gemm,
+                                              const NodeProto* quantizer = nullptr) {
     if (gemm.inputs.size() < 2 || gemm.outputs.size() != 1 ||
         IntAttribute(gemm, "transA", 0) != 0) {
       return std::nullopt;
     }
     const bool is_transposed = IntAttribute(gemm, "transB", 0) != 0;
     const NodeProto* const a = ActivationDequantizer(gemm.inputs[0]);
-    const NodeProto* const b = WeightDequantizer(gemm.inputs[1], is_transposed ? 0 : 1);
+    const NodeProto* const b =
+        a == nullptr ? nullptr : Weights(gemm.inputs[1], is_transposed ? 0 : 1);
     if (a == nullptr || b == nullptr) return std::nullopt;
     std::string bias;
     if (!InputOf(gemm, 2).empty()) {
-      const auto is_one = [&gemm](absl::string_view name) {
-        return std::all_of(gemm.attributes.begin(), gemm.attributes.end(),
-                           [name](const AttributeProto& attribute) {
-                             return attribute.name != name || attribute.f == 1.0F;
-                           });
-      };
+      if (!IsOneOrAbsent(gemm, "beta") || !IsOneOrAbsent(gemm, "alpha")) return std::nullopt;
       const NodeProto* const dequantizer = BiasDequantizer(gemm.inputs[2], *a, *b);
-      if (dequantizer == nullptr || !is_one("beta") || !is_one("alpha")) return std::nullopt;
-      bias = dequantizer->inputs[0];
+      if (dequantizer != nullptr) {
+        bias = dequantizer->inputs[0];
+      } else {
+        if (quantizer == nullptr) return std::nullopt;
+        const auto made = QuantizedBias(gemm.inputs[2], *a, *b, quantizer->outputs[0]);
+        if (!made.has_value()) return std::nullopt;
+        bias = *made;
+      }
     }
     NodeProto made = Make(gemm, "QGemm", "com.microsoft",
                           {a->inputs[0], a->inputs[1], InputOf(*a, 2), b->inputs[0], b->inputs[1],
@@ -373,6 +469,26 @@ class Fuser {
                           gemm);
     std::erase_if(made.attributes,
                   [](const AttributeProto& attribute) { return attribute.name == "beta"; });
+    return made;
+  }
+  // One with a bias of float32 whose result is not quantized.
+  [[nodiscard]] std::optional<NodeProto> GemmToFloat(const NodeProto& gemm) {
+    if (gemm.inputs.size() != 3 || gemm.outputs.size() != 1 || !IsOneOrAbsent(gemm, "beta") ||
+        !IsOneOrAbsent(gemm, "alpha") || IntAttribute(gemm, "transA", 0) != 0 ||
+        !ListOf(gemm.inputs[2]).has_value()) {
+      return std::nullopt;
+    }
+    const bool is_transposed = IntAttribute(gemm, "transB", 0) != 0;
+    const NodeProto* const a = ActivationDequantizer(gemm.inputs[0]);
+    const NodeProto* const b =
+        a == nullptr ? nullptr : Weights(gemm.inputs[1], is_transposed ? 0 : 1);
+    if (a == nullptr || b == nullptr) return std::nullopt;
+    const std::string weight = is_transposed ? Transposed(b->inputs[0]) : b->inputs[0];
+    NodeProto made = Make(gemm, "MatMulIntegerToFloat", "com.microsoft",
+                          {a->inputs[0], weight, a->inputs[1], b->inputs[1], InputOf(*a, 2),
+                           InputOf(*b, 2), gemm.inputs[2]},
+                          gemm);
+    made.attributes.clear();
     return made;
   }
   static std::optional<NodeProto> QuantizedGemm(const NodeProto& gemm, const NodeProto& quantizer) {
@@ -470,8 +586,13 @@ class Fuser {
     nodes_ = std::move(kept);
   }
 
+  const NamedWeights& weights_;
   std::vector<const NodeProto*>& nodes_;
   std::deque<NodeProto>& made_;
+  std::vector<const NodeProto*> inserted_;  // before the node that is looked at
+  // What Weights found of float32 constants, by name and axis: null where they are on no grid.
+  std::map<std::pair<std::string, std::int64_t>, const NodeProto*> on_grid_;
+  std::int64_t grid_budget_ = kMostGridSteps;
   std::map<std::string, const TensorProto*> constants_;
   std::map<std::string, const NodeProto*> makers_;
   std::map<std::string, std::size_t> uses_;  // 0: had one, and has none any more
@@ -479,9 +600,9 @@ class Fuser {
 
 }  // namespace
 
-void FuseQuantization(const GraphProto& graph, std::vector<const NodeProto*>& nodes,
-                      std::deque<NodeProto>& made) {
-  Fuser(graph, nodes, made).Run();
+void FuseQuantization(const GraphProto& graph, const NamedWeights& weights,
+                      std::vector<const NodeProto*>& nodes, std::deque<NodeProto>& made) {
+  Fuser(graph, weights, nodes, made).Run();
 }
 
 }  // namespace octet::onnx

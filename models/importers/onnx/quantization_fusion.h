@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "models/importers/onnx/model_proto.h"
+#include "models/importers/quantized_constant.h"
 
 namespace octet::onnx {
 
 // Replaces in `nodes`, which are `graph`'s in the order of computation, what can be; the new nodes
-// are kept in `made`. What is not replaced is computed as it is written.
+// are kept in `made`. What is not replaced is computed as it is written. `weights` are the graph's
+// initializers, by name.
 //
 //   x, w (constant) and bias (int32) dequantized, Conv, quantized          QLinearConv
 //   a, b dequantized, MatMul, quantized; or not quantized      QLinearMatMul; MatMulIntegerToFloat
@@ -22,8 +24,12 @@ namespace octet::onnx {
 //   all dequantized, Concat, quantized                                     QLinearConcat
 //   x dequantized, moved or pooled, quantized as it was                    the operator, over bytes
 //
+// A bias of float32 in front of QuantizeLinear becomes one of int32; a Gemm with one whose result
+// is not quantized becomes MatMulIntegerToFloat. Weights of MatMul may be transposed behind their
+// DequantizeLinear.
+//
 // A Relu in front of QuantizeLinear is left out where the zero point is the least integer.
-void FuseQuantization(const GraphProto& graph, std::vector<const NodeProto*>& nodes,
-                      std::deque<NodeProto>& made);
+void FuseQuantization(const GraphProto& graph, const NamedWeights& weights,
+                      std::vector<const NodeProto*>& nodes, std::deque<NodeProto>& made);
 
 }  // namespace octet::onnx

@@ -140,6 +140,28 @@ absl::StatusOr<Operand> Quantized(NodeCall& call, const Operand& x,
                       quantization.type);
 }
 
+absl::StatusOr<Operand> ClippedIntegers(NodeCall& call, Activation& x,
+                                        std::optional<std::int64_t> low,
+                                        std::optional<std::int64_t> high) {
+  const auto [order, id] = NodeCall::AnyForm(*x.integers);
+  const TensorQuantization quantization = *call.graph().TypeOf(id).quantization;
+  // Bytes without a quantization, and with it again: nothing is computed of either.
+  ASSIGN_OR_RETURN(ValueId value, call.Emit("Reinterpret", {id}, {}, "plain"));
+  const std::int64_t shift = x.type == DataType::kUint8 ? 128 : 0;
+  for (const auto& [bound, op] : {std::pair(low, "Maximum"), std::pair(high, "Minimum")}) {
+    if (!bound.has_value()) continue;
+    const std::int64_t number = std::clamp<std::int64_t>(*bound - shift, -128, 127);
+    const ValueId constant =
+        call.AddConstant(absl::StrCat("int8/", number), FromInt64s(DataType::kInt8, {}, {number}));
+    ASSIGN_OR_RETURN(value, call.Emit(op, {value, constant}, {}, op));
+  }
+  ASSIGN_OR_RETURN(value, call.Emit("Reinterpret", {value},
+                                    {{"scale", double{quantization.scale.value}},
+                                     {"zero_point", std::int64_t{quantization.zero_point.value}}},
+                                    "clipped"));
+  return FromIntegers(call, call.FromValue(value, order), x.type);
+}
+
 std::optional<std::vector<Operand>> IntegersToMove(const NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (!call.node().domain.empty() ||

@@ -58,6 +58,11 @@ absl::StatusOr<Operand> Dequantized(NodeCall& call, const Operand& x,
 absl::StatusOr<Operand> Quantized(NodeCall& call, const Operand& x,
                                   const Quantization& quantization);
 
+// min(max(x, low), high) of `x`, whose integers are known, in them.
+absl::StatusOr<Operand> ClippedIntegers(NodeCall& call, Activation& x,
+                                        std::optional<std::int64_t> low,
+                                        std::optional<std::int64_t> high);
+
 // The node's inputs as int8 with a quantization, if the node only moves their elements and they are
 // known so.
 std::optional<std::vector<Operand>> IntegersToMove(const NodeCall& call);

@@ -7,6 +7,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
@@ -167,9 +168,29 @@ Outputs TranslateTopK(NodeCall& call) {
   return std::vector<Operand>{call.Result(ids[0], order), call.Result(ids[1], order)};
 }
 
+Outputs TranslateCumSum(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 2));
+  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const ConstantTensor given, call.Constant(1, "axis"));
+  if (!IsInteger(given.data_type()) || NumElements(given.dims()) != 1) {
+    return call.Invalid("its axis is no single integer");
+  }
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(Int64Elements(given)[0], x->shape.size()));
+  ASSIGN_OR_RETURN(const std::int64_t exclusive, call.Int("exclusive", 0));
+  ASSIGN_OR_RETURN(const std::int64_t reverse, call.Int("reverse", 0));
+  const auto [order, id] = NodeCall::AnyForm(*x);
+  ASSIGN_OR_RETURN(const ValueId result,
+                   call.Emit("CumulativeSum", {id},
+                             {{"axis", call.AxisIn(order, axis)},
+                              {"exclusive", std::int64_t{exclusive != 0 ? 1 : 0}},
+                              {"reverse", std::int64_t{reverse != 0 ? 1 : 0}}}));
+  return Single(call.Result(result, order));
+}
+
 constexpr std::array kOperators = {
     OperatorEntry{"ArgMax", TranslateArgMax},
     OperatorEntry{"ArgMin", TranslateArgMin},
+    OperatorEntry{"CumSum", TranslateCumSum},
     OperatorEntry{"ReduceL1", TranslateReduceL1},
     OperatorEntry{"ReduceL2", TranslateReduceL2},
     OperatorEntry{"ReduceLogSum", TranslateReduceLogSum},

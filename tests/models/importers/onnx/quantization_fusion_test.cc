@@ -8,56 +8,36 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/onnx_protos.h"
+
 namespace octet::onnx {
 namespace {
 
+using ::octet::testing::NodeTexts;
+using ::octet::testing::ProtoFloats;
+using ::octet::testing::ProtoInt;
+using ::octet::testing::ProtoIntegers;
+using ::octet::testing::ProtoNode;
 using ::testing::ElementsAre;
 
 // TensorProto.DataType.
-constexpr std::int64_t kFloat = 1, kUint8 = 2, kInt8 = 3, kInt16 = 5, kInt32 = 6;
-
-NodeProto Node(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
-  NodeProto node;
-  node.name = output;
-  node.op_type = op;
-  node.inputs = std::move(inputs);
-  node.outputs = {output};
-  return node;
-}
-
-TensorProto Floats(const std::string& name, std::vector<float> values) {
-  TensorProto tensor;
-  tensor.name = name;
-  tensor.data_type = kFloat;
-  if (values.size() > 1) tensor.dims = {static_cast<std::int64_t>(values.size())};
-  tensor.float_data = std::move(values);
-  return tensor;
-}
-TensorProto Integers(const std::string& name, std::int64_t type, std::vector<std::int64_t> dims,
-                     std::vector<std::int64_t> values) {
-  TensorProto tensor;
-  tensor.name = name;
-  tensor.data_type = type;
-  tensor.dims = std::move(dims);
-  tensor.integer_data = std::move(values);
-  return tensor;
-}
+constexpr std::int64_t kUint8 = 2, kInt8 = 3, kInt16 = 5, kInt32 = 6;
 
 // "x" and "y" quantized, with scales and zero points to go with them; the output is "out".
 class QuantizationFusionTest : public ::testing::Test {
  protected:
   QuantizationFusionTest() {
-    graph_.initializers = {Floats("s", {0.5F}),
-                           Floats("t", {0.25F}),
-                           Floats("s2", {0.5F}),
-                           Integers("z", kUint8, {}, {3}),
-                           Integers("zero", kUint8, {}, {0}),
-                           Integers("z16", kInt16, {}, {0}),
-                           Floats("ws", {0.1F, 0.2F}),
-                           Integers("wz", kInt8, {2}, {0, 0}),
-                           Integers("w", kInt8, {2, 2}, {1, 2, 3, 4}),
-                           Floats("bs", {0.05F, 0.1F}),
-                           Integers("b", kInt32, {2}, {5, 6})};
+    graph_.initializers = {ProtoFloats("s", {0.5F}),
+                           ProtoFloats("t", {0.25F}),
+                           ProtoFloats("s2", {0.5F}),
+                           ProtoIntegers("z", kUint8, {}, {3}),
+                           ProtoIntegers("zero", kUint8, {}, {0}),
+                           ProtoIntegers("z16", kInt16, {}, {0}),
+                           ProtoFloats("ws", {0.1F, 0.2F}),
+                           ProtoIntegers("wz", kInt8, {2}, {0, 0}),
+                           ProtoIntegers("w", kInt8, {2, 2}, {1, 2, 3, 4}),
+                           ProtoFloats("bs", {0.05F, 0.1F}),
+                           ProtoIntegers("b", kInt32, {2}, {5, 6})};
     ValueInfoProto output;
     output.name = "out";
     graph_.outputs = {output};
@@ -67,13 +47,11 @@ class QuantizationFusionTest : public ::testing::Test {
 
   void Add(const std::string& op, std::vector<std::string> inputs, const std::string& output,
            std::vector<AttributeProto> attributes = {}) {
-    graph_.nodes.push_back(Node(op, std::move(inputs), output));
+    graph_.nodes.push_back(ProtoNode(op, std::move(inputs), output));
     graph_.nodes.back().attributes = std::move(attributes);
   }
   void AddWeights(std::int64_t axis) {
-    AttributeProto attribute;
-    attribute.name = "axis";
-    attribute.i = axis;
+    const AttributeProto attribute = ProtoInt("axis", axis);
     Add("DequantizeLinear", {"w", "ws", "wz"}, "wd", {attribute});
     Add("DequantizeLinear", {"b", "bs"}, "bd", {attribute});
   }
@@ -82,19 +60,12 @@ class QuantizationFusionTest : public ::testing::Test {
   std::vector<std::string> Fused() {
     nodes_.clear();
     for (const NodeProto& node : graph_.nodes) nodes_.push_back(&node);
-    FuseQuantization(graph_, nodes_, made_);
-    std::vector<std::string> texts;
-    for (const NodeProto* const node : nodes_) {
-      std::string text = node->domain.empty() ? "" : node->domain + ":";
-      text += node->op_type + "(";
-      for (const std::string& input : node->inputs) text += input + " ";
-      if (!node->inputs.empty()) text.pop_back();
-      texts.push_back(text + ")");
-    }
-    return texts;
+    FuseQuantization(graph_, weights_, nodes_, made_);
+    return NodeTexts(nodes_);
   }
 
   GraphProto graph_;
+  NamedWeights weights_;
   std::vector<const NodeProto*> nodes_;
   std::deque<NodeProto> made_;
 };
@@ -154,6 +125,54 @@ TEST_F(QuantizationFusionTest, ProductsWithAndWithoutAQuantizer) {
   Add("QuantizeLinear", {"y", "t", "z"}, "out");
   EXPECT_THAT(Fused(),
               ElementsAre("QuantizeLinear(x s z)", "com.microsoft:QGemm(xq s z w ws wz b t z)"));
+}
+
+TEST_F(QuantizationFusionTest, ABiasOfFloatsBecomesOneOfIntegers) {
+  AddWeights(0);
+  graph_.initializers.push_back(ProtoFloats("real", {0.26F, -0.5F}));
+  Add("Conv", {"xd", "wd", "real"}, "y");
+  Add("QuantizeLinear", {"y", "t", "z"}, "out");
+  EXPECT_THAT(Fused(), ElementsAre("QuantizeLinear(x s z)", "DequantizeLinear(b bs)", "Constant()",
+                                   "QLinearConv(xq s z w ws wz t z out/bias_int32)"));
+  // 0.26 / (0.5 * 0.1) and -0.5 / (0.5 * 0.2)
+  EXPECT_THAT(nodes_[2]->attributes[0].t->integer_data, ElementsAre(5, -5));
+  graph_.nodes[4].op_type = "Gemm";
+  graph_.nodes[4].attributes = {ProtoInt("transB", 1)};
+  EXPECT_EQ(Fused().back(), "com.microsoft:QGemm(xq s z w ws wz out/bias_int32 t z)");
+  graph_.nodes[4].op_type = "Conv";
+  graph_.nodes[4].attributes.clear();
+  graph_.initializers.back().float_data[0] = 1e9F;  // leaves no room for the products
+  EXPECT_EQ(Fused().size(), graph_.nodes.size());
+}
+
+TEST_F(QuantizationFusionTest, AProductWithAFloatBiasThatIsNotQuantized) {
+  AddWeights(0);
+  graph_.initializers.push_back(ProtoFloats("real", {0.26F, -0.5F}));
+  Add("Gemm", {"xd", "wd", "real"}, "out", {ProtoInt("transB", 1)});
+  EXPECT_THAT(Fused(),
+              ElementsAre("QuantizeLinear(x s z)", "DequantizeLinear(b bs)", "Transpose(w)",
+                          "com.microsoft:MatMulIntegerToFloat(xq w/transposed s ws z wz "
+                          "real)"));
+}
+
+TEST_F(QuantizationFusionTest, WeightsThatAreTransposedBehindTheirDequantizer) {
+  AddWeights(0);
+  Add("Transpose", {"wd"}, "wt");
+  Add("MatMul", {"xd", "wt"}, "out");
+  EXPECT_THAT(Fused(),
+              ElementsAre("QuantizeLinear(x s z)", "DequantizeLinear(b bs)", "Transpose(w)",
+                          "com.microsoft:MatMulIntegerToFloat(xq w/transposed s ws z wz)"));
+}
+
+TEST_F(QuantizationFusionTest, FloatWeightsThatAreIntegersTimesScales) {
+  const std::vector<float> real = {0.1F * 3, 0.1F * -127, 0.2F * 50, 0.2F * 127};
+  weights_.emplace("real", ConstantTensor::Copy(DataType::kFloat32, {2, 2}, real));
+  graph_.initializers.push_back(ProtoFloats("real", real, {2, 2}));
+  Add("Gemm", {"xd", "real"}, "y", {ProtoInt("transB", 1)});
+  Add("QuantizeLinear", {"y", "t", "z"}, "out");
+  EXPECT_THAT(Fused(), ElementsAre("QuantizeLinear(x s z)", "Constant()", "Constant()",
+                                   "com.microsoft:QGemm(xq s z real/int8 real/scale   t z)"));
+  EXPECT_THAT(nodes_[1]->attributes[0].t->integer_data, ElementsAre(3, -127, 50, 127));
 }
 
 TEST_F(QuantizationFusionTest, AResultThatIsTakenTwiceStays) {

@@ -106,6 +106,44 @@ TEST_F(QuantizedModelsTest, WhatDoesNotFitIsAnError) {
   EXPECT_THAT(message(graph), HasSubstr("input 6 is absent"));
 }
 
+// A product with a constant matrix, real again, and a bias that is added to it.
+TEST_F(QuantizedModelsTest, AProductThatIsRealAgainIsALayer) {
+  const auto microsoft = [](WireMessage node) { return node.Bytes(7, "com.microsoft"); };
+  OnnxGraph graph = {
+      .nodes = {OnnxNode("QuantizeLinear", {"x", "s", "z"}, {"q"}),
+                microsoft(
+                    OnnxNode("MatMulIntegerToFloat", {"q", "w", "s", "ws", "z", "", "b"}, {"p"})),
+                OnnxNode("Add", {"p", "b"}, {"y"})},
+      .initializers = {OnnxTensor("s", {}, {0.5F}), Raw("z", kUint8, {}, "\x80"),
+                       Raw("w", kInt8, {2, 2}, "\x01\x02\x03\x04"),
+                       OnnxTensor("ws", {2}, {0.25F, 0.125F}), OnnxTensor("b", {2}, {1, 2})},
+      .inputs = {OnnxValue("x", {0, 2})},
+      .outputs = {OnnxValue("y", {0, 2})}};
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  // Neither bias is the layer's, whose sums are integers.
+  EXPECT_THAT(Ops(*bundle), ElementsAre("Quantize", "FullyConnected", "Add", "Add"));
+  EXPECT_EQ(bundle->layers[0].mode, "int8_static");
+  // A zero point that a request brings is none of a layer's type.
+  graph.nodes.insert(graph.nodes.begin(),
+                     OnnxNode("DynamicQuantizeLinear", {"x"}, {"dq", "ds", "dz"}));
+  graph.nodes[2] =
+      microsoft(OnnxNode("MatMulIntegerToFloat", {"dq", "w", "ds", "ws", "dz", "", "b"}, {"p"}));
+  graph.nodes.erase(graph.nodes.begin() + 1);
+  const auto dynamic = Import(graph);
+  ASSERT_TRUE(dynamic.ok()) << dynamic.status();
+  EXPECT_THAT(Ops(*dynamic), ::testing::Contains("IntegerMatMul"));
+}
+
+TEST_F(QuantizedModelsTest, AnLstmThatQuantizesItsStateIsRefusedWithAWayOut) {
+  const WireMessage lstm = OnnxNode("DynamicQuantizeLSTM", {"x", "w"}, {"y"});
+  OnnxGraph graph = {.nodes = {WireMessage(lstm).Bytes(7, "com.microsoft")},
+                     .initializers = {OnnxTensor("w", {1}, {1})},
+                     .inputs = {OnnxValue("x", {0, 2})},
+                     .outputs = {OnnxValue("y", {0, 2})}};
+  EXPECT_THAT(std::string(Import(graph).status().message()), HasSubstr("op_types_to_quantize"));
+}
+
 TEST_F(QuantizedModelsTest, ABiasBeyondInt32ServesAChannelThatIsIdle) {
   OnnxGraph graph = TwoConvolutions();
   // -2^31 for the first channel, 0 for the second.

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX Runtime against Octet: Einsum, CumSum, GatherElements, GatherND, OneHot and RotaryEmbedding.
+
+    onnx_tensor_operators_peer_test.py [OCTET [FILTER]]
+
+OCTET is the path of the program `octet`, OCTET_BIN_DIR/octet if not given. Only models whose name
+contains FILTER are tried. Each has open batches and lengths, and is run for several.
+"""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper
+    from tests.models.importers import onnx_peer_test as peer
+    from tests.support import onnx_models
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+BOUND = 1e-5
+MICROSOFT = "com.microsoft"
+
+
+def einsum(equation, *shapes, constant=False, rows=(1, 3)):
+    """One equation; a letter of a shape's first axis is the batch. The last operand may be a constant."""
+    def make():
+        b = peer.Builder()
+        names = []
+        for i, shape in enumerate(shapes):
+            if constant and i == len(shapes) - 1:
+                names.append(b.floats(*shape))
+            else:
+                names.append(b.input(f"x{i}", ["n", *shape[1:]]))
+        b.output(b.add("Einsum", *names, equation=equation))
+        inputs = [name for name in names if name.startswith("x")]
+        return b.model(), [{name: peer.noise(n, *shapes[i][1:]) for i, name in enumerate(inputs)}
+                           for n in rows]
+    return make
+
+
+def sums():
+    b = peer.Builder()
+    x, y = b.input("x", ["n", 4, "t"]), b.input("y", ["n", 3, 5], TensorProto.INT64)
+    for axis in (1, -1):
+        for exclusive in (0, 1):
+            for reverse in (0, 1):
+                b.output(b.add("CumSum", x, b.constant(np.int64(axis)), exclusive=exclusive,
+                               reverse=reverse))
+    b.output(b.add("CumSum", y, b.constant(np.int32(2)), reverse=1), TensorProto.INT64)
+    image = b.add("Conv", b.add("Unsqueeze", x, b.ints(1)), b.floats(2, 1, 1, 1))
+    b.output(b.add("CumSum", image, b.constant(np.int64(1))))  # over channels
+    return b.model(), [{"x": peer.noise(n, 4, t), "y": peer.RNG.integers(-9, 9, (n, 3, 5))}
+                       for n, t in ((1, 6), (3, 9))]
+
+
+def elements():
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, 6])
+    wide = b.input("wide", ["n", 4, 9], TensorProto.INT64)
+    deep = b.input("deep", ["n", 2, 6], TensorProto.INT32)
+    b.output(b.add("GatherElements", x, wide, axis=2))
+    b.output(b.add("GatherElements", x, deep, axis=-2))
+    b.output(b.add("GatherElements", wide, wide, axis=2), TensorProto.INT64)
+    b.output(b.add("GatherElements", b.add("Transpose", x, perm=[0, 2, 1]),
+                   b.add("Transpose", deep, perm=[0, 2, 1]), axis=2))
+    return b.model(), [{"x": peer.noise(n, 4, 6), "wide": peer.RNG.integers(-6, 6, (n, 4, 9)),
+                        "deep": peer.RNG.integers(-4, 4, (n, 2, 6)).astype(np.int32)}
+                       for n in (1, 3)]
+
+
+def coordinates():
+    """GatherND of constants, at places that a request says."""
+    b = peer.Builder()
+    two = b.input("two", ["n", "t", 2], TensorProto.INT64)
+    one = b.input("one", ["n", 1], TensorProto.INT64)
+    table = b.floats(4, 5, 3)
+    b.output(b.add("GatherND", table, two))
+    b.output(b.add("GatherND", b.floats(4, 5), two))
+    b.output(b.add("GatherND", table, one))
+    cases = []
+    for n, t in ((1, 7), (3, 2)):
+        places = np.stack([peer.RNG.integers(-4, 4, (n, t)), peer.RNG.integers(-5, 5, (n, t))], -1)
+        cases.append({"two": places, "one": peer.RNG.integers(-4, 4, (n, 1))})
+    return b.model(), cases
+
+
+def one_hot():
+    b = peer.Builder()
+    x = b.input("x", ["n", 5], TensorProto.INT64)
+    real = b.input("real", ["n", 3])
+    values = b.constant(np.array([-1, 2], np.float32))
+    for axis in (-1, 1):
+        b.output(b.add("OneHot", x, b.constant(np.int64(7)), values, axis=axis))
+    b.output(b.add("OneHot", x, b.constant(np.array([4], np.int64)),
+                   b.constant(np.array([0, 1], np.int64))), TensorProto.INT64)
+    b.output(b.add("OneHot", real, b.constant(np.float32(6)), values))
+    return b.model(), [{"x": peer.RNG.integers(-9, 9, (n, 5)),
+                        "real": peer.RNG.integers(-6, 6, (n, 3)).astype(np.float32)}
+                       for n in (1, 4)]
+
+
+def rotary(domain, rank, interleaved, width=0):
+    """Of 4 heads of 16, the positions given by the request."""
+    def make():
+        b = peer.Builder(opset=23)
+        shape = ["n", "t", 64] if rank == 3 else ["n", 4, "t", 16]
+        x = b.input("x", shape)
+        positions = b.input("positions", ["n", "t"], TensorProto.INT64)
+        angles = np.arange(20)[:, None] / 7.0 ** np.arange((width or 16) // 2)[None, :]
+        tables = [b.constant(f(angles).astype(np.float32)) for f in (np.cos, np.sin)]
+        inputs = [x, positions, *tables] if domain else [x, *tables, positions]
+        attributes = {"interleaved": interleaved, "rotary_embedding_dim": width}
+        if width or (rank == 3 and not domain):
+            attributes["num_heads"] = 4
+        if domain:
+            attributes["domain"] = domain
+        b.output(b.add("RotaryEmbedding", *inputs, **attributes))
+        model = b.model()
+        model.ir_version = 10
+        if domain:
+            model.opset_import.append(helper.make_opsetid(domain, 1))
+        cases = []
+        for n, t in ((1, 5), (3, 9)):
+            x = peer.noise(n, t, 64) if rank == 3 else peer.noise(n, 4, t, 16)
+            cases.append({"x": x, "positions": peer.RNG.integers(0, 20, (n, t))})
+        return model, cases
+    return make
+
+
+MODELS = {
+    "einsum_transpose": einsum("nij->nji", (0, 3, 4)),
+    "einsum_sum": einsum("nijk->nj", (0, 3, 4, 2)),
+    "einsum_implicit": einsum("nij", (0, 3, 4)),
+    "einsum_matmul": einsum("bij, bjk -> bik", (0, 3, 4), (0, 4, 5)),
+    "einsum_scores": einsum("bqhd,bkhd->bhqk", (0, 5, 2, 4), (0, 6, 2, 4)),
+    "einsum_values": einsum("bhqk,bkhd->bqhd", (0, 2, 5, 6), (0, 6, 2, 4)),
+    "einsum_layer": einsum("bhwc,cd->bhwd", (0, 3, 4, 5), (5, 6), constant=True),
+    "einsum_heads": einsum("btc,chd->bthd", (0, 3, 6), (6, 2, 4), constant=True),
+    "einsum_heads_back": einsum("bthd,hdc->btc", (0, 3, 2, 4), (2, 4, 6), constant=True),
+    "einsum_ellipsis": einsum("...ij,jk->...ik", (0, 2, 3, 4), (4, 5), constant=True),
+    "einsum_outer": einsum("bi,bj->bij", (0, 3), (0, 4)),
+    "einsum_scaled": einsum("bij,bi->bij", (0, 3, 4), (0, 3)),
+    "einsum_rows": einsum("bi,bi->b", (0, 6), (0, 6)),
+    "einsum_merged": einsum("bijk,bjkl->bil", (0, 3, 2, 4), (0, 2, 4, 5)),
+    "einsum_summed_first": einsum("bijx,bjk->bik", (0, 3, 4, 2), (0, 4, 5)),
+    "cumulative_sums": sums,
+    "elements": elements,
+    "coordinates": coordinates,
+    "one_hot": one_hot,
+}
+MODELS |= {f"rotary_{'theirs' if domain else 'onnx'}_{rank}_{interleaved}_{width}":
+           rotary(domain, rank, interleaved, width)
+           for domain in ("", MICROSOFT) for rank in (3, 4) for interleaved in (0, 1)
+           for width in (0, 8)}
+
+# What is refused, and what is said.
+REFUSED = {
+    "a diagonal": einsum("nii->ni", (0, 3, 3)),
+    "more than two operands": einsum("ni,ni,ni->n", (0, 3), (0, 3), (0, 3)),
+    "axes of different sizes": einsum("nij,njk->nik", (0, 3, 4), (0, 5, 6)),
+    "an axis that no operand has": einsum("ni->nx", (0, 3)),
+}
+
+
+def check_refused(octet, text, build, root):
+    onnx.save(build()[0], root / "model.onnx")
+    try:
+        onnx_models.run_program(octet, "import", root / "model.onnx", "--output", root / "m" / "1")
+    except onnx_models.Refused as error:
+        if text not in str(error) or "CRASHED" in str(error):
+            raise
+    else:
+        raise onnx_models.Refused(f"is imported, wants {text!r}")
+
+
+def main():
+    default = pathlib.Path(os.environ.get("OCTET_BIN_DIR", "build/dev/bin")) / "octet"
+    octet = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    if not octet.exists():
+        print(f"skipped: {octet} is not there")
+        return 77
+    failures, count = [], 0
+    for name, build in [*MODELS.items(), *REFUSED.items()]:
+        if wanted not in name:
+            continue
+        count += 1
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            try:
+                if name in REFUSED:
+                    check_refused(octet, name, build, root)
+                    continue
+                largest = peer.compare(octet, *build(), root)
+                print(f"{name}: {largest:.2g}")
+                if not largest <= BOUND:
+                    failures.append(f"{name}: differs by {largest:g} of the largest output")
+            except (AssertionError, onnx_models.Refused) as error:
+                failures.append(f"{name}: {error}")
+    for failure in failures:
+        print("FAILED", failure)
+    print(f"ONNX Runtime {onnxruntime.__version__}: {count} models, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
