@@ -88,7 +88,8 @@ absl::StatusOr<ValueId> FakeQuantize(const LayerCall& call, const RangeQuantizer
   if (quantizer.fixed.has_value()) {
     const auto constant = [&call](const std::string& part, float number) {
       return call.graph().AddConstant(
-          call.Name(part), ConstantTensor::Copy(DataType::kFloat32, {}, std::vector<float>{number}));
+          call.Name(part),
+          ConstantTensor::Copy(DataType::kFloat32, {}, std::vector<float>{number}));
     };
     min = constant(min_name, quantizer.fixed->min);
     max = constant(max_name, quantizer.fixed->max);
