@@ -139,8 +139,8 @@ class DynamicQuantize final : public Operator {
     for (std::size_t row = 0; row < rows; ++row) {
       const std::span<const float> values(x.as<float>() + row * size, size);
       const RowRange range = form.formula == Form::Formula::kTflite  ? TfliteRangeOf(values)
-                          : form.formula == Form::Formula::kTorch ? TorchRangeOf(form, values)
-                                                                  : RangeOf(values);
+                             : form.formula == Form::Formula::kTorch ? TorchRangeOf(form, values)
+                                                                     : RangeOf(values);
       const std::span<std::uint8_t> bytes(arguments.outputs[0].as<std::uint8_t>() + row * size,
                                           size);
       if (form.formula == Form::Formula::kTflite) {

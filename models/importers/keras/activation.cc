@@ -42,6 +42,9 @@ absl::StatusOr<ActivationFunction> FindActivation(const std::string& name, const
       {"log_sigmoid", {"log_sigmoid", {}}},
       {"sparse_plus", {"sparse_plus", {}}},
   };
+  if (name == "hard_sigmoid" && call.translation().is_keras_2) {
+    return ActivationFunction{std::string(ActivationFunction::kHardSigmoidOfKeras2), {}};
+  }
   const auto found = functions.find(name);
   if (found == functions.end()) {
     return call.Unimplemented(absl::StrCat("the activation \"", name, "\" cannot be imported"));
@@ -85,7 +88,14 @@ void FuseActivation(const ActivationFunction& function, Attributes& attributes) 
 absl::StatusOr<ValueId> ApplyActivation(const LayerCall& call, const std::string& name,
                                         ValueId value, const ActivationFunction& function) {
   if (function.is_linear()) return value;
-  if (function.is_softmax()) {
+  if (function.name == ActivationFunction::kHardSigmoidOfKeras2) {
+    GraphBuilder& graph = call.graph();
+    ASSIGN_OR_RETURN(const ValueId scaled, graph.Emit("Multiply", absl::StrCat(name, "/scaled"),
+                                                      {value, graph.AddScalar(0.2F)}));
+    return graph.Emit("Add", name, {scaled, graph.AddScalar(0.5F)},
+                      {{"activation", std::string("relu")}, {"activation_beta", 1.0}});
+  }
+  if (function.is_separate()) {
     const char* const op = function.name == "softmax" ? "Softmax" : "LogSoftmax";
     return call.graph().Emit(op, name, {value});
   }

@@ -16,7 +16,14 @@ struct ActivationFunction {
   Attributes parameters;  // activation_alpha and the like
 
   [[nodiscard]] bool is_linear() const { return name == "linear"; }
-  [[nodiscard]] bool is_softmax() const { return name == "softmax" || name == "log_softmax"; }
+  // Whether it takes nodes of its own.
+  [[nodiscard]] bool is_separate() const {
+    return name == "softmax" || name == "log_softmax" || name == kHardSigmoidOfKeras2;
+  }
+
+  // clip(0.2 x + 0.5, 0, 1), which Keras 3 calls by the same name as its own clip(x / 6 + 0.5, 0,
+  // 1).
+  static constexpr absl::string_view kHardSigmoidOfKeras2 = "hard_sigmoid of Keras 2";
 };
 
 // The function called `name` in Keras. UNIMPLEMENTED for one that we lack.
@@ -26,7 +33,7 @@ absl::StatusOr<ActivationFunction> FindActivation(const std::string& name, const
 absl::StatusOr<ActivationFunction> ParseActivation(const LayerCall& call, const ConfigView& config,
                                                    absl::string_view key = "activation");
 
-// Adds `function` to the attributes of a node that can apply it itself. Precondition: no softmax.
+// Adds `function` to the attributes of a node that can apply it itself. Precondition: not separate.
 void FuseActivation(const ActivationFunction& function, Attributes& attributes);
 
 // Appends a node that applies `function` to `value`, none for linear.

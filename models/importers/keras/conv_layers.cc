@@ -143,11 +143,11 @@ absl::StatusOr<ValueId> Finish(const LayerCall& call, const ImageLayout& layout,
                                const std::string& op, std::vector<ValueId> inputs,
                                Attributes attributes) {
   ASSIGN_OR_RETURN(const ActivationFunction activation, ParseActivation(call, call.config()));
-  if (!activation.is_softmax()) FuseActivation(activation, attributes);
+  if (!activation.is_separate()) FuseActivation(activation, attributes);
   ASSIGN_OR_RETURN(ValueId value,
                    call.graph().Emit(op, call.Name(), std::move(inputs), std::move(attributes)));
   ASSIGN_OR_RETURN(value, layout.Output(value));
-  if (!activation.is_softmax()) return value;
+  if (!activation.is_separate()) return value;
   return ApplyActivation(call, call.Name("activation"), value, activation);
 }
 

@@ -43,10 +43,10 @@ absl::StatusOr<std::vector<Operand>> TranslateDense(LayerCall& call) {
     inputs.resize(std::max<std::size_t>(inputs.size(), 5), kNoValue);
     inputs[4] = call.graph().AddConstant(call.Name("bias"), *projection.bias);
   }
-  if (!activation.is_softmax()) FuseActivation(activation, projection.attributes);
+  if (!activation.is_separate()) FuseActivation(activation, projection.attributes);
   ASSIGN_OR_RETURN(ValueId output,
                    call.graph().Emit("FullyConnected", call.Name(), inputs, projection.attributes));
-  if (activation.is_softmax()) {
+  if (activation.is_separate()) {
     ASSIGN_OR_RETURN(output, ApplyActivation(call, call.Name("activation"), output, activation));
   }
   return Single(output);

@@ -153,7 +153,7 @@ absl::StatusOr<ValueId> EmitEinsumDense(const LayerCall& call, const std::string
   // A bias over all columns is the product's own; others are added to the output.
   const bool own_bias = spec.bias_axes == plan.columns;
   const std::string output = absl::StrCat(plan.rows, plan.columns);
-  const bool fuse = (own_bias || spec.bias_axes.empty()) && !spec.activation.is_softmax();
+  const bool fuse = (own_bias || spec.bias_axes.empty()) && !spec.activation.is_separate();
   std::vector<ValueId>& inputs = projection.inputs;
   inputs.insert(inputs.begin(), value);
   if (own_bias) {

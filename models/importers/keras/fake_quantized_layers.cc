@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "models/base/status_macros.h"
 #include "models/importers/keras/activation.h"
@@ -73,6 +74,35 @@ class RangeVariables {
   std::vector<NamedTensor> variables_;
 };
 
+// The names of a quantizer's variables.
+void AppendRange(const RangeQuantizer& quantizer, const std::string& name,
+                 std::vector<std::string>& names) {
+  if (quantizer.fixed.has_value()) return;
+  names.push_back(absl::StrCat(name, "_min"));
+  names.push_back(absl::StrCat(name, "_max"));
+}
+
+// The variables of a QuantizeLayer or a wrapper, then those of the layer inside of it. An archive
+// does not name them: its own end with `names`, in the order in which the toolkit makes them,
+// behind what QuantizeWrapperV2 has a second time of a layer that was there before it; those inside
+// have no name.
+absl::StatusOr<std::vector<NamedTensor>> ReadVariables(const LayerCall& call,
+                                                       const std::vector<std::string>& names) {
+  if (call.translation().legacy_weights) return call.NamedVariables();
+  ASSIGN_OR_RETURN(std::vector<ConstantTensor> own, call.StoredVariables());
+  if (own.size() < names.size()) {
+    return call.Invalid(absl::StrCat("got ", own.size(), " stored variables, wants ", names.size(),
+                                     " (", absl::StrJoin(names, ", "), ")"));
+  }
+  std::vector<NamedTensor> variables;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    variables.push_back({names[i], std::move(own[own.size() - names.size() + i])});
+  }
+  ASSIGN_OR_RETURN(std::vector<ConstantTensor> inside, call.StoredVariables("layer"));
+  for (ConstantTensor& tensor : inside) variables.push_back({"", std::move(tensor)});
+  return variables;
+}
+
 // Appends the quantization of `value` by `quantizer`, whose variables are called `name` and _min
 // or _max.
 absl::StatusOr<ValueId> FakeQuantize(const LayerCall& call, const RangeQuantizer& quantizer,
@@ -109,9 +139,12 @@ absl::StatusOr<std::vector<Operand>> TranslateQuantizeLayer(LayerCall& call) {
   ASSIGN_OR_RETURN(const std::optional<RangeQuantizer> quantizer,
                    ParseQuantizer(call.config().Object("quantizer")));
   if (!quantizer.has_value()) return Single(call.inputs()[0].value);
-  ASSIGN_OR_RETURN(std::vector<NamedTensor> stored, call.NamedVariables());
-  // They are called as the layer was, when it was made.
   std::string name = "range";
+  std::vector<std::string> names;
+  AppendRange(*quantizer, name, names);
+  names.emplace_back("optimizer_step");
+  ASSIGN_OR_RETURN(std::vector<NamedTensor> stored, ReadVariables(call, names));
+  // They may be called as the layer was when it was made.
   for (const NamedTensor& variable : stored) {
     if (absl::EndsWith(variable.name, "_min")) {
       name = variable.name.substr(0, variable.name.size() - 4);
@@ -170,21 +203,48 @@ absl::Status LoadWrapped(const LayerCall& call, const QuantizeConfig& config,
   return absl::OkStatus();
 }
 
-// The activation between its quantizers, as QuantizeAwareActivation applies it.
+// Where QuantizeAwareActivation quantizes.
+struct ActivationSides {
+  bool before = false;
+  bool after = false;
+};
+ActivationSides SidesOf(const std::string& name) {
+  return {.before = name == "softmax" || name == "sigmoid" || name == "tanh" || name == "gelu",
+          .after = name == "linear" || name == "relu" || name == "silu" || name == "gelu"};
+}
+
+// The names of a wrapper's own variables, in the order in which it makes them.
+std::vector<std::string> WrapperNames(const QuantizeConfig& config, const std::string& activation) {
+  std::vector<std::string> names = config.weight_attributes;
+  names.emplace_back("optimizer_step");
+  for (const std::string& attribute : config.weight_attributes) {
+    AppendRange(config.weights, attribute, names);
+  }
+  const ActivationSides sides = SidesOf(activation);
+  if (config.quantizes_activation && sides.before) {
+    AppendRange(config.activations, "pre_activation", names);
+  }
+  if (config.quantizes_activation && sides.after) {
+    AppendRange(config.activations, "post_activation", names);
+  }
+  if (config.quantizes_output) AppendRange(config.activations, "output", names);
+  return names;
+}
+
+// The activation between its quantizers.
 absl::StatusOr<ValueId> QuantizedActivation(const LayerCall& call, const RangeQuantizer& quantizer,
                                             const ActivationFunction& activation,
                                             RangeVariables& variables, ValueId value) {
   const std::string& name = activation.name;
-  const bool before = name == "softmax" || name == "sigmoid" || name == "tanh" || name == "gelu";
-  const bool after = name == "linear" || name == "relu" || name == "silu" || name == "gelu";
-  if (!before && !after) {
+  const ActivationSides sides = SidesOf(name);
+  if (!sides.before && !sides.after) {
     return call.Unimplemented(absl::StrCat("the activation \"", name, "\" cannot be quantized"));
   }
-  if (before) {
+  if (sides.before) {
     ASSIGN_OR_RETURN(value, FakeQuantize(call, quantizer, "pre_activation", variables, value));
   }
   ASSIGN_OR_RETURN(value, ApplyActivation(call, call.Name("activation"), value, activation));
-  if (!after) return value;
+  if (!sides.after) return value;
   return FakeQuantize(call, quantizer, "post_activation", variables, value);
 }
 
@@ -215,7 +275,8 @@ absl::StatusOr<std::vector<Operand>> TranslateQuantizeWrapper(LayerCall& call) {
   ASSIGN_OR_RETURN(QuantizeConfig config,
                    ParseQuantizeConfig(call.config().Object("quantize_config"), activation.name));
   config.quantizes_activation = config.quantizes_activation && !IsNoOperation(layer.config);
-  ASSIGN_OR_RETURN(std::vector<NamedTensor> stored, call.NamedVariables());
+  ASSIGN_OR_RETURN(std::vector<NamedTensor> stored,
+                   ReadVariables(call, WrapperNames(config, activation.name)));
   RangeVariables variables(std::move(stored));
   RETURN_IF_ERROR(variables.Take(call, "optimizer_step").status());
   WrappedLayer wrapped;
@@ -247,7 +308,7 @@ absl::StatusOr<std::vector<Operand>> TranslateQuantizeWrapper(LayerCall& call) {
 
 // What was annotated, and never quantized.
 absl::StatusOr<std::vector<Operand>> TranslateQuantizeAnnotate(LayerCall& call) {
-  ASSIGN_OR_RETURN(const std::vector<NamedTensor> stored, call.NamedVariables());
+  ASSIGN_OR_RETURN(const std::vector<NamedTensor> stored, ReadVariables(call, {}));
   WrappedLayer wrapped;
   wrapped.layer = call.layer().children.at("layer").get();
   wrapped.variables = Tensors(stored);

@@ -303,10 +303,12 @@ absl::StatusOr<std::vector<std::string>> H5File::ReadStrings(absl::string_view p
   const Handle handle(H5Aopen(group.id(), attribute.c_str(), H5P_DEFAULT), H5Aclose);
   const Handle type(handle.ok() ? H5Aget_type(handle.id()) : -1, H5Tclose);
   const Handle space(handle.ok() ? H5Aget_space(handle.id()) : -1, H5Sclose);
+  const hssize_t count = space.ok() ? H5Sget_simple_extent_npoints(space.id()) : -1;
+  // Python keeps an empty list as one of floats.
+  if (type.ok() && count == 0) return std::vector<std::string>();
   if (!type.ok() || !space.ok() || H5Tget_class(type.id()) != H5T_STRING) {
     return Damaged(where, "wants strings");
   }
-  const hssize_t count = H5Sget_simple_extent_npoints(space.id());
   const std::size_t size = H5Tget_size(type.id());
   if (count < 0 || static_cast<hsize_t>(count) > kMaxNames || size == 0 ||
       (count > 0 && size > kMaxAttributeByteSize / static_cast<std::size_t>(count))) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 
 #include "models/base/status_macros.h"
 #include "models/bundle/mapped_file.h"
@@ -116,6 +117,7 @@ absl::StatusOr<Bundle> KerasImporter::ImportBytes(std::span<const std::byte> byt
   for (const bool shared : {false, true}) {
     Translation translation(*options.operators, layers_, file.weights);
     translation.legacy_weights = file.legacy;
+    translation.is_keras_2 = absl::StartsWith(file.version, "2.");
     translation.inputs_share_dimensions = shared;
     absl::StatusOr<Graph> graph = TranslateModel(translation, *model);
     if (!graph.ok() && !shared && HasSeveralOpenInputs(translation.graph.graph())) continue;

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 #include "models/base/status_macros.h"
 
@@ -115,15 +115,33 @@ const std::vector<FakeQuantization>* LayerCall::KernelQuantization(const std::st
   return found == wrapped()->kernels.end() ? nullptr : &found->second;
 }
 
-absl::StatusOr<std::vector<NamedTensor>> LayerCall::NamedVariables() const {
-  if (absl::StrContains(layer_.path, '/')) {
-    return Unimplemented(
-        "layers inside of others cannot be imported from an HDF5 model; save it "
-        "as .keras");
+// The names of the layer's variables, or of its part's, in the group of the layer around all.
+absl::StatusOr<std::vector<std::string>> LayerCall::VariableNames(const std::string& group,
+                                                                  absl::string_view sub) const {
+  auto found = translation_.legacy_names.find(group);
+  if (found == translation_.legacy_names.end()) {
+    ASSIGN_OR_RETURN(LegacyNames names, LegacyNames::Read(translation_.weights, group));
+    found = translation_.legacy_names.emplace(group, std::move(names)).first;
   }
-  const std::string group = absl::StrCat("model_weights/", layer_.path);
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   translation_.weights.ReadStrings(group, "weight_names"));
+  std::vector<Scope> scopes;
+  for (const std::string& scope : layer_.scopes) scopes.push_back({scope, false});
+  if (!scopes.empty()) scopes.back().is_required = true;
+  // The parts that translators ask for: a cell, whose name says nothing, and the projections of an
+  // attention layer, "query" of "query_dense".
+  if (!sub.empty() && sub != "cell") {
+    const absl::string_view part = absl::StripSuffix(sub, "_dense");
+    scopes.push_back({std::string(part == "output" ? "attention_output" : part), true});
+  }
+  return found->second.Within(scopes);
+}
+
+absl::StatusOr<std::vector<NamedTensor>> LayerCall::NamedVariables(absl::string_view sub) const {
+  if (!translation_.legacy_weights) {
+    return Unimplemented("it can only be imported from an HDF5 model; save it as .h5");
+  }
+  const std::string top = layer_.path.substr(0, layer_.path.find('/'));
+  const std::string group = absl::StrCat("model_weights/", top);
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, VariableNames(group, sub));
   std::vector<NamedTensor> variables;
   for (const std::string& name : names) {
     absl::string_view last = name;
@@ -135,19 +153,16 @@ absl::StatusOr<std::vector<NamedTensor>> LayerCall::NamedVariables() const {
   return variables;
 }
 
-absl::StatusOr<std::vector<ConstantTensor>> LayerCall::LegacyVariables() const {
-  ASSIGN_OR_RETURN(std::vector<NamedTensor> named, NamedVariables());
-  std::vector<ConstantTensor> variables;
-  for (NamedTensor& variable : named) variables.push_back(std::move(variable.tensor));
-  return variables;
-}
-
 absl::StatusOr<std::vector<ConstantTensor>> LayerCall::StoredVariables(
     absl::string_view sub) const {
   if (wrapped() != nullptr && sub.empty()) return wrapped()->variables;
-  if (translation_.legacy_weights) return LegacyVariables();
-  const std::string group = absl::StrCat(layer_.group, sub.empty() ? "" : "/", sub, "/vars");
   std::vector<ConstantTensor> variables;
+  if (translation_.legacy_weights) {
+    ASSIGN_OR_RETURN(std::vector<NamedTensor> named, NamedVariables(sub));
+    for (NamedTensor& variable : named) variables.push_back(std::move(variable.tensor));
+    return variables;
+  }
+  const std::string group = absl::StrCat(layer_.group, sub.empty() ? "" : "/", sub, "/vars");
   ASSIGN_OR_RETURN(const bool exists, translation_.weights.HasGroup(group));
   if (!exists) return variables;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, translation_.weights.ListNames(group));

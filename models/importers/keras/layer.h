@@ -20,6 +20,7 @@
 #include "models/importers/graph_builder.h"
 #include "models/importers/keras/dtype_policy.h"
 #include "models/importers/keras/h5_file.h"
+#include "models/importers/keras/legacy_names.h"
 #include "models/tensor/fake_quantization.h"
 
 namespace octet::keras {
@@ -58,6 +59,9 @@ struct KerasLayer {
   std::string registered_name;  // "Custom>SimpleScale"; empty for Keras's own
   std::string key;              // in the registry
   std::string group;            // in the HDF5 file: "layers/dense"
+  // What the names of its variables hold in the older HDF5 format, where the layer is inside of
+  // others: a model's "dense", or "forward_" of a Bidirectional layer.
+  std::vector<std::string> scopes;
   DtypePolicy policy;
   std::map<std::string, std::unique_ptr<KerasLayer>> children;  // by name
   std::vector<KerasLayer*> order;                               // the children as listed
@@ -85,6 +89,8 @@ struct Translation {
   // The file is a whole model of the older HDF5 format, where a layer's group is called after the
   // layer and lists its variables in an attribute.
   bool legacy_weights = false;
+  std::map<std::string, LegacyNames> legacy_names;  // by group, as far as they were needed
+  bool is_keras_2 = false;                          // the file says so
   std::vector<octet::Layer> layers;  // with variables, in the order in which they were met
   std::set<std::string> recorded;    // paths of `layers`
   // Tensors whose mask a MultiHeadAttention took off. Whatever returns its input as it is (Dropout)
@@ -144,9 +150,10 @@ class LayerCall {
   // Reads the variables of the layer, or of its part `sub` ("cell"), as they are stored.
   [[nodiscard]] absl::StatusOr<std::vector<ConstantTensor>> StoredVariables(
       absl::string_view sub = "") const;
-  // The same with the last part of each one's name: "kernel" of "dense/kernel:0". Only files in
-  // the older HDF5 format name them.
-  [[nodiscard]] absl::StatusOr<std::vector<NamedTensor>> NamedVariables() const;
+  // The same with the last part of each one's name: "kernel" of "dense/kernel:0". UNIMPLEMENTED for
+  // an archive: only the older HDF5 format names them.
+  [[nodiscard]] absl::StatusOr<std::vector<NamedTensor>> NamedVariables(
+      absl::string_view sub = "") const;
   // The same for a layer in mode "float" that stores just `names`: lists the layer in the bundle
   // and returns its variables as float32 constants of the graph, by name. `layer_class` is the
   // class in the bundle where it is not the layer's own.
@@ -166,7 +173,8 @@ class LayerCall {
   [[nodiscard]] absl::Status Unimplemented(absl::string_view message) const;
 
  private:
-  [[nodiscard]] absl::StatusOr<std::vector<ConstantTensor>> LegacyVariables() const;
+  [[nodiscard]] absl::StatusOr<std::vector<std::string>> VariableNames(const std::string& group,
+                                                                       absl::string_view sub) const;
 
   Translation& translation_;
   const KerasLayer& layer_;

@@ -18,6 +18,12 @@ const LayerClass* LayerRegistry::Find(const std::string& key) const {
   return found == classes_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> LayerRegistry::Keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, layer_class] : classes_) keys.push_back(key);
+  return keys;
+}
+
 absl::StatusOr<std::vector<Operand>> LayerRegistry::Call(LayerCall& call) const {
   const LayerClass* const layer_class = Find(call.layer().key);
   if (layer_class == nullptr) return call.Unimplemented("this class cannot be imported");

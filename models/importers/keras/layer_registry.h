@@ -39,6 +39,8 @@ class LayerRegistry {
   void Add(LayerClass layer_class);
   // nullptr where there is none.
   [[nodiscard]] const LayerClass* Find(const std::string& key) const;
+  // Of all classes, in order.
+  [[nodiscard]] std::vector<std::string> Keys() const;
 
   // Translates one call and applies the mask rule.
   [[nodiscard]] absl::StatusOr<std::vector<Operand>> Call(LayerCall& call) const;

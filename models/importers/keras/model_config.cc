@@ -24,19 +24,21 @@ constexpr std::size_t kMaxLayers = 20000;
 
 bool IsOperation(absl::string_view module) { return absl::StartsWith(module, "keras.src.ops."); }
 
-// Where a layer keeps another one: the key in its config, and its attribute in the HDF5 file.
+// Where a layer keeps another one: the key in its config, its attribute in the HDF5 file, and what
+// the older format calls it.
 struct Held {
   absl::string_view class_name;
   absl::string_view config_key;
   absl::string_view attribute;
+  absl::string_view scope = "";
 };
 constexpr std::array<Held, 7> kHeld = {{
     {"QuantizeAnnotate", "layer", "layer"},
     {"QuantizeWrapper", "layer", "layer"},
     {"QuantizeWrapperV2", "layer", "layer"},
     {"TimeDistributed", "layer", "layer"},
-    {"Bidirectional", "layer", "forward_layer"},
-    {"Bidirectional", "backward_layer", "backward_layer"},
+    {"Bidirectional", "layer", "forward_layer", "forward_"},
+    {"Bidirectional", "backward_layer", "backward_layer", "backward_"},
     {"RNN", "cell", "cell"},
 }};
 
@@ -46,7 +48,8 @@ class TreeBuilder {
   explicit TreeBuilder(const LayerRegistry& registry) : registry_(registry) {}
 
   absl::StatusOr<std::unique_ptr<KerasLayer>> Build(const Json& entry, const std::string& path,
-                                                    const std::string& group) {
+                                                    const std::string& group,
+                                                    std::vector<std::string> scopes) {
     if (++num_layers_ > kMaxLayers) {
       return absl::ResourceExhaustedError(
           absl::StrCat("config.json: wants at most ", kMaxLayers, " layers"));
@@ -56,6 +59,7 @@ class TreeBuilder {
     ASSIGN_OR_RETURN(const std::string module, layer->entry.String("module", ""));
     ASSIGN_OR_RETURN(const std::string registered, layer->entry.String("registered_name", ""));
     layer->group = group;
+    layer->scopes = std::move(scopes);
     if (absl::StrContains(registered, '>')) layer->registered_name = registered;
     layer->key = Key(*layer, module);
     layer->entry = ConfigView(entry, Description(*layer));
@@ -108,7 +112,9 @@ class TreeBuilder {
     // Legacy HDF5 files name no module.
     if (module.empty() || module == "keras" || absl::StartsWith(module, "keras.layers") ||
         absl::StartsWith(module, "keras.models") || absl::StartsWith(module, "keras.src.layers") ||
-        absl::StartsWith(module, "keras.src.models") ||
+        absl::StartsWith(module, "keras.src.models") || absl::StartsWith(module, "tf_keras.") ||
+        absl::StartsWith(module, "keras.src.engine.") ||
+        absl::StartsWith(module, "keras.engine.") ||
         absl::StartsWith(module, "tensorflow_model_optimization.")) {
       return layer.class_name;
     }
@@ -117,6 +123,14 @@ class TreeBuilder {
 
   static std::string Child(const std::string& parent, absl::string_view name) {
     return parent.empty() ? std::string(name) : absl::StrCat(parent, "/", name);
+  }
+
+  // The scopes of what is called `name` in `parent`. The layers of the model itself have groups of
+  // their own.
+  static std::vector<std::string> ScopesIn(const KerasLayer& parent, const std::string& name) {
+    std::vector<std::string> scopes = parent.scopes;
+    if (!parent.path.empty() && !name.empty()) scopes.push_back(name);
+    return scopes;
   }
 
   absl::Status BuildLayers(KerasLayer& model) {
@@ -141,7 +155,7 @@ class TreeBuilder {
                       absl::StrCat("layers/", snake, count == 0 ? "" : absl::StrCat("_", count)));
       }
       ASSIGN_OR_RETURN(std::unique_ptr<KerasLayer> child,
-                       Build(entry, Child(model.path, name), group));
+                       Build(entry, Child(model.path, name), group, ScopesIn(model, name)));
       model.order.push_back(child.get());
       if (!model.children.emplace(name, std::move(child)).second) {
         return view.Error("name", "a name that no other layer has");
@@ -174,7 +188,8 @@ class TreeBuilder {
       ASSIGN_OR_RETURN(const std::string name,
                        view.Object("config").String("name", held.attribute));
       ASSIGN_OR_RETURN(std::unique_ptr<KerasLayer> child,
-                       Build(entry, Child(layer.path, name), Child(layer.group, held.attribute)));
+                       Build(entry, Child(layer.path, name), Child(layer.group, held.attribute),
+                             ScopesIn(layer, std::string(held.scope))));
       layer.order.push_back(child.get());
       layer.children.emplace(held.attribute, std::move(child));
     }
@@ -227,7 +242,7 @@ bool IsModel(const KerasLayer& layer) {
 absl::StatusOr<std::unique_ptr<KerasLayer>> BuildModel(const Json& root,
                                                        const LayerRegistry& registry) {
   TreeBuilder builder(registry);
-  ASSIGN_OR_RETURN(std::unique_ptr<KerasLayer> model, builder.Build(root, "", ""));
+  ASSIGN_OR_RETURN(std::unique_ptr<KerasLayer> model, builder.Build(root, "", "", {}));
   RETURN_IF_ERROR(builder.Verdict());
   if (HoldsCode(root)) {
     return absl::PermissionDeniedError(

@@ -83,7 +83,11 @@ class FunctionalCall {
     for (const KerasLayer* const layer : model_.order) {
       const Json& nodes = layer->entry.Get("inbound_nodes");
       if (!nodes.is_array()) continue;
-      for (std::size_t i = 0; i < nodes.size(); ++i) calls.push_back({layer, &nodes[i], i});
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        // Keras 2 counts a model's own inputs and outputs as its first call.
+        const bool is_later = nodes[i].is_array() && IsModel(*layer);
+        calls.push_back({layer, &nodes[i], i + (is_later ? 1 : 0)});
+      }
     }
     const auto order = OrderOf(calls, outputs);
     if (!order.has_value()) {
@@ -115,7 +119,7 @@ class FunctionalCall {
   struct Call {
     const KerasLayer* layer;
     const Json* node;
-    std::size_t index;  // among the layer's
+    std::size_t index;  // among the layer's, as references count them
   };
 
   // Of indices of `calls`. A reference to something else is left to Translate.

@@ -29,7 +29,8 @@ absl::StatusOr<std::string> PlainActivation(const LayerCall& call, const ConfigV
                                             const char* key, const char* fallback) {
   if (!config.json().contains(key)) return std::string(fallback);
   ASSIGN_OR_RETURN(const ActivationFunction function, ParseActivation(call, config, key));
-  if (function.is_softmax()) return config.Unimplemented(key, "functions of one element");
+  if (function.is_separate())
+    return config.Unimplemented(key, "a function of Keras 3 of one element");
   return function.name;
 }
 

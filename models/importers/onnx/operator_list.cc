@@ -19,10 +19,29 @@ constexpr std::array kFolded = {
     OperatorEntry{"Size", TranslateFolded},
 };
 
-using Lists = std::span<const std::span<const OperatorEntry>>;
+using Lists = std::vector<std::span<const OperatorEntry>>;
 
-const OperatorEntry* FindIn(Lists lists, absl::string_view name) {
-  for (const std::span<const OperatorEntry> entries : lists) {
+Lists ListsOf(absl::string_view domain) {
+  if (domain.empty()) {
+    return {AttentionOperators(),     ConvolutionOperators(),
+            ElementwiseOperators(),   IntegerOperators(),
+            LinearOperators(),        MaskingOperators(),
+            NormalizationOperators(), PoolingOperators(),
+            QuantizationOperators(),  RecurrentOperators(),
+            ReductionOperators(),     ResizeOperators(),
+            ShapeOperators(),         kFolded};
+  }
+  if (domain == "com.microsoft") {
+    return {MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
+            MicrosoftTransformerOperators()};
+  }
+  return {};
+}
+
+}  // namespace
+
+const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name) {
+  for (const std::span<const OperatorEntry> entries : ListsOf(domain)) {
     for (const OperatorEntry& entry : entries) {
       if (entry.name == name) return &entry;
     }
@@ -30,24 +49,12 @@ const OperatorEntry* FindIn(Lists lists, absl::string_view name) {
   return nullptr;
 }
 
-}  // namespace
-
-const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name) {
-  if (domain.empty()) {
-    return FindIn(std::array{AttentionOperators(), ConvolutionOperators(), EinsumOperators(),
-                             ElementwiseOperators(), IntegerOperators(), LinearOperators(),
-                             LookupOperators(), MaskingOperators(), NormalizationOperators(),
-                             PoolingOperators(), QuantizationOperators(), RecurrentOperators(),
-                             ReductionOperators(), ResizeOperators(), RotaryOperators(),
-                             ShapeOperators(), std::span<const OperatorEntry>(kFolded)},
-                  name);
+std::vector<absl::string_view> OperatorNames(absl::string_view domain) {
+  std::vector<absl::string_view> names;
+  for (const std::span<const OperatorEntry> entries : ListsOf(domain)) {
+    for (const OperatorEntry& entry : entries) names.push_back(entry.name);
   }
-  if (domain == "com.microsoft") {
-    return FindIn(std::array{MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
-                             MicrosoftRotaryOperators(), MicrosoftTransformerOperators()},
-                  name);
-  }
-  return nullptr;
+  return names;
 }
 
 }  // namespace octet::onnx

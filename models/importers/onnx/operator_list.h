@@ -47,6 +47,8 @@ std::span<const OperatorEntry> MicrosoftTransformerOperators();
 
 // The entry for `name` in `domain`, which is "" for ONNX's own; null if there is none.
 const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name);
+// The names of all of them.
+std::vector<absl::string_view> OperatorNames(absl::string_view domain);
 
 // The only output of a node.
 inline std::vector<Operand> Single(Operand operand) {

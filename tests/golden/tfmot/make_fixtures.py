@@ -5,7 +5,7 @@ themselves, and for some of them converted to TensorFlow Lite and what LiteRT's 
 
     make_fixtures.py [FOLDER]
 
-NAME.h5, NAME.x.npy and NAME.fake0.npy, ...; NAME.tflite and NAME.y.npy. It wants requirements.txt installed.
+NAME.h5 or NAME.keras, NAME.x.npy and NAME.fake0.npy, ...; NAME.tflite and NAME.y.npy. It wants requirements.txt installed.
 """
 
 import os
@@ -125,6 +125,7 @@ def by_hand():
 
 CONVERTED = (dense, convolutional, annotated)
 AS_TRAINED = (registry, pools, few_bits, many_bits, by_hand)
+ARCHIVED = (by_hand, pools)
 
 
 def train(model, x):
@@ -151,6 +152,8 @@ def write(folder, make):
     x = np.random.default_rng(3).normal(size=(64, *model.input_shape[1:])).astype(np.float32)
     train(model, x)
     model.save(folder / f"{make.__name__}.h5", include_optimizer=False)
+    if make in ARCHIVED:
+        model.save(folder / f"{make.__name__}.keras")
     np.save(folder / f"{make.__name__}.x.npy", x[:8])
     outputs = model.predict(x[:8], verbose=0)
     for i, y in enumerate(outputs if isinstance(outputs, list) else [outputs]):

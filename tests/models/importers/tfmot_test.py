@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that TensorFlow Model Optimization trained, the files of tests/golden/tfmot, imported and run.
 Those that were converted (.tflite) answer what LiteRT's reference kernels do, in every bit. Those that Keras
-saved (.h5), which compute with real numbers on the grids of integers, answer what the toolkit itself does, but
+saved (.h5, .keras), which compute with real numbers on the grids of integers, answer what the toolkit itself does, but
 for the rounding of float32 sums.
 
     tfmot_test.py [FOLDER]
@@ -135,7 +135,8 @@ def check_hostile(models):
 def check_all(models):
     wrong = 0
     for suffix, check, names in ((".tflite", check_converted, CONVERTED),
-                                 (".h5", check_as_trained, AS_TRAINED)):
+                                 (".h5", check_as_trained, AS_TRAINED),
+                                 (".keras", check_as_trained, ("by_hand", "pools"))):
         files = sorted(models.glob(f"*{suffix}"))
         assert [path.stem for path in files] == sorted(names), files
         for path in files:
