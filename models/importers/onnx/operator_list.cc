@@ -23,16 +23,26 @@ using Lists = std::vector<std::span<const OperatorEntry>>;
 
 Lists ListsOf(absl::string_view domain) {
   if (domain.empty()) {
-    return {AttentionOperators(),     ConvolutionOperators(),
-            ElementwiseOperators(),   IntegerOperators(),
-            LinearOperators(),        MaskingOperators(),
-            NormalizationOperators(), PoolingOperators(),
-            QuantizationOperators(),  RecurrentOperators(),
-            ReductionOperators(),     ResizeOperators(),
-            ShapeOperators(),         kFolded};
+    return {AttentionOperators(),
+            ConvolutionOperators(),
+            EinsumOperators(),
+            ElementwiseOperators(),
+            IntegerOperators(),
+            LinearOperators(),
+            LookupOperators(),
+            MaskingOperators(),
+            NormalizationOperators(),
+            PoolingOperators(),
+            QuantizationOperators(),
+            RecurrentOperators(),
+            ReductionOperators(),
+            ResizeOperators(),
+            RotaryOperators(),
+            ShapeOperators(),
+            kFolded};
   }
   if (domain == "com.microsoft") {
-    return {MicrosoftIntegerOperators(), MicrosoftLinearOperators(),
+    return {MicrosoftIntegerOperators(), MicrosoftLinearOperators(), MicrosoftRotaryOperators(),
             MicrosoftTransformerOperators()};
   }
   return {};
