@@ -373,23 +373,21 @@ class Recomposer {
     return true;
   }
 
-  // Replaces `product` if it dequantizes.
-  bool IsDequantized(const NodeProto& product) {
-    if (product.inputs.size() != 2) return false;
-    const auto scale = values_.ConstantSide(product);
-    if (!scale.has_value() || !values_.IsReal(product.inputs[scale->first])) return false;
-    for (const float value : scale->second.values) {
-      if (!std::isnormal(value) || value <= 0.0F) return false;
-    }
-    std::vector<const NodeProto*> nodes;
+  // What casts and a difference are made of: 8 bits, or what is none of these.
+  struct WhatIsBelow {
+    std::string name;
     Parameter zero_point;
-    std::string name = product.inputs[1 - scale->first];
+    std::vector<const NodeProto*> nodes;
+  };
+  [[nodiscard]] std::optional<WhatIsBelow> Below(std::string start) const {
+    WhatIsBelow below = {std::move(start), {}, {}};
+    auto& [name, zero_point, nodes] = below;
     while (nodes.size() < kMostQuantizationSteps && !Is8Bit(name)) {
       const NodeProto* const node = values_.MakerOf(name);
-      if (node == nullptr || node->outputs.size() != 1 || node->inputs.empty()) return false;
+      if (node == nullptr || node->outputs.size() != 1 || node->inputs.empty()) return std::nullopt;
       if (node->op_type == "Cast") {
         const std::int64_t to = IntAttribute(*node, "to", 0);
-        if (to != kFloat && to != kInt16 && to != kInt32 && to != kInt64) return false;
+        if (to != kFloat && to != kInt16 && to != kInt32 && to != kInt64) return std::nullopt;
         name = node->inputs[0];
       } else {
         const auto subtracted = Subtrahend(values_, *node);
@@ -399,6 +397,20 @@ class Recomposer {
       }
       nodes.push_back(node);
     }
+    return below;
+  }
+
+  // Replaces `product` if it dequantizes.
+  bool IsDequantized(const NodeProto& product) {
+    if (product.inputs.size() != 2) return false;
+    const auto scale = values_.ConstantSide(product);
+    if (!scale.has_value() || !values_.IsReal(product.inputs[scale->first])) return false;
+    for (const float value : scale->second.values) {
+      if (!std::isnormal(value) || value <= 0.0F) return false;
+    }
+    auto below = Below(product.inputs[1 - scale->first]);
+    if (!below.has_value()) return false;
+    auto& [name, zero_point, nodes] = *below;
     if (Is8Bit(name)) {
       // A difference of bytes would wrap around.
       return !nodes.empty() && nodes.back()->op_type == "Cast" &&
