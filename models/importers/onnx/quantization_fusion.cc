@@ -19,7 +19,6 @@
 #include "models/importers/onnx/weight_grid.h"
 
 namespace octet::onnx {
-
 namespace {
 
 // TensorProto.DataType.
@@ -39,15 +38,9 @@ const std::array<absl::string_view, 12> kMovers = {
     "DepthToSpace", "Expand",       "Flatten", "Gather", "MaxPool",   "Reshape",
     "Slice",        "SpaceToDepth", "Squeeze", "Tile",   "Transpose", "Unsqueeze"};
 
-// Functions with an operator of ONNX Runtime's own, and what that is called.
-const std::map<std::string, std::string>& Functions() {
-  static const auto* const names = new std::map<std::string, std::string>{
-      {"AveragePool", "QLinearAveragePool"}, {"GlobalAveragePool", "QLinearGlobalAveragePool"},
-      {"LeakyRelu", "QLinearLeakyRelu"},     {"Sigmoid", "QLinearSigmoid"},
-      {"Softmax", "QLinearSoftmax"},
-  };
-  return *names;
-}
+// Functions with an operator of ONNX Runtime's own: the same name behind "QLinear".
+constexpr std::array<absl::string_view, 5> kFunctions = {"AveragePool", "GlobalAveragePool",
+                                                         "LeakyRelu", "Sigmoid", "Softmax"};
 
 class Fuser {
  public:
@@ -208,9 +201,8 @@ class Fuser {
     const auto rank =
         weight == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(weight->dims.size());
     std::int64_t given = IntAttribute(*maker, "axis", 1);
-    if (given < 0 && rank == 0) return nullptr;
+    if (rank == 0 && (given < 0 || axis < 0)) return nullptr;
     if (given < 0) given += rank;
-    if (axis < 0 && rank == 0) return nullptr;
     if (axis < 0) axis += rank;
     return given == axis && scale->dims.size() == 1 ? maker : nullptr;
   }
@@ -274,10 +266,8 @@ class Fuser {
     if (!got.has_value() || !of_x.has_value() || !of_weight.has_value()) return maker;
     if (got->empty() || of_x->empty() || of_weight->empty()) return nullptr;
     for (std::size_t i = 0; i < std::max(got->size(), of_weight->size()); ++i) {
-      const float have = (*got)[got->size() == 1 ? 0 : std::min(i, got->size() - 1)];
-      const float wanted =
-          of_x->front() *
-          (*of_weight)[of_weight->size() == 1 ? 0 : std::min(i, of_weight->size() - 1)];
+      const float have = (*got)[std::min(i, got->size() - 1)];
+      const float wanted = of_x->front() * (*of_weight)[std::min(i, of_weight->size() - 1)];
       if (!(std::abs(have - wanted) <= kScaleTolerance * std::abs(wanted))) return nullptr;
     }
     return maker;
@@ -372,9 +362,11 @@ class Fuser {
     }
     if (op->op_type == "Concat") return Concat(*op, quantizer);
     if (op->op_type == "Add" || op->op_type == "Mul") return Binary(*op, quantizer);
-    if (Functions().contains(op->op_type)) return Function(*op, quantizer);
-    const bool moves = std::find(kMovers.begin(), kMovers.end(), op->op_type) != kMovers.end();
-    return moves ? Moving(*op, quantizer) : std::nullopt;
+    const auto is_one_of = [op](const auto& names) {
+      return std::find(names.begin(), names.end(), op->op_type) != names.end();
+    };
+    if (is_one_of(kFunctions)) return Function(*op, quantizer);
+    return is_one_of(kMovers) ? Moving(*op, quantizer) : std::nullopt;
   }
 
   [[nodiscard]] std::optional<NodeProto> Conv(const NodeProto& conv, const NodeProto& quantizer) {
@@ -519,7 +511,7 @@ class Fuser {
     const NodeProto* const x = ActivationDequantizer(op.inputs[0]);
     if (x == nullptr || op.inputs.size() != 1) return std::nullopt;
     return Make(
-        op, Functions().at(op.op_type), "com.microsoft",
+        op, absl::StrCat("QLinear", op.op_type), "com.microsoft",
         {x->inputs[0], x->inputs[1], InputOf(*x, 2), quantizer.inputs[1], InputOf(quantizer, 2)},
         quantizer);
   }

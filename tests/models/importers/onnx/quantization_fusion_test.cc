@@ -80,7 +80,7 @@ TEST_F(QuantizationFusionTest, Convolution) {
 
 TEST_F(QuantizationFusionTest, AConstantMayHaveAnotherName) {
   AddWeights(0);
-  graph_.nodes.insert(graph_.nodes.begin(), Node("Identity", {"t"}, "again"));
+  graph_.nodes.insert(graph_.nodes.begin(), ProtoNode("Identity", {"t"}, "again"));
   Add("Conv", {"xd", "wd", "bd"}, "y");
   Add("QuantizeLinear", {"y", "again", "z"}, "out");
   EXPECT_THAT(Fused(), ElementsAre("Identity(t)", "QuantizeLinear(x s z)",
