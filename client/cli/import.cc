@@ -13,6 +13,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/graph_report.h"
+#include "client/cli/isolated_run.h"
 #include "client/cli/local_model.h"
 #include "client/cli/self_test_inputs.h"
 #include "models/base/status_macros.h"
@@ -117,7 +118,9 @@ void AddImport(CLI::App& app, absl::Status& result) {
                       "The graph that the weights of a .safetensors file belong to: an .onnx file "
                       "of the same model in floats");
   command->add_flag("--replace", arguments->replace, "Replace a bundle that is there");
-  command->callback([arguments, &result] { result = RunImport(*arguments); });
+  command->callback([arguments, &result] {
+    result = RunIsolated(arguments->model, [&arguments] { return RunImport(*arguments); });
+  });
 }
 
 }  // namespace octet::cli

@@ -123,6 +123,17 @@ def test_inspect_says_that_the_self_test_passed() -> None:
     assert result["self_test"] == {"outcome": "passed"}, result
 
 
+def test_a_file_that_crashes_a_library_is_an_error() -> None:
+    damaged = bytearray(pathlib.Path("tests/golden/tfmot/dense.h5").read_bytes())
+    damaged[26567] = 14  # a reference into the heap of strings; libhdf5 1.10 to 1.14 follow it
+    with tempfile.TemporaryDirectory() as folder:
+        model = pathlib.Path(folder, "damaged.h5")
+        model.write_bytes(damaged)
+        output = pathlib.Path(folder, "bundle/1")
+        expect(1, f"octet import: {model}: ", "import", model, "--output", output)
+        assert not output.exists()
+
+
 def test_inspect_tells_what_is_integer_and_what_the_passes_did() -> None:
     assert "100.0 % of them in integers" in expect(0, "", "inspect", INT8).stdout
     assert "0.0 % of them in integers" in expect(0, "", "inspect", FLOAT).stdout
