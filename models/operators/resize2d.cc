@@ -223,29 +223,66 @@ absl::StatusOr<GeneralResize> ReadGeneral(const Node& node, const Shape& shape,
   return resize;
 }
 
-class ResizeTables {
+// Its tables are made in scratch each time: next to nothing beside the pixels, and no memory that a
+// model of many nodes would hold.
+class TableResize {
  public:
-  explicit ResizeTables(const GeneralResize& resize)
-      : rows_(MakeResizeTable(resize.rule, resize.height)),
-        columns_(MakeResizeTable(resize.rule, resize.width)),
-        outside_value_(resize.outside_value) {}
+  TableResize(const GeneralResize& resize, std::int64_t channels)
+      : resize_(resize),
+        channels_(channels),
+        // The smaller image between the two passes, which is smaller than one of the others.
+        has_rows_first_(resize.height.out * resize.width.in <= resize.height.in * resize.width.out),
+        row_table_size_(ResizeTableByteSize(resize.rule, resize.height)),
+        column_table_size_(ResizeTableByteSize(resize.rule, resize.width)) {}
 
-  [[nodiscard]] std::size_t byte_size() const { return rows_.byte_size() + columns_.byte_size(); }
+  [[nodiscard]] std::size_t scratch_byte_size() const {
+    const std::size_t tables = row_table_size_ + column_table_size_;
+    if (resize_.rule.kernel == ResizeKernel::kNearest) return tables;
+    const std::int64_t pixels =
+        has_rows_first_ ? resize_.width.in : resize_.height.in * resize_.width.out;
+    return tables + static_cast<std::size_t>(pixels * channels_) * sizeof(float);
+  }
 
-  void Copy(const StepArguments& arguments) const {
-    const Images images = MakeImages(arguments);
+  void Run(const StepArguments& arguments) const {
+    const Tables tables = {
+        MakeResizeTable(resize_.rule, resize_.height, arguments.scratch.first(row_table_size_)),
+        MakeResizeTable(resize_.rule, resize_.width,
+                        arguments.scratch.subspan(row_table_size_, column_table_size_))};
+    if (resize_.rule.kernel == ResizeKernel::kNearest) return Copy(arguments, tables);
+    auto* const between =
+        reinterpret_cast<float*>(arguments.scratch.data() + row_table_size_ + column_table_size_);
+    const float* x = arguments.inputs[0].as<float>();
+    float* out = arguments.outputs[0].as<float>();
+    for (std::int64_t n = 0; n < arguments.inputs[0].dims[0]; ++n) {
+      if (has_rows_first_) {
+        RowsFirst(x, tables, between, out);
+      } else {
+        ColumnsFirst(x, tables, between, out);
+      }
+      x += resize_.height.in * resize_.width.in * channels_;
+      out += resize_.height.out * resize_.width.out * channels_;
+    }
+  }
+
+ private:
+  struct Tables {
+    std::span<const ResizeSum> rows;
+    std::span<const ResizeSum> columns;
+  };
+
+  void Copy(const StepArguments& arguments, const Tables& tables) const {
     const std::size_t pixel_bytes =
-        static_cast<std::size_t>(images.channels) * BitWidth(arguments.inputs[0].data_type) / 8;
+        static_cast<std::size_t>(channels_) * BitWidth(arguments.inputs[0].data_type) / 8;
     const auto* x = arguments.inputs[0].as<std::byte>();
     auto* out = arguments.outputs[0].as<std::byte>();
-    for (std::int64_t n = 0; n < images.count; ++n) {
-      for (const ResizeTable::Sum& row : rows_.sums) {
-        for (const ResizeTable::Sum& column : columns_.sums) {
+    for (std::int64_t n = 0; n < arguments.inputs[0].dims[0]; ++n) {
+      for (const ResizeSum& row : tables.rows) {
+        for (const ResizeSum& column : tables.columns) {
           if (row.count == 0 || column.count == 0) {  // of floats only
-            std::fill_n(reinterpret_cast<float*>(out), images.channels, outside_value_);
+            std::fill_n(reinterpret_cast<float*>(out), channels_, resize_.outside_value);
           } else {
             const std::int64_t pixel =
-                (n * images.in_height + row.first) * images.in_width + column.first;
+                (n * resize_.height.in + row.first) * resize_.width.in + column.first;
             std::memcpy(out, x + static_cast<std::size_t>(pixel) * pixel_bytes, pixel_bytes);
           }
           out += pixel_bytes;
@@ -254,76 +291,75 @@ class ResizeTables {
     }
   }
 
-  // The rows of the input that make one of the output are summed up first, in scratch.
-  void Interpolate(const StepArguments& arguments) const {
-    const Images images = MakeImages(arguments);
-    const std::int64_t row_size = images.in_width * images.channels;
-    const float* x = arguments.inputs[0].as<float>();
-    float* out = arguments.outputs[0].as<float>();
-    auto* const sum = reinterpret_cast<float*>(arguments.scratch.data());
-    for (std::int64_t n = 0; n < images.count; ++n) {
-      const float* image = x + n * images.in_height * row_size;
-      for (const ResizeTable::Sum& row : rows_.sums) {
-        if (row.count == 0) {
-          std::fill_n(out, images.out_width * images.channels, outside_value_);
-        } else {
-          AddUp(image + row.first * row_size, row_size, row, rows_.weights, sum);
-          MakeRow(sum, images.channels, out);
-        }
-        out += images.out_width * images.channels;
+  // `between` has one row of the input's width.
+  void RowsFirst(const float* image, const Tables& tables, float* between, float* out) const {
+    const std::int64_t row_size = resize_.width.in * channels_;
+    for (const ResizeSum& row : tables.rows) {
+      if (row.count != 0) {
+        AddUp(image + row.first * row_size, row_size, row, between);
+        MakeColumns(between, tables, out);
       }
+      FillOutside(row, tables, out);
+      out += resize_.width.out * channels_;
     }
   }
 
- private:
+  // `between` has the input's rows at the output's width.
+  void ColumnsFirst(const float* image, const Tables& tables, float* between, float* out) const {
+    const std::int64_t row_size = resize_.width.out * channels_;
+    for (std::int64_t h = 0; h < resize_.height.in; ++h) {
+      MakeColumns(image + h * resize_.width.in * channels_, tables, between + h * row_size);
+    }
+    for (const ResizeSum& row : tables.rows) {
+      if (row.count != 0) AddUp(between + row.first * row_size, row_size, row, out);
+      FillOutside(row, tables, out);
+      out += row_size;
+    }
+  }
+
   // sum = the `size` elements at `x` and those right behind them, each times its weight.
-  static void AddUp(const float* x, std::int64_t size, const ResizeTable::Sum& terms,
-                    const std::vector<float>& weights, float* sum) {
-    for (std::int64_t term = 0; term < terms.count; ++term, x += size) {
-      const float weight = weights[terms.weights + static_cast<std::size_t>(term)];
-      if (term == 0) {
-        for (std::int64_t i = 0; i < size; ++i) sum[i] = weight * x[i];
-      } else {
-        for (std::int64_t i = 0; i < size; ++i) sum[i] += weight * x[i];
-      }
+  static void AddUp(const float* x, std::int64_t size, const ResizeSum& terms, float* sum) {
+    const float first = terms.weights[0];
+    for (std::int64_t i = 0; i < size; ++i) sum[i] = first * x[i];
+    for (std::int64_t term = 1; term < terms.count; ++term) {
+      x += size;
+      const float weight = terms.weights[term];
+      for (std::int64_t i = 0; i < size; ++i) sum[i] += weight * x[i];
     }
   }
 
-  void MakeRow(const float* row, std::int64_t channels, float* out) const {
-    for (const ResizeTable::Sum& column : columns_.sums) {
+  void MakeColumns(const float* row, const Tables& tables, float* out) const {
+    for (const ResizeSum& column : tables.columns) {
       if (column.count == 0) {
-        std::fill_n(out, channels, outside_value_);
+        std::fill_n(out, channels_, 0.0F);  // for now
       } else {
-        AddUp(row + column.first * channels, channels, column, columns_.weights, out);
+        AddUp(row + column.first * channels_, channels_, column, out);
       }
-      out += channels;
+      out += channels_;
     }
   }
 
-  const ResizeTable rows_;
-  const ResizeTable columns_;
-  const float outside_value_;
+  // What lies outside in a row of the output.
+  void FillOutside(const ResizeSum& row, const Tables& tables, float* out) const {
+    for (const ResizeSum& column : tables.columns) {
+      if (row.count == 0 || column.count == 0) {
+        std::fill_n(out, channels_, resize_.outside_value);
+      }
+      out += channels_;
+    }
+  }
+
+  const GeneralResize resize_;
+  const std::int64_t channels_;
+  const bool has_rows_first_;
+  const std::size_t row_table_size_;
+  const std::size_t column_table_size_;
 };
 
-std::unique_ptr<const Step> PrepareGeneral(const GeneralResize& resize) {
-  auto tables = std::make_shared<const ResizeTables>(resize);
-  const std::size_t byte_size = tables->byte_size();
-  if (resize.rule.kernel == ResizeKernel::kNearest) {
-    return MakeStep(
-        "portable:resize_copy",
-        [tables = std::move(tables)](const StepArguments& arguments) { tables->Copy(arguments); },
-        byte_size);
-  }
+std::unique_ptr<const Step> PrepareGeneral(const TableResize& resize) {
   return MakeStepWithScratch(
-      "portable:resize_tables",
-      [tables = std::move(tables)](const StepArguments& arguments) {
-        tables->Interpolate(arguments);
-      },
-      [](std::span<const TensorView> inputs) {
-        const auto dims = inputs[0].dims;
-        return static_cast<std::size_t>(dims[2] * dims[3]) * sizeof(float);
-      },
-      byte_size);
+      "portable:resize_tables", [resize](const StepArguments& arguments) { resize.Run(arguments); },
+      [resize](std::span<const TensorView>) { return resize.scratch_byte_size(); });
 }
 
 class Resize2d final : public Operator {
@@ -365,11 +401,11 @@ class Resize2d final : public Operator {
     ASSIGN_OR_RETURN(const std::string interpolation,
                      context.node.String("interpolation", "nearest"));
     if (HasRule(context.node, interpolation)) {
+      const Shape& in = context.inputs[0].shape;
       const Shape& out = context.outputs[0].shape;
-      ASSIGN_OR_RETURN(
-          const GeneralResize resize,
-          ReadGeneral(context.node, context.inputs[0].shape, {out[1].value(), out[2].value()}));
-      return PrepareGeneral(resize);
+      ASSIGN_OR_RETURN(const GeneralResize resize,
+                       ReadGeneral(context.node, in, {out[1].value(), out[2].value()}));
+      return PrepareGeneral(TableResize(resize, in[3].value()));
     }
     if (interpolation == "nearest") return MakeStep("portable:resize_nearest", ResizeNearest);
     return MakeStep("portable:resize_bilinear", ResizeBilinear);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace octet {
 namespace {
@@ -92,28 +91,43 @@ double CubicWeight(double distance, double a) {
   return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }
 
+// How wide the kernel is, to each side.
+double Radius(const ResizeRule& rule, double stretch) {
+  return (rule.kernel == ResizeKernel::kLinear ? 1 : 2) / stretch;
+}
+
+double Stretch(const ResizeRule& rule, const ResizeAxis& axis) {
+  return rule.antialias ? std::min(axis.factor, 1.0) : 1.0;
+}
+
+// The most input positions that make one of the output.
+std::size_t MostTerms(const ResizeRule& rule, const ResizeAxis& axis) {
+  if (rule.kernel == ResizeKernel::kNearest) return 1;
+  const double width = std::ceil(2 * Radius(rule, Stretch(rule, axis))) + 1;
+  return static_cast<std::size_t>(std::min(width, static_cast<double>(axis.in)));
+}
+
 class TableMaker {
  public:
-  TableMaker(const ResizeRule& rule, const ResizeAxis& axis) : rule_(rule), axis_(axis) {
-    table_.sums.reserve(static_cast<std::size_t>(axis.out));
-  }
+  TableMaker(const ResizeRule& rule, const ResizeAxis& axis, float* weights)
+      : rule_(rule), axis_(axis), stretch_(Stretch(rule, axis)), weights_(weights) {}
 
-  ResizeTable Make() {
+  void Make(ResizeSum* sums) {
     const bool is_unchanged = IsUnchanged(rule_, axis_);
     const bool crops = rule_.coordinates == ResizeCoordinates::kTfCropAndResize;
     for (std::int64_t out = 0; out < axis_.out; ++out) {
       const double position = InputPosition(rule_, axis_, out);
+      ResizeSum& sum = sums[out];
       if (is_unchanged) {
-        AddOne(static_cast<double>(out));
+        sum = One(static_cast<double>(out));
       } else if (crops && !IsInside(axis_, position)) {
-        table_.sums.push_back({});
+        sum = {};
       } else if (rule_.kernel == ResizeKernel::kNearest) {
-        AddOne(Nearest(rule_.rounding, position));
+        sum = One(Nearest(rule_.rounding, position));
       } else {
-        AddSum(position);
+        sum = Around(position);
       }
     }
-    return std::move(table_);
   }
 
  private:
@@ -121,49 +135,58 @@ class TableMaker {
     return static_cast<std::int64_t>(std::clamp(position, 0.0, static_cast<double>(axis_.in - 1)));
   }
 
-  void AddOne(double position) {
-    table_.sums.push_back({Clamped(position), 1, table_.weights.size()});
-    table_.weights.push_back(1);
+  ResizeSum One(double position) {
+    *weights_ = 1;
+    return {Clamped(position), 1, weights_++};
   }
 
-  [[nodiscard]] double Weight(double distance) const {
+  // Of the input position `at` for an output position that lies at `position`.
+  [[nodiscard]] double Weight(double at, double position) const {
+    if (rule_.exclude_outside && static_cast<double>(Clamped(at)) != at) return 0;
+    const double distance = (at - position) * stretch_;
     return rule_.kernel == ResizeKernel::kLinear ? LinearWeight(distance)
                                                  : CubicWeight(distance, rule_.cubic_coefficient);
   }
 
-  // Over all positions under the kernel around `position`; those beyond an edge count as the edge.
-  void AddSum(double position) {
-    const double stretch = rule_.antialias ? std::min(axis_.factor, 1.0) : 1.0;
-    const double radius = (rule_.kernel == ResizeKernel::kLinear ? 1 : 2) / stretch;
+  // All positions under the kernel around `position`; those beyond an edge count as the edge.
+  ResizeSum Around(double position) {
+    const double radius = Radius(rule_, stretch_);
     const double first = std::floor(position - radius) + 1;
     const double last = std::ceil(position + radius) - 1;
-    const std::int64_t begin = Clamped(first);
-    sum_.assign(static_cast<std::size_t>(Clamped(last) - begin + 1), 0.0);
     double total = 0;
-    for (double at = first; at <= last; ++at) {
-      const std::int64_t inside = Clamped(at);
-      if (rule_.exclude_outside && static_cast<double>(inside) != at) continue;
-      const double weight = Weight((at - position) * stretch);
-      sum_[static_cast<std::size_t>(inside - begin)] += weight;
-      total += weight;
-    }
+    for (double at = first; at <= last; ++at) total += Weight(at, position);
     const bool is_uneven = (rule_.antialias || rule_.exclude_outside) && total != 0;
-    table_.sums.push_back({begin, static_cast<std::int64_t>(sum_.size()), table_.weights.size()});
-    for (const double weight : sum_) {
-      table_.weights.push_back(static_cast<float>(is_uneven ? weight / total : weight));
+    ResizeSum sum = {Clamped(first), Clamped(last) - Clamped(first) + 1, weights_};
+    double at = first;
+    for (std::int64_t i = sum.first; i < sum.first + sum.count; ++i) {
+      double weight = 0;
+      for (; at <= last && Clamped(at) == i; ++at) weight += Weight(at, position);
+      *weights_++ = static_cast<float>(is_uneven ? weight / total : weight);
     }
+    return sum;
   }
 
-  const ResizeRule rule_;
-  const ResizeAxis axis_;
-  ResizeTable table_;
-  std::vector<double> sum_;
+  const ResizeRule& rule_;
+  const ResizeAxis& axis_;
+  const double stretch_;
+  float* weights_;
 };
 
 }  // namespace
 
-ResizeTable MakeResizeTable(const ResizeRule& rule, const ResizeAxis& axis) {
-  return TableMaker(rule, axis).Make();
+std::size_t ResizeTableByteSize(const ResizeRule& rule, const ResizeAxis& axis) {
+  const auto out = static_cast<std::size_t>(axis.out);
+  const std::size_t num_weights = out * MostTerms(rule, axis);
+  return out * sizeof(ResizeSum) + (num_weights + num_weights % 2) * sizeof(float);
+}
+
+std::span<const ResizeSum> MakeResizeTable(const ResizeRule& rule, const ResizeAxis& axis,
+                                           std::span<std::byte> memory) {
+  const auto out = static_cast<std::size_t>(axis.out);
+  auto* const sums = reinterpret_cast<ResizeSum*>(memory.data());
+  auto* const weights = reinterpret_cast<float*>(memory.data() + out * sizeof(ResizeSum));
+  TableMaker(rule, axis, weights).Make(sums);
+  return {sums, out};
 }
 
 }  // namespace octet

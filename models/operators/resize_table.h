@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 namespace octet {
 
@@ -47,22 +47,19 @@ struct ResizeAxis {
   double end = 1;
 };
 
-struct ResizeTable {
-  // An output position is the sum over `count` input positions from `first`, times the weights
-  // from `weights` on. With a count of 0 it lies outside the input.
-  struct Sum {
-    std::int64_t first = 0;
-    std::int64_t count = 0;
-    std::size_t weights = 0;
-  };
-  std::vector<Sum> sums;  // one an output position
-  std::vector<float> weights;
-
-  [[nodiscard]] std::size_t byte_size() const {
-    return sums.size() * sizeof(Sum) + weights.size() * sizeof(float);
-  }
+// An output position: the sum over `count` input positions from `first`, times their weights. With
+// a count of 0 it lies outside the input.
+struct ResizeSum {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  const float* weights = nullptr;
 };
 
-ResizeTable MakeResizeTable(const ResizeRule& rule, const ResizeAxis& axis);
+// Bytes of memory for the sums of an axis and their weights, a multiple of 8.
+std::size_t ResizeTableByteSize(const ResizeRule& rule, const ResizeAxis& axis);
+// The sum for each output position, in `memory`, which has that many bytes and lies at a multiple
+// of 8. Allocates nothing.
+std::span<const ResizeSum> MakeResizeTable(const ResizeRule& rule, const ResizeAxis& axis,
+                                           std::span<std::byte> memory);
 
 }  // namespace octet

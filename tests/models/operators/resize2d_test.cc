@@ -110,6 +110,26 @@ TEST_P(Resize2dTest, CubicWeighsFourPixels) {
   ExpectNear(impulse.First(Kernels()), {-27, 67, 225, 225, 67, -27, -9, 0}, 1e-3F);
 }
 
+// As one axis after the other, whichever is first.
+TEST_P(Resize2dTest, GrowsOneAxisAndShrinksTheOther) {
+  const auto resized = [](const Dims& dims, const std::vector<float>& x, std::int64_t height,
+                          std::int64_t width) {
+    OperatorRun run(MakeResize2d());
+    run.Input(Floats(dims, x))
+        .With("size", Ints{height, width})
+        .With("interpolation", "bicubic")
+        .With("antialias", 1);
+    return run.First(Kernels());
+  };
+  const std::vector<float> image = Noise(2 * 3 * 11 * 2, 5);
+  const Dims wide = {2, 3, 11, 2};
+  const std::vector<float> higher = resized(wide, image, 13, 11);
+  ExpectNear(resized(wide, image, 13, 4), resized({2, 13, 11, 2}, higher, 13, 4), 1e-5F);
+  const Dims high = {2, 11, 3, 2};
+  const std::vector<float> wider = resized(high, image, 11, 13);
+  ExpectNear(resized(high, image, 4, 13), resized({2, 11, 13, 2}, wider, 4, 13), 1e-5F);
+}
+
 TEST_P(Resize2dTest, CubicCanLeaveOutWhatIsOutside) {
   OperatorRun run(MakeResize2d());
   run.Input(Floats({1, 1, 2, 1}, {1, 3}))
@@ -141,6 +161,14 @@ TEST_P(Resize2dTest, CropsARegionAndFillsWhatIsOutside) {
         .With("region", Reals{0, 0.5, 1, 1.5})
         .With("outside_value", -7.0);
     ExpectNear(run.First(Kernels()), {20, 40, -7}, 1e-5F);
+    OperatorRun tall(MakeResize2d());
+    tall.Input(Floats({1, 1, 4, 1}, {0, 10, 20, 30}))
+        .With("size", Ints{3, 2})
+        .With("interpolation", interpolation)
+        .With("coordinates", "tf_crop_and_resize")
+        .With("region", Reals{0, 1.0 / 3, 0, 4.0 / 3})
+        .With("outside_value", -7.0);
+    ExpectNear(tall.First(Kernels()), {10, -7, 10, -7, 10, -7}, 1e-5F);
   }
 }
 
