@@ -105,6 +105,19 @@ def one_hot():
                        for n in (1, 4)]
 
 
+def statistics():
+    """A layer normalization's mean and inverse deviation, over one axis and over two."""
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, 6])
+    for axis, shape in ((-1, (6,)), (1, (4, 6))):
+        for name in b.add("LayerNormalization", x, b.floats(*shape), b.floats(*shape), axis=axis,
+                          epsilon=1e-3, outputs=3):
+            b.output(name)
+    image = b.add("Transpose", x, perm=[0, 2, 1])
+    b.output(b.add("LayerNormalization", image, b.floats(4), outputs=3)[2])
+    return b.model(), [{"x": peer.noise(n, 4, 6)} for n in (1, 3)]
+
+
 def rotary(domain, rank, interleaved, width=0):
     """Of 4 heads of 16, the positions given by the request."""
     def make():
@@ -153,6 +166,7 @@ MODELS = {
     "elements": elements,
     "coordinates": coordinates,
     "one_hot": one_hot,
+    "statistics": statistics,
 }
 MODELS |= {f"rotary_{'theirs' if domain else 'onnx'}_{rank}_{interleaved}_{width}":
            rotary(domain, rank, interleaved, width)
