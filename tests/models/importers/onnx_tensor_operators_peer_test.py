@@ -118,6 +118,23 @@ def statistics():
     return b.model(), [{"x": peer.noise(n, 4, 6)} for n in (1, 3)]
 
 
+def powers():
+    """The base's type is the result's; each exponent both of a request and a constant."""
+    b = peer.Builder()
+    real, whole = b.input("real", ["n", 4]), b.input("whole", ["n", 4], TensorProto.INT32)
+    wide = b.input("wide", ["n", 1], TensorProto.INT64)
+    for exponent in (wide, whole, b.ints(3), b.ints(2, -1, 0, 1)):
+        b.output(b.add("Pow", real, exponent))
+    for exponent in (wide, whole, b.ints(2), b.ints(3, 2, 1, 0), b.constant(np.float32(2)),
+                     b.constant(np.float32(1.5)), b.add("Abs", real)):
+        b.output(b.add("Pow", whole, exponent), TensorProto.INT32)
+    b.output(b.add("Pow", wide, whole), TensorProto.INT64)
+    b.output(b.add("Pow", b.ints(-3), wide), TensorProto.INT64)
+    return b.model(), [{"real": peer.RNG.uniform(0.5, 2, (n, 4)).astype(np.float32),
+                        "whole": peer.RNG.integers(1, 6, (n, 4)).astype(np.int32),
+                        "wide": peer.RNG.integers(0, 5, (n, 1))} for n in (1, 3)]
+
+
 def rotary(domain, rank, interleaved, width=0):
     """Of 4 heads of 16, the positions given by the request."""
     def make():
@@ -166,6 +183,7 @@ MODELS = {
     "elements": elements,
     "coordinates": coordinates,
     "one_hot": one_hot,
+    "powers": powers,
     "statistics": statistics,
 }
 MODELS |= {f"rotary_{'theirs' if domain else 'onnx'}_{rank}_{interleaved}_{width}":
