@@ -350,6 +350,15 @@ Outputs TranslateCastLike(NodeCall& call) {
   return Single(std::move(result));
 }
 
+// What Dropout keeps, which is everything; in the input's own type until opset 10.
+absl::StatusOr<Operand> DropoutMask(NodeCall& call) {
+  const Operand& x = call.input(0);
+  const Operand yes = {absl::StrCat(call.name(), "/kept"), FromInt64s(DataType::kBool, {}, {1})};
+  ASSIGN_OR_RETURN(Operand mask, InType(call, x, DataType::kBool, "is_set"));
+  ASSIGN_OR_RETURN(mask, call.Broadcast("Or", {mask, yes}, {}, "mask"));
+  return call.opset() < 10 ? InType(call, mask, x.type(), "mask_in_type") : mask;
+}
+
 // Only the training graph drops anything.
 Outputs TranslateDropout(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
@@ -362,8 +371,11 @@ Outputs TranslateDropout(NodeCall& call) {
       if (flag != 0) return call.Unimplemented("training mode");
     }
   }
-  if (call.Wants(1)) return call.Unimplemented("its mask is used");
-  return Single(call.input(0));
+  std::vector<Operand> outputs = Single(call.input(0));
+  if (call.Wants(1)) {
+    ASSIGN_OR_RETURN(outputs.emplace_back(), DropoutMask(call));
+  }
+  return outputs;
 }
 
 constexpr std::array kOperators = {
