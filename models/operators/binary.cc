@@ -46,6 +46,25 @@ auto Elements(const View& view) {
   return std::span(view.template as<T>(), static_cast<std::size_t>(NumElements(view.dims)));
 }
 
+// What wraps around wraps; below 1 it is cut to 0, as is 1 / 0.
+template <typename T>
+T WholePower(T base, T exponent) {
+  using Wide = std::conditional_t<(sizeof(T) < 4), std::uint32_t, std::make_unsigned_t<T>>;
+  if constexpr (std::is_signed_v<T>) {
+    if (exponent < 0) {
+      if (base == -1) return exponent % 2 == 0 ? T{1} : T{-1};
+      return base == 1 ? T{1} : T{0};
+    }
+  }
+  Wide result = 1;
+  auto square = static_cast<Wide>(base);
+  for (auto left = static_cast<Wide>(exponent); left != 0; left >>= 1) {
+    if ((left & 1) != 0) result *= square;
+    square *= square;
+  }
+  return static_cast<T>(result);
+}
+
 // Whole numbers wrap around as the machine's do; a division cuts towards 0, one by 0 gives 0.
 template <typename T>
 T Combine(BinaryKind kind, T a, T b) {
@@ -62,6 +81,8 @@ T Combine(BinaryKind kind, T a, T b) {
       return std::max(a, b);
     case BinaryKind::kMinimum:
       return std::min(a, b);
+    case BinaryKind::kPower:
+      return WholePower(a, b);
     default:
       break;
   }
@@ -139,9 +160,9 @@ class Binary final : public Operator {
       return OneOutput(node, std::move(output));
     }
     if (AreWholeNumbers(types)) {
-      if (kind_ == BinaryKind::kPower || node.attributes.contains("activation")) {
+      if (node.attributes.contains("activation")) {
         return UnimplementedNode(node, DataTypeName(output.data_type),
-                                 " inputs to a power, or with an activation");
+                                 " inputs with an activation");
       }
       return OneOutput(node, std::move(output));
     }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -47,6 +48,25 @@ absl::StatusOr<Element> PadElement(const Node& node, const TensorType& type, flo
   return Bytes(static_cast<std::int64_t>(value));  // little-endian: the low bytes are the element
 }
 
+// What the border is made of: one value, or elements of the axis itself.
+enum class PadMode { kConstant, kEdge, kReflect, kWrap };
+
+absl::StatusOr<PadMode> ModeAttribute(const Node& node) {
+  ASSIGN_OR_RETURN(const std::string mode, NameAttribute(node, "mode", "constant",
+                                                         {"constant", "edge", "reflect", "wrap"}));
+  if (mode == "edge") return PadMode::kEdge;
+  if (mode == "reflect") return PadMode::kReflect;
+  return mode == "wrap" ? PadMode::kWrap : PadMode::kConstant;
+}
+
+// Which of an axis's `size` elements, at least one, stands at `place` of it, outside perhaps.
+std::int64_t Inside(PadMode mode, std::int64_t place, std::int64_t size) {
+  if (mode == PadMode::kEdge || size == 1) return std::clamp<std::int64_t>(place, 0, size - 1);
+  const std::int64_t period = mode == PadMode::kReflect ? 2 * (size - 1) : size;
+  const std::int64_t rest = (place % period + period) % period;
+  return std::min(rest, mode == PadMode::kReflect ? period - rest : rest);
+}
+
 absl::StatusOr<std::vector<std::int64_t>> Pads(const Node& node, std::size_t rank) {
   ASSIGN_OR_RETURN(std::vector<std::int64_t> pads, IntsAttribute(node, "pads", {}, 2 * rank, 0));
   if (pads[0] != 0 || pads[rank] != 0) {
@@ -70,8 +90,12 @@ class Pad final : public Operator {
     ASSIGN_OR_RETURN(const std::vector<std::int64_t> pads, Pads(node, inputs.rank(0)));
     ASSIGN_OR_RETURN(const float value, FloatAttribute(node, "value", 0.0));
     RETURN_IF_ERROR(PadElement(node, types[0], value).status());
+    ASSIGN_OR_RETURN(const PadMode mode, ModeAttribute(node));
     TensorType output = types[0];
     for (std::size_t i = 0; i < output.shape.size(); ++i) {
+      if (mode != PadMode::kConstant && output.shape[i] == Dim(0)) {
+        return InvalidNode(node, "axis ", i, " holds nothing to make a border of");
+      }
       auto dim = output.shape[i].Plus(pads[i] + pads[output.shape.size() + i]);
       if (!dim.ok()) return WithNode(node, dim.status());
       output.shape[i] = *dim;
@@ -85,21 +109,24 @@ class Pad final : public Operator {
                      Pads(context.node, context.inputs[0].shape.size()));
     ASSIGN_OR_RETURN(const float value, FloatAttribute(context.node, "value", 0.0));
     ASSIGN_OR_RETURN(const Element element, PadElement(context.node, context.inputs[0], value));
+    ASSIGN_OR_RETURN(const PadMode mode, ModeAttribute(context.node));
     return MakeStep("portable:pad",
-                    [pads = std::move(pads), element](const StepArguments& arguments) {
-                      Run(pads, element, arguments);
+                    [pads = std::move(pads), element, mode](const StepArguments& arguments) {
+                      Run(pads, element, mode, arguments);
                     });
   }
 
  private:
-  static void Run(const std::vector<std::int64_t>& pads, const Element& element,
+  static void Run(const std::vector<std::int64_t>& pads, const Element& element, PadMode mode,
                   const StepArguments& arguments) {
     const TensorView& x = arguments.inputs[0];
     const MutableTensorView& out = arguments.outputs[0];
     const std::size_t element_size = BitWidth(x.data_type) / 8;
-    StridedCopy fill;
-    fill.Append(NumElements(out.dims), 0, 1);
-    CopyStrided(fill, element_size, element.data(), out.data);
+    if (mode == PadMode::kConstant || NumElements(x.dims) == 0) {
+      StridedCopy fill;
+      fill.Append(NumElements(out.dims), 0, 1);
+      CopyStrided(fill, element_size, element.data(), out.data);
+    }
     const auto from_strides = DenseStrides(x.dims);
     const auto to_strides = DenseStrides(out.dims);
     StridedCopy copy;
@@ -110,6 +137,31 @@ class Pad final : public Operator {
     }
     CopyStrided(copy, element_size, x.data,
                 out.as<std::byte>() + offset * static_cast<std::int64_t>(element_size));
+    if (mode == PadMode::kConstant || NumElements(x.dims) == 0) return;
+    for (std::size_t axis = x.dims.size(); axis-- > 0;) FillBorder(pads, mode, axis, x, out);
+  }
+
+  // Copies the border of `axis` from inside: where axes before it are inside, those behind it full.
+  static void FillBorder(const std::vector<std::int64_t>& pads, PadMode mode, std::size_t axis,
+                         const TensorView& x, const MutableTensorView& out) {
+    const auto element_size = static_cast<std::int64_t>(BitWidth(x.data_type) / 8);
+    const auto strides = DenseStrides(out.dims);
+    StridedCopy copy;
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < out.dims.size(); ++i) {
+      if (i < axis) offset += pads[i] * strides[i];
+      if (i != axis) copy.Append(i < axis ? x.dims[i] : out.dims[i], strides[i], strides[i]);
+    }
+    auto* const first = out.as<std::byte>() + offset * element_size;
+    const std::int64_t size = x.dims[axis];
+    const std::int64_t before = pads[axis];
+    for (std::int64_t i = 0; i < out.dims[axis]; ++i) {
+      if (i >= before && i < before + size) continue;
+      const std::int64_t from = before + Inside(mode, i - before, size);
+      CopyStrided(copy, static_cast<std::size_t>(element_size),
+                  first + from * strides[axis] * element_size,
+                  first + i * strides[axis] * element_size);
+    }
   }
 };
 

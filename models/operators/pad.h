@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A constant border.
+// A border of a constant, or of the tensor's own elements.
 
 #pragma once
 

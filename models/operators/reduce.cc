@@ -23,15 +23,16 @@
 namespace octet {
 namespace {
 
-enum class ReduceKind { kMax, kMean, kMin, kSum };
+enum class ReduceKind { kMax, kMean, kMin, kProduct, kSum };
 
 // So many int8 values have a sum within int32, and int16 values one that float64 holds.
 constexpr std::int64_t kMostSummed = std::int64_t{1} << 23;
 
 absl::StatusOr<ReduceKind> KindAttribute(const Node& node) {
   ASSIGN_OR_RETURN(const std::string kind,
-                   NameAttribute(node, "kind", "", {"mean", "sum", "max", "min"}));
+                   NameAttribute(node, "kind", "", {"mean", "sum", "prod", "max", "min"}));
   if (kind == "mean") return ReduceKind::kMean;
+  if (kind == "prod") return ReduceKind::kProduct;
   if (kind == "sum") return ReduceKind::kSum;
   return kind == "max" ? ReduceKind::kMax : ReduceKind::kMin;
 }
@@ -150,9 +151,13 @@ void ReduceFloat(ReduceKind kind, const std::vector<std::size_t>& axes,
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     return ReduceExtremes<float>(kind, extent, x, -kInfinity, kInfinity, out);
   }
+  const std::span<const std::int64_t> kept(extent.kept.data(), extent.rank);
+  if (kind == ReduceKind::kProduct) {
+    std::fill_n(out, extent.out_size, 1.0F);
+    return Fold(x.dims, kept, x.as<float>(), out, [](float a, float b) { return a * b; });
+  }
   std::fill_n(out, extent.out_size, 0.0F);
-  Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<float>(), out,
-       [](float a, float b) { return a + b; });
+  Fold(x.dims, kept, x.as<float>(), out, [](float a, float b) { return a + b; });
   if (kind == ReduceKind::kSum) return;
   const auto count = static_cast<float>(extent.count);
   for (std::size_t i = 0; i < extent.out_size; ++i) out[i] /= count;
@@ -282,6 +287,9 @@ class Reduce final : public Operator {
     if (is_integer) {
       if (kind == ReduceKind::kSum && !rounding.has_value()) {
         return UnimplementedNode(node, "the sum of an ", DataTypeName(data_type), " input");
+      }
+      if (kind == ReduceKind::kProduct) {
+        return UnimplementedNode(node, "the product of an ", DataTypeName(data_type), " input");
       }
       const bool is_narrow = data_type == DataType::kInt16 && rounding.has_value();
       const std::int64_t most = is_narrow ? kMostSummedS16 : kMostSummed;

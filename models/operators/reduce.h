@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mean, sum, maximum, minimum and any over axes.
+// Mean, sum, product, maximum, minimum and any over axes.
 
 #pragma once
 

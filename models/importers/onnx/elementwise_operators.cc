@@ -224,22 +224,55 @@ Outputs TranslateNot(NodeCall& call) {
   return Single(std::move(result));
 }
 
+// `operand` in `type`, called `what` after the node where it is another one.
+absl::StatusOr<Operand> InType(NodeCall& call, const Operand& operand, DataType type,
+                               absl::string_view what) {
+  if (operand.type() == type) return operand;
+  const ConstantTensor* const constant = operand.constant();
+  if (constant == nullptr) {
+    return call.Elementwise("Cast", operand, {{"to", std::string(DataTypeName(type))}}, what);
+  }
+  const bool is_whole = IsInteger(constant->data_type()) && IsInteger(type);
+  return Operand{absl::StrCat(call.name(), "/", what),
+                 is_whole ? FromInt64s(type, constant->dims(), Int64Elements(*constant))
+                          : FromDoubles(type, constant->dims(), DoubleElements(*constant))};
+}
+
+// Whether all that an exponent may be are whole numbers.
+bool IsWhole(const Operand& exponent) {
+  if (IsInteger(exponent.type())) return true;
+  if (exponent.constant() == nullptr) return false;
+  const std::vector<double> values = DoubleElements(*exponent.constant());
+  return std::all_of(values.begin(), values.end(),
+                     [](double value) { return value == std::trunc(value); });
+}
+
+// The base's type is the result's, whatever the exponent's is.
 Outputs TranslatePow(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
-  Operand exponent = call.input(1);
-  if (const ConstantTensor* const constant = exponent.constant()) {
+  const Operand& base = call.input(0);
+  const Operand& exponent = call.input(1);
+  const DataType type = base.type();
+  if (const ConstantTensor* const constant = exponent.constant();
+      constant != nullptr && !IsInteger(type)) {
     const std::vector<double> values = DoubleElements(*constant);
-    if (values.size() == 1 && constant->dims().size() <= call.input(0).rank()) {
+    if (values.size() == 1 && constant->dims().size() <= base.rank()) {
       if (values[0] == 2.0 || values[0] == 0.5) {
         ASSIGN_OR_RETURN(Operand result,
-                         Activate(call, call.input(0), values[0] == 2.0 ? "square" : "sqrt"));
+                         Activate(call, base, values[0] == 2.0 ? "square" : "sqrt"));
         return Single(std::move(result));
       }
     }
-    exponent.content = FromDoubles(DataType::kFloat32, constant->dims(), values);
-    exponent.name = absl::StrCat(call.name(), "/exponent");
   }
-  ASSIGN_OR_RETURN(Operand result, call.Broadcast("Power", {call.input(0), exponent}));
+  // Whole numbers wrap around alike in whichever of their types holds both.
+  const DataType common = !IsInteger(type) || !IsWhole(exponent) ? DataType::kFloat32
+                          : exponent.type() == type              ? type
+                                                                 : DataType::kInt64;
+  ASSIGN_OR_RETURN(const Operand from, InType(call, base, common, "base"));
+  ASSIGN_OR_RETURN(const Operand by, InType(call, exponent, common, "exponent"));
+  ASSIGN_OR_RETURN(Operand result,
+                   call.Broadcast("Power", {from, by}, {}, common == type ? "" : "power"));
+  ASSIGN_OR_RETURN(result, InType(call, result, type, ""));
   return Single(std::move(result));
 }
 
@@ -317,6 +350,15 @@ Outputs TranslateCastLike(NodeCall& call) {
   return Single(std::move(result));
 }
 
+// What Dropout keeps, which is everything; in the input's own type until opset 10.
+absl::StatusOr<Operand> DropoutMask(NodeCall& call) {
+  const Operand& x = call.input(0);
+  const Operand yes = {absl::StrCat(call.name(), "/kept"), FromInt64s(DataType::kBool, {}, {1})};
+  ASSIGN_OR_RETURN(Operand mask, InType(call, x, DataType::kBool, "is_set"));
+  ASSIGN_OR_RETURN(mask, call.Broadcast("Or", {mask, yes}, {}, "mask"));
+  return call.opset() < 10 ? InType(call, mask, x.type(), "mask_in_type") : mask;
+}
+
 // Only the training graph drops anything.
 Outputs TranslateDropout(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
@@ -329,8 +371,11 @@ Outputs TranslateDropout(NodeCall& call) {
       if (flag != 0) return call.Unimplemented("training mode");
     }
   }
-  if (call.Wants(1)) return call.Unimplemented("its mask is used");
-  return Single(call.input(0));
+  std::vector<Operand> outputs = Single(call.input(0));
+  if (call.Wants(1)) {
+    ASSIGN_OR_RETURN(outputs.emplace_back(), DropoutMask(call));
+  }
+  return outputs;
 }
 
 constexpr std::array kOperators = {

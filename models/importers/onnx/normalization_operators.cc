@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/operand_nodes.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
 
@@ -76,6 +78,26 @@ absl::StatusOr<ConstantTensor> AsRow(const NodeCall& call, const ConstantTensor&
   return ConstantTensor::Copy(DataType::kFloat32, row, same);
 }
 
+// What LayerNormalization gives besides: the mean of each row and one over its deviation, each with
+// ones in place of the axes from `axis` on.
+Outputs RowStatistics(NodeCall& call, std::size_t axis, float epsilon) {
+  OtherNodes nodes(call);
+  std::vector<std::int64_t> numbers(call.input(0).rank() - axis);
+  std::iota(numbers.begin(), numbers.end(), static_cast<std::int64_t>(axis));
+  const Operand axes = nodes.Numbers(numbers);
+  ASSIGN_OR_RETURN(const Operand mean, nodes.Add("ReduceMean", {call.input(0), axes}, {}, "mean"));
+  if (!call.Wants(2)) return std::vector<Operand>{mean, Operand()};
+  ASSIGN_OR_RETURN(Operand value,
+                   call.Broadcast("Subtract", {call.input(0), mean},
+                                  {{"activation", std::string("square")}}, "squares"));
+  ASSIGN_OR_RETURN(value, nodes.Add("ReduceMean", {value, axes}, {}, "variance"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Add", {value, NodeCall::Scalar(epsilon)},
+                                         {{"activation", std::string("sqrt")}}, "deviation"));
+  ASSIGN_OR_RETURN(
+      value, call.Broadcast("Divide", {NodeCall::Scalar(1.0F), value}, {}, "inverse_deviation"));
+  return std::vector<Operand>{mean, value};
+}
+
 // LayerNormalization and RMSNormalization: over the axes from `axis` on.
 Outputs RowNormalization(NodeCall& call, const std::string& op) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
@@ -84,7 +106,10 @@ Outputs RowNormalization(NodeCall& call, const std::string& op) {
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", -1));
   ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, x->shape.size()));
   call.Ignore("stash_type");
-  if (call.Wants(1) || call.Wants(2)) return call.Unimplemented("its mean or deviation is used");
+  const bool has_statistics = call.Wants(1) || call.Wants(2);
+  if (has_statistics && op != "LayerNormalization") {
+    return call.Unimplemented("its mean or deviation is used");
+  }
   const std::size_t rank = x->shape.size();
   Order order = PlainOrder(rank);
   ValueId id = kNoValue;
@@ -114,7 +139,12 @@ Outputs RowNormalization(NodeCall& call, const std::string& op) {
     call.Record(op == "RmsNormalization" ? "RMSNormalization" : op,
                 call.Has(1) ? call.input(1).name : "", std::move(variables));
   }
-  return Single(call.Result(result, order));
+  std::vector<Operand> outputs = Single(call.Result(result, order));
+  if (has_statistics) {
+    ASSIGN_OR_RETURN(const std::vector<Operand> statistics, RowStatistics(call, axis, epsilon));
+    outputs.insert(outputs.end(), statistics.begin(), statistics.end());
+  }
+  return outputs;
 }
 Outputs TranslateLayerNormalization(NodeCall& call) {
   return RowNormalization(call, "LayerNormalization");

@@ -13,10 +13,9 @@ absl::StatusOr<std::vector<Operand>> TranslateFolded(NodeCall& call) {
 }
 
 constexpr std::array kFolded = {
-    OperatorEntry{"Constant", TranslateFolded},   OperatorEntry{"ConstantOfShape", TranslateFolded},
-    OperatorEntry{"Identity", TranslateFolded},   OperatorEntry{"Range", TranslateFolded},
-    OperatorEntry{"ReduceProd", TranslateFolded}, OperatorEntry{"Shape", TranslateFolded},
-    OperatorEntry{"Size", TranslateFolded},
+    OperatorEntry{"Constant", TranslateFolded}, OperatorEntry{"ConstantOfShape", TranslateFolded},
+    OperatorEntry{"Identity", TranslateFolded}, OperatorEntry{"Range", TranslateFolded},
+    OperatorEntry{"Shape", TranslateFolded},    OperatorEntry{"Size", TranslateFolded},
 };
 
 using Lists = std::vector<std::span<const OperatorEntry>>;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -19,11 +21,11 @@ using Outputs = absl::StatusOr<std::vector<Operand>>;
 absl::StatusOr<ImageWindow> PoolWindowOf(NodeCall& call, const Activation& x) {
   ASSIGN_OR_RETURN(const auto kernel, call.Ints("kernel_shape"));
   if (kernel.empty()) return call.Invalid("attribute \"kernel_shape\" is absent");
-  ASSIGN_OR_RETURN(ImageWindow window, ImageWindowOf(call, x, kernel));
-  if (window.dilations != std::vector<std::int64_t>{1, 1}) {
-    return call.Unimplemented("a pool with dilations");
-  }
-  return window;
+  return ImageWindowOf(call, x, kernel);
+}
+
+bool HasDilations(const ImageWindow& window) {
+  return window.dilations != std::vector<std::int64_t>{1, 1};
 }
 
 absl::StatusOr<Operand> Pool(NodeCall& call, const std::string& op, ValueId image,
@@ -32,6 +34,95 @@ absl::StatusOr<Operand> Pool(NodeCall& call, const std::string& op, ValueId imag
   attributes["pool_size"] = window.kernel;
   ASSIGN_OR_RETURN(const ValueId id, call.Emit(op, {image}, std::move(attributes)));
   return FromImage(call, id, x);
+}
+
+// One axis of an image of a known size under a window with gaps.
+struct DilatedAxis {
+  std::int64_t pad_before = 0;
+  std::int64_t pad_after = 0;
+  std::int64_t out = 1;
+};
+
+absl::StatusOr<DilatedAxis> DilatedAxisOf(const NodeCall& call, const Dim& in,
+                                          const ImageWindow& window, std::size_t axis) {
+  if (!in.is_constant()) return call.Unimplemented("a pool with dilations over an open size");
+  const std::int64_t stride = window.strides[axis];
+  const std::int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+  DilatedAxis result = {window.pads[axis], window.pads[axis + 2]};
+  if (window.padding == "same") {
+    const std::int64_t out = (in.value() + stride - 1) / stride;
+    const std::int64_t total = std::max<std::int64_t>((out - 1) * stride + extent - in.value(), 0);
+    result = {total / 2, total - total / 2};
+  }
+  const std::int64_t padded = in.value() + result.pad_before + result.pad_after;
+  if (padded < extent || result.pad_before >= extent || result.pad_after >= extent) {
+    return call.Invalid(absl::StrCat("a window that spans ", extent, " over ", in.value(),
+                                     " pixels with pads of ", result.pad_before, " and ",
+                                     result.pad_after));
+  }
+  result.out = (padded - extent) / stride + 1;
+  return result;
+}
+
+// Of axis `axis` of `image`, [N, H, W, C]: `count` elements from `start` on.
+absl::StatusOr<ValueId> PartOf(const NodeCall& call, ValueId image, std::size_t axis,
+                               std::int64_t start, std::int64_t count, std::int64_t step,
+                               const std::string& suffix) {
+  using Ints = std::vector<std::int64_t>;
+  return call.Emit("Slice", {image},
+                   {{"axes", Ints{static_cast<std::int64_t>(axis)}},
+                    {"starts", Ints{start}},
+                    {"ends", Ints{start + (count - 1) * step + 1}},
+                    {"steps", Ints{step}}},
+                   suffix);
+}
+
+// The maximum along one axis under windows with gaps: that of two windows of a power of two pixels,
+// which overlap, and these are made of two of half as many each.
+absl::StatusOr<ValueId> DilatedMaximum(const NodeCall& call, ValueId image, std::size_t axis,
+                                       const ImageWindow& window, std::int64_t out) {
+  const std::int64_t kernel = window.kernel[axis];
+  const std::int64_t dilation = window.dilations[axis];
+  const std::int64_t stride = window.strides[axis];
+  const auto larger = [&](std::int64_t apart, std::int64_t count, std::int64_t step,
+                          const std::string& what) -> absl::StatusOr<ValueId> {
+    const std::string suffix = absl::StrCat(axis == 0 ? "rows_" : "columns_", what);
+    ASSIGN_OR_RETURN(const ValueId first,
+                     PartOf(call, image, axis + 1, 0, count, step, absl::StrCat(suffix, "_first")));
+    if (apart == 0) return first;
+    ASSIGN_OR_RETURN(const ValueId second, PartOf(call, image, axis + 1, apart, count, step,
+                                                  absl::StrCat(suffix, "_second")));
+    return call.Emit("Maximum", {first, second}, {}, suffix);
+  };
+  std::int64_t covered = 1;
+  for (; 2 * covered < kernel; covered *= 2) {
+    const std::int64_t size = call.graph().ShapeOf(image)[axis + 1].value();
+    const std::int64_t apart = covered * dilation;
+    ASSIGN_OR_RETURN(image, larger(apart, size - apart, 1, absl::StrCat(2 * covered)));
+  }
+  return larger((kernel - covered) * dilation, out, stride, "all");
+}
+
+// A maximum under windows with gaps, of the columns and then of the rows.
+absl::StatusOr<ValueId> DilatedPool(const NodeCall& call, ValueId image,
+                                    const ImageWindow& window) {
+  if (call.graph().TypeOf(image).data_type != DataType::kFloat32) {
+    return call.Unimplemented("a pool of integers with dilations");
+  }
+  const Shape shape = call.graph().ShapeOf(image);  // [N, H, W, C]
+  std::array<DilatedAxis, 2> axes;
+  std::vector<std::int64_t> pads(8, 0);
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    ASSIGN_OR_RETURN(axes.at(axis), DilatedAxisOf(call, shape[axis + 1], window, axis));
+    pads[axis + 1] = axes.at(axis).pad_before;
+    pads[axis + 5] = axes.at(axis).pad_after;
+  }
+  if (std::any_of(pads.begin(), pads.end(), [](auto pad) { return pad != 0; })) {
+    constexpr double kLowest = std::numeric_limits<float>::lowest();
+    ASSIGN_OR_RETURN(image, call.Emit("Pad", {image}, {{"pads", pads}, {"value", kLowest}}, "pad"));
+  }
+  ASSIGN_OR_RETURN(image, DilatedMaximum(call, image, 1, window, axes[1].out));
+  return DilatedMaximum(call, image, 0, window, axes[0].out);
 }
 
 // Bytes without a quantization, which a maximum does not need: the graph's operator wants one.
@@ -52,6 +143,11 @@ Outputs TranslateMaxPool(NodeCall& call) {
   if (call.Wants(1)) return call.Unimplemented("its indices are used");
   ASSIGN_OR_RETURN(const ImageWindow window, PoolWindowOf(call, *x));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
+  if (HasDilations(window)) {
+    ASSIGN_OR_RETURN(const ValueId id, DilatedPool(call, image, window));
+    ASSIGN_OR_RETURN(Operand result, FromImage(call, id, *x));
+    return Single(std::move(result));
+  }
   ASSIGN_OR_RETURN(Operand result, Pool(call, "MaxPool2d", image, window, *x));
   if (is_plain) {
     ASSIGN_OR_RETURN(
@@ -65,6 +161,7 @@ Outputs TranslateAveragePool(NodeCall& call) {
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
   ASSIGN_OR_RETURN(const std::int64_t counts_pads, call.Int("count_include_pad", 0));
   ASSIGN_OR_RETURN(ImageWindow window, PoolWindowOf(call, *x));
+  if (HasDilations(window)) return call.Unimplemented("a mean with dilations");
   ASSIGN_OR_RETURN(ValueId image, ImageOf(call, *x));
   if (counts_pads != 0 && window.padding == "same") {
     return call.Unimplemented("count_include_pad with auto_pad");

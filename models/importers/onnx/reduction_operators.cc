@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums, means and extremes along axes.
+// Sums, products, means and extremes along axes.
 
 #include <algorithm>
 #include <array>
@@ -77,6 +77,7 @@ Outputs SimpleReduction(NodeCall& call, const std::string& kind) {
 Outputs TranslateReduceMax(NodeCall& call) { return SimpleReduction(call, "max"); }
 Outputs TranslateReduceMean(NodeCall& call) { return SimpleReduction(call, "mean"); }
 Outputs TranslateReduceMin(NodeCall& call) { return SimpleReduction(call, "min"); }
+Outputs TranslateReduceProd(NodeCall& call) { return SimpleReduction(call, "prod"); }
 Outputs TranslateReduceSum(NodeCall& call) { return SimpleReduction(call, "sum"); }
 
 // A sum with a function before it and, perhaps, one behind.
@@ -198,6 +199,7 @@ constexpr std::array kOperators = {
     OperatorEntry{"ReduceMax", TranslateReduceMax},
     OperatorEntry{"ReduceMean", TranslateReduceMean},
     OperatorEntry{"ReduceMin", TranslateReduceMin},
+    OperatorEntry{"ReduceProd", TranslateReduceProd},
     OperatorEntry{"ReduceSum", TranslateReduceSum},
     OperatorEntry{"ReduceSumSquare", TranslateReduceSumSquare},
     OperatorEntry{"TopK", TranslateTopK},

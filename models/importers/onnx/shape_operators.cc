@@ -370,7 +370,9 @@ Outputs TranslatePad(NodeCall& call) {
   ASSIGN_OR_RETURN(const std::string mode, call.String("mode", "constant"));
   ASSIGN_OR_RETURN(float value, call.Float("value", 0.0F));
   ASSIGN_OR_RETURN(const auto given, call.NumbersOrAttribute(1, "pads"));
-  if (mode != "constant") return call.Unimplemented(absl::StrCat("mode \"", mode, "\""));
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap") {
+    return call.Invalid(absl::StrCat("attribute \"mode\" is \"", mode, "\""));
+  }
   if (call.Has(2)) {
     ASSIGN_OR_RETURN(const ConstantTensor constant, call.Constant(2, "value"));
     if (NumElements(constant.dims()) != 1) return call.Invalid("its value is no single number");
@@ -407,6 +409,10 @@ Outputs TranslatePad(NodeCall& call) {
     pads[place] = std::max<std::int64_t>(before, 0);
     pads[place + full_rank] = std::max<std::int64_t>(after, 0);
     if (before < 0 || after < 0) {  // takes away instead
+      if (mode != "constant" && (before > 0 || after > 0)) {
+        return call.Unimplemented(
+            absl::StrCat("mode ", mode, " of an axis that is shortened on its other side"));
+      }
       cut.axes.push_back(axes[i]);
       cut.starts.push_back(std::max<std::int64_t>(-before, 0));
       cut.ends.push_back(after < 0 ? after : kEnd);
@@ -415,9 +421,13 @@ Outputs TranslatePad(NodeCall& call) {
   }
   Operand result = call.Result(id, order);
   if (std::any_of(pads.begin(), pads.end(), [](auto pad) { return pad != 0; })) {
-    ASSIGN_OR_RETURN(
-        const ValueId padded,
-        call.Emit("Pad", {id}, {{"pads", pads}, {"value", static_cast<double>(value)}}));
+    Attributes attributes = {{"pads", pads}};
+    if (mode == "constant") {
+      attributes["value"] = static_cast<double>(value);
+    } else {
+      attributes["mode"] = mode;
+    }
+    ASSIGN_OR_RETURN(const ValueId padded, call.Emit("Pad", {id}, std::move(attributes)));
     result = call.Result(padded, order);
   }
   if (!cut.axes.empty()) {

@@ -222,7 +222,7 @@ def reductions():
     b = Builder()
     x = b.input("x", ["n", 4, 5, 6])
     for op in ("ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",
-               "ReduceSumSquare"):
+               "ReduceProd", "ReduceSumSquare"):
         b.output(b.add(op, x, axes=[1, 3], keepdims=0))
     b.output(b.add("ReduceSum", x, b.ints(-1), keepdims=1))
     return b.model(), [{"x": noise(3, 4, 5, 6)}]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime against Octet: Einsum, CumSum, GatherElements, GatherND, OneHot and RotaryEmbedding.
+"""ONNX Runtime against Octet: Einsum, CumSum, GatherElements, GatherND, OneHot and RotaryEmbedding;
+rarer forms of Dropout, LayerNormalization, MaxPool, Pad and Pow.
 
     onnx_tensor_operators_peer_test.py [OCTET [FILTER]]
 
@@ -105,6 +106,74 @@ def one_hot():
                        for n in (1, 4)]
 
 
+def statistics():
+    """A layer normalization's mean and inverse deviation, over one axis and over two."""
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, 6])
+    for axis, shape in ((-1, (6,)), (1, (4, 6))):
+        for name in b.add("LayerNormalization", x, b.floats(*shape), b.floats(*shape), axis=axis,
+                          epsilon=1e-3, outputs=3):
+            b.output(name)
+    image = b.add("Transpose", x, perm=[0, 2, 1])
+    b.output(b.add("LayerNormalization", image, b.floats(4), outputs=3)[2])
+    return b.model(), [{"x": peer.noise(n, 4, 6)} for n in (1, 3)]
+
+
+def powers():
+    """The base's type is the result's; each exponent both of a request and a constant."""
+    b = peer.Builder()
+    real, whole = b.input("real", ["n", 4]), b.input("whole", ["n", 4], TensorProto.INT32)
+    wide = b.input("wide", ["n", 1], TensorProto.INT64)
+    for exponent in (wide, whole, b.ints(3), b.ints(2, -1, 0, 1)):
+        b.output(b.add("Pow", real, exponent))
+    for exponent in (wide, whole, b.ints(2), b.ints(3, 2, 1, 0), b.constant(np.float32(2)),
+                     b.constant(np.float32(1.5)), b.add("Abs", real)):
+        b.output(b.add("Pow", whole, exponent), TensorProto.INT32)
+    b.output(b.add("Pow", wide, whole), TensorProto.INT64)
+    b.output(b.add("Pow", b.ints(-3), wide), TensorProto.INT64)
+    return b.model(), [{"real": peer.RNG.uniform(0.5, 2, (n, 4)).astype(np.float32),
+                        "whole": peer.RNG.integers(1, 6, (n, 4)).astype(np.int32),
+                        "wide": peer.RNG.integers(0, 5, (n, 1))} for n in (1, 3)]
+
+
+def pads():
+    """Borders of the tensor's own elements, some axes open, some shortened."""
+    b = peer.Builder(opset=19)
+    x = b.input("x", ["n", 4, "t"])
+    for mode in ("edge", "reflect", "wrap"):
+        b.output(b.add("Pad", x, b.ints(0, 1, 2, 0, 3, 1), mode=mode))
+        b.output(b.add("Pad", x, b.ints(0, 0, 2, 0, -1, 3), mode=mode))
+    image = b.add("Conv", b.add("Unsqueeze", x, b.ints(1)), b.floats(2, 1, 1, 1))
+    b.output(b.add("Pad", image, b.ints(0, 1, 1, 0, 0, 0, 2, 1), mode="reflect"))
+    b.output(b.add("Pad", image, b.ints(2, 3), b.constant(np.float32(0)), b.ints(-1), mode="edge"))
+    return b.model(), [{"x": peer.noise(n, 4, t)} for n, t in ((1, 5), (3, 8))]
+
+
+def dilated_pools():
+    b = peer.Builder()
+    x, line = b.input("x", ["n", 3, 11, 9]), b.input("line", ["n", 2, 14])
+    b.output(b.add("MaxPool", x, kernel_shape=[2, 3], dilations=[3, 2]))
+    b.output(b.add("MaxPool", x, kernel_shape=[3, 3], dilations=[2, 2], strides=[2, 3],
+                   pads=[1, 2, 2, 1]))
+    b.output(b.add("MaxPool", x, kernel_shape=[3, 2], dilations=[1, 3], strides=[2, 2],
+                   ceil_mode=1))
+    b.output(b.add("MaxPool", line, kernel_shape=[6], dilations=[2]))
+    b.output(b.add("MaxPool", line, kernel_shape=[4], dilations=[3], strides=[3], pads=[3, 3]))
+    b.output(b.add("MaxPool", line, kernel_shape=[3], dilations=[3], strides=[2], pads=[2, 1]))
+    return b.model(), [{"x": peer.noise(n, 3, 11, 9), "line": peer.noise(n, 2, 14)}
+                       for n in (1, 3)]
+
+
+def masks():
+    """What Dropout keeps: all, be it NaN or 0."""
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, "t"])
+    value, mask = b.add("Dropout", b.add("Relu", x), outputs=2)
+    b.output(value)
+    b.output(mask, TensorProto.BOOL)
+    return b.model(), [{"x": peer.noise(n, 4, t)} for n, t in ((1, 3), (2, 5))]
+
+
 def rotary(domain, rank, interleaved, width=0):
     """Of 4 heads of 16, the positions given by the request."""
     def make():
@@ -133,6 +202,17 @@ def rotary(domain, rank, interleaved, width=0):
     return make
 
 
+def single(op, *inputs, kind=TensorProto.FLOAT, **attributes):
+    """One node over an image; the other inputs are constants."""
+    def make():
+        b = peer.Builder()
+        x = b.input("x", ["n", 2, 5, 5], kind)
+        b.output(b.add(op, x, *(b.constant(np.array(value)) for value in inputs), **attributes),
+                 kind)
+        return b.model(), []
+    return make
+
+
 MODELS = {
     "einsum_transpose": einsum("nij->nji", (0, 3, 4)),
     "einsum_sum": einsum("nijk->nj", (0, 3, 4, 2)),
@@ -153,6 +233,11 @@ MODELS = {
     "elements": elements,
     "coordinates": coordinates,
     "one_hot": one_hot,
+    "pads": pads,
+    "dilated_pools": dilated_pools,
+    "masks": masks,
+    "powers": powers,
+    "statistics": statistics,
 }
 MODELS |= {f"rotary_{'theirs' if domain else 'onnx'}_{rank}_{interleaved}_{width}":
            rotary(domain, rank, interleaved, width)
@@ -165,6 +250,14 @@ REFUSED = {
     "more than two operands": einsum("ni,ni,ni->n", (0, 3), (0, 3), (0, 3)),
     "axes of different sizes": einsum("nij,njk->nik", (0, 3, 4), (0, 5, 6)),
     "an axis that no operand has": einsum("ni->nx", (0, 3)),
+    "a pool of integers with dilations": single("MaxPool", kind=TensorProto.INT8,
+                                                kernel_shape=[2, 2], dilations=[2, 2]),
+    "a mean with dilations": single("AveragePool", kernel_shape=[2, 2], dilations=[2, 2]),
+    "a window that spans 9 over 5 pixels": single("MaxPool", kernel_shape=[5, 2],
+                                                  dilations=[2, 2]),
+    "of an axis that is shortened on its other side": single("Pad", [0, 0, 1, 0, 0, 0, -1, 0],
+                                                             mode="reflect"),
+    '"mode" is "mirror"': single("Pad", [0, 0, 1, 0, 0, 0, 1, 0], mode="mirror"),
 }
 
 

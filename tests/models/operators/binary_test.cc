@@ -259,8 +259,29 @@ TEST_P(BinaryTest, SmallWholeNumbersWrapAroundToo) {
   EXPECT_EQ(run(MakeAdd()), (std::vector<std::uint8_t>{44, 8}));
   EXPECT_EQ(run(MakeSubtract()), (std::vector<std::uint8_t>{100, 254}));
   EXPECT_EQ(run(MakeMultiply()), (std::vector<std::uint8_t>{32, 15}));
-  EXPECT_EQ(OperatorRun(MakePower()).Input(bytes({1, 2})).Input(bytes({1, 2})).InferStatus().code(),
-            absl::StatusCode::kUnimplemented);
+}
+
+TEST_P(BinaryTest, PowersOfWholeNumbers) {
+  const auto power = [&](auto example, DataType type, const auto& base, const auto& exponent) {
+    const auto size = static_cast<std::int64_t>(base.size());
+    return OperatorRun(MakePower())
+        .Input(MakeTensor(type, {size, 1}, base))
+        .Input(MakeTensor(type, {size, 1}, exponent))
+        .template First<decltype(example)>(Kernels());
+  };
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ(
+      power(std::int64_t{}, DataType::kInt64, Numbers{2, -3, 0, 3, 7, 3},
+            Numbers{62, 3, 0, 41, 0, 40}),
+      (Numbers{std::int64_t{1} << 62, -27, 1, static_cast<std::int64_t>(12157665459056928801U * 3),
+               1, static_cast<std::int64_t>(12157665459056928801U)}));
+  // What lies between 0 and 1 is cut to 0.
+  EXPECT_EQ(power(std::int64_t{}, DataType::kInt64, Numbers{2, 1, -1, -1, 0, -2},
+                  Numbers{-1, -5, -3, INT64_MIN, -1, -1}),
+            (Numbers{0, 1, -1, 1, 0, 0}));
+  using Bytes = std::vector<std::uint8_t>;
+  EXPECT_EQ(power(std::uint8_t{}, DataType::kUint8, Bytes{3, 2, 255, 16}, Bytes{5, 7, 255, 2}),
+            (Bytes{243, 128, 255, 0}));
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ TEST_P(ReduceTest, EveryKindOverEveryAxis) {
   const auto input = [&x] { return Floats({2, 2, 3}, x); };
   EXPECT_EQ(Reduce("sum", {1}).Input(input()).First(Kernels()),
             (std::vector<float>{5, 7, 9, -5, -7, -9}));
+  EXPECT_EQ(Reduce("prod", {1}).Input(input()).First(Kernels()),
+            (std::vector<float>{4, 10, 18, 4, 10, 18}));
+  EXPECT_EQ(Reduce("prod", {1, 2}).Input(input()).First(Kernels()), (std::vector<float>{720, 720}));
   EXPECT_EQ(Reduce("mean", {-1}).Input(input()).First(Kernels()),
             (std::vector<float>{2, 5, -2, -5}));
   EXPECT_EQ(Reduce("max", {1, 2}).Input(input()).First(Kernels()), (std::vector<float>{6, -1}));
@@ -47,6 +50,15 @@ TEST_P(ReduceTest, LongRunsAreSummedExactlyEnough) {
     want.push_back(static_cast<float>(sum / 1003));
   }
   ExpectNear(Reduce("mean", {1}).Input(Floats({2, 1003}, x)).First(Kernels()), want, 1e-7F);
+}
+
+TEST_P(ReduceTest, LongRunsAreMultipliedOnceEach) {
+  std::vector<float> x(37, -1.0F);
+  x[5] = 3.0F;
+  x[20] = 0.5F;
+  x[36] = 4.0F;
+  EXPECT_EQ(Reduce("prod", {1}).Input(Floats({1, 37}, x)).First(Kernels()),
+            (std::vector<float>{6}));
 }
 
 TEST_P(ReduceTest, Int8MeanRoundsHalfToEven) {
@@ -145,8 +157,10 @@ TEST(ReduceRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(code("mean", {1, -1}), kInvalid);
   EXPECT_EQ(code("mean", {}), kInvalid);
   EXPECT_EQ(code("median", {1}), kInvalid);
-  EXPECT_EQ(Reduce("sum", {1}).Input(Int8s({1, 1}, {1}), Quantization(1, 0)).InferStatus().code(),
-            absl::StatusCode::kUnimplemented);
+  for (const char* const kind : {"sum", "prod"}) {
+    EXPECT_EQ(Reduce(kind, {1}).Input(Int8s({1, 1}, {1}), Quantization(1, 0)).InferStatus().code(),
+              absl::StatusCode::kUnimplemented);
+  }
 }
 
 }  // namespace
