@@ -57,8 +57,13 @@ class Comparison final : public Operator {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(2, 2));
     RETURN_IF_ERROR(inputs.CheckDataType(0, "a",
-                                         {DataType::kFloat32, DataType::kInt32, DataType::kInt64,
-                                          DataType::kUint8, DataType::kBool}));
+                                         {DataType::kFloat32, DataType::kInt8, DataType::kInt32,
+                                          DataType::kInt64, DataType::kUint8, DataType::kBool}));
+    for (const TensorType& type : types) {
+      if (type.data_type == DataType::kInt8 && type.quantization.has_value()) {
+        return UnimplementedNode(node, "INT8 inputs with a quantization");
+      }
+    }
     RETURN_IF_ERROR(inputs.CheckDataType(1, "b", {types[0].data_type}));
     ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(node, inputs.shape(0), inputs.shape(1)));
     return OneOutput(node, {DataType::kBool, std::move(shape), std::nullopt});
@@ -71,6 +76,8 @@ class Comparison final : public Operator {
       switch (type) {
         case DataType::kFloat32:
           return CompareAll<float>(kind, arguments);
+        case DataType::kInt8:
+          return CompareAll<std::int8_t>(kind, arguments);
         case DataType::kInt32:
           return CompareAll<std::int32_t>(kind, arguments);
         case DataType::kInt64:

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "models/base/status_macros.h"
 #include "models/operators/function_step.h"
@@ -26,6 +27,7 @@ std::int64_t PlaceOf(const TensorView& indices, std::int64_t at, std::int64_t le
   return std::clamp<std::int64_t>(index, 0, length - 1);
 }
 
+// Indices of one row serve every row.
 void Run(std::size_t axis, std::size_t element_size, const StepArguments& arguments) {
   const TensorView& data = arguments.inputs[kData];
   const TensorView& indices = arguments.inputs[kIndices];
@@ -40,21 +42,25 @@ void Run(std::size_t axis, std::size_t element_size, const StepArguments& argume
   std::array<std::int64_t, kMaxRank> place{};
   const auto* const from = data.as<std::byte>();
   auto* const out = arguments.outputs[0].as<std::byte>();
-  const std::int64_t count = NumElements(indices.dims);
+  const std::span<const std::int64_t> dims = arguments.outputs[0].dims;
+  const std::int64_t count = NumElements(dims);
+  const std::int64_t num_indices = NumElements(indices.dims);
   if (data.dims[axis] < 1) {  // there is nothing to gather
     std::memset(out, 0, static_cast<std::size_t>(count) * element_size);
     return;
   }
   std::int64_t offset = 0;  // of `place` in the data, but for the axis
+  std::int64_t index = 0;
   for (std::int64_t at = 0; at < count; ++at) {
-    const std::int64_t found = offset + PlaceOf(indices, at, data.dims[axis]) * strides[axis];
+    const std::int64_t found = offset + PlaceOf(indices, index, data.dims[axis]) * strides[axis];
+    if (++index == num_indices) index = 0;
     std::memcpy(out + static_cast<std::size_t>(at) * element_size,
                 from + static_cast<std::size_t>(found) * element_size, element_size);
     for (std::size_t d = rank; d-- > 0;) {
       const std::int64_t step = d == axis ? 0 : strides[d];
       offset += step;
-      if (++place[d] < indices.dims[d]) break;
-      offset -= step * indices.dims[d];
+      if (++place[d] < dims[d]) break;
+      offset -= step * dims[d];
       place[d] = 0;
     }
   }
@@ -78,7 +84,8 @@ class GatherElements final : public Operator {
     }
     ASSIGN_OR_RETURN(const std::size_t axis, AxisAttribute(node, "axis", inputs.rank(kData), 1));
     const Shape& data = inputs.shape(kData);
-    const Shape& shape = inputs.shape(kIndices);
+    Shape shape = inputs.shape(kIndices);
+    if (inputs.constant(kIndices) != nullptr && shape[0] == Dim(1)) shape[0] = data[0];
     if (data[axis] == Dim(0)) return InvalidNode(node, "an axis without elements");
     for (std::size_t d = 0; d < data.size(); ++d) {
       const bool fits = data[d] == shape[d] || (data[d].is_constant() && shape[d].is_constant() &&
@@ -87,7 +94,7 @@ class GatherElements final : public Operator {
         return InvalidNode(node, "indices that are longer than x along axis ", d);
       }
     }
-    return OneOutput(node, {types[kData].data_type, shape, types[kData].quantization});
+    return OneOutput(node, {types[kData].data_type, std::move(shape), types[kData].quantization});
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(

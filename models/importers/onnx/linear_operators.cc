@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/matrix_product.h"
 #include "models/importers/onnx/operator_list.h"
@@ -27,7 +28,8 @@ absl::StatusOr<Operand> FullyConnected(NodeCall& call, Activation& x, const std:
                                        const std::optional<ConstantTensor>& bias,
                                        const std::string& bias_name) {
   ASSIGN_OR_RETURN(const auto form, call.FormWithLastAxis(x));
-  std::vector<LayerVariable> variables = {{"kernel", weight, ""}};
+  std::vector<LayerVariable> variables;
+  variables.push_back({"kernel", weight, ""});
   std::vector<ValueId> inputs = {form.second, call.AddConstant(name, weight)};
   if (bias.has_value()) {
     variables.push_back({"bias", *bias, ""});
@@ -218,11 +220,41 @@ absl::StatusOr<Operand> LookUp(NodeCall& call, const ConstantTensor& constant,
                           {{"to", std::string(DataTypeName(constant.data_type()))}}, "cast");
 }
 
+// `x` with `axis` of it apart in axes of these sizes.
+absl::StatusOr<Operand> SplitAxis(NodeCall& call, const Activation& x, std::size_t axis,
+                                  const Dims& sizes) {
+  const auto [order, id] = NodeCall::AnyForm(x);
+  const std::size_t more = sizes.size() - 1;
+  Order apart;
+  std::vector<std::int64_t> shape;
+  bool is_behind = false;
+  bool has_guess = false;
+  for (const std::size_t old : order) {
+    if (old == axis) {
+      for (std::size_t i = 0; i <= more; ++i) apart.push_back(axis + i);
+      shape.insert(shape.end(), sizes.begin(), sizes.end());
+      is_behind = true;
+      continue;
+    }
+    apart.push_back(old < axis ? old : old + more);
+    const Dim& dim = x.shape[old];
+    if (is_behind && !dim.is_constant() && has_guess) {
+      return call.Unimplemented("a table of indices in front of two open axes");
+    }
+    has_guess = has_guess || (is_behind && !dim.is_constant());
+    shape.push_back(!is_behind ? 0 : dim.is_constant() ? dim.value() : -1);
+  }
+  ASSIGN_OR_RETURN(const ValueId result, call.Reshape(id, shape, "apart"));
+  return call.Result(result, apart);
+}
+
 // The elements at constant places of an axis.
 absl::StatusOr<Operand> Pick(NodeCall& call, Activation& x, std::size_t axis) {
   ASSIGN_OR_RETURN(const ConstantTensor indices, call.Constant(1, "indices"));
-  if (!IsInteger(indices.data_type()) || indices.dims().size() > 1) {
-    return call.Unimplemented("a table of indices into an activation");
+  if (!IsInteger(indices.data_type())) return call.Invalid("its indices are no integers");
+  const std::size_t num_axes = x.shape.size() + indices.dims().size();
+  if (num_axes + call.lead() > kMaxRank + 1) {
+    return call.Unimplemented(absl::StrCat("a tensor of ", num_axes - 1, " dimensions"));
   }
   const std::vector<std::int64_t> numbers = Int64Elements(indices);
   constexpr std::int64_t kFarthest = std::int64_t{1} << 40;
@@ -264,6 +296,8 @@ absl::StatusOr<Operand> Pick(NodeCall& call, Activation& x, std::size_t axis) {
   if (indices.dims().empty()) {
     ASSIGN_OR_RETURN(operand.content, call.Squeeze(*operand.activation(), {axis}));
   }
+  if (indices.dims().size() > 1)
+    return SplitAxis(call, *operand.activation(), axis, indices.dims());
   return operand;
 }
 

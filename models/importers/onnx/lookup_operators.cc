@@ -41,7 +41,17 @@ Outputs TranslateGatherElements(NodeCall& call) {
   const Activation* const x = call.input(0).activation();
   const Order order = x == nullptr ? PlainOrder(rank) : NodeCall::AnyForm(*x).first;
   ASSIGN_OR_RETURN(const ValueId data, ValueOf(call, call.input(0), order));
-  ASSIGN_OR_RETURN(const ValueId indices, ValueOf(call, call.input(1), order));
+  const ConstantTensor* const given = call.input(1).constant();
+  ValueId indices = kNoValue;
+  if (call.lead() == 1 && given != nullptr) {
+    // The same for each row that the model is run for.
+    const ConstantTensor moved = TransposeConstant(*given, order);
+    Dims dims = {1};
+    dims.insert(dims.end(), moved.dims().begin(), moved.dims().end());
+    indices = call.AddConstant(absl::StrCat(call.name(), "/indices"), WithDims(moved, dims));
+  } else {
+    ASSIGN_OR_RETURN(indices, ValueOf(call, call.input(1), order));
+  }
   ASSIGN_OR_RETURN(const ValueId result, call.Emit("GatherElements", {data, indices},
                                                    {{"axis", call.AxisIn(order, axis)}}));
   return Single(call.Result(result, order));

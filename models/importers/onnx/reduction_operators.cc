@@ -34,6 +34,7 @@ absl::StatusOr<Reduction> ReductionOf(NodeCall& call, std::size_t rank) {
   return reduction;
 }
 
+// `kind` of "any" is that of booleans.
 absl::StatusOr<Operand> Reduce(NodeCall& call, const Operand& operand, const std::string& kind,
                                const Reduction& reduction, absl::string_view suffix = "") {
   if (reduction.axes.empty()) return operand;
@@ -43,12 +44,11 @@ absl::StatusOr<Operand> Reduce(NodeCall& call, const Operand& operand, const std
   std::vector<std::int64_t> axes;
   for (const std::size_t axis : reduction.axes) axes.push_back(call.AxisIn(order, axis));
   std::sort(axes.begin(), axes.end());
-  ASSIGN_OR_RETURN(
-      const ValueId result,
-      call.Emit(
-          "Reduce", {id},
-          {{"kind", kind}, {"axes", axes}, {"keep_dims", std::int64_t{reduction.keeps ? 1 : 0}}},
-          suffix));
+  const bool is_any = kind == "any";
+  Attributes attributes = {{"axes", axes}, {"keep_dims", std::int64_t{reduction.keeps ? 1 : 0}}};
+  if (!is_any) attributes["kind"] = kind;
+  ASSIGN_OR_RETURN(const ValueId result,
+                   call.Emit(is_any ? "ReduceAny" : "Reduce", {id}, std::move(attributes), suffix));
   if (reduction.keeps) return call.Result(result, order);
   const auto is_gone = [&](std::size_t axis) {
     return std::find(reduction.axes.begin(), reduction.axes.end(), axis) != reduction.axes.end();
@@ -74,9 +74,21 @@ Outputs SimpleReduction(NodeCall& call, const std::string& kind) {
   ASSIGN_OR_RETURN(Operand result, Reduce(call, call.input(0), kind, reduction));
   return Single(std::move(result));
 }
-Outputs TranslateReduceMax(NodeCall& call) { return SimpleReduction(call, "max"); }
+
+// A maximum or minimum; of booleans whether any, or each, is true.
+Outputs ExtremeReduction(NodeCall& call, const std::string& kind) {
+  if (!call.Has(0) || call.input(0).type() != DataType::kBool) return SimpleReduction(call, kind);
+  if (kind == "max") return SimpleReduction(call, "any");
+  RETURN_IF_ERROR(call.CheckInputs(1, 2));
+  ASSIGN_OR_RETURN(const Reduction reduction, ReductionOf(call, call.input(0).rank()));
+  ASSIGN_OR_RETURN(Operand value, call.Elementwise("Not", call.input(0), {}, "not"));
+  ASSIGN_OR_RETURN(value, Reduce(call, value, "any", reduction, "any"));
+  ASSIGN_OR_RETURN(value, call.Elementwise("Not", value));
+  return Single(std::move(value));
+}
+Outputs TranslateReduceMax(NodeCall& call) { return ExtremeReduction(call, "max"); }
 Outputs TranslateReduceMean(NodeCall& call) { return SimpleReduction(call, "mean"); }
-Outputs TranslateReduceMin(NodeCall& call) { return SimpleReduction(call, "min"); }
+Outputs TranslateReduceMin(NodeCall& call) { return ExtremeReduction(call, "min"); }
 Outputs TranslateReduceProd(NodeCall& call) { return SimpleReduction(call, "prod"); }
 Outputs TranslateReduceSum(NodeCall& call) { return SimpleReduction(call, "sum"); }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime against Octet: Einsum, CumSum, GatherElements, GatherND, OneHot and RotaryEmbedding;
-rarer forms of Dropout, LayerNormalization, MaxPool, Pad and Pow.
+rarer forms of Dropout, Gather, LayerNormalization, MaxPool, Pad, Pow and reductions.
 
     onnx_tensor_operators_peer_test.py [OCTET [FILTER]]
 
@@ -174,6 +174,43 @@ def masks():
     return b.model(), [{"x": peer.noise(n, 4, t)} for n, t in ((1, 3), (2, 5))]
 
 
+def tables_of_places():
+    """Gather of an activation with a table of indices; one axis behind it open."""
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, "t"])
+    table = b.constant(np.array([[0, 1, -1], [3, 2, 0]], np.int64))
+    b.output(b.add("Gather", x, table, axis=1))
+    image = b.add("Conv", b.add("Unsqueeze", x, b.ints(1)), b.floats(3, 1, 1, 1))
+    b.output(b.add("Gather", image, b.constant(np.array([[2], [0]], np.int64)), axis=1))
+    b.output(b.add("Gather", image, table, axis=2))
+    return b.model(), [{"x": peer.noise(n, 4, t)} for n, t in ((1, 3), (2, 5))]
+
+
+def elements_without_batch():
+    """The model as a whole is run once a row: constant indices serve each."""
+    b = peer.Builder()
+    x = b.input("x", [4, 6])
+    for shape, axis in (((4, 3), 1), ((2, 6), 0), ((3, 9), -1)):
+        b.output(b.add("GatherElements", x, b.constant(peer.RNG.integers(-4, 4, shape)), axis=axis))
+    return b.model(), [{"x": peer.noise(4, 6)}]
+
+
+def flags():
+    """Extremes of booleans; comparisons of bytes."""
+    b = peer.Builder(opset=20)
+    x, bytes_ = b.input("x", ["n", 3, 4], TensorProto.BOOL), b.input("b", ["n", 5],
+                                                                    TensorProto.INT8)
+    for axes, keeps in (((1,), 1), ((-1,), 0), ((1, 2), 0)):
+        for op in ("ReduceMax", "ReduceMin"):
+            b.output(b.add(op, x, b.ints(*axes), keepdims=keeps), TensorProto.BOOL)
+    bound = b.constant(np.array(-3, np.int8))
+    for op in ("Less", "Greater", "LessOrEqual"):
+        b.output(b.add(op, bytes_, bound), TensorProto.BOOL)
+    return b.model(), [{"x": peer.RNG.integers(0, 5, (n, 3, 4)) > 0,
+                        "b": peer.RNG.integers(-128, 128, (n, 5)).astype(np.int8)}
+                       for n in (1, 4)]
+
+
 def rotary(domain, rank, interleaved, width=0):
     """Of 4 heads of 16, the positions given by the request."""
     def make():
@@ -233,6 +270,9 @@ MODELS = {
     "elements": elements,
     "coordinates": coordinates,
     "one_hot": one_hot,
+    "elements_without_batch": elements_without_batch,
+    "flags": flags,
+    "tables_of_places": tables_of_places,
     "pads": pads,
     "dilated_pools": dilated_pools,
     "masks": masks,

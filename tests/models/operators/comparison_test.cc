@@ -40,6 +40,20 @@ TEST_P(ComparisonTest, IntegersAreComparedAsIntegers) {
   EXPECT_EQ(run.First<std::uint8_t>(Kernels()), (std::vector<std::uint8_t>{0}));
 }
 
+TEST_P(ComparisonTest, BytesHaveTheirSigns) {
+  using Bytes = std::vector<std::int8_t>;
+  OperatorRun run(MakeLess());
+  run.Input(MakeTensor(DataType::kInt8, {3, 1}, Bytes{-1, 5, 127}))
+      .Input(MakeTensor(DataType::kInt8, {3, 1}, Bytes{1, -128, 127}));
+  EXPECT_EQ(run.First<std::uint8_t>(Kernels()), (std::vector<std::uint8_t>{1, 0, 0}));
+}
+
+TEST(ComparisonRuleTest, RefusesAQuantization) {
+  OperatorRun run(MakeEqual());
+  run.Input(Int8s({1, 1}, {1}), Quantization(0.5F, 0)).Input(Int8s({1, 1}, {1}));
+  EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST(ComparisonRuleTest, RefusesTwoTypes) {
   OperatorRun run(MakeLess());
   run.Input(Floats({1, 1}, {1})).Input(Bools({1, 1}, {1}));

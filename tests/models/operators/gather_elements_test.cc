@@ -49,6 +49,15 @@ TEST_P(GatherElementsTest, NegativeOnesCountFromTheEndAndNoneIsOutside) {
             (Reals{3, 1, 1, 1, 3}));
 }
 
+TEST_P(GatherElementsTest, ConstantIndicesOfOneRowServeEveryRow) {
+  OperatorRun run(MakeGatherElements());
+  run.Input(Floats({3, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
+      .Constant(ConstantTensor::Copy(DataType::kInt64, {1, 2, 1}, std::vector<std::int64_t>{1, 0}))
+      .With("axis", std::int64_t{2});
+  EXPECT_EQ(run.FirstDims(Kernels()), (Dims{3, 2, 1}));
+  EXPECT_EQ(run.First(Kernels()), (Reals{2, 3, 6, 7, 10, 11}));
+}
+
 TEST_P(GatherElementsTest, TakesBytes) {
   const auto found =
       ElementsOf(Int8s({2, 2}, {1, 2, 3, 4}), Int64s({2, 1}, {1, 0}), 1).Run(Kernels());
