@@ -531,6 +531,27 @@ bool Broadcasts(const std::string& op) {
   return ComputesElements(op) || op == "Pow" || op == "Xor" || op == "Sum" || op == "Mean";
 }
 
+// Element by element: what is all one number, positions, and what is only asked for its shape.
+absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  ASSIGN_OR_RETURN(Outputs same, FoldFilled(call));
+  if (same.has_value()) return same;
+  if (op == "Add" || op == "Mul") return FoldArithmetic(call);
+  if (op == "Greater" || op == "GreaterOrEqual" || op == "Less" || op == "LessOrEqual") {
+    return FoldComparison(call);
+  }
+  const bool is_only_places = std::all_of(call.inputs().begin(), call.inputs().end(),
+                                          [](const Operand& o) { return o.places() != nullptr; });
+  if (!is_only_places || (op != "Max" && op != "Min")) return Outputs();
+  ShapeOnly result{call.input(0).type(), {}};
+  for (const Operand& operand : call.inputs()) {
+    const auto shape = StretchedShape(result.shape, operand.shape());
+    if (!shape.ok()) return call.WithNode(shape.status());
+    result.shape = *shape;
+  }
+  return OneOf(std::move(result));
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
@@ -547,22 +568,7 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
   if (op == "Cast" && x.places() != nullptr) return FoldCast(call, *x.places());
   if ((op == "Cast" || op == "DequantizeLinear") && x.cut() != nullptr) return FoldOfTable(call);
   if (!ComputesElements(op)) return Outputs();
-  ASSIGN_OR_RETURN(Outputs same, FoldFilled(call));
-  if (same.has_value()) return same;
-  if (op == "Add" || op == "Mul") return FoldArithmetic(call);
-  if (op == "Greater" || op == "GreaterOrEqual" || op == "Less" || op == "LessOrEqual") {
-    return FoldComparison(call);
-  }
-  const bool is_only_places = std::all_of(call.inputs().begin(), call.inputs().end(),
-                                          [](const Operand& o) { return o.places() != nullptr; });
-  if (!is_only_places || (op != "Max" && op != "Min")) return Outputs();
-  ShapeOnly result{x.type(), {}};
-  for (const Operand& operand : call.inputs()) {
-    const auto shape = StretchedShape(result.shape, operand.shape());
-    if (!shape.ok()) return call.WithNode(shape.status());
-    result.shape = *shape;
-  }
-  return OneOf(std::move(result));
+  return FoldElements(call);
 }
 
 absl::StatusOr<std::vector<Operand>> WithValues(const NodeCall& call) {
