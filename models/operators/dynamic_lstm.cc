@@ -14,6 +14,7 @@
 #include "kernels/implementations.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/graph/product_counts.h"
 #include "models/operators/lstm_gates.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/row_range.h"
@@ -173,6 +174,14 @@ class DynamicLstm final : public Operator {
     RETURN_IF_ERROR(CheckLstmGates(node));
     RETURN_IF_ERROR(RangesAttribute(node).status());
     return OneOutput(node, {DataType::kFloat32, {x[0], x[1], Dim(recurrent[0])}, std::nullopt});
+  }
+
+  // The inputs were multiplied before.
+  [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
+                                           const Dims&) const override {
+    return {.count = ElementCount(std::span(inputs[kProjected]).first(2)) *
+                     ElementCount(inputs[kRecurrent]),
+            .are_integer = true};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
