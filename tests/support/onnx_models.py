@@ -2,8 +2,11 @@
 """ONNX models given to the program `octet`: imported, run, compared."""
 
 import json
+import os
 import pathlib
 import subprocess
+import sys
+import tempfile
 
 import numpy as np
 import onnx
@@ -22,6 +25,41 @@ def run_program(octet, *arguments):
         text = done.stderr.strip() or f"ended with {done.returncode}"
         raise Refused(text if done.returncode in (1, 2) else f"CRASHED: {text}")
     return done.stdout
+
+
+def check_refused(octet, text, model, folder):
+    """Whether importing `model` fails with `text` in what is said."""
+    onnx.save(model, folder / "model.onnx")
+    try:
+        run_program(octet, "import", folder / "model.onnx", "--output", folder / "m" / "1")
+    except Refused as error:
+        if text not in str(error) or "CRASHED" in str(error):
+            raise
+    else:
+        raise Refused(f"is imported, wants {text!r}")
+
+
+def run_checks(checks, peer):
+    """What a peer test does with its arguments, [OCTET [FILTER]]: calls those of `checks` with FILTER
+    in their names, each with the program and an empty folder. Returns the exit status."""
+    default = pathlib.Path(os.environ.get("OCTET_BIN_DIR", "build/dev/bin")) / "octet"
+    octet = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    if not octet.exists():
+        print(f"skipped: {octet} is not there")
+        return 77
+    chosen = [name for name in checks if wanted in name]
+    failures = []
+    for name in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                checks[name](octet, pathlib.Path(folder))
+            except (AssertionError, Refused) as error:
+                failures.append(f"{name}: {error}")
+    for failure in failures:
+        print("FAILED", failure)
+    print(f"{peer}: {len(chosen)} models, {len(failures)} failed")
+    return 1 if failures else 0
 
 
 def graph_inputs(model):

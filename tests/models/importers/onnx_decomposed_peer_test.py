@@ -13,10 +13,8 @@ with QuantizeLinear and DequantizeLinear, which it makes integers of. What PyTor
 """
 
 import json
-import os
 import pathlib
 import sys
-import tempfile
 
 try:
     import numpy as np
@@ -336,33 +334,15 @@ def check_exported(octet, path, root):
 
 
 def main():
-    default = pathlib.Path(os.environ.get("OCTET_BIN_DIR", "build/dev/bin")) / "octet"
-    octet = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else default)
-    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
-    if not octet.exists():
-        print(f"skipped: {octet} is not there")
-        return 77
-    checks = {name: lambda root, name=name, build=build, most=most: check(octet, name, build, most,
-                                                                          root)
-              for name, (build, most) in MODELS.items()}
-    checks |= {name: lambda root, name=name, parts=parts: check_network(
+    checks = {name: lambda octet, root, name=name, build=build, most=most: check(
+        octet, name, build, most, root) for name, (build, most) in MODELS.items()}
+    checks |= {name: lambda octet, root, name=name, parts=parts: check_network(
         octet, name, network(*parts), parts[0], root) for name, parts in NETWORKS.items()}
     files = sorted(GOLDEN.glob("*.onnx"))
     assert len(files) == 6, files
-    checks |= {path.stem: lambda root, path=path: check_exported(octet, path, root)
+    checks |= {path.stem: lambda octet, root, path=path: check_exported(octet, path, root)
                for path in files}
-    failures = []
-    chosen = [name for name in checks if wanted in name]
-    for name in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                checks[name](pathlib.Path(folder))
-            except onnx_models.Refused as error:
-                failures.append(f"{name}: {error}")
-    for failure in failures:
-        print("FAILED", failure)
-    print(f"ONNX Runtime {onnxruntime.__version__}: {len(chosen)} models, {len(failures)} failed")
-    return 1 if failures else 0
+    return onnx_models.run_checks(checks, f"ONNX Runtime {onnxruntime.__version__}")
 
 
 if __name__ == "__main__":
