@@ -15,6 +15,7 @@
 #include "models/base/status_macros.h"
 #include "models/graph/verify.h"
 #include "models/importers/onnx/decomposed_quantization.h"
+#include "models/importers/onnx/filled_tensors.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/open_tensors.h"
@@ -269,6 +270,8 @@ class ModelTranslator {
     std::optional<std::vector<Operand>> outputs;
     ASSIGN_OR_RETURN(outputs, FoldQuantized(call));
     if (outputs.has_value() || !call.node().domain.empty()) return outputs;
+    ASSIGN_OR_RETURN(outputs, FoldFilledMovement(call));
+    if (outputs.has_value()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldOpen(call));
     if (outputs.has_value()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldView(call));
@@ -458,7 +461,12 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
   if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;
   absl::StatusOr<TranslatedModel> whole = attempt(1);
   if (whole.ok()) return whole;
-  // The shorter list of complaints is the one that is nearer to the truth.
+  // A first dimension that is open is the batch; else the shorter list of complaints is the one that
+  // is nearer to the truth.
+  const bool is_open = std::all_of(inputs.begin(), inputs.end(), [](const ValueInfoProto* input) {
+    return !input->shape->empty() && !input->shape->front().value.has_value();
+  });
+  if (is_open) return batched;
   return whole.status().message().size() < batched.status().message().size() ? whole : batched;
 }
 

@@ -8,6 +8,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/filled_tensors.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/tensor_data.h"
 
@@ -526,6 +527,23 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Cut& cut, std::size_
   return call.Result(id, PlainOrder(rank));
 }
 
+// What is joined to values, as one of them: what is the same in each row.
+absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand) {
+  Operand part = operand;
+  const ConstantTensor* const constant = operand.constant();
+  if (const Filled* const filled = operand.filled()) {
+    ASSIGN_OR_RETURN(part, ValueOf(call, *filled));
+  } else if (constant != nullptr && call.lead() == 1) {
+    ASSIGN_OR_RETURN(part, OfEachRow(call, *constant));
+  } else if (constant != nullptr && call.translation().written_rows == 1 &&
+             !constant->dims().empty() && constant->dims()[0] == 1) {
+    const Dims& dims = constant->dims();
+    ASSIGN_OR_RETURN(part, OfEachRow(call, WithDims(*constant, Dims(dims.begin() + 1, dims.end()))));
+  }
+  part.name = operand.name;
+  return part;
+}
+
 // Operators whose operands stretch to each other, all of them values.
 bool Broadcasts(const std::string& op) {
   return ComputesElements(op) || op == "Pow" || op == "Xor" || op == "Sum" || op == "Mean";
@@ -578,6 +596,9 @@ absl::StatusOr<std::vector<Operand>> WithValues(const NodeCall& call) {
   }
   std::vector<Operand> inputs = call.inputs();
   for (Operand& operand : inputs) {
+    if (call.node().op_type == "Concat" && operand.activation() == nullptr) {
+      ASSIGN_OR_RETURN(operand, JoinedPart(call, operand));
+    }
     const std::size_t wanted =
         Broadcasts(call.node().op_type) || operand.is_absent() ? rank : operand.rank();
     if (operand.is_absent() || !HasRoomForRows(call, operand.shape(), wanted)) continue;

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/importers/onnx/filled_tensors.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "models/base/status_macros.h"
+#include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/reshape_sizes.h"
+
+namespace octet::onnx {
+
+namespace {
+
+using Outputs = std::optional<std::vector<Operand>>;
+
+constexpr std::size_t kMaxRank = 8;
+// Values that are looked through for one with the batch.
+constexpr std::size_t kMaxSearched = 4096;
+
+Outputs One(Filled filled) {
+  std::vector<Operand> outputs;
+  outputs.push_back({"", std::move(filled)});
+  return outputs;
+}
+
+bool IsOpen(const Dim& dim) { return !dim.is_constant(); }
+bool IsOpen(const Shape& shape) {
+  return std::any_of(shape.begin(), shape.end(), [](const Dim& dim) { return IsOpen(dim); });
+}
+
+// A constant to an open shape.
+absl::StatusOr<Outputs> FoldExpand(NodeCall& call) {
+  const ConstantTensor* const constant = call.input(0).constant();
+  if (constant == nullptr || call.num_inputs() != 2 || call.input(1).sizes() == nullptr) {
+    return Outputs();
+  }
+  ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
+  const auto shape = StretchedShape(call.input(0).shape(), wanted);
+  if (!shape.ok()) return call.WithNode(shape.status());
+  if (shape->size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
+  return One({*constant, *shape});
+}
+
+// Nothing where an open axis is cut.
+absl::StatusOr<std::optional<Shape>> SlicedShape(NodeCall& call, const Shape& from) {
+  ASSIGN_OR_RETURN(const SliceParts parts, SlicePartsOf(call, from.size()));
+  Shape shape = from;
+  for (std::size_t i = 0; i < parts.axes.size(); ++i) {
+    Dim& dim = shape[parts.axes[i]];
+    if (IsOpen(dim)) return std::optional<Shape>();
+    dim = Dim(ResolveSlice(dim.value(), parts.starts[i], parts.ends[i], parts.steps[i]).length);
+    if (dim == Dim(0)) return call.Unimplemented("an empty result");
+  }
+  return std::optional(std::move(shape));
+}
+
+absl::StatusOr<std::optional<Shape>> ReshapedShape(NodeCall& call, const Shape& from) {
+  if (call.num_inputs() != 2) return std::optional<Shape>();
+  ASSIGN_OR_RETURN(const std::int64_t allows_zero, call.Int("allowzero", 0));
+  ASSIGN_OR_RETURN(std::vector<Dim> wanted, call.SizesOf(1, "shape"));
+  ASSIGN_OR_RETURN(Shape shape, ResolvedShape(call, from, std::move(wanted), allows_zero == 0));
+  return std::optional(std::move(shape));
+}
+
+absl::StatusOr<std::optional<Shape>> TransposedShape(NodeCall& call, const Shape& from) {
+  std::vector<std::int64_t> fallback;
+  for (std::size_t i = from.size(); i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
+  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
+  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, from.size()));
+  if (sorted.size() != from.size()) return call.Invalid("its permutation has not every axis");
+  Shape shape;
+  for (const std::int64_t number : permutation) {
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(number, from.size()));
+    shape.push_back(from[axis]);
+  }
+  return std::optional(std::move(shape));
+}
+
+absl::StatusOr<std::optional<Shape>> SqueezedShape(NodeCall& call, const Shape& from) {
+  ASSIGN_OR_RETURN(const auto axes, SqueezeAxes(call, from));
+  Shape shape;
+  for (std::size_t axis = 0; axis < from.size(); ++axis) {
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) {
+      shape.push_back(from[axis]);
+    } else if (from[axis] != Dim(1)) {
+      return call.Invalid(absl::StrCat("axis ", axis, " is taken away, which is not 1"));
+    }
+  }
+  return std::optional(std::move(shape));
+}
+
+absl::StatusOr<std::optional<Shape>> GatheredShape(NodeCall& call, const Shape& from) {
+  if (call.num_inputs() != 2 || call.input(1).constant() == nullptr) return std::optional<Shape>();
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, from.size()));
+  ASSIGN_OR_RETURN(const auto numbers, call.Numbers(1, "indices"));
+  if (IsOpen(from[axis])) return std::optional<Shape>();
+  const std::int64_t size = from[axis].value();
+  for (const std::int64_t number : numbers) {
+    if (number < -size || number >= size) {
+      return call.Invalid(absl::StrCat("index ", number, " of an axis of ", size));
+    }
+  }
+  Shape shape(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(axis));
+  const Shape inner = call.input(1).shape();
+  shape.insert(shape.end(), inner.begin(), inner.end());
+  shape.insert(shape.end(), from.begin() + static_cast<std::ptrdiff_t>(axis) + 1, from.end());
+  return std::optional(std::move(shape));
+}
+
+absl::StatusOr<std::optional<Shape>> MovedShape(NodeCall& call, const Shape& from) {
+  const std::string& op = call.node().op_type;
+  if (op == "Slice") return SlicedShape(call, from);
+  if (op == "Reshape") return ReshapedShape(call, from);
+  if (op == "Transpose") return TransposedShape(call, from);
+  if (op == "Squeeze") return SqueezedShape(call, from);
+  if (op == "Gather") return GatheredShape(call, from);
+  return std::optional<Shape>();
+}
+
+// [rows, 1], all 0.
+absl::StatusOr<ValueId> ZeroOfEachRow(const NodeCall& call) {
+  const Graph& graph = call.graph().graph();
+  for (std::size_t id = 0; id < graph.values.size() && id < kMaxSearched; ++id) {
+    const Shape& shape = graph.values[id].type.shape;
+    if (graph.values[id].constant.has_value() || shape.size() < 2 || shape[0] != Dim(kRows)) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(const ValueId counted,
+                     call.Emit("Positions", {static_cast<ValueId>(id)},
+                               {{"axis", std::int64_t{1}}}, "positions"));
+    return call.Emit("Slice", {counted},
+                     {{"axes", std::vector<std::int64_t>{1}},
+                      {"starts", std::vector<std::int64_t>{0}},
+                      {"ends", std::vector<std::int64_t>{1}}},
+                     "first");
+  }
+  return call.Unimplemented("a constant for each row, of which no tensor before it has any");
+}
+
+// `filled.value` stretched along the axes behind the batch.
+absl::StatusOr<ConstantTensor> OfOneRow(const NodeCall& call, const Filled& filled) {
+  const Dims inner = ToDims(Shape(filled.shape.begin() + 1, filled.shape.end()));
+  Dims dims = filled.value.dims();
+  if (dims.size() == filled.shape.size()) dims.erase(dims.begin());
+  dims.insert(dims.begin(), inner.size() - dims.size(), 1);
+  if (dims == inner) return WithDims(filled.value, inner);
+  const Operand shape = FromSizes({{static_cast<std::int64_t>(inner.size())},
+                                   std::vector<Dim>(inner.begin(), inner.end())});
+  ASSIGN_OR_RETURN(const auto row,
+                   call.As("Expand", {{"", WithDims(filled.value, dims)}, shape}, {}, "row"));
+  const ConstantTensor* const constant = row.at(0).constant();
+  if (constant == nullptr) return call.Unimplemented("a constant that cannot be stretched");
+  return *constant;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call) {
+  if (call.num_inputs() == 0) return Outputs();
+  if (call.node().op_type == "Expand") return FoldExpand(call);
+  const Filled* const filled = call.input(0).filled();
+  if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
+  ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));
+  if (!shape.has_value()) return Outputs();
+  return One({WithDims(filled->value, {1}), *shape});
+}
+
+absl::StatusOr<Operand> OfEachRow(const NodeCall& call, const ConstantTensor& row) {
+  const Dims& dims = row.dims();
+  if (row.data_type() != DataType::kFloat32 || NumElements(dims) < 1) {
+    return call.Unimplemented(absl::StrCat("a constant ", DataTypeName(row.data_type()),
+                                           ToString(dims), " for each row"));
+  }
+  ASSIGN_OR_RETURN(const ValueId zero, ZeroOfEachRow(call));
+  const ValueId table = call.AddConstant(absl::StrCat(call.name(), "/row"),
+                                         WithDims(row, {1, NumElements(dims)}));
+  ASSIGN_OR_RETURN(ValueId id, call.Emit("Gather", {zero, table}, {}, "rows"));
+  std::vector<std::int64_t> to = {0};
+  to.insert(to.end(), dims.begin(), dims.end());
+  ASSIGN_OR_RETURN(id, call.graph().Reshape(absl::StrCat(call.name(), "/stretched"), id, to));
+  return call.Result(id, PlainOrder(dims.size() + 1 - call.lead()));
+}
+
+absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
+  const Shape& shape = filled.shape;
+  const bool has_only_rows =
+      call.lead() == 0 && shape.size() > 1 && shape[0] == Dim(kRows) &&
+      !IsOpen(Shape(shape.begin() + 1, shape.end())) &&
+      (filled.value.dims().size() < shape.size() || filled.value.dims()[0] == 1);
+  if (!has_only_rows) {
+    return call.Unimplemented(absl::StrCat(
+        "a constant of the open shape ", ToString(shape, call.graph().graph().symbol_names)));
+  }
+  ASSIGN_OR_RETURN(const ConstantTensor row, OfOneRow(call, filled));
+  return OfEachRow(call, row);
+}
+
+}  // namespace octet::onnx
