@@ -161,18 +161,7 @@ absl::StatusOr<ConstantTensor> OfOneRow(const NodeCall& call, const Filled& fill
   return *constant;
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call) {
-  if (call.num_inputs() == 0) return Outputs();
-  if (call.node().op_type == "Expand") return FoldExpand(call);
-  const Filled* const filled = call.input(0).filled();
-  if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
-  ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));
-  if (!shape.has_value()) return Outputs();
-  return One({WithDims(filled->value, {1}), *shape});
-}
-
+// `row` as a value of the graph that has it for each row of the batch.
 absl::StatusOr<Operand> OfEachRow(const NodeCall& call, const ConstantTensor& row) {
   const Dims& dims = row.dims();
   if (row.data_type() != DataType::kFloat32 || NumElements(dims) < 1) {
@@ -189,6 +178,7 @@ absl::StatusOr<Operand> OfEachRow(const NodeCall& call, const ConstantTensor& ro
   return call.Result(id, PlainOrder(dims.size() + 1 - call.lead()));
 }
 
+// `filled` as a value of the graph, where the batch, in front, is all that is open.
 absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
   const Shape& shape = filled.shape;
   const bool has_only_rows =
@@ -201,6 +191,34 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
   }
   ASSIGN_OR_RETURN(const ConstantTensor row, OfOneRow(call, filled));
   return OfEachRow(call, row);
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call) {
+  if (call.num_inputs() == 0) return Outputs();
+  if (call.node().op_type == "Expand") return FoldExpand(call);
+  const Filled* const filled = call.input(0).filled();
+  if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
+  ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));
+  if (!shape.has_value()) return Outputs();
+  return One({WithDims(filled->value, {1}), *shape});
+}
+
+absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand) {
+  Operand part = operand;
+  const ConstantTensor* const constant = operand.constant();
+  if (const Filled* const filled = operand.filled()) {
+    ASSIGN_OR_RETURN(part, ValueOf(call, *filled));
+  } else if (constant != nullptr && call.lead() == 1) {
+    ASSIGN_OR_RETURN(part, OfEachRow(call, *constant));
+  } else if (constant != nullptr && call.translation().written_rows == 1 &&
+             !constant->dims().empty() && constant->dims()[0] == 1) {
+    const Dims& dims = constant->dims();
+    ASSIGN_OR_RETURN(part, OfEachRow(call, WithDims(*constant, Dims(dims.begin() + 1, dims.end()))));
+  }
+  part.name = operand.name;
+  return part;
 }
 
 }  // namespace octet::onnx

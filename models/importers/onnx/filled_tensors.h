@@ -18,10 +18,8 @@ namespace octet::onnx {
 // the same number everywhere. Nothing where it is to be translated. Returns the node's errors.
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call);
 
-// `row` as a value of the graph that has it for each row of the batch.
-absl::StatusOr<Operand> OfEachRow(const NodeCall& call, const ConstantTensor& row);
-
-// `filled` as a value of the graph. UNIMPLEMENTED unless the batch, in front, is all that is open.
-absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled);
+// `operand`, which the node joins to values of the graph, as one of them, where it is the same in
+// each row of the batch; else as it is. UNIMPLEMENTED for a stretched constant that is no value.
+absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand);
 
 }  // namespace octet::onnx

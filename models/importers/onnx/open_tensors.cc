@@ -10,6 +10,7 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/filled_tensors.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/open_tables.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -21,8 +22,6 @@ using Outputs = std::optional<std::vector<Operand>>;
 constexpr std::size_t kMaxRank = 8;
 // Values that are looked through for one with a given dimension.
 constexpr std::size_t kMaxSearched = 4096;
-// No step and no sum of positions is larger.
-constexpr std::int64_t kMostPlaces = std::int64_t{1} << 40;
 
 Outputs One(Operand operand) {
   std::vector<Operand> outputs;
@@ -36,152 +35,6 @@ Outputs OneOf(Content content) {
 
 bool IsOpen(const Operand& operand) {
   return operand.places() != nullptr || operand.cut() != nullptr || operand.filled() != nullptr;
-}
-
-// The one whole number that `operand` is, which may be an open dimension.
-std::optional<Dim> WholeNumber(const Operand& operand) {
-  if (const Sizes* const sizes = operand.sizes()) {
-    if (sizes->elements.size() == 1) return sizes->elements[0];
-    return std::nullopt;
-  }
-  const ConstantTensor* const constant = operand.constant();
-  if (constant == nullptr || !IsInteger(constant->data_type()) ||
-      NumElements(constant->dims()) != 1) {
-    return std::nullopt;
-  }
-  return Dim(Int64Elements(*constant)[0]);
-}
-
-// --- Making them.
-
-// As Range counts: from a constant to an open dimension.
-absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
-  if (call.num_inputs() != 3) return Outputs();
-  const auto first = WholeNumber(call.input(0));
-  const auto end = WholeNumber(call.input(1));
-  const auto step = WholeNumber(call.input(2));
-  if (!first || !end || !step || end->is_constant()) return Outputs();
-  if (!first->is_constant() || !step->is_constant() || step->value() < 1 || first->value() < 0) {
-    return call.Unimplemented("counts from, or by, what is open or negative");
-  }
-  if (step->value() > kMostPlaces || first->value() > kMostPlaces) {
-    return call.Invalid("its bounds are out of range");
-  }
-  absl::StatusOr<Dim> count = end->Plus(-first->value());
-  if (count.ok() && step->value() > 1) count = count->Plus(step->value() - 1);
-  if (count.ok()) count = count->FloorDividedBy(step->value());
-  if (!count.ok()) return call.WithNode(count.status());
-  return OneOf(Places{call.input(0).type(), {*count}, {*step}, first->value()});
-}
-
-// The rows of `constant` from `first` on.
-absl::StatusOr<ConstantTensor> RowsFrom(const NodeCall& call, const ConstantTensor& constant,
-                                        std::int64_t first) {
-  if (first == 0) return constant;
-  Dims dims = constant.dims();
-  const std::size_t row_size = constant.bytes().size() / static_cast<std::size_t>(dims[0]);
-  dims[0] -= first;
-  RETURN_IF_ERROR(ReserveConstant(call, dims));
-  return ConstantTensor::Copy(constant.data_type(), dims,
-                              constant.bytes().subspan(static_cast<std::size_t>(first) * row_size));
-}
-
-// The step between the numbers of `constant`, where it is the same everywhere.
-std::optional<std::int64_t> StepOf(const std::vector<std::int64_t>& numbers) {
-  const std::int64_t first = numbers[0];
-  std::int64_t step = 0;
-  if (numbers.size() > 1 && __builtin_sub_overflow(numbers[1], first, &step)) return std::nullopt;
-  if (first < 0 || first > kMostPlaces || step < 0 || step > kMostPlaces) return std::nullopt;
-  for (std::size_t i = 1; i < numbers.size(); ++i) {
-    if (numbers[i] - numbers[i - 1] != step) return std::nullopt;
-  }
-  return step;
-}
-
-// A part of a constant that ends at an open dimension.
-absl::StatusOr<Outputs> FoldSlice(NodeCall& call) {
-  const Operand& data = call.input(0);
-  if (data.constant() == nullptr || call.num_inputs() < 4 || call.num_inputs() > 5) {
-    return Outputs();
-  }
-  const auto start = WholeNumber(call.input(1));
-  const auto end = WholeNumber(call.input(2));
-  if (!start || !end || end->is_constant() || !start->is_constant()) return Outputs();
-  ASSIGN_OR_RETURN(const auto axes, call.Numbers(3, "axes"));
-  std::vector<std::int64_t> steps = {1};
-  if (call.Has(4)) {
-    ASSIGN_OR_RETURN(steps, call.Numbers(4, "steps"));
-  }
-  const Dims& dims = data.constant()->dims();
-  if (axes.size() != 1 || steps != std::vector<std::int64_t>{1}) return Outputs();
-  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(axes[0], dims.size()));
-  const std::int64_t first = start->value();
-  if (first < 0 || first >= dims[axis] || BitWidth(data.type()) < 8) return Outputs();
-  const auto length = end->Plus(-first);
-  if (!length.ok()) return call.WithNode(length.status());
-  call.translation().NoteLongest(*length, dims[axis] - first);
-  Shape shape = ToShape(dims);
-  shape[axis] = *length;
-  Order order = {axis};
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (i != axis) order.push_back(i);
-    if (i < axis && dims[i] != 1) return call.Unimplemented("cuts more than rows of a constant");
-  }
-  ASSIGN_OR_RETURN(ConstantTensor table,
-                   RowsFrom(call, TransposeConstant(*data.constant(), order), first));
-  if (IsInteger(table.data_type()) && NumElements(table.dims()) == table.dims()[0]) {
-    const std::vector<std::int64_t> numbers = Int64Elements(table);
-    const std::optional<std::int64_t> step = StepOf(numbers);
-    if (step == 0) {
-      return OneOf(Filled{FromInt64s(table.data_type(), {1}, {numbers[0]}), std::move(shape)});
-    }
-    if (step.has_value()) {
-      std::vector<Dim> places(shape.size(), Dim(0));
-      places[axis] = Dim(*step);
-      return OneOf(Places{table.data_type(), std::move(shape), std::move(places), numbers[0]});
-    }
-  }
-  return OneOf(Cut{call.name(), data.name, std::move(table), std::move(shape), axis});
-}
-
-// Rows of a table at positions, or always the same one.
-absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
-  if (call.num_inputs() != 2 || call.input(0).constant() == nullptr) return Outputs();
-  const ConstantTensor& table = *call.input(0).constant();
-  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
-  if (raw_axis != 0 || table.dims().empty() || table.dims()[0] < 1 ||
-      BitWidth(table.data_type()) < 8) {
-    return Outputs();
-  }
-  const std::int64_t rows = table.dims()[0];
-  const Shape inner = ToShape(std::span(table.dims()).subspan(1));
-  if (const Filled* const index = call.input(1).filled()) {
-    if (NumElements(index->value.dims()) != 1 || !IsInteger(index->value.data_type())) {
-      return Outputs();
-    }
-    ASSIGN_OR_RETURN(auto row, call.As("Gather",
-                                       {call.input(0),
-                                        {"", WithDims(index->value, Dims(index->shape.size(), 1))}},
-                                       {}, "row"));
-    Shape shape = index->shape;
-    shape.insert(shape.end(), inner.begin(), inner.end());
-    return OneOf(Filled{*row.at(0).constant(), std::move(shape)});
-  }
-  const Places* const index = call.input(1).places();
-  if (index == nullptr) return Outputs();
-  std::size_t axis = index->shape.size();
-  for (std::size_t i = 0; i < index->shape.size(); ++i) {
-    if (index->shape[i] == Dim(1)) continue;
-    if (axis != index->shape.size() || index->steps[i] != Dim(1)) return Outputs();
-    axis = i;
-  }
-  if (axis == index->shape.size() || index->first >= rows) return Outputs();
-  call.translation().NoteLongest(index->shape[axis], rows - index->first);
-  Shape shape = index->shape;
-  shape.insert(shape.end(), inner.begin(), inner.end());
-  if (shape.size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
-  ASSIGN_OR_RETURN(ConstantTensor cut, RowsFrom(call, table, index->first));
-  return OneOf(Cut{call.name(), call.input(0).name, std::move(cut), std::move(shape), axis});
 }
 
 // --- Moving them.
@@ -258,6 +111,22 @@ absl::StatusOr<Outputs> FoldConcat(NodeCall& call) {
 
 // --- Computing with them.
 
+// Positions, and constants that are some along one axis.
+std::optional<Places> AsPlaces(const Operand& operand) {
+  if (const Places* const places = operand.places()) return *places;
+  const ConstantTensor* const constant = operand.constant();
+  if (constant == nullptr || !IsInteger(constant->data_type())) return std::nullopt;
+  const Dims& dims = constant->dims();
+  const std::int64_t longest = dims.empty() ? 0 : *std::max_element(dims.begin(), dims.end());
+  if (longest < 1 || NumElements(dims) != longest) return std::nullopt;
+  const std::vector<std::int64_t> numbers = Int64Elements(*constant);
+  const std::optional<std::int64_t> step = StepOf(numbers);
+  if (!step.has_value()) return std::nullopt;
+  Places places{constant->data_type(), ToShape(dims), {}, numbers[0]};
+  for (const std::int64_t dim : dims) places.steps.emplace_back(dim == 1 ? 0 : *step);
+  return places;
+}
+
 // a + b, or a * b where one of them is one number; nothing where the result is none of these.
 absl::StatusOr<Outputs> FoldSum(NodeCall& call, const Places& a, const Places& b) {
   const auto shape = StretchedShape(a.shape, b.shape);
@@ -305,9 +174,9 @@ absl::StatusOr<Outputs> FoldArithmetic(NodeCall& call) {
     if (!number->is_constant()) return Outputs();
     return FoldSum(call, *places, Places{places->type, {}, {}, number->value()});
   }
-  const Places* const a = call.input(0).places();
-  const Places* const b = call.input(1).places();
-  if (op == "Mul" || a == nullptr || b == nullptr) return Outputs();
+  const std::optional<Places> a = AsPlaces(call.input(0));
+  const std::optional<Places> b = AsPlaces(call.input(1));
+  if (op == "Mul" || !a.has_value() || !b.has_value()) return Outputs();
   return FoldSum(call, *a, *b);
 }
 
@@ -527,23 +396,6 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Cut& cut, std::size_
   return call.Result(id, PlainOrder(rank));
 }
 
-// What is joined to values, as one of them: what is the same in each row.
-absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand) {
-  Operand part = operand;
-  const ConstantTensor* const constant = operand.constant();
-  if (const Filled* const filled = operand.filled()) {
-    ASSIGN_OR_RETURN(part, ValueOf(call, *filled));
-  } else if (constant != nullptr && call.lead() == 1) {
-    ASSIGN_OR_RETURN(part, OfEachRow(call, *constant));
-  } else if (constant != nullptr && call.translation().written_rows == 1 &&
-             !constant->dims().empty() && constant->dims()[0] == 1) {
-    const Dims& dims = constant->dims();
-    ASSIGN_OR_RETURN(part, OfEachRow(call, WithDims(*constant, Dims(dims.begin() + 1, dims.end()))));
-  }
-  part.name = operand.name;
-  return part;
-}
-
 // Operators whose operands stretch to each other, all of them values.
 bool Broadcasts(const std::string& op) {
   return ComputesElements(op) || op == "Pow" || op == "Xor" || op == "Sum" || op == "Mean";
@@ -578,6 +430,7 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
   if (op == "Range") return FoldRange(call);
   if (op == "Slice") return FoldSlice(call);
   if (op == "Gather") return FoldGather(call);
+  if (op == "GatherElements") return FoldGatherElements(call);
   if (std::none_of(call.inputs().begin(), call.inputs().end(), IsOpen)) return Outputs();
   const Operand& x = call.input(0);
   if (op == "Unsqueeze" && IsOpen(x)) return FoldUnsqueeze(call);

@@ -104,22 +104,24 @@ absl::Status CheckSpace(const NodeCall& call, const Activation& x) {
 }
 
 absl::Status ReadSizes(NodeCall& call, const Activation& x, const std::vector<std::size_t>& axes,
-                       const std::vector<std::int64_t>& sizes, std::vector<Axis>& all) {
+                       const std::vector<Dim>& sizes, std::vector<Axis>& all) {
   RETURN_IF_ERROR(CheckCount(call, "sizes", sizes.size(), axes.size()));
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::size_t axis = axes[i];
     const Dim& dim = x.shape[axis];
     if (axis < 2) {
-      if (call.FirstSize(axis == 0 ? x.shape : Shape(), Dim(sizes[i])) != dim) {
+      if (call.FirstSize(axis == 0 ? x.shape : Shape(), sizes[i]) != dim) {
         return call.Unimplemented("resizes the batch or the channels");
       }
       continue;
     }
-    if (sizes[i] < 1 || sizes[i] > kMaxSize) {
-      return call.Unimplemented(absl::StrCat("a size of ", sizes[i], ", wants 1 to ", kMaxSize));
+    if (!sizes[i].is_constant()) return call.Unimplemented("images of an open size");
+    const std::int64_t size = sizes[i].value();
+    if (size < 1 || size > kMaxSize) {
+      return call.Unimplemented(absl::StrCat("a size of ", size, ", wants 1 to ", kMaxSize));
     }
-    all[axis].size = sizes[i];
-    all[axis].factor = static_cast<double>(sizes[i]) / static_cast<double>(dim.value());
+    all[axis].size = size;
+    all[axis].factor = static_cast<double>(size) / static_cast<double>(dim.value());
   }
   return absl::OkStatus();
 }
@@ -148,7 +150,7 @@ absl::StatusOr<std::vector<Axis>> ReadAxes(NodeCall& call, const Activation& x,
     RETURN_IF_ERROR(CheckCount(call, "scales", scales.size(), axes.size()));
     for (std::size_t i = 0; i < axes.size(); ++i) all[axes[i]].factor = scales[i];
   } else if (call.Has(scales_at + 1)) {
-    ASSIGN_OR_RETURN(const auto sizes, call.Numbers(scales_at + 1, "sizes"));
+    ASSIGN_OR_RETURN(const auto sizes, call.SizesOf(scales_at + 1, "sizes"));
     RETURN_IF_ERROR(ReadSizes(call, x, axes, sizes, all));
     if (options.policy != "stretch") KeepProportions(options, x, axes, all);
   } else {

@@ -8,15 +8,17 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/reshape_sizes.h"
+#include "models/importers/onnx/tensor_data.h"
+#include "models/importers/onnx/view_axes.h"
 
 namespace octet::onnx {
 
 namespace {
 
 using Outputs = std::optional<std::vector<Operand>>;
-using Axes = std::vector<std::size_t>;
-
-constexpr std::size_t kMaxRank = 8;
+using Axes = ViewAxes;
 
 Outputs One(Operand operand) {
   std::vector<Operand> outputs;
@@ -24,139 +26,9 @@ Outputs One(Operand operand) {
   return outputs;
 }
 
-// `operand`, an activation or a view, as a view.
-std::optional<View> AsView(const Operand& operand) {
-  if (const View* const view = operand.view()) return *view;
-  const auto* const held = std::get_if<std::shared_ptr<Activation>>(&operand.content);
-  if (held == nullptr) return std::nullopt;
-  View view{*held, {}};
-  for (std::size_t axis = 0; axis < (*held)->shape.size(); ++axis) view.groups.push_back({axis});
-  return view;
-}
-
-// `view` without the axes of 1 that are in a group with others.
-absl::StatusOr<View> WithoutOnes(const NodeCall& call, const View& view) {
-  Axes ones;
-  for (const Axes& axes : view.groups) {
-    for (const std::size_t axis : axes) {
-      if (axes.size() > 1 && view.source->shape[axis] == Dim(1)) ones.push_back(axis);
-    }
-  }
-  if (ones.empty()) return view;
-  std::sort(ones.begin(), ones.end());
-  View result;
-  ASSIGN_OR_RETURN(result.source, call.Squeeze(*view.source, ones));
-  for (const Axes& axes : view.groups) {
-    Axes& left = result.groups.emplace_back();
-    for (const std::size_t axis : axes) {
-      const auto gone = std::lower_bound(ones.begin(), ones.end(), axis);
-      if (gone != ones.end() && *gone == axis) continue;
-      left.push_back(axis - static_cast<std::size_t>(gone - ones.begin()));
-    }
-  }
-  return result;
-}
-
-// `view` as an activation, where each of its axes is one of it or new; else as it is.
-absl::StatusOr<Operand> FromView(const NodeCall& call, View view) {
-  ASSIGN_OR_RETURN(view, WithoutOnes(call, view));
-  if (view.groups.size() + call.lead() > kMaxRank) {
-    return call.Unimplemented("a tensor of more than 8 dimensions");
-  }
-  Axes added;
-  Axes place(view.source->shape.size(), 0);  // of each axis of the source, new ones left out
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < view.groups.size(); ++i) {
-    if (view.groups[i].size() > 1) return Operand{"", std::move(view)};
-    if (view.groups[i].empty()) {
-      added.push_back(i);
-    } else {
-      place[view.groups[i][0]] = next++;
-    }
-  }
-  auto moved = std::make_shared<Activation>();
-  moved->type = view.source->type;
-  moved->shape.assign(place.size(), Dim(1));
-  for (std::size_t axis = 0; axis < place.size(); ++axis) {
-    moved->shape[place[axis]] = view.source->shape[axis];
-  }
-  for (const auto& [order, id] : view.source->forms) {
-    Order renamed;
-    for (const std::size_t axis : order) renamed.push_back(place[axis]);
-    moved->forms[renamed] = id;
-  }
-  if (added.empty()) return Operand{"", std::move(moved)};
-  ASSIGN_OR_RETURN(auto result, call.Unsqueeze(*moved, added));
-  return Operand{"", std::move(result)};
-}
-
 absl::StatusOr<Outputs> Made(const NodeCall& call, View view) {
   ASSIGN_OR_RETURN(Operand operand, FromView(call, std::move(view)));
   return One(std::move(operand));
-}
-
-// Takes axes from one end of a list until they are as large as `size` together.
-class AxisQueue {
- public:
-  AxisQueue(const Shape& shape, Axes axes) : shape_(shape), axes_(std::move(axes)) {}
-
-  std::optional<Axes> TakeFront(const Dim& size) { return Take(size, true); }
-  std::optional<Axes> TakeBack(const Dim& size) { return Take(size, false); }
-  [[nodiscard]] Axes Rest() const { return axes_; }
-
- private:
-  std::optional<Axes> Take(const Dim& size, bool is_front) {
-    Axes taken;
-    Dim product(1);
-    while (product != size || (taken.empty() && !axes_.empty() && shape_[End(is_front)] == size)) {
-      if (axes_.empty()) return std::nullopt;
-      const std::size_t axis = End(is_front);
-      const auto next = Dim::Product(product, shape_[axis]);
-      if (!next.ok()) return std::nullopt;
-      product = *next;
-      taken.insert(is_front ? taken.end() : taken.begin(), axis);
-      axes_.erase(is_front ? axes_.begin() : axes_.end() - 1);
-    }
-    return taken;
-  }
-  [[nodiscard]] std::size_t End(bool is_front) const {
-    return is_front ? axes_.front() : axes_.back();
-  }
-
-  const Shape& shape_;
-  Axes axes_;
-};
-
-// The axes of `view`, one behind the other, in groups of the sizes `wanted`, of which one may be
-// -1. Nothing where an axis would have to be cut.
-std::optional<std::vector<Axes>> Grouped(const View& view, const std::vector<Dim>& wanted) {
-  Axes all;
-  for (const Axes& axes : view.groups) all.insert(all.end(), axes.begin(), axes.end());
-  AxisQueue queue(view.source->shape, std::move(all));
-  std::vector<Axes> groups(wanted.size());
-  const auto guess =
-      static_cast<std::size_t>(std::find(wanted.begin(), wanted.end(), Dim(-1)) - wanted.begin());
-  for (std::size_t i = 0; i < guess; ++i) {
-    auto axes = queue.TakeFront(wanted[i]);
-    if (!axes.has_value()) return std::nullopt;
-    groups[i] = *std::move(axes);
-  }
-  for (std::size_t i = wanted.size(); i-- > guess + 1;) {
-    auto axes = queue.TakeBack(wanted[i]);
-    if (!axes.has_value()) return std::nullopt;
-    groups[i] = *std::move(axes);
-  }
-  Axes rest = queue.Rest();
-  if (guess < wanted.size()) {
-    groups[guess] = std::move(rest);
-    return groups;
-  }
-  // Ones may be left over.
-  for (const std::size_t axis : rest) {
-    if (view.source->shape[axis] != Dim(1) || groups.empty()) return std::nullopt;
-    groups.back().push_back(axis);
-  }
-  return groups;
 }
 
 // The sizes that a Reshape or Flatten asks for, a 0 that copies replaced; nothing where they are
@@ -196,6 +68,27 @@ bool IsNoTensor(const NodeCall& call, const View& view) {
   });
 }
 
+// A reshape that cuts axes besides putting some together.
+absl::StatusOr<Outputs> FoldCuttingReshape(NodeCall& call, const View& view,
+                                           const std::vector<Dim>& wanted) {
+  const bool was_view = call.input(0).view() != nullptr;
+  Shape from;
+  for (const Axes& axes : view.groups) {
+    for (const std::size_t axis : axes) from.push_back(view.source->shape[axis]);
+  }
+  const absl::StatusOr<Shape> sizes = ResolvedShape(call, from, wanted, false);
+  if (!sizes.ok()) return was_view ? absl::StatusOr<Outputs>(sizes.status()) : Outputs();
+  const bool has_rows = std::find(from.begin(), from.end(), Dim(kRows)) != from.end();
+  const bool is_tensor =
+      call.lead() == 1 || !has_rows || (!sizes->empty() && (*sizes)[0] == Dim(kRows)) ||
+      std::find(sizes->begin(), sizes->end(), Dim(kRows)) != sizes->end();
+  if (!was_view && is_tensor) return Outputs();
+  ASSIGN_OR_RETURN(std::optional<View> refined, Refined(call, view, *sizes));
+  if (refined.has_value()) return Made(call, *std::move(refined));
+  if (was_view) return call.Unimplemented("cuts an axis that the batch is part of");
+  return Outputs();
+}
+
 absl::StatusOr<Outputs> FoldReshape(NodeCall& call) {
   const std::optional<View> view = AsView(call.input(0));
   if (!view.has_value()) return Outputs();
@@ -203,10 +96,7 @@ absl::StatusOr<Outputs> FoldReshape(NodeCall& call) {
   if (!wanted.has_value()) return Outputs();
   auto groups = Grouped(*view, *wanted);
   const bool was_view = call.input(0).view() != nullptr;
-  if (!groups.has_value()) {
-    if (was_view) return call.Unimplemented("cuts an axis that the batch is part of");
-    return Outputs();
-  }
+  if (!groups.has_value()) return FoldCuttingReshape(call, *view, *wanted);
   View result{view->source, *std::move(groups)};
   if (!was_view && !IsNoTensor(call, result)) return Outputs();
   return Made(call, std::move(result));
@@ -363,18 +253,69 @@ absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
     return call.Unimplemented("a product of tensors whose batches are parts of unlike axes");
   }
   ASSIGN_OR_RETURN(auto products, call.As("MatMul", operands, {}, ""));
-  std::optional<View> result = AsView(products.at(0));
+  const std::optional<View> result = AsView(products.at(0));
   if (!result.has_value()) return call.Unimplemented("a product that is no tensor");
-  Axes first;
-  for (std::size_t i = 0; i < leading[0].size(); ++i) first.push_back(i);
-  result->groups.erase(result->groups.begin(),
-                       result->groups.begin() + static_cast<std::ptrdiff_t>(first.size()));
-  result->groups.insert(result->groups.begin(), first);
-  return Made(call, *std::move(result));
+  return Made(call, WithFirstTogether(*result, leading[0].size()));
+}
+
+// What `results`, computed of Apart(`view`), is with the axes together again.
+absl::StatusOr<Outputs> Together(const NodeCall& call, const View& view,
+                                 const std::vector<Operand>& results) {
+  const std::optional<View> result = AsView(results.at(0));
+  if (!result.has_value()) return call.Unimplemented("a result that is no value");
+  return Made(call, WithFirstTogether(*result, view.groups[0].size()));
+}
+
+// A fully connected layer, as Gemm.
+absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 3));
+  ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1));
+  ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
+  ASSIGN_OR_RETURN(const std::int64_t turns_a, call.Int("transA", 0));
+  ASSIGN_OR_RETURN(const std::int64_t turns_b, call.Int("transB", 0));
+  if (view.groups.size() != 2 || alpha != 1 || beta != 1 || turns_a != 0 ||
+      call.input(1).constant() == nullptr) {
+    return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
+  }
+  ASSIGN_OR_RETURN(const ConstantTensor weights, call.FloatConstant(1, "B"));
+  if (weights.dims().size() != 2) return call.Invalid("weights that are no matrix");
+  const Operand matrix = {call.input(1).name,
+                          turns_b != 0 ? TransposeConstant(weights, {1, 0}) : weights};
+  ASSIGN_OR_RETURN(const auto x, Apart(call, view));
+  ASSIGN_OR_RETURN(auto results, call.As("MatMul", {{"", x}, matrix}, {}, ""));
+  if (call.Has(2)) {
+    ASSIGN_OR_RETURN(results, call.As("Add", {results.at(0), call.input(2)}, {}, "bias"));
+  }
+  return Together(call, view, results);
+}
+
+// Operators that compute along the last axis, with constants.
+absl::StatusOr<Outputs> FoldAlongLastAxis(NodeCall& call, const View& view) {
+  ASSIGN_OR_RETURN(const auto x, Apart(call, view));
+  std::vector<Operand> operands = {{"", x}};
+  for (std::size_t i = 1; i < call.num_inputs(); ++i) {
+    const Operand& operand = call.input(i);
+    if (!operand.is_absent() && operand.constant() == nullptr) {
+      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
+    }
+    operands.push_back(operand);
+  }
+  std::vector<AttributeProto> attributes = call.node().attributes;
+  for (AttributeProto& attribute : attributes) {
+    call.Ignore(attribute.name);
+    if (attribute.name != "axis") continue;
+    const auto rank = static_cast<std::int64_t>(view.groups.size());
+    if (attribute.i != -1 && attribute.i != rank - 1) {
+      return call.Unimplemented("over an axis that is not the last");
+    }
+    attribute.i = -1;
+  }
+  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
+  return Together(call, view, results);
 }
 
 // An operator that computes each element for itself, perhaps with one number.
-absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
+absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
   std::vector<Operand> operands;
   std::optional<View> view;
   std::size_t rank = 0;  // of the view
@@ -391,7 +332,7 @@ absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
       operands.push_back(
           {operand.name, ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes())});
     } else {
-      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
+      return Outputs();
     }
   }
   std::vector<AttributeProto> attributes = call.node().attributes;
@@ -401,6 +342,42 @@ absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
   if (held == nullptr) return call.Unimplemented("a result that is no value");
   view->source = *held;
   return Made(call, *std::move(view));
+}
+
+// Of views with the same axes, and constants that say nothing of the first.
+absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
+  ASSIGN_OR_RETURN(Outputs result, FoldWithNumbers(call));
+  if (result.has_value()) return result;
+  const View* first = nullptr;
+  Shape shape;
+  std::vector<Operand> operands;
+  for (const Operand& operand : call.inputs()) {
+    if (const View* const view = operand.view()) {
+      ASSIGN_OR_RETURN(auto apart, Apart(call, *view));
+      if (first == nullptr) {
+        first = view;
+        shape = apart->shape;
+      }
+      operands.push_back({operand.name, std::move(apart)});
+    } else {
+      operands.push_back(operand);
+    }
+  }
+  for (const Operand& operand : operands) {
+    const Activation* const activation = operand.activation();
+    const ConstantTensor* const constant = operand.constant();
+    const bool fits =
+        activation != nullptr
+            ? activation->shape == shape
+            : constant != nullptr && constant->dims().size() < first->groups.size();
+    if (!fits) {
+      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
+    }
+  }
+  const std::vector<AttributeProto> attributes = call.node().attributes;
+  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
+  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
+  return Together(call, *first, results);
 }
 
 // Over the last axis.
@@ -448,7 +425,13 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldView(NodeCall& call) {
   if (op == "Shape" || op == "Size") return Outputs();
   if (op == "Transpose" && view != nullptr) return FoldTranspose(call, *view);
   if (op == "Unsqueeze" && view != nullptr) return FoldUnsqueeze(call, *view);
-  if (op == "MatMul") return FoldMatMul(call);
+  if (op == "MatMul") {
+    const bool is_linear = view != nullptr && call.num_inputs() == 2 &&
+                           call.input(1).constant() != nullptr && call.input(1).rank() == 2;
+    return is_linear ? FoldAlongLastAxis(call, *view) : FoldMatMul(call);
+  }
+  if (op == "Gemm" && view != nullptr) return FoldGemm(call, *view);
+  if (op == "LayerNormalization" && view != nullptr) return FoldAlongLastAxis(call, *view);
   if (op == "Softmax" && view != nullptr) return FoldSoftmax(call, *view);
   if (ComputesElements(op)) return FoldElementwise(call);
   return call.Unimplemented("takes a tensor that the batch is part of an axis of");
