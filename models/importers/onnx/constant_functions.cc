@@ -39,6 +39,18 @@ const BinaryFunction* FindBinaryFunction(const std::string& op) {
         [](Integer a, Integer b) {
           return b == 0 || (b == -1 && a == std::numeric_limits<Integer>::min()) ? 0 : a / b;
         }}},
+      // With the sign of the divisor, as Python's.
+      {"Mod",
+       {[](double a, double b) { return a - std::floor(a / b) * b; },
+        [](Integer a, Integer b) -> Integer {
+          if (b == 0 || b == -1) return 0;
+          const Integer rest = a % b;
+          return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+        }}},
+      // With the sign of the dividend, as C's: Mod with its attribute fmod.
+      {"Mod/fmod",
+       {[](double a, double b) { return std::fmod(a, b); },
+        [](Integer a, Integer b) -> Integer { return b == 0 || b == -1 ? 0 : a % b; }}},
       {"Pow", {[](double a, double b) { return std::pow(a, b); }, nullptr}},
       {"Max",
        {[](double a, double b) { return std::isnan(a) || a > b ? a : b; },

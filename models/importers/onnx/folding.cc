@@ -11,6 +11,7 @@
 #include "models/importers/onnx/constant_functions.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/constant_quantization.h"
+#include "models/importers/onnx/constant_scatter.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/tensor/reduced_float.h"
 
@@ -487,6 +488,14 @@ absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
 
 absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
   const std::string& op = call.node().op_type;
+  if (op == "Mod") {
+    ASSIGN_OR_RETURN(const std::int64_t is_fmod, call.Int("fmod", 0));
+    return FoldBinary(call, *FindBinaryFunction(is_fmod != 0 ? "Mod/fmod" : "Mod"));
+  }
+  if (op == "ScatterND") {
+    ASSIGN_OR_RETURN(ConstantTensor constant, ScatterConstant(call));
+    return One(std::move(constant));
+  }
   if (const BinaryFunction* const function = FindBinaryFunction(op))
     return FoldBinary(call, *function);
   if (const UnaryFunction function = FindUnaryFunction(op)) return FoldUnary(call, function);

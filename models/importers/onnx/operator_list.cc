@@ -14,7 +14,8 @@ absl::StatusOr<std::vector<Operand>> TranslateFolded(NodeCall& call) {
 
 constexpr std::array kFolded = {
     OperatorEntry{"Constant", TranslateFolded}, OperatorEntry{"ConstantOfShape", TranslateFolded},
-    OperatorEntry{"Identity", TranslateFolded}, OperatorEntry{"Range", TranslateFolded},
+    OperatorEntry{"Identity", TranslateFolded}, OperatorEntry{"Mod", TranslateFolded},
+    OperatorEntry{"Range", TranslateFolded},    OperatorEntry{"ScatterND", TranslateFolded},
     OperatorEntry{"Shape", TranslateFolded},    OperatorEntry{"Size", TranslateFolded},
 };
 
