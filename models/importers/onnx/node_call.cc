@@ -230,10 +230,24 @@ absl::StatusOr<std::vector<Operand>> NodeCall::As(absl::string_view op_type,
   node.op_type = std::string(op_type);
   node.outputs = {node.name};
   node.attributes = attributes;
+  return OutputsOf(node, inputs);
+}
+
+absl::StatusOr<std::vector<Operand>> NodeCall::AsItself(
+    const std::vector<Operand>& inputs, const std::vector<AttributeProto>& attributes) {
+  for (const AttributeProto& attribute : node_.attributes) Ignore(attribute.name);
+  NodeProto node = node_;
+  node.attributes = attributes;
+  return OutputsOf(node, inputs);
+}
+
+absl::StatusOr<std::vector<Operand>> NodeCall::OutputsOf(const NodeProto& node,
+                                                         const std::vector<Operand>& inputs) const {
   NodeCall call(node, opset_, inputs, translation_, external_);
   ASSIGN_OR_RETURN(auto folded, Fold(call));
   if (folded.has_value()) return *std::move(folded);
-  ASSIGN_OR_RETURN(std::vector<Operand> outputs, FindOperator("", op_type)->translate(call));
+  ASSIGN_OR_RETURN(std::vector<Operand> outputs,
+                   FindOperator(node.domain, node.op_type)->translate(call));
   RETURN_IF_ERROR(call.CheckAttributes());
   return outputs;
 }

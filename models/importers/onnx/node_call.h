@@ -154,6 +154,10 @@ class NodeCall {
   [[nodiscard]] absl::StatusOr<std::vector<Operand>> As(
       absl::string_view op_type, const std::vector<Operand>& inputs,
       const std::vector<AttributeProto>& attributes, absl::string_view suffix) const;
+  // The outputs of this node over other `inputs`, with `attributes` in place of its own, all of
+  // which count as asked for.
+  [[nodiscard]] absl::StatusOr<std::vector<Operand>> AsItself(
+      const std::vector<Operand>& inputs, const std::vector<AttributeProto>& attributes);
   // This node's attributes of these names, which are asked for by that.
   [[nodiscard]] std::vector<AttributeProto> AttributesNamed(const std::vector<std::string>& names);
 
@@ -220,6 +224,9 @@ class NodeCall {
               std::vector<LayerVariable> variables, absl::string_view mode = "float") const;
 
  private:
+  // The outputs of `node`, which the importer has made, over `inputs`.
+  [[nodiscard]] absl::StatusOr<std::vector<Operand>> OutputsOf(
+      const NodeProto& node, const std::vector<Operand>& inputs) const;
   [[nodiscard]] const AttributeProto* Find(absl::string_view key);
   [[nodiscard]] absl::StatusOr<ValueId> BroadcastInput(const Operand& operand, std::size_t rank,
                                                        const Order& order) const;

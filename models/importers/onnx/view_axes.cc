@@ -76,7 +76,9 @@ class AxisQueue {
 // `dim` divided by `size`, where that is exact.
 std::optional<Dim> Divided(const Dim& dim, const Dim& size) {
   if (dim == size) return Dim(1);
-  const auto is_multiple = [](const Dim& open) { return open.offset() == 0 && open.divisor() == 1; };
+  const auto is_multiple = [](const Dim& open) {
+    return open.offset() == 0 && open.divisor() == 1;
+  };
   if (dim.is_constant() && size.is_constant()) {
     if (size.value() < 1 || dim.value() % size.value() != 0) return std::nullopt;
     return Dim(dim.value() / size.value());
@@ -163,6 +165,42 @@ absl::StatusOr<std::shared_ptr<Activation>> WithParts(const NodeCall& call,
   ASSIGN_OR_RETURN(const ValueId cut,
                    call.graph().Reshape(absl::StrCat(call.name(), "/cut"), id, std::move(shape)));
   return call.FromValue(cut, result);
+}
+
+// Whether `axes` together are no axis that a tensor of the graph can have.
+bool IsNoAxis(const NodeCall& call, const View& view, const Axes& axes) {
+  const bool has_rows = std::any_of(axes.begin(), axes.end(), [&view](std::size_t axis) {
+    return view.source->shape[axis] == Dim(kRows);
+  });
+  return axes.size() > 1 &&
+         ((call.lead() == 0 && has_rows) || !ProductOf(view.source->shape, axes).ok());
+}
+
+// `view`, each axis of which a tensor can have, as an activation: the batch in front, its other
+// axes in their order.
+absl::StatusOr<std::shared_ptr<Activation>> Merged(const NodeCall& call, const View& view) {
+  const Shape& from = view.source->shape;
+  Order groups = PlainOrder(view.groups.size());
+  std::stable_partition(groups.begin(), groups.end(), [&](std::size_t i) {
+    return view.groups[i].size() == 1 && from[view.groups[i][0]] == Dim(kRows);
+  });
+  Order order;
+  std::vector<std::int64_t> shape(call.lead(), 0);
+  bool has_guess = false;
+  for (const std::size_t i : groups) {
+    const Axes& axes = view.groups[i];
+    const bool is_in_place = axes.size() == 1 && order.size() + call.lead() == shape.size();
+    ASSIGN_OR_RETURN(const Dim size, ProductOf(from, axes));
+    if (!is_in_place && !size.is_constant() && std::exchange(has_guess, true)) {
+      return call.Unimplemented("puts axes together in front of two open ones");
+    }
+    shape.push_back(is_in_place ? 0 : size.is_constant() ? size.value() : -1);
+    order.insert(order.end(), axes.begin(), axes.end());
+  }
+  ASSIGN_OR_RETURN(const ValueId id, call.InOrder(*view.source, order));
+  ASSIGN_OR_RETURN(const ValueId merged, call.graph().Reshape(absl::StrCat(call.name(), "/merged"),
+                                                              id, std::move(shape)));
+  return call.FromValue(merged, groups);
 }
 
 }  // namespace
@@ -259,48 +297,52 @@ absl::StatusOr<std::optional<View>> Refined(const NodeCall& call, const View& vi
   return std::optional(std::move(result));
 }
 
-absl::StatusOr<std::shared_ptr<Activation>> Apart(const NodeCall& call, const View& view) {
-  View apart{view.source, {}};
-  for (const std::size_t axis : view.groups[0]) apart.groups.push_back({axis});
-  apart.groups.insert(apart.groups.end(), view.groups.begin() + 1, view.groups.end());
-  ASSIGN_OR_RETURN(Operand operand, FromView(call, apart));
-  if (auto* const held = std::get_if<std::shared_ptr<Activation>>(&operand.content)) return *held;
-  // Groups of more than one axis: in their order, behind the others.
-  Order order = view.groups[0];
-  std::stable_partition(order.begin(), order.end(), [&view](std::size_t axis) {
-    return view.source->shape[axis] == Dim(kRows);
-  });
-  std::vector<std::int64_t> shape(call.lead() + order.size(), 0);
-  for (std::size_t i = 1; i < view.groups.size(); ++i) {
-    std::int64_t size = 1;
-    for (const std::size_t axis : view.groups[i]) {
-      const Dim& dim = view.source->shape[axis];
-      if (!dim.is_constant()) return call.Unimplemented("open dimensions that are put together");
-      size *= dim.value();
-      order.push_back(axis);
-    }
-    shape.push_back(size);
-  }
-  ASSIGN_OR_RETURN(const ValueId id, call.InOrder(*view.source, order));
-  ASSIGN_OR_RETURN(const ValueId merged, call.graph().Reshape(absl::StrCat(call.name(), "/merged"),
-                                                              id, std::move(shape)));
-  Order result;
-  for (std::size_t i = 0; i < view.groups[0].size(); ++i) {
-    const auto place = std::find(view.groups[0].begin(), view.groups[0].end(), order[i]);
-    result.push_back(static_cast<std::size_t>(place - view.groups[0].begin()));
-  }
-  for (std::size_t i = 1; i < view.groups.size(); ++i) result.push_back(result.size());
-  return call.FromValue(merged, result);
+bool IsNoTensor(const NodeCall& call, const View& view) {
+  return std::any_of(view.groups.begin(), view.groups.end(),
+                     [&](const Axes& axes) { return IsNoAxis(call, view, axes); });
 }
 
-View WithFirstTogether(View view, std::size_t count) {
-  const auto end = view.groups.begin() + static_cast<std::ptrdiff_t>(count);
-  Axes first;
-  for (auto group = view.groups.begin(); group != end; ++group) {
-    first.insert(first.end(), group->begin(), group->end());
+absl::StatusOr<TakenApart> Apart(const NodeCall& call, const View& view) {
+  TakenApart result;
+  std::vector<Axes> groups;
+  bool has_one = false;
+  for (const Axes& axes : view.groups) {
+    if (!IsNoAxis(call, view, axes)) {
+      groups.push_back(axes);
+      continue;
+    }
+    if (std::exchange(has_one, true)) {
+      return call.Unimplemented("two axes of which the batch or open dimensions are part");
+    }
+    result.first = groups.size();
+    // Those whose size is known are one, so that views of the same sizes have the same parts.
+    bool is_known = false;
+    for (const std::size_t axis : axes) {
+      const bool was_known = std::exchange(is_known, view.source->shape[axis].is_constant());
+      if (!was_known || !is_known) groups.emplace_back();
+      groups.back().push_back(axis);
+    }
+    result.count = groups.size() - result.first;
   }
-  view.groups.erase(view.groups.begin(), end);
-  view.groups.insert(view.groups.begin(), std::move(first));
+  ASSIGN_OR_RETURN(Operand operand, FromView(call, {view.source, groups}));
+  if (auto* const held = std::get_if<std::shared_ptr<Activation>>(&operand.content)) {
+    result.activation = *held;
+    return result;
+  }
+  const View& left = *operand.view();
+  ASSIGN_OR_RETURN(result.activation, Merged(call, left));
+  return result;
+}
+
+View WithTogether(View view, std::size_t first, std::size_t count) {
+  const auto begin = view.groups.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
+  Axes axes;
+  for (auto group = begin; group != end; ++group) {
+    axes.insert(axes.end(), group->begin(), group->end());
+  }
+  const auto place = view.groups.erase(begin, end);
+  view.groups.insert(place, std::move(axes));
   return view;
 }
 

@@ -32,11 +32,22 @@ std::optional<std::vector<ViewAxes>> Grouped(const View& view, const std::vector
 absl::StatusOr<std::optional<View>> Refined(const NodeCall& call, const View& view,
                                             const Shape& wanted);
 
-// An activation with the axes that `view` puts together in its first one as axes of their own, and
-// one for each other group. UNIMPLEMENTED where a size of these cannot be written.
-absl::StatusOr<std::shared_ptr<Activation>> Apart(const NodeCall& call, const View& view);
+// Whether a tensor cannot be one of the graph: an axis of it has a size that cannot be written, or
+// the batch is part of it.
+bool IsNoTensor(const NodeCall& call, const View& view);
 
-// `view` with its first `count` axes as one.
-View WithFirstTogether(View view, std::size_t count);
+// An activation that has the axes of a view, but for the one that makes it no tensor: in place of
+// that one, `count` axes from `first` on, no two of which are known and follow each other.
+struct TakenApart {
+  std::shared_ptr<Activation> activation;
+  std::size_t first = 0;
+  std::size_t count = 1;
+};
+// `view` as one. Where it is a tensor, `count` is 1. UNIMPLEMENTED where more than one axis makes
+// it none.
+absl::StatusOr<TakenApart> Apart(const NodeCall& call, const View& view);
+
+// `view` with its `count` axes from `first` on as one. Precondition: it has them.
+View WithTogether(View view, std::size_t first, std::size_t count);
 
 }  // namespace octet::onnx

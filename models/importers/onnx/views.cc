@@ -56,18 +56,6 @@ absl::StatusOr<std::optional<std::vector<Dim>>> WantedSizes(NodeCall& call, cons
   return std::optional(std::move(wanted));
 }
 
-// Whether a tensor cannot be one of the graph: an axis of it has a size that cannot be written, or
-// the batch is part of it.
-bool IsNoTensor(const NodeCall& call, const View& view) {
-  return std::any_of(view.groups.begin(), view.groups.end(), [&](const Axes& axes) {
-    const bool has_rows = std::any_of(axes.begin(), axes.end(), [&view](std::size_t axis) {
-      return view.source->shape[axis] == Dim(kRows);
-    });
-    return axes.size() > 1 &&
-           ((call.lead() == 0 && has_rows) || !ProductOf(view.source->shape, axes).ok());
-  });
-}
-
 // A reshape that cuts axes besides putting some together.
 absl::StatusOr<Outputs> FoldCuttingReshape(NodeCall& call, const View& view,
                                            const std::vector<Dim>& wanted) {
@@ -79,9 +67,9 @@ absl::StatusOr<Outputs> FoldCuttingReshape(NodeCall& call, const View& view,
   const absl::StatusOr<Shape> sizes = ResolvedShape(call, from, wanted, false);
   if (!sizes.ok()) return was_view ? absl::StatusOr<Outputs>(sizes.status()) : Outputs();
   const bool has_rows = std::find(from.begin(), from.end(), Dim(kRows)) != from.end();
-  const bool is_tensor =
-      call.lead() == 1 || !has_rows || (!sizes->empty() && (*sizes)[0] == Dim(kRows)) ||
-      std::find(sizes->begin(), sizes->end(), Dim(kRows)) != sizes->end();
+  const bool is_tensor = call.lead() == 1 || !has_rows ||
+                         (!sizes->empty() && (*sizes)[0] == Dim(kRows)) ||
+                         std::find(sizes->begin(), sizes->end(), Dim(kRows)) != sizes->end();
   if (!was_view && is_tensor) return Outputs();
   ASSIGN_OR_RETURN(std::optional<View> refined, Refined(call, view, *sizes));
   if (refined.has_value()) return Made(call, *std::move(refined));
@@ -225,95 +213,6 @@ absl::StatusOr<Outputs> FoldGatherNd(NodeCall& call) {
   return Made(call, *std::move(visited));
 }
 
-// A product of as many matrices as two views have in their first axis.
-absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
-  if (call.num_inputs() != 2 || call.input(0).rank() != 3 || call.input(1).rank() != 3) {
-    return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
-  }
-  std::vector<Operand> operands;
-  std::vector<Shape> leading;
-  for (const Operand& operand : call.inputs()) {
-    std::optional<View> view = AsView(operand);
-    if (!view.has_value() || view->groups[1].size() > 1 || view->groups[2].size() > 1) {
-      return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
-    }
-    const Axes first = view->groups[0];
-    Shape sizes;
-    for (const std::size_t axis : first) sizes.push_back(view->source->shape[axis]);
-    leading.push_back(std::move(sizes));
-    view->groups.erase(view->groups.begin());
-    for (std::size_t i = 0; i < first.size(); ++i) {
-      view->groups.insert(view->groups.begin() + static_cast<std::ptrdiff_t>(i), Axes{first[i]});
-    }
-    ASSIGN_OR_RETURN(Operand apart, FromView(call, *std::move(view)));
-    apart.name = operand.name;
-    operands.push_back(std::move(apart));
-  }
-  if (leading[0] != leading[1]) {
-    return call.Unimplemented("a product of tensors whose batches are parts of unlike axes");
-  }
-  ASSIGN_OR_RETURN(auto products, call.As("MatMul", operands, {}, ""));
-  const std::optional<View> result = AsView(products.at(0));
-  if (!result.has_value()) return call.Unimplemented("a product that is no tensor");
-  return Made(call, WithFirstTogether(*result, leading[0].size()));
-}
-
-// What `results`, computed of Apart(`view`), is with the axes together again.
-absl::StatusOr<Outputs> Together(const NodeCall& call, const View& view,
-                                 const std::vector<Operand>& results) {
-  const std::optional<View> result = AsView(results.at(0));
-  if (!result.has_value()) return call.Unimplemented("a result that is no value");
-  return Made(call, WithFirstTogether(*result, view.groups[0].size()));
-}
-
-// A fully connected layer, as Gemm.
-absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
-  RETURN_IF_ERROR(call.CheckInputs(2, 3));
-  ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1));
-  ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
-  ASSIGN_OR_RETURN(const std::int64_t turns_a, call.Int("transA", 0));
-  ASSIGN_OR_RETURN(const std::int64_t turns_b, call.Int("transB", 0));
-  if (view.groups.size() != 2 || alpha != 1 || beta != 1 || turns_a != 0 ||
-      call.input(1).constant() == nullptr) {
-    return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
-  }
-  ASSIGN_OR_RETURN(const ConstantTensor weights, call.FloatConstant(1, "B"));
-  if (weights.dims().size() != 2) return call.Invalid("weights that are no matrix");
-  const Operand matrix = {call.input(1).name,
-                          turns_b != 0 ? TransposeConstant(weights, {1, 0}) : weights};
-  ASSIGN_OR_RETURN(const auto x, Apart(call, view));
-  ASSIGN_OR_RETURN(auto results, call.As("MatMul", {{"", x}, matrix}, {}, ""));
-  if (call.Has(2)) {
-    ASSIGN_OR_RETURN(results, call.As("Add", {results.at(0), call.input(2)}, {}, "bias"));
-  }
-  return Together(call, view, results);
-}
-
-// Operators that compute along the last axis, with constants.
-absl::StatusOr<Outputs> FoldAlongLastAxis(NodeCall& call, const View& view) {
-  ASSIGN_OR_RETURN(const auto x, Apart(call, view));
-  std::vector<Operand> operands = {{"", x}};
-  for (std::size_t i = 1; i < call.num_inputs(); ++i) {
-    const Operand& operand = call.input(i);
-    if (!operand.is_absent() && operand.constant() == nullptr) {
-      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
-    }
-    operands.push_back(operand);
-  }
-  std::vector<AttributeProto> attributes = call.node().attributes;
-  for (AttributeProto& attribute : attributes) {
-    call.Ignore(attribute.name);
-    if (attribute.name != "axis") continue;
-    const auto rank = static_cast<std::int64_t>(view.groups.size());
-    if (attribute.i != -1 && attribute.i != rank - 1) {
-      return call.Unimplemented("over an axis that is not the last");
-    }
-    attribute.i = -1;
-  }
-  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
-  return Together(call, view, results);
-}
-
 // An operator that computes each element for itself, perhaps with one number.
 absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
   std::vector<Operand> operands;
@@ -344,69 +243,198 @@ absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
   return Made(call, *std::move(view));
 }
 
-// Of views with the same axes, and constants that say nothing of the first.
-absl::StatusOr<Outputs> FoldElementwise(NodeCall& call) {
-  ASSIGN_OR_RETURN(Outputs result, FoldWithNumbers(call));
-  if (result.has_value()) return result;
-  const View* first = nullptr;
-  Shape shape;
-  std::vector<Operand> operands;
-  for (const Operand& operand : call.inputs()) {
-    if (const View* const view = operand.view()) {
-      ASSIGN_OR_RETURN(auto apart, Apart(call, *view));
-      if (first == nullptr) {
-        first = view;
-        shape = apart->shape;
-      }
-      operands.push_back({operand.name, std::move(apart)});
-    } else {
-      operands.push_back(operand);
-    }
+// Views that are tensors after all: as these.
+absl::StatusOr<Outputs> FoldOfTensors(NodeCall& call) {
+  std::vector<Operand> operands = call.inputs();
+  for (Operand& operand : operands) {
+    const View* const view = operand.view();
+    if (view == nullptr) continue;
+    if (IsNoTensor(call, *view)) return Outputs();
+    ASSIGN_OR_RETURN(TakenApart whole, Apart(call, *view));
+    operand.content = std::move(whole.activation);
   }
-  for (const Operand& operand : operands) {
-    const Activation* const activation = operand.activation();
-    const ConstantTensor* const constant = operand.constant();
-    const bool fits =
-        activation != nullptr
-            ? activation->shape == shape
-            : constant != nullptr && constant->dims().size() < first->groups.size();
-    if (!fits) {
-      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
-    }
-  }
-  const std::vector<AttributeProto> attributes = call.node().attributes;
-  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
-  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
-  return Together(call, *first, results);
+  ASSIGN_OR_RETURN(auto results, call.AsItself(operands, call.node().attributes));
+  return Outputs(std::move(results));
 }
 
-// Over the last axis.
-absl::StatusOr<Outputs> FoldSoftmax(NodeCall& call, const View& view) {
-  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", call.opset() < 13 ? 1 : -1));
-  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, view.groups.size()));
-  if (axis + 1 != view.groups.size() || view.groups[axis].size() != 1) {
-    return call.Unimplemented("over an axis that the batch is part of");
-  }
+// --- Operators that know nothing of the axis that the batch is part of: over its parts.
+
+AttributeProto AxisAttribute(std::size_t axis) {
   AttributeProto attribute;
   attribute.name = "axis";
   attribute.type = 2;  // INT
-  attribute.i = static_cast<std::int64_t>(view.groups[axis][0]);
-  // Until opset 12 the axes behind that one belonged to it.
-  if (call.opset() < 13 && view.groups[axis][0] + 1 != view.source->shape.size()) {
-    return call.Unimplemented("over an axis that is not the last");
+  attribute.i = static_cast<std::int64_t>(axis);
+  return attribute;
+}
+
+// `attributes` with an "axis" of a tensor of `rank` axes as it is in `apart`.
+absl::StatusOr<std::vector<AttributeProto>> OverParts(const NodeCall& call,
+                                                      std::vector<AttributeProto> attributes,
+                                                      std::size_t rank, const TakenApart& apart) {
+  for (AttributeProto& attribute : attributes) {
+    if (attribute.name != "axis") continue;
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(attribute.i, rank));
+    if (axis == apart.first) return call.Unimplemented("over an axis that the batch is part of");
+    attribute.i = static_cast<std::int64_t>(axis + (axis > apart.first ? apart.count - 1 : 0));
   }
-  ASSIGN_OR_RETURN(const auto results,
-                   call.As(call.node().op_type, {{"", view.source}}, {attribute}, ""));
-  View result = view;
-  result.source = std::get<std::shared_ptr<Activation>>(results.at(0).content);
-  return Made(call, std::move(result));
+  return attributes;
+}
+
+// A constant that is stretched to a view of `rank` axes, with ones for the parts of the axis that
+// is taken apart. Nothing where it says something of that one.
+std::optional<ConstantTensor> OverParts(const ConstantTensor& constant, std::size_t rank,
+                                        const TakenApart& apart) {
+  Dims dims = constant.dims();
+  const std::size_t behind = rank - apart.first;  // axes, that one included
+  if (dims.size() < behind) return constant;
+  const auto place = dims.end() - static_cast<std::ptrdiff_t>(behind);
+  if (dims.size() > rank || *place != 1) return std::nullopt;
+  dims.insert(place, apart.count - 1, 1);
+  return WithDims(constant, std::move(dims));
 }
 
 bool ComputesElements(const std::string& op) {
-  constexpr std::array<absl::string_view, 14> kOps = {"Add",  "Cast",    "Div", "Erf", "Exp",
-                                                      "Gelu", "IsNaN",   "Mul", "Neg", "Not",
-                                                      "Relu", "Sigmoid", "Sub", "Tanh"};
+  constexpr std::array<absl::string_view, 18> kOps = {
+      "Add", "Cast", "Clip", "Div", "Erf", "Exp",  "Gelu", "IsNaN", "LeakyRelu",
+      "Max", "Min",  "Mul",  "Neg", "Not", "Relu", "Sub",  "Tanh",  "Sigmoid"};
   return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+}
+
+// Whether a node of `op` gives the same for each part of an axis that it is not told to compute
+// along.
+bool IsAnyParts(const std::string& op) {
+  constexpr std::array<absl::string_view, 5> kOps = {"Concat", "LayerNormalization", "LogSoftmax",
+                                                     "Softmax", "Split"};
+  return ComputesElements(op) || std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+}
+
+// What `results`, computed of parts, are with these together again.
+absl::StatusOr<Outputs> Together(const NodeCall& call, const std::vector<Operand>& results,
+                                 std::size_t first, std::size_t count) {
+  std::vector<Operand> outputs;
+  for (const Operand& result : results) {
+    const std::optional<View> view = AsView(result);
+    if (!view.has_value()) return call.Unimplemented("a result that is no value");
+    ASSIGN_OR_RETURN(Operand output, FromView(call, WithTogether(*view, first, count)));
+    outputs.push_back(std::move(output));
+  }
+  return Outputs(std::move(outputs));
+}
+
+absl::StatusOr<Outputs> FoldOverParts(NodeCall& call) {
+  std::optional<TakenApart> apart;
+  std::size_t rank = 0;
+  for (const Operand& operand : call.inputs())
+    rank = std::max(rank, operand.is_absent() ? 0 : operand.rank());
+  std::vector<Operand> operands = call.inputs();
+  for (Operand& operand : operands) {
+    const View* const view = operand.view();
+    if (view == nullptr) continue;
+    ASSIGN_OR_RETURN(TakenApart taken, Apart(call, *view));
+    const bool is_same =
+        !apart.has_value() || (taken.first == apart->first && taken.count == apart->count);
+    if (!is_same || view->groups.size() != rank) {
+      return call.Unimplemented("computes with tensors that the batch is unlike parts of");
+    }
+    operand.content = taken.activation;
+    apart = std::move(taken);
+  }
+  const Shape& shape = apart->activation->shape;
+  for (Operand& operand : operands) {
+    if (operand.is_absent()) continue;
+    const ConstantTensor* const constant = operand.constant();
+    if (Activation* const activation = operand.activation()) {
+      const bool has_parts =
+          activation->shape.size() == shape.size() &&
+          std::equal(shape.begin() + static_cast<std::ptrdiff_t>(apart->first),
+                     shape.begin() + static_cast<std::ptrdiff_t>(apart->first + apart->count),
+                     activation->shape.begin() + static_cast<std::ptrdiff_t>(apart->first));
+      if (has_parts) continue;
+    } else if (constant != nullptr) {
+      std::optional<ConstantTensor> over = OverParts(*constant, rank, *apart);
+      if (over.has_value()) {
+        operand.content = *std::move(over);
+        continue;
+      }
+    }
+    return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
+  }
+  ASSIGN_OR_RETURN(auto attributes, OverParts(call, call.node().attributes, rank, *apart));
+  // Until opset 12 the axes behind that one belonged to it.
+  const std::string& op = call.node().op_type;
+  if (call.opset() < 13 && (op == "Softmax" || op == "LogSoftmax")) {
+    ASSIGN_OR_RETURN(const std::int64_t axis, call.Int("axis", 1));
+    ASSIGN_OR_RETURN(const std::size_t place, call.Axis(axis, rank));
+    if (place + 1 != rank) return call.Unimplemented("over more than the last axis");
+    attributes = {AxisAttribute(shape.size() - 1)};
+  }
+  ASSIGN_OR_RETURN(const auto results, call.AsItself(operands, attributes));
+  return Together(call, results, apart->first, apart->count);
+}
+
+// A fully connected layer, as Gemm.
+absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 3));
+  ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1));
+  ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
+  ASSIGN_OR_RETURN(const std::int64_t turns_a, call.Int("transA", 0));
+  ASSIGN_OR_RETURN(const std::int64_t turns_b, call.Int("transB", 0));
+  ASSIGN_OR_RETURN(const TakenApart apart, Apart(call, view));
+  if (apart.first != 0 || alpha != 1 || beta != 1 || turns_a != 0 ||
+      call.input(1).constant() == nullptr) {
+    return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
+  }
+  ASSIGN_OR_RETURN(const ConstantTensor weights, call.FloatConstant(1, "B"));
+  if (weights.dims().size() != 2) return call.Invalid("weights that are no matrix");
+  const Operand matrix = {call.input(1).name,
+                          turns_b != 0 ? TransposeConstant(weights, {1, 0}) : weights};
+  ASSIGN_OR_RETURN(auto results, call.As("MatMul", {{"", apart.activation}, matrix}, {}, ""));
+  if (call.Has(2)) {
+    ASSIGN_OR_RETURN(results, call.As("Add", {results.at(0), call.input(2)}, {}, "bias"));
+  }
+  return Together(call, results, apart.first, apart.count);
+}
+
+// With a matrix, or as many products as two views have in front of their last two axes.
+absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 2));
+  const auto refused = [&call] {
+    return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
+  };
+  if (call.input(0).view() == nullptr) return refused();
+  ASSIGN_OR_RETURN(const TakenApart a, Apart(call, *call.input(0).view()));
+  if (a.first + 2 > call.input(0).rank()) return refused();
+  std::vector<Operand> operands = {{call.input(0).name, a.activation}, call.input(1)};
+  const ConstantTensor* const matrix = call.input(1).constant();
+  const View* const view = call.input(1).view();
+  if (view != nullptr) {
+    ASSIGN_OR_RETURN(const TakenApart b, Apart(call, *view));
+    const auto leads = [](const TakenApart& apart) {
+      const Shape& shape = apart.activation->shape;
+      return Shape(shape.begin(), shape.end() - 2);
+    };
+    if (b.first + 3 > view->groups.size() || leads(a) != leads(b)) return refused();
+    operands[1].content = b.activation;
+  } else if (matrix == nullptr || matrix->dims().size() != 2) {
+    return refused();
+  }
+  ASSIGN_OR_RETURN(const auto results, call.AsItself(operands, {}));
+  return Together(call, results, a.first, a.count);
+}
+
+// One index, or some, of an axis that the batch is no part of.
+absl::StatusOr<Outputs> FoldConstantGather(NodeCall& call, const View& view) {
+  const ConstantTensor& indices = *call.input(1).constant();
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, view.groups.size()));
+  ASSIGN_OR_RETURN(const TakenApart apart, Apart(call, view));
+  ASSIGN_OR_RETURN(const auto attributes,
+                   OverParts(call, {AxisAttribute(axis)}, view.groups.size(), apart));
+  ASSIGN_OR_RETURN(const auto results,
+                   call.AsItself({{"", apart.activation}, call.input(1)}, attributes));
+  const std::size_t first =
+      axis < apart.first ? apart.first + indices.dims().size() - 1 : apart.first;
+  return Together(call, results, first, apart.count);
 }
 
 }  // namespace
@@ -414,26 +442,29 @@ bool ComputesElements(const std::string& op) {
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldView(NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (call.num_inputs() == 0 || call.input(0).is_absent()) return Outputs();
-  if (op == "Gather") return FoldGather(call);
+  const View* const view = call.input(0).view();
+  if (op == "Gather") {
+    const bool is_constant = call.num_inputs() == 2 && call.input(1).constant() != nullptr;
+    return view != nullptr && is_constant ? FoldConstantGather(call, *view) : FoldGather(call);
+  }
   if (op == "GatherND") return FoldGatherNd(call);
   if (op == "Reshape") return FoldReshape(call);
   if (op == "Flatten") return FoldFlatten(call);
   const auto is_view = [](const Operand& operand) { return operand.view() != nullptr; };
   if (std::none_of(call.inputs().begin(), call.inputs().end(), is_view)) return Outputs();
-  const View* const view = call.input(0).view();
   if (op == "Identity") return One(call.input(0));
   if (op == "Shape" || op == "Size") return Outputs();
   if (op == "Transpose" && view != nullptr) return FoldTranspose(call, *view);
   if (op == "Unsqueeze" && view != nullptr) return FoldUnsqueeze(call, *view);
-  if (op == "MatMul") {
-    const bool is_linear = view != nullptr && call.num_inputs() == 2 &&
-                           call.input(1).constant() != nullptr && call.input(1).rank() == 2;
-    return is_linear ? FoldAlongLastAxis(call, *view) : FoldMatMul(call);
+  ASSIGN_OR_RETURN(Outputs outputs, FoldOfTensors(call));
+  if (outputs.has_value()) return outputs;
+  if (ComputesElements(op)) {
+    ASSIGN_OR_RETURN(outputs, FoldWithNumbers(call));
+    if (outputs.has_value()) return outputs;
   }
+  if (op == "MatMul") return FoldMatMul(call);
   if (op == "Gemm" && view != nullptr) return FoldGemm(call, *view);
-  if (op == "LayerNormalization" && view != nullptr) return FoldAlongLastAxis(call, *view);
-  if (op == "Softmax" && view != nullptr) return FoldSoftmax(call, *view);
-  if (ComputesElements(op)) return FoldElementwise(call);
+  if (IsAnyParts(op)) return FoldOverParts(call);
   return call.Unimplemented("takes a tensor that the batch is part of an axis of");
 }
 
