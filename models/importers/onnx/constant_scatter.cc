@@ -27,8 +27,8 @@ absl::StatusOr<ConstantTensor> ScatterConstant(NodeCall& call) {
       indices.dims().empty() ? 0 : static_cast<std::size_t>(indices.dims().back());
   if (reduction != "none") return call.Unimplemented(absl::StrCat("reduction \"", reduction, "\""));
   if (depth < 1 || depth > dims.size() || !IsInteger(indices.data_type())) {
-    return call.Invalid(absl::StrCat("indices ", ToString(indices.dims()), " into ",
-                                     ToString(dims)));
+    return call.Invalid(
+        absl::StrCat("indices ", ToString(indices.dims()), " into ", ToString(dims)));
   }
   Dims wanted(indices.dims().begin(), indices.dims().end() - 1);
   wanted.insert(wanted.end(), dims.begin() + static_cast<std::ptrdiff_t>(depth), dims.end());

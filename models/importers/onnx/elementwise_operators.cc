@@ -378,8 +378,33 @@ Outputs TranslateDropout(NodeCall& call) {
   return outputs;
 }
 
+// Of whole numbers; wraps around.
+absl::StatusOr<Operand> Negative(NodeCall& call, absl::string_view suffix) {
+  const Operand zero = {"", FromInt64s(call.input(0).type(), {1}, {0})};
+  return call.Broadcast("Subtract", {zero, call.input(0)}, {}, suffix);
+}
+
+Outputs TranslateNeg(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  if (call.input(0).type() == DataType::kFloat32) return TranslatePlainActivation(call);
+  ASSIGN_OR_RETURN(Operand result, Negative(call, ""));
+  return Single(std::move(result));
+}
+
+Outputs TranslateAbs(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(1, 1));
+  const Operand& x = call.input(0);
+  if (x.type() == DataType::kFloat32) return TranslatePlainActivation(call);
+  const bool is_signed = x.type() == DataType::kInt8 || x.type() == DataType::kInt16 ||
+                         x.type() == DataType::kInt32 || x.type() == DataType::kInt64;
+  if (!is_signed) return Single(x);
+  ASSIGN_OR_RETURN(const Operand negative, Negative(call, "negative"));
+  ASSIGN_OR_RETURN(Operand larger, call.Broadcast("Maximum", {x, negative}, {}, ""));
+  return Single(std::move(larger));
+}
+
 constexpr std::array kOperators = {
-    OperatorEntry{"Abs", TranslatePlainActivation},
+    OperatorEntry{"Abs", TranslateAbs},
     OperatorEntry{"Acos", TranslateFunction},
     OperatorEntry{"Acosh", TranslateFunction},
     OperatorEntry{"Add", TranslateAdd},
@@ -416,7 +441,7 @@ constexpr std::array kOperators = {
     OperatorEntry{"Min", TranslateMin},
     OperatorEntry{"Mish", TranslatePlainActivation},
     OperatorEntry{"Mul", TranslateMul},
-    OperatorEntry{"Neg", TranslatePlainActivation},
+    OperatorEntry{"Neg", TranslateNeg},
     OperatorEntry{"Not", TranslateNot},
     OperatorEntry{"Or", TranslateOr},
     OperatorEntry{"PRelu", TranslatePRelu},

@@ -13,6 +13,7 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/reshape_sizes.h"
+#include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
@@ -115,6 +116,23 @@ absl::StatusOr<std::optional<Shape>> GatheredShape(NodeCall& call, const Shape& 
   return std::optional(std::move(shape));
 }
 
+// Of zeros, such as the initial state of a recurrent layer whose steps are written out.
+absl::StatusOr<Outputs> FoldZeroProduct(NodeCall& call, const Filled& zeros) {
+  const ConstantTensor* const matrix = call.num_inputs() == 2 ? call.input(1).constant() : nullptr;
+  const bool is_zero =
+      zeros.value.data_type() == DataType::kFloat32 && FloatElements(zeros.value)[0] == 0.0F;
+  if (!is_zero || matrix == nullptr || matrix->dims().size() != 2 || zeros.shape.empty()) {
+    return Outputs();
+  }
+  if (zeros.shape.back() != Dim(matrix->dims()[0])) {
+    return call.Invalid(absl::StrCat("a matrix ", ToString(matrix->dims()), " for rows of ",
+                                     ToString(zeros.shape, call.graph().graph().symbol_names)));
+  }
+  Shape shape = zeros.shape;
+  shape.back() = Dim(matrix->dims()[1]);
+  return One({zeros.value, std::move(shape)});
+}
+
 absl::StatusOr<std::optional<Shape>> MovedShape(NodeCall& call, const Shape& from) {
   const std::string& op = call.node().op_type;
   if (op == "Slice") return SlicedShape(call, from);
@@ -133,9 +151,8 @@ absl::StatusOr<ValueId> ZeroOfEachRow(const NodeCall& call) {
     if (graph.values[id].constant.has_value() || shape.size() < 2 || shape[0] != Dim(kRows)) {
       continue;
     }
-    ASSIGN_OR_RETURN(const ValueId counted,
-                     call.Emit("Positions", {static_cast<ValueId>(id)},
-                               {{"axis", std::int64_t{1}}}, "positions"));
+    ASSIGN_OR_RETURN(const ValueId counted, call.Emit("Positions", {static_cast<ValueId>(id)},
+                                                      {{"axis", std::int64_t{1}}}, "positions"));
     return call.Emit("Slice", {counted},
                      {{"axes", std::vector<std::int64_t>{1}},
                       {"starts", std::vector<std::int64_t>{0}},
@@ -152,8 +169,8 @@ absl::StatusOr<ConstantTensor> OfOneRow(const NodeCall& call, const Filled& fill
   if (dims.size() == filled.shape.size()) dims.erase(dims.begin());
   dims.insert(dims.begin(), inner.size() - dims.size(), 1);
   if (dims == inner) return WithDims(filled.value, inner);
-  const Operand shape = FromSizes({{static_cast<std::int64_t>(inner.size())},
-                                   std::vector<Dim>(inner.begin(), inner.end())});
+  const Operand shape = FromSizes(
+      {{static_cast<std::int64_t>(inner.size())}, std::vector<Dim>(inner.begin(), inner.end())});
   ASSIGN_OR_RETURN(const auto row,
                    call.As("Expand", {{"", WithDims(filled.value, dims)}, shape}, {}, "row"));
   const ConstantTensor* const constant = row.at(0).constant();
@@ -169,8 +186,8 @@ absl::StatusOr<Operand> OfEachRow(const NodeCall& call, const ConstantTensor& ro
                                            ToString(dims), " for each row"));
   }
   ASSIGN_OR_RETURN(const ValueId zero, ZeroOfEachRow(call));
-  const ValueId table = call.AddConstant(absl::StrCat(call.name(), "/row"),
-                                         WithDims(row, {1, NumElements(dims)}));
+  const ValueId table =
+      call.AddConstant(absl::StrCat(call.name(), "/row"), WithDims(row, {1, NumElements(dims)}));
   ASSIGN_OR_RETURN(ValueId id, call.Emit("Gather", {zero, table}, {}, "rows"));
   std::vector<std::int64_t> to = {0};
   to.insert(to.end(), dims.begin(), dims.end());
@@ -186,8 +203,8 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
       !IsOpen(Shape(shape.begin() + 1, shape.end())) &&
       (filled.value.dims().size() < shape.size() || filled.value.dims()[0] == 1);
   if (!has_only_rows) {
-    return call.Unimplemented(absl::StrCat(
-        "a constant of the open shape ", ToString(shape, call.graph().graph().symbol_names)));
+    return call.Unimplemented(absl::StrCat("a constant of the open shape ",
+                                           ToString(shape, call.graph().graph().symbol_names)));
   }
   ASSIGN_OR_RETURN(const ConstantTensor row, OfOneRow(call, filled));
   return OfEachRow(call, row);
@@ -200,6 +217,7 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall&
   if (call.node().op_type == "Expand") return FoldExpand(call);
   const Filled* const filled = call.input(0).filled();
   if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
+  if (call.node().op_type == "MatMul") return FoldZeroProduct(call, *filled);
   ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));
   if (!shape.has_value()) return Outputs();
   return One({WithDims(filled->value, {1}), *shape});
@@ -215,7 +233,8 @@ absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand)
   } else if (constant != nullptr && call.translation().written_rows == 1 &&
              !constant->dims().empty() && constant->dims()[0] == 1) {
     const Dims& dims = constant->dims();
-    ASSIGN_OR_RETURN(part, OfEachRow(call, WithDims(*constant, Dims(dims.begin() + 1, dims.end()))));
+    ASSIGN_OR_RETURN(part,
+                     OfEachRow(call, WithDims(*constant, Dims(dims.begin() + 1, dims.end()))));
   }
   part.name = operand.name;
   return part;

@@ -21,6 +21,7 @@
 #include "models/importers/onnx/open_tensors.h"
 #include "models/importers/onnx/operand.h"
 #include "models/importers/onnx/operator_list.h"
+#include "models/importers/onnx/per_row_tensors.h"
 #include "models/importers/onnx/quantization_fusion.h"
 #include "models/importers/onnx/quantized_activation.h"
 #include "models/importers/onnx/quantized_operands.h"
@@ -274,6 +275,8 @@ class ModelTranslator {
     if (outputs.has_value()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldOpen(call));
     if (outputs.has_value()) return outputs;
+    ASSIGN_OR_RETURN(outputs, FoldPerRow(call));
+    if (outputs.has_value()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldView(call));
     if (outputs.has_value()) return outputs;
     return Fold(call);
@@ -461,8 +464,8 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
   if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;
   absl::StatusOr<TranslatedModel> whole = attempt(1);
   if (whole.ok()) return whole;
-  // A first dimension that is open is the batch; else the shorter list of complaints is the one that
-  // is nearer to the truth.
+  // A first dimension that is open is the batch; else the shorter list of complaints is the one
+  // that is nearer to the truth.
   const bool is_open = std::all_of(inputs.begin(), inputs.end(), [](const ValueInfoProto* input) {
     return !input->shape->empty() && !input->shape->front().value.has_value();
   });

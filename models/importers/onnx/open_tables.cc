@@ -184,9 +184,9 @@ absl::StatusOr<OpenOutputs> FoldGatherElements(NodeCall& call) {
   }
   call.Ignore("axis");
   const std::size_t size = BitWidth(constant->data_type()) / 8;
-  return OneOf(Filled{
-      ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes().subspan(0, size)),
-      call.input(1).shape()});
+  return OneOf(
+      Filled{ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes().subspan(0, size)),
+             call.input(1).shape()});
 }
 
 }  // namespace octet::onnx

@@ -308,68 +308,12 @@ absl::StatusOr<ValueId> CountingValue(const NodeCall& call, const Dim& length) {
   return call.Unimplemented("counts along a dimension that no tensor before it has");
 }
 
-// Whether a tensor of `shape` that says nothing of the batch can have it as its first axis, among
-// `rank` axes.
-bool HasRoomForRows(const NodeCall& call, const Shape& shape, std::size_t rank) {
-  if (rank + call.lead() > kMaxRank) return false;
-  if (call.lead() == 1) return true;
-  return rank > shape.size() || (rank == shape.size() && rank > 0 && shape[0] == Dim(1));
-}
-
 // The shape of a value that is a row of `length` along `axis` of `rank` axes.
 std::vector<std::int64_t> AlongAxis(const NodeCall& call, std::size_t rank, std::size_t axis) {
   std::vector<std::int64_t> shape(rank + call.lead(), 1);
   shape[0] = 0;
   shape[axis + call.lead()] = -1;
   return shape;
-}
-
-absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std::size_t rank) {
-  const std::size_t missing = rank - places.shape.size();
-  Operand sum;
-  Shape stretched(missing, Dim(1));
-  const std::string type(DataTypeName(places.type));
-  for (std::size_t i = 0; i < places.shape.size(); ++i) {
-    const Dim& length = places.shape[i];
-    stretched.push_back(length);
-    if (length == Dim(1) || places.steps[i] == Dim(0)) continue;
-    if (!places.steps[i].is_constant()) {
-      return call.Unimplemented("positions that are an open number apart");
-    }
-    Operand part;
-    if (length.is_constant()) {
-      Dims dims(rank, 1);
-      dims[missing + i] = length.value();
-      RETURN_IF_ERROR(ReserveConstant(call, dims));
-      std::vector<std::int64_t> numbers;
-      for (std::int64_t k = 0; k < length.value(); ++k) numbers.push_back(k);
-      part = {absl::StrCat(call.name(), "/counted_", i),
-              FromInt64s(places.type, std::move(dims), numbers)};
-    } else {
-      ASSIGN_OR_RETURN(ValueId id, CountingValue(call, length));
-      ASSIGN_OR_RETURN(id, call.graph().Cast(absl::StrCat(call.name(), "/cast"), id, places.type));
-      ASSIGN_OR_RETURN(id, call.graph().Reshape(absl::StrCat(call.name(), "/along"), id,
-                                                AlongAxis(call, rank, missing + i)));
-      part = call.Result(id, PlainOrder(rank));
-    }
-    if (places.steps[i] != Dim(1)) {
-      const Operand factor = {absl::StrCat(call.name(), "/step_", i),
-                              FromInt64s(places.type, {1}, {places.steps[i].value()})};
-      ASSIGN_OR_RETURN(part, call.Broadcast("Multiply", {part, factor}, {}, "steps"));
-    }
-    if (sum.is_absent()) {
-      sum = std::move(part);
-    } else {
-      ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, part}, {}, "sum"));
-    }
-  }
-  if (sum.activation() == nullptr) return call.Unimplemented("a constant of an open shape");
-  if (places.first != 0) {
-    const Operand first = {absl::StrCat(call.name(), "/first"),
-                           FromInt64s(places.type, {1}, {places.first})};
-    ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, first}, {}, "from"));
-  }
-  return call.AsStretched(std::move(sum), std::move(stretched));
 }
 
 absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Cut& cut, std::size_t rank) {
@@ -423,6 +367,60 @@ absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
 }
 
 }  // namespace
+
+bool HasRoomForRows(const NodeCall& call, const Shape& shape, std::size_t rank) {
+  if (rank + call.lead() > kMaxRank) return false;
+  if (call.lead() == 1) return true;
+  return rank > shape.size() || (rank == shape.size() && rank > 0 && shape[0] == Dim(1));
+}
+
+absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std::size_t rank) {
+  const std::size_t missing = rank - places.shape.size();
+  Operand sum;
+  Shape stretched(missing, Dim(1));
+  const std::string type(DataTypeName(places.type));
+  for (std::size_t i = 0; i < places.shape.size(); ++i) {
+    const Dim& length = places.shape[i];
+    stretched.push_back(length);
+    if (length == Dim(1) || places.steps[i] == Dim(0)) continue;
+    if (!places.steps[i].is_constant()) {
+      return call.Unimplemented("positions that are an open number apart");
+    }
+    Operand part;
+    if (length.is_constant()) {
+      Dims dims(rank, 1);
+      dims[missing + i] = length.value();
+      RETURN_IF_ERROR(ReserveConstant(call, dims));
+      std::vector<std::int64_t> numbers;
+      for (std::int64_t k = 0; k < length.value(); ++k) numbers.push_back(k);
+      part = {absl::StrCat(call.name(), "/counted_", i),
+              FromInt64s(places.type, std::move(dims), numbers)};
+    } else {
+      ASSIGN_OR_RETURN(ValueId id, CountingValue(call, length));
+      ASSIGN_OR_RETURN(id, call.graph().Cast(absl::StrCat(call.name(), "/cast"), id, places.type));
+      ASSIGN_OR_RETURN(id, call.graph().Reshape(absl::StrCat(call.name(), "/along"), id,
+                                                AlongAxis(call, rank, missing + i)));
+      part = call.Result(id, PlainOrder(rank));
+    }
+    if (places.steps[i] != Dim(1)) {
+      const Operand factor = {absl::StrCat(call.name(), "/step_", i),
+                              FromInt64s(places.type, {1}, {places.steps[i].value()})};
+      ASSIGN_OR_RETURN(part, call.Broadcast("Multiply", {part, factor}, {}, "steps"));
+    }
+    if (sum.is_absent()) {
+      sum = std::move(part);
+    } else {
+      ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, part}, {}, "sum"));
+    }
+  }
+  if (sum.activation() == nullptr) return call.Unimplemented("a constant of an open shape");
+  if (places.first != 0) {
+    const Operand first = {absl::StrCat(call.name(), "/first"),
+                           FromInt64s(places.type, {1}, {places.first})};
+    ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, first}, {}, "from"));
+  }
+  return call.AsStretched(std::move(sum), std::move(stretched));
+}
 
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
   const std::string& op = call.node().op_type;

@@ -12,6 +12,7 @@
 
 #include "models/importers/onnx/node_call.h"
 #include "models/importers/onnx/operand.h"
+#include "models/tensor/shape.h"
 
 namespace octet::onnx {
 
@@ -22,5 +23,13 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call);
 // The node's inputs with values in place of positions and parts of tables: the batch, which these
 // say nothing of, becomes their first axis. What cannot be a value stays.
 absl::StatusOr<std::vector<Operand>> WithValues(const NodeCall& call);
+
+// Whether a tensor of `shape` that says nothing of the batch can have it as its first axis, among
+// `rank` axes.
+bool HasRoomForRows(const NodeCall& call, const Shape& shape, std::size_t rank);
+
+// `places` as a value of the graph of `rank` axes, the first of them the batch. Precondition: it
+// has room for that.
+absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std::size_t rank);
 
 }  // namespace octet::onnx

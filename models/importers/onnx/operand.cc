@@ -44,6 +44,7 @@ Shape Operand::shape() const {
     return shape;
   }
   if (const Stretched* const larger = stretched()) return larger->shape;
+  if (const PerRow* const repeated = per_row()) return repeated->shape;
   if (const auto* const only = std::get_if<ShapeOnly>(&content)) return only->shape;
   return activation()->shape;
 }
@@ -60,6 +61,7 @@ DataType Operand::type() const {
   if (const Cut* const rows = cut()) return rows->table.data_type();
   if (const View* const seen = view()) return seen->source->type;
   if (const Stretched* const larger = stretched()) return larger->content->type;
+  if (const PerRow* const repeated = per_row()) return repeated->content->type;
   if (const auto* const only = std::get_if<ShapeOnly>(&content)) return only->type;
   return activation()->type;
 }

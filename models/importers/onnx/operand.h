@@ -88,6 +88,13 @@ struct Stretched {
   Shape shape;
 };
 
+// A tensor that says nothing of the batch, as a value of the graph that has that as one more axis,
+// in front, and all else stretched to it.
+struct PerRow {
+  std::shared_ptr<Activation> content;
+  Shape shape;  // in ONNX, without the batch
+};
+
 // A tensor that nobody may take but those who ask for its shape: what there is no way to compute.
 struct ShapeOnly {
   DataType type = DataType::kInt64;
@@ -98,7 +105,7 @@ struct ShapeOnly {
 struct Operand {
   std::string name;  // in the ONNX graph
   std::variant<std::monostate, ConstantTensor, Sizes, Filled, std::shared_ptr<Activation>, Places,
-               Coordinates, Cut, View, Stretched, ShapeOnly, QuantizedConstant>
+               Coordinates, Cut, View, Stretched, PerRow, ShapeOnly, QuantizedConstant>
       content;
 
   [[nodiscard]] bool is_absent() const { return content.index() == 0; }
@@ -113,6 +120,7 @@ struct Operand {
   [[nodiscard]] const Places* places() const { return std::get_if<Places>(&content); }
   [[nodiscard]] const Cut* cut() const { return std::get_if<Cut>(&content); }
   [[nodiscard]] const View* view() const { return std::get_if<View>(&content); }
+  [[nodiscard]] const PerRow* per_row() const { return std::get_if<PerRow>(&content); }
   [[nodiscard]] const Stretched* stretched() const { return std::get_if<Stretched>(&content); }
   [[nodiscard]] Activation* activation() const {
     const auto* const pointer = std::get_if<std::shared_ptr<Activation>>(&content);

@@ -64,8 +64,8 @@ absl::StatusOr<Dim> QuotientOf(const NodeCall& call, const Shape& from, const Sh
   return *quotient;
 }
 
-absl::StatusOr<Shape> ResolvedShape(const NodeCall& call, const Shape& from, std::vector<Dim> wanted,
-                                    bool zero_copies) {
+absl::StatusOr<Shape> ResolvedShape(const NodeCall& call, const Shape& from,
+                                    std::vector<Dim> wanted, bool zero_copies) {
   std::size_t guess = wanted.size();
   Shape known;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
