@@ -70,14 +70,22 @@ ConstantTensor Take(const std::vector<const ConstantTensor*>& inputs, const Move
 }
 
 Sizes Take(const std::vector<Sizes>& inputs, const Movement& movement) {
-  if (movement.is_same) return {movement.dims, inputs[0].elements};
-  std::vector<Dim> all;
+  if (movement.is_same) return {movement.dims, inputs[0].elements, inputs[0].products};
+  Sizes all;
   for (const Sizes& input : inputs) {
-    all.insert(all.end(), input.elements.begin(), input.elements.end());
+    for (const auto& [at, factors] : input.products) {
+      all.products[all.elements.size() + at] = factors;
+    }
+    all.elements.insert(all.elements.end(), input.elements.begin(), input.elements.end());
   }
   Sizes result{movement.dims, {}};
-  for (const std::int64_t at : movement.from) {
-    result.elements.push_back(all[static_cast<std::size_t>(at)]);
+  for (const std::int64_t from : movement.from) {
+    const auto at = static_cast<std::size_t>(from);
+    const auto product = all.products.find(at);
+    if (product != all.products.end()) {
+      result.products[result.elements.size()] = product->second;
+    }
+    result.elements.push_back(all.elements[at]);
   }
   return result;
 }
@@ -247,6 +255,11 @@ std::optional<bool> AreEqual(const Dim& left, const Dim& right) {
   return number <= 0 ? std::optional(false) : std::nullopt;
 }
 
+Shape FactorsAt(const Sizes& sizes, std::size_t at) {
+  const auto product = sizes.products.find(at);
+  return product == sizes.products.end() ? Shape{sizes.elements[at]} : product->second;
+}
+
 // FoldBinary with sizes among the operands. Nothing where the result would be none.
 absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
   const std::string& op = call.node().op_type;
@@ -257,17 +270,28 @@ absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
   Sizes sizes{stretch.dims, {}};
   std::vector<std::int64_t> flags;
   for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
-    const Dim& left = a->elements[static_cast<std::size_t>(stretch.from[0][i])];
-    const Dim& right = b->elements[static_cast<std::size_t>(stretch.from[1][i])];
+    const auto place_a = static_cast<std::size_t>(stretch.from[0][i]);
+    const auto place_b = static_cast<std::size_t>(stretch.from[1][i]);
+    const Dim& left = a->elements[place_a];
+    const Dim& right = b->elements[place_b];
+    const bool has_product = a->products.contains(place_a) || b->products.contains(place_b);
     if (op == "Equal") {
-      const std::optional<bool> is_equal = AreEqual(left, right);
+      const std::optional<bool> is_equal =
+          has_product ? std::optional<bool>() : AreEqual(left, right);
       if (!is_equal.has_value()) return call.WithNode(NotOfOpen());
       flags.push_back(*is_equal ? 1 : 0);
       continue;
     }
-    const absl::StatusOr<Dim> dim = Combined(op, left, right);
-    if (!dim.ok()) return call.WithNode(dim.status());
-    sizes.elements.push_back(*dim);
+    const absl::StatusOr<Dim> dim = has_product ? NotOfOpen() : Combined(op, left, right);
+    if (!dim.ok() && op == "Mul") {
+      Shape factors = FactorsAt(*a, place_a);
+      const Shape more = FactorsAt(*b, place_b);
+      factors.insert(factors.end(), more.begin(), more.end());
+      sizes.products[i] = std::move(factors);
+    } else if (!dim.ok()) {
+      return call.WithNode(dim.status());
+    }
+    sizes.elements.push_back(dim.ok() ? *dim : left);
   }
   if (op == "Equal") return One(FromInt64s(DataType::kBool, stretch.dims, flags));
   return One(FromSizes(std::move(sizes)));
@@ -298,6 +322,7 @@ absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
   const auto a = AsSizes(call.input(1));
   const auto b = AsSizes(call.input(2));
   if (!a.has_value() || !b.has_value()) return call.Invalid("unlike operands");
+  if (!a->products.empty() || !b->products.empty()) return call.WithNode(NotOfOpen());
   Sizes sizes{stretch.dims, {}};
   for (std::size_t i = 0; i < stretch.from[0].size(); ++i) {
     const auto [which, at] = chosen(i);
@@ -474,6 +499,7 @@ absl::StatusOr<Outputs> FoldReduce(NodeCall& call) {
 
 absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
   const Sizes& sizes = *call.input(0).sizes();
+  if (!sizes.products.empty()) return call.WithNode(NotOfOpen());
   ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
   ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
   call.Ignore("noop_with_empty_axes");

@@ -175,7 +175,10 @@ absl::StatusOr<std::vector<std::int64_t>> NodeCall::Numbers(std::size_t index,
 
 absl::StatusOr<std::vector<Dim>> NodeCall::SizesOf(std::size_t index,
                                                    absl::string_view what) const {
-  if (Has(index) && inputs_[index].sizes() != nullptr) return inputs_[index].sizes()->elements;
+  if (const Sizes* const sizes = Has(index) ? inputs_[index].sizes() : nullptr) {
+    if (sizes->products.empty()) return sizes->elements;
+    return Unimplemented(absl::StrCat(what, ": the product of two open dimensions"));
+  }
   ASSIGN_OR_RETURN(const std::vector<std::int64_t> numbers, Numbers(index, what));
   return std::vector<Dim>(numbers.begin(), numbers.end());
 }

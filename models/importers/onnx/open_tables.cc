@@ -49,7 +49,7 @@ bool IsUniform(const ConstantTensor& constant) {
 
 std::optional<Dim> WholeNumber(const Operand& operand) {
   if (const Sizes* const sizes = operand.sizes()) {
-    if (sizes->elements.size() == 1) return sizes->elements[0];
+    if (sizes->elements.size() == 1 && sizes->products.empty()) return sizes->elements[0];
     return std::nullopt;
   }
   const ConstantTensor* const constant = operand.constant();

@@ -89,8 +89,9 @@ absl::StatusOr<Shape> StretchedShape(const Shape& a, const Shape& b) {
 }
 
 Operand FromSizes(Sizes sizes) {
-  const bool is_known = std::all_of(sizes.elements.begin(), sizes.elements.end(),
-                                    [](const Dim& dim) { return dim.is_constant(); });
+  const bool is_known =
+      sizes.products.empty() && std::all_of(sizes.elements.begin(), sizes.elements.end(),
+                                            [](const Dim& dim) { return dim.is_constant(); });
   if (!is_known) return {"", std::move(sizes)};
   std::vector<std::int64_t> numbers;
   for (const Dim& dim : sizes.elements) numbers.push_back(dim.value());

@@ -44,6 +44,9 @@ struct Activation {
 struct Sizes {
   Dims dims;
   std::vector<Dim> elements;
+  // The factors, by their places, of elements that are products of several open dimensions. What
+  // stands in `elements` there says nothing.
+  std::map<std::size_t, Shape> products = {};
 };
 
 // A constant that is stretched to an open shape, as NumPy stretches it: most have one element.

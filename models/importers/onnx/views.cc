@@ -40,7 +40,13 @@ absl::StatusOr<std::optional<std::vector<Dim>>> WantedSizes(NodeCall& call, cons
     if (shape.constant() == nullptr && shape.sizes() == nullptr) {
       return std::optional<std::vector<Dim>>();
     }
-    ASSIGN_OR_RETURN(wanted, call.SizesOf(1, "shape"));
+    if (shape.sizes() != nullptr && !shape.sizes()->products.empty()) {
+      // What is left when the others are known.
+      wanted = shape.sizes()->elements;
+      for (const auto& [at, factors] : shape.sizes()->products) wanted[at] = Dim(-1);
+    } else {
+      ASSIGN_OR_RETURN(wanted, call.SizesOf(1, "shape"));
+    }
   } else {
     ASSIGN_OR_RETURN(const auto given, call.Ints("shape"));
     wanted.assign(given.begin(), given.end());
