@@ -132,6 +132,8 @@ absl::StatusOr<double> ConfigView::Float(absl::string_view key, double fallback)
 absl::StatusOr<bool> ConfigView::Bool(absl::string_view key, bool fallback) const {
   const Json& value = Get(key);
   if (value.is_null()) return fallback;
+  // Python takes a 1 for true, and some files have it.
+  if (value == 0 || value == 1) return value == 1;
   if (!value.is_boolean()) return Error(key, "true or false");
   return value.get<bool>();
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 
 #include "models/base/status_macros.h"
+#include "models/importers/keras/h5_global_heap.h"
 
 namespace octet::keras {
 
@@ -211,6 +212,7 @@ absl::StatusOr<Dims> ReadDims(hid_t dataset, absl::string_view path) {
 }  // namespace
 
 absl::StatusOr<H5File> H5File::Open(std::span<const std::byte> bytes, std::int64_t max_byte_size) {
+  RETURN_IF_ERROR(CheckGlobalHeaps(bytes));
   const SilenceErrors silence;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   // libhdf5 only reads the image, though its argument is not const: it makes a copy of it.

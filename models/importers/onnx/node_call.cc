@@ -383,13 +383,18 @@ absl::StatusOr<std::shared_ptr<Activation>> NodeCall::Unsqueeze(
   }
   const auto [from, id] = AnyForm(activation);
   // A batch stays in front; each new axis comes behind the one that is before it in ONNX's order,
-  // where that is a choice.
+  // where that is a choice: behind all others where two open ones would have to move.
   Order order;
   for (const std::size_t axis : from) order.push_back(places[axis]);
   for (const std::size_t axis : axes) {
     auto at = axis == 0 ? order.begin() : std::find(order.begin(), order.end(), axis - 1) + 1;
     if (at == order.begin() && lead() == 0 && !order.empty()) ++at;
-    order.insert(at, axis);
+    const auto moved = std::count_if(at, order.end(), [&](std::size_t behind) {
+      const auto old = std::find(places.begin(), places.end(), behind);
+      return old != places.end() &&
+             !activation.shape[static_cast<std::size_t>(old - places.begin())].is_constant();
+    });
+    order.insert(moved > 1 ? order.end() : at, axis);
   }
   std::vector<std::size_t> picked(lead(), 0);
   std::size_t next = lead();

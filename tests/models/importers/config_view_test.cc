@@ -21,7 +21,8 @@ TEST(ParseJsonTest, RefusesDeepNestingAndGarbage) {
 }
 
 TEST(ConfigViewTest, ReadsTypesAndTellsWhereAnErrorIs) {
-  const Json json = *ParseJson(R"({"i": 3, "f": 2.0, "s": "x", "l": [1, 2], "n": null})", "x");
+  const Json json =
+      *ParseJson(R"({"i": 3, "f": 2.0, "s": "x", "l": [1, 2], "n": null, "on": 1})", "x");
   const ConfigView view(json, "layer \"dense\"");
   EXPECT_EQ(*view.Int("i"), 3);
   EXPECT_EQ(*view.Int("f"), 2);
@@ -36,6 +37,7 @@ TEST(ConfigViewTest, ReadsTypesAndTellsWhereAnErrorIs) {
   EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("layer \"dense\": s: got \"x\""));
   EXPECT_FALSE(view.Ints("l", 3).ok());
   EXPECT_FALSE(view.Bool("i", false).ok());
+  EXPECT_TRUE(*view.Bool("on", false));
 }
 
 TEST(ConfigViewTest, NumbersBeyondInt64AreNoIntegers) {

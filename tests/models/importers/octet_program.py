@@ -23,12 +23,9 @@ def file_name(tensor: str) -> str:
     return tensor.replace("/", "_").replace(":", "_") + ".npy"
 
 
-def import_and_run(model: pathlib.Path, inputs: dict[str, np.ndarray], folder: pathlib.Path,
-                   *options: str) -> dict[str, np.ndarray]:
-    """The outputs of `model`, imported with `options`, by the names of their files without the
-    ending."""
-    bundle = folder / "model" / "1"
-    run("import", model, "--output", bundle, "--replace", *options)
+def run_bundle(bundle: pathlib.Path, inputs: dict[str, np.ndarray],
+               folder: pathlib.Path) -> dict[str, np.ndarray]:
+    """The outputs of `bundle`, by the names of their files without the ending."""
     arguments = []
     for index, (name, x) in enumerate(inputs.items()):
         file = folder / f"input_{index}.npy"
@@ -38,3 +35,11 @@ def import_and_run(model: pathlib.Path, inputs: dict[str, np.ndarray], folder: p
         old.unlink()
     run("run", bundle, *arguments, "--output", folder / "out")
     return {file.stem: np.load(file) for file in (folder / "out").glob("*.npy")}
+
+
+def import_and_run(model: pathlib.Path, inputs: dict[str, np.ndarray], folder: pathlib.Path,
+                   *options: str) -> dict[str, np.ndarray]:
+    """The outputs of `model`, imported with `options` as folder/model/1."""
+    bundle = folder / "model" / "1"
+    run("import", model, "--output", bundle, "--replace", *options)
+    return run_bundle(bundle, inputs, folder)

@@ -20,6 +20,7 @@ using ::octet::testing::OnnxNode;
 using ::octet::testing::OnnxNumbers;
 using ::octet::testing::OnnxTensor;
 using ::octet::testing::OnnxValue;
+using ::octet::testing::WireMessage;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -98,6 +99,82 @@ TEST_F(ViewsTest, ALookupAtOtherPositionsIsRefused) {
   graph.nodes.push_back(OnnxNode("GatherND", {"x", "places"}, {"y"}));
   const auto bundle = Import(graph);
   EXPECT_THAT(std::string(bundle.status().message()), HasSubstr("GatherND"));
+}
+
+// x [n, 3, 4] as PyTorch's attention has it, with the steps first and the batch second.
+OnnxGraph StepsFirst() {
+  return {.nodes = {OnnxNode("Transpose", {"x"}, {"steps"}, {OnnxInts("perm", {1, 0, 2})})},
+          .initializers = {OnnxNumbers("heads", {3, -1, 2}), OnnxNumbers("rows", {-1, 4}),
+                           OnnxNumbers("back", {3, -1, 5}), OnnxNumbers("apart", {-1, 2, 3, 2})},
+          .inputs = {OnnxValue("x", {0, 3, 4})},
+          .outputs = {OnnxValue("y", {0, 2, 3, 2})}};
+}
+
+TEST_F(ViewsTest, AnAxisIsCutAndItsPartJoinsTheBatch) {
+  OnnxGraph graph = StepsFirst();
+  graph.nodes.push_back(OnnxNode("Reshape", {"steps", "heads"}, {"h"}));
+  graph.nodes.push_back(OnnxNode("Transpose", {"h"}, {"t"}, {OnnxInts("perm", {1, 0, 2})}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"t", "apart"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_THAT(Ops(*bundle), ElementsAre("Reshape", "Transpose"));
+  EXPECT_EQ(ShapeOf(*bundle, bundle->graph.outputs[0]), "[rows, 2, 3, 2]");
+}
+
+TEST_F(ViewsTest, ALayerOfStepsAndRowsIsOneOfRows) {
+  OnnxGraph graph = StepsFirst();
+  graph.initializers.push_back(OnnxTensor("w", {5, 4}, std::vector<float>(20, 0.5F)));
+  graph.initializers.push_back(OnnxTensor("b", {5}, std::vector<float>(5, 0.5F)));
+  graph.nodes.push_back(OnnxNode("Reshape", {"steps", "rows"}, {"flat"}));
+  graph.nodes.push_back(OnnxNode("Gemm", {"flat", "w", "b"}, {"g"}, {OnnxInt("transB", 1)}));
+  graph.nodes.push_back(OnnxNode("Relu", {"g"}, {"r"}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"r", "back"}, {"s"}));
+  graph.nodes.push_back(OnnxNode("Transpose", {"s"}, {"y"}, {OnnxInts("perm", {1, 0, 2})}));
+  graph.outputs = {OnnxValue("y", {0, 3, 5})};
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_THAT(Ops(*bundle), ElementsAre("FullyConnected", "Activation"));
+  EXPECT_EQ(ShapeOf(*bundle, bundle->graph.outputs[0]), "[rows, 3, 5]");
+}
+
+// m [2n, 3, 4]: along an axis that the batch is no part of.
+TEST_F(ViewsTest, OperatorsComputeOverThePartsOfTheBatch) {
+  OnnxGraph graph = Merged();
+  graph.outputs = {OnnxValue("y", {0, 2, 3, 2})};
+  graph.initializers.push_back(OnnxTensor("scale", {4}, std::vector<float>(4, 1.0F)));
+  graph.initializers.push_back(OnnxTensor("bias", {1, 3, 1}, std::vector<float>(3, 1.0F)));
+  graph.initializers.push_back(OnnxNumbers("whole", {-1, 2, 3, 2}));
+  graph.nodes.push_back(OnnxNode("LayerNormalization", {"m", "scale"}, {"l"}));
+  graph.nodes.push_back(OnnxNode("Add", {"l", "bias"}, {"a"}));
+  graph.nodes.push_back(OnnxNode("Split", {"a"}, {"first", "second"}, {OnnxInt("axis", 2)}));
+  graph.nodes.push_back(OnnxNode("Mul", {"first", "second"}, {"p"}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"p", "whole"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_THAT(Ops(*bundle), ElementsAre("LayerNormalization", "Add", "Slice", "Slice", "Multiply"));
+}
+
+TEST_F(ViewsTest, OneOfAnAxisIsTaken) {
+  OnnxGraph graph = Merged();
+  graph.outputs = {OnnxValue("y", {0, 2, 4})};
+  graph.initializers.push_back(OnnxNumbers("whole", {-1, 2, 4}));
+  graph.initializers.push_back(
+      WireMessage().Number(2, ::octet::testing::kOnnxInt64).Bytes(8, "i").Number(7, 2));
+  graph.nodes.push_back(OnnxNode("Gather", {"m", "i"}, {"g"}, {OnnxInt("axis", 1)}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"g", "whole"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(ShapeOf(*bundle, bundle->graph.outputs[0]), "[rows, 2, 4]");
+}
+
+// What mixes the rows of a batch is no batch's.
+TEST_F(ViewsTest, AlongTheAxisOfTheBatchTheModelIsRunAsAWhole) {
+  OnnxGraph graph = Merged();
+  graph.nodes.push_back(OnnxNode("Softmax", {"m"}, {"s"}, {OnnxInt("axis", 0)}));
+  graph.nodes.push_back(OnnxNode("Reshape", {"s", "apart"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(ShapeOf(*bundle, bundle->graph.inputs[0]), "[rows, n, 2, 3, 4]");
 }
 
 }  // namespace
