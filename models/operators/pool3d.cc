@@ -55,23 +55,23 @@ bool IsIdentity(const AxisWindow& axis) {
 }
 
 // [outer, axis.in, inner] to [outer, axis.out, inner].
-template <VolumePoolKind kKind>
-void PoolAxis(const AxisWindow& axis, std::int64_t outer, std::int64_t inner, const float* in,
-              float* out) {
+template <VolumePoolKind kKind, typename T>
+void PoolAxis(const AxisWindow& axis, std::int64_t outer, std::int64_t inner, const T* in, T* out) {
   constexpr bool kIsMax = kKind == VolumePoolKind::kMax;
   for (std::int64_t i = 0; i < outer; ++i, in += axis.in * inner) {
     for (std::int64_t o = 0; o < axis.out; ++o, out += inner) {
       const Taps taps = TapsAt(axis, o);
       if (taps.count == 0) {
-        std::fill_n(out, inner, kIsMax ? std::numeric_limits<float>::lowest() : 0.0F);
+        std::fill_n(out, inner, kIsMax ? std::numeric_limits<T>::lowest() : T{0});
         continue;
       }
-      const float* from = in + taps.first * inner;
+      const T* from = in + taps.first * inner;
       std::copy_n(from, inner, out);
       for (std::int64_t tap = 1; tap < taps.count; ++tap) {
         from += axis.dilation * inner;
         for (std::int64_t j = 0; j < inner; ++j) {
-          out[j] = kIsMax ? (from[j] > out[j] ? from[j] : out[j]) : out[j] + from[j];
+          out[j] =
+              kIsMax ? (from[j] > out[j] ? from[j] : out[j]) : static_cast<T>(out[j] + from[j]);
         }
       }
     }
@@ -128,19 +128,19 @@ std::size_t BetweenSize(const std::vector<AxisPass>& passes) {
   return static_cast<std::size_t>(size);
 }
 
-template <VolumePoolKind kKind>
+template <VolumePoolKind kKind, typename T>
 void PoolVolume(const PoolForm& form, const std::vector<AxisPass>& passes,
-                std::array<float*, 2> between, const float* in, float* out) {
+                std::array<T*, 2> between, const T* in, T* out) {
   if (passes.empty()) std::copy_n(in, form.InSize(), out);
   for (std::size_t i = 0; i < passes.size(); ++i) {
-    float* const to = i + 1 == passes.size() ? out : between.at(i % 2);
+    T* const to = i + 1 == passes.size() ? out : between.at(i % 2);
     PoolAxis<kKind>(passes[i].axis, passes[i].outer, passes[i].inner, in, to);
     in = to;
   }
-  if (kKind == VolumePoolKind::kAverage) DivideByCounts(form, out);
+  if constexpr (kKind == VolumePoolKind::kAverage) DivideByCounts(form, out);
 }
 
-template <VolumePoolKind kKind>
+template <VolumePoolKind kKind, typename T>
 std::unique_ptr<const Step> MakePoolStep(const PoolForm& form) {
   const std::vector<AxisPass> passes = PassesOf(form);
   const std::size_t between = BetweenSize(passes);
@@ -148,10 +148,10 @@ std::unique_ptr<const Step> MakePoolStep(const PoolForm& form) {
       kKind == VolumePoolKind::kMax ? "portable:max_pool3d" : "portable:average_pool3d",
       [form, passes, between](const StepArguments& arguments) {
         ScratchLayout layout(arguments.scratch);
-        const std::array<float*, 2> buffers = {layout.Take<float>(between).data(),
-                                               layout.Take<float>(between).data()};
-        const float* in = arguments.inputs[0].as<float>();
-        float* out = arguments.outputs[0].as<float>();
+        const std::array<T*, 2> buffers = {layout.Take<T>(between).data(),
+                                           layout.Take<T>(between).data()};
+        const T* in = arguments.inputs[0].as<T>();
+        T* out = arguments.outputs[0].as<T>();
         for (std::int64_t n = 0; n < arguments.inputs[0].dims[0]; ++n) {
           PoolVolume<kKind>(form, passes, buffers, in, out);
           in += form.InSize();
@@ -160,8 +160,8 @@ std::unique_ptr<const Step> MakePoolStep(const PoolForm& form) {
       },
       [between](std::span<const TensorView>) {
         ScratchLayout layout;
-        layout.Take<float>(between);
-        layout.Take<float>(between);
+        layout.Take<T>(between);
+        layout.Take<T>(between);
         return layout.byte_size();
       });
 }
@@ -245,13 +245,16 @@ class Pool3d final : public Operator {
     const NodeInputs inputs(node, types, constants);
     RETURN_IF_ERROR(inputs.CheckCounts(1, 1, 1, kind_ == VolumePoolKind::kMax ? 2 : 1));
     RETURN_IF_ERROR(inputs.CheckRank(0, "x", 5, 5));
-    RETURN_IF_ERROR(inputs.CheckDataType(0, "x", {DataType::kFloat32}));
+    const bool may_be_int8 = kind_ == VolumePoolKind::kMax && node.outputs.size() == 1;
+    RETURN_IF_ERROR(may_be_int8
+                        ? inputs.CheckDataType(0, "x", {DataType::kFloat32, DataType::kInt8})
+                        : inputs.CheckDataType(0, "x", {DataType::kFloat32}));
     ASSIGN_OR_RETURN(const PoolForm form, PoolFormOf(node, types[0].shape));
     RETURN_IF_ERROR(CheckWindows(node, form));
     Shape shape = types[0].shape;
     for (std::size_t i = 0; i < form.window.size(); ++i) shape[i + 1] = Dim(form.window.at(i).out);
     RETURN_IF_ERROR(CheckShape(node, shape));
-    std::vector<TensorType> outputs = {{DataType::kFloat32, shape, std::nullopt}};
+    std::vector<TensorType> outputs = {{types[0].data_type, shape, types[0].quantization}};
     if (node.outputs.size() == 2) {
       RETURN_IF_ERROR(IsColumnMajor(node).status());
       outputs.push_back({DataType::kInt64, shape, std::nullopt});
@@ -262,8 +265,13 @@ class Pool3d final : public Operator {
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(const PoolForm form, PoolFormOf(context.node, context.inputs[0].shape));
-    if (kind_ == VolumePoolKind::kAverage) return MakePoolStep<VolumePoolKind::kAverage>(form);
-    if (context.node.outputs.size() == 1) return MakePoolStep<VolumePoolKind::kMax>(form);
+    if (kind_ == VolumePoolKind::kAverage) {
+      return MakePoolStep<VolumePoolKind::kAverage, float>(form);
+    }
+    if (context.inputs[0].data_type == DataType::kInt8) {
+      return MakePoolStep<VolumePoolKind::kMax, std::int8_t>(form);
+    }
+    if (context.node.outputs.size() == 1) return MakePoolStep<VolumePoolKind::kMax, float>(form);
     ASSIGN_OR_RETURN(const bool column_major, IsColumnMajor(context.node));
     const PositionSteps steps = StepsOf(form, column_major);
     return MakeStep("portable:max_pool3d_positions", [form, steps](const StepArguments& arguments) {

@@ -20,8 +20,6 @@ using Outputs = absl::StatusOr<std::vector<Operand>>;
 // More would be more nodes than a model has.
 constexpr std::int64_t kMaxTransposedGroups = 64;
 
-constexpr std::size_t kMostAxes = 3;
-
 // [M, C, k] as [M, C, k, 1].
 ConstantTensor AsImageFilter(const ConstantTensor& filter) {
   Dims dims = filter.dims();
@@ -69,10 +67,6 @@ ConstantTensor ChannelsLast(const ConstantTensor& filter) {
   order.push_back(1);
   order.push_back(0);
   return TransposeConstant(filter, order);
-}
-
-absl::string_view SpatialName(std::size_t spatial_rank) {
-  return spatial_rank == 1 ? "1D" : spatial_rank == 2 ? "2D" : "3D";
 }
 
 Outputs TranslateConv(NodeCall& call) {

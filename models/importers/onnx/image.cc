@@ -63,7 +63,7 @@ absl::Status CheckImageSizes(const NodeCall& call, absl::string_view what,
   for (const std::int64_t value : values) {
     if (value < at_least || value >= kMaxSize) {
       return call.Invalid(
-          absl::StrCat("its ", what, " hold ", value, ", wants at least ", at_least));
+          absl::StrCat("its ", what, " hold ", value, ", wants ", at_least, " to 2^31 - 1"));
     }
   }
   return absl::OkStatus();
@@ -91,6 +91,11 @@ Attributes ImageWindow::attributes() const {
   return attributes;
 }
 
+absl::string_view SpatialName(std::size_t spatial_rank) {
+  if (spatial_rank == 1) return "1D";
+  return spatial_rank == 2 ? "2D" : "3D";
+}
+
 absl::StatusOr<std::size_t> SpatialRank(const NodeCall& call, const Activation& x,
                                         std::size_t most) {
   if (x.shape.size() >= 3 && x.shape.size() <= most + 2) return x.shape.size() - 2;
@@ -100,7 +105,7 @@ absl::StatusOr<std::size_t> SpatialRank(const NodeCall& call, const Activation& 
 }
 
 absl::StatusOr<ValueId> ImageOf(NodeCall& call, Activation& x) {
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, 3));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, kMostAxes));
   ASSIGN_OR_RETURN(const ValueId id, call.InOrder(x, ChannelsLastOrder(x.shape.size())));
   if (call.lead() == 0 && spatial_rank > 1) return id;
   if (call.lead() == 1 && x.shape[0] != Dim(1)) {
@@ -155,7 +160,7 @@ absl::StatusOr<std::vector<std::int64_t>> ImageSizes(const NodeCall& call,
 
 absl::StatusOr<ImageWindow> ImageStepsOf(NodeCall& call, const Activation& x,
                                          const std::vector<std::int64_t>& kernel) {
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, 3));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, kMostAxes));
   ImageWindow window;
   ASSIGN_OR_RETURN(window.kernel, ImageSizes(call, kernel, spatial_rank, 1));
   ASSIGN_OR_RETURN(const auto strides, call.Ints("strides"));
@@ -171,7 +176,7 @@ absl::StatusOr<ImageWindow> ImageStepsOf(NodeCall& call, const Activation& x,
 
 absl::StatusOr<ImageWindow> ImageWindowOf(NodeCall& call, const Activation& x,
                                           const std::vector<std::int64_t>& kernel) {
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, 3));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, x, kMostAxes));
   ASSIGN_OR_RETURN(ImageWindow window, ImageStepsOf(call, x, kernel));
   ASSIGN_OR_RETURN(const auto pads, call.Ints("pads"));
   RETURN_IF_ERROR(CheckImageSizes(call, "pads", pads, 0));

@@ -14,6 +14,12 @@
 
 namespace octet::onnx {
 
+// A volume's axes of space.
+inline constexpr std::size_t kMostAxes = 3;
+
+// How Keras's classes end: "1D", "2D" or "3D".
+absl::string_view SpatialName(std::size_t spatial_rank);
+
 // Axes of space: 1 or 2, or as many as `most`. UNIMPLEMENTED for others.
 absl::StatusOr<std::size_t> SpatialRank(const NodeCall& call, const Activation& x,
                                         std::size_t most = 2);

@@ -174,11 +174,11 @@ REFUSED = {
     "an input of 6 dimensions, wants": CONVOLUTION((5, 4, 1, 1, 1, 1), sizes=(2, 2, 2, 2)),
     "wants 5 dimensions of at least 1": CONVOLUTION((5, 4, 3, 3)),
     "got 4 pads for 3 axes of space": CONVOLUTION((5, 4, 3, 3, 3), pads=[0, 0, 0, 0]),
-    "its pads hold -1, wants at least 0": TRANSPOSED((4, 5, 3, 3), pads=[0, 0, -1, 0], sizes=(5, 5)),
+    "its pads hold -1, wants 0 to 2^31 - 1": TRANSPOSED((4, 5, 3, 3), pads=[0, 0, -1, 0], sizes=(5, 5)),
     "got 2 pads for 2 axes of space": TRANSPOSED((4, 5, 3, 3), pads=[0, 0], sizes=(5, 5)),
-    "its result's sizes hold -3, wants at least 1": TRANSPOSED((4, 5, 3, 3), output_shape=[-3, 3],
+    "its result's sizes hold -3, wants 1 to 2^31 - 1": TRANSPOSED((4, 5, 3, 3), output_shape=[-3, 3],
                                                                sizes=(5, 5)),
-    "its strides hold 9223372036854775807, wants": TRANSPOSED((4, 5, 3, 3), strides=[2**63 - 1, 1],
+    "its strides hold 9223372036854775807, wants 1 to 2^31 - 1": TRANSPOSED((4, 5, 3, 3), strides=[2**63 - 1, 1],
                                                               sizes=(5, 5)),
     "its storage_order is 2, wants 0 or 1": with_indices(4, 4, kernel_shape=[2, 2],
                                                          storage_order=2),
@@ -195,6 +195,8 @@ def check(name, build, octet, root):
 
 def main():
     checks = {name: functools.partial(check, name, build) for name, build in MODELS.items()}
+    checks |= {f"quantized_{name}": lambda octet, root, name=name: peer.check_quantized(
+        octet, network, root, name) for name in ("Conv3D", "Dense")}
     checks |= {text: lambda octet, root, text=text, build=build: onnx_models.check_refused(
         octet, text, build()[0], root) for text, build in REFUSED.items()}
     return onnx_models.run_checks(checks, f"ONNX Runtime {onnxruntime.__version__}")

@@ -141,6 +141,27 @@ TEST_P(Pool3dTest, EveryWindowIsAsTheDefinitionSays) {
   }
 }
 
+TEST_P(Pool3dTest, MaximaOfInt8KeepTheQuantization) {
+  for (const PoolCase& c : Cases()) {
+    const auto integers = Int8Noise(static_cast<std::size_t>(NumElements(c.size)), 7);
+    const std::vector<float> x(integers.begin(), integers.end());
+    OperatorRun run(MakeMaxPool3d());
+    run.Input(Int8s({1, c.size[0], c.size[1], c.size[2], c.size[3]}, integers),
+              Quantization(0.5F, 3))
+        .With("pool_size", c.pool_size)
+        .With("strides", c.strides)
+        .With("dilations", c.dilations)
+        .With("padding", "explicit")
+        .With("pads", c.pads);
+    const auto types = run.Infer();
+    ASSERT_TRUE(types.ok()) << types.status();
+    EXPECT_EQ((*types)[0].quantization, Quantization(0.5F, 3));
+    const auto got = run.First<std::int8_t>(Kernels());
+    EXPECT_EQ(std::vector<float>(got.begin(), got.end()), Expected(c, 1, x).largest);
+    EXPECT_EQ(run.Outputs(2).InferStatus().code(), kInvalid);
+  }
+}
+
 TEST_P(Pool3dTest, OfEqualElementsTheFirstIsTheLargest) {
   const PoolCase c = {.size = {2, 2, 2, 1}, .pool_size = {2, 2, 2}};
   const auto outputs =
