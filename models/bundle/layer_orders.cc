@@ -307,6 +307,8 @@ LayerOrders BuiltInLayerOrders() {
   AddConvolution(orders, "Conv1DTranspose", "width,out,in");
   AddConvolution(orders, "Conv2D", "height,width,in,out");
   AddConvolution(orders, "Conv2DTranspose", "height,width,out,in");
+  AddConvolution(orders, "Conv3D", "depth,height,width,in,out");
+  AddConvolution(orders, "Conv3DTranspose", "depth,height,width,out,in");
   AddSimpleScale(orders);
   AddDense(orders);
   AddLinear(orders);

@@ -13,6 +13,7 @@
 #include "kernels/implementations.h"
 #include "models/base/status_macros.h"
 #include "models/graph/product_counts.h"
+#include "models/operators/convolution_filter.h"
 #include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/quantized_arithmetic.h"
@@ -22,12 +23,7 @@
 namespace octet {
 namespace {
 
-constexpr std::size_t kX = 0;
-constexpr std::size_t kFilter = 1;
-constexpr std::size_t kScale = 2;
-constexpr std::size_t kBias = 3;
-constexpr std::size_t kZeroPoint = 4;
-constexpr std::size_t kNumInputs = 5;
+using Inputs = ConvolutionInputs;
 
 enum class ConvolutionKind { kOrdinary, kDepthwise };
 
@@ -37,53 +33,6 @@ struct ConvolutionForm {
   kernels::Conv2dGeometry geometry;  // of the window's smallest images, where they are open
   ActivationQuantization quantization = ActivationQuantization::kNone;
 };
-
-absl::Status CheckFilterQuantization(const Node& node, const NodeInputs& inputs,
-                                     std::int64_t num_channels) {
-  const DataType filter = inputs.type(kFilter).data_type;
-  const bool is_float = filter == DataType::kFloat32;
-  if (is_float == inputs.Has(kScale)) {
-    return InvalidNode(node, is_float ? "a float32 filter with a \"filter_scale\""
-                                      : "an integer filter without a \"filter_scale\"");
-  }
-  if (is_float) {
-    return inputs.Has(kZeroPoint)
-               ? InvalidNode(node, "a float32 filter with a \"filter_zero_point\"")
-               : absl::OkStatus();
-  }
-  RETURN_IF_ERROR(ScaleConventionAttribute(node).status());
-  RETURN_IF_ERROR(inputs.CheckScale(kScale, "filter_scale",
-                                    ChannelDims(inputs.constant(kScale), num_channels)));
-  if (!inputs.Has(kZeroPoint)) return absl::OkStatus();
-  RETURN_IF_ERROR(
-      inputs.CheckDataType(kZeroPoint, "filter_zero_point", {DataType::kInt8, DataType::kUint8}));
-  RETURN_IF_ERROR(inputs.CheckConstant(kZeroPoint, "filter_zero_point",
-                                       inputs.type(kZeroPoint).data_type,
-                                       ChannelDims(inputs.constant(kZeroPoint), num_channels)));
-  return WeightZeroPoints(node, "filter_zero_point", filter, *inputs.constant(kZeroPoint)).status();
-}
-
-absl::Status CheckConstants(const Node& node, const NodeInputs& inputs,
-                            const ConvolutionForm& form) {
-  const std::array channels{static_cast<std::int64_t>(form.geometry.out_channels)};
-  RETURN_IF_ERROR(CheckFilterQuantization(node, inputs, channels[0]));
-  if (inputs.type(kFilter).data_type == DataType::kFloat32 &&
-      form.quantization != ActivationQuantization::kNone) {
-    return UnimplementedNode(node, "a float32 filter with quantized activations");
-  }
-  const bool is_static = form.quantization == ActivationQuantization::kStatic;
-  const DataType x = inputs.type(kX).data_type;
-  RETURN_IF_ERROR(is_static ? CheckStaticInput(node, inputs, kX)
-                            : inputs.CheckDataType(kX, "x", {DataType::kFloat32}));
-  RETURN_IF_ERROR(
-      CheckStaticWeights(node, x, inputs.type(kFilter).data_type, inputs.Has(kZeroPoint)));
-  if (form.quantization == ActivationQuantization::kDynamic) {
-    RETURN_IF_ERROR(DynamicAttributes(node).status());
-  }
-  if (!inputs.Has(kBias)) return absl::OkStatus();
-  return is_static ? CheckStaticBias(inputs, kBias, x, channels)
-                   : inputs.CheckConstant(kBias, "bias", DataType::kFloat32, channels);
-}
 
 void SetWindow(const SpatialWindow& window, kernels::Conv2dGeometry& geometry) {
   const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
@@ -103,18 +52,18 @@ void SetWindow(const SpatialWindow& window, kernels::Conv2dGeometry& geometry) {
 
 absl::StatusOr<ConvolutionForm> CheckConvolution(ConvolutionKind kind, const Node& node,
                                                  const NodeInputs& inputs) {
-  RETURN_IF_ERROR(inputs.CheckCounts(2, kNumInputs));
-  RETURN_IF_ERROR(inputs.CheckRank(kX, "x", 4, 4));
-  RETURN_IF_ERROR(inputs.CheckRank(kFilter, "filter", 4, 4));
-  RETURN_IF_ERROR(inputs.CheckDataType(kFilter, "filter",
+  RETURN_IF_ERROR(inputs.CheckCounts(2, Inputs::kCount));
+  RETURN_IF_ERROR(inputs.CheckRank(Inputs::kX, "x", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckRank(Inputs::kFilter, "filter", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckDataType(Inputs::kFilter, "filter",
                                        {DataType::kFloat32, DataType::kInt8, DataType::kUint8}));
-  RETURN_IF_ERROR(inputs.CheckConstant(kFilter, "filter"));
-  const Dims& filter = inputs.constant(kFilter)->dims();
+  RETURN_IF_ERROR(inputs.CheckConstant(Inputs::kFilter, "filter"));
+  const Dims& filter = inputs.constant(Inputs::kFilter)->dims();
   for (const std::int64_t dim : filter) RETURN_IF_ERROR(KnownSize(node, Dim(dim)).status());
-  ASSIGN_OR_RETURN(const std::int64_t channels, KnownSize(node, inputs.shape(kX)[3]));
-  ASSIGN_OR_RETURN(
-      const SpatialWindow window,
-      SpatialWindowAttributes(node, inputs.shape(kX), filter[0], filter[1], Dilations::kAllowed));
+  ASSIGN_OR_RETURN(const std::int64_t channels, KnownSize(node, inputs.shape(Inputs::kX)[3]));
+  ASSIGN_OR_RETURN(const SpatialWindow window,
+                   SpatialWindowAttributes(node, inputs.shape(Inputs::kX), filter[0], filter[1],
+                                           Dilations::kAllowed));
   std::int64_t groups = channels;
   if (kind == ConvolutionKind::kOrdinary) {
     ASSIGN_OR_RETURN(groups, IntAttribute(node, "groups", 1, 1));
@@ -133,7 +82,7 @@ absl::StatusOr<ConvolutionForm> CheckConvolution(ConvolutionKind kind, const Nod
   form.geometry.out_channels = static_cast<std::size_t>(out_channels);
   form.geometry.groups = static_cast<std::size_t>(groups);
   form.window = window;
-  RETURN_IF_ERROR(CheckConstants(node, inputs, form));
+  RETURN_IF_ERROR(CheckConvolutionWeights(node, inputs, out_channels, form.quantization));
   return form;
 }
 
@@ -183,15 +132,15 @@ class DirectStep final : public Step {
         kernels_(kernels) {}
 
   [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
-    return geometry_.Check(inputs[kX]);
+    return geometry_.Check(inputs[Inputs::kX]);
   }
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
-    return convolution_->ScratchByteSize(NumImages(inputs[kX]));
+    return convolution_->ScratchByteSize(NumImages(inputs[Inputs::kX]));
   }
 
   void Run(const StepArguments& arguments) const override {
-    const TensorView& x = arguments.inputs[kX];
+    const TensorView& x = arguments.inputs[Inputs::kX];
     const kernels::Conv2dGeometry geometry = geometry_.Of(x);
     typename Kernel::Arguments run;
     run.num_images = NumImages(x);
@@ -245,20 +194,20 @@ class DynamicStep final : public Step {
         kernels_(kernels) {}
 
   [[nodiscard]] absl::Status CheckInputs(std::span<const TensorView> inputs) const override {
-    return geometry_.Check(inputs[kX]);
+    return geometry_.Check(inputs[Inputs::kX]);
   }
 
   [[nodiscard]] std::size_t ScratchByteSize(std::span<const TensorView> inputs) const override {
-    const std::size_t images = NumImages(inputs[kX]);
+    const std::size_t images = NumImages(inputs[Inputs::kX]);
     ScratchLayout layout;
-    layout.Take<std::int8_t>(images * geometry_.Of(inputs[kX]).InSize());
+    layout.Take<std::int8_t>(images * geometry_.Of(inputs[Inputs::kX]).InSize());
     layout.Take<float>(images);
     layout.Take<std::byte>(convolution_->ScratchByteSize(images));
     return layout.byte_size();
   }
 
   void Run(const StepArguments& arguments) const override {
-    const TensorView& x = arguments.inputs[kX];
+    const TensorView& x = arguments.inputs[Inputs::kX];
     const std::size_t images = NumImages(x);
     const kernels::Conv2dGeometry geometry = geometry_.Of(x);
     const std::size_t in_size = images * geometry.InSize();
@@ -299,51 +248,6 @@ class DynamicStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
-// An integer filter, uint8 shifted to int8.
-struct IntegerFilter {
-  std::vector<std::int8_t> values;
-  std::vector<float> scale;             // one a channel
-  std::vector<std::int8_t> zero_point;  // one a channel, or none: 0
-};
-
-absl::StatusOr<IntegerFilter> MakeIntegerFilter(const PrepareContext& context,
-                                                std::size_t out_channels) {
-  const ConstantTensor& filter = *context.constants[kFilter];
-  IntegerFilter result;
-  result.values = UnpackWeights(filter);
-  result.scale = PerChannel(FloatElements(*context.constants[kScale]), out_channels);
-  if (context.node.HasInput(kZeroPoint)) {
-    ASSIGN_OR_RETURN(result.zero_point,
-                     WeightZeroPoints(context.node, "filter_zero_point", filter.data_type(),
-                                      *context.constants[kZeroPoint]));
-    result.zero_point = PerChannel(std::move(result.zero_point), out_channels);
-  } else if (const std::int32_t shift = WeightShift(filter.data_type()); shift != 0) {
-    result.zero_point.assign(out_channels, static_cast<std::int8_t>(-shift));
-  }
-  return result;
-}
-
-// The filter in float32; integers multiplied out with their channel's scale.
-absl::StatusOr<std::vector<float>> FloatFilter(const PrepareContext& context,
-                                               std::size_t out_channels) {
-  const ConstantTensor& filter = *context.constants[kFilter];
-  if (filter.data_type() == DataType::kFloat32) return FloatElements(filter);
-  ASSIGN_OR_RETURN(const kernels::ScaleConvention convention,
-                   ScaleConventionAttribute(context.node));
-  ASSIGN_OR_RETURN(const IntegerFilter integers, MakeIntegerFilter(context, out_channels));
-  std::vector<float> result(integers.values.size());
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    // [kh, kw, C, O], and depthwise [kh, kw, C, m]: the channel is what comes last in memory.
-    const std::size_t channel = i % out_channels;
-    const float channel_scale = integers.scale[channel];
-    const int zero = integers.zero_point.empty() ? 0 : integers.zero_point[channel];
-    const auto value = static_cast<float>(integers.values[i] - zero);
-    result[i] = convention == kernels::ScaleConvention::kReciprocal ? value / channel_scale
-                                                                    : value * channel_scale;
-  }
-  return result;
-}
-
 class Convolution final : public Operator {
  public:
   explicit Convolution(ConvolutionKind kind) : kind_(kind) {}
@@ -358,11 +262,11 @@ class Convolution final : public Operator {
     ASSIGN_OR_RETURN(const ConvolutionForm form,
                      CheckConvolution(kind_, node, NodeInputs(node, types, constants)));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(node));
-    const Shape shape = {types[kX].shape[0], form.window.out_height, form.window.out_width,
+    const Shape shape = {types[Inputs::kX].shape[0], form.window.out_height, form.window.out_width,
                          Dim(static_cast<std::int64_t>(form.geometry.out_channels))};
     TensorType output{DataType::kFloat32, shape, std::nullopt};
     if (form.quantization == ActivationQuantization::kStatic) {
-      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape, types[kX].data_type));
+      ASSIGN_OR_RETURN(output, StaticOutputType(node, shape, types[Inputs::kX].data_type));
       if (output.quantization.has_value()) {
         RETURN_IF_ERROR(StaticClipRange(node, activation, output).status());
       }
@@ -372,7 +276,8 @@ class Convolution final : public Operator {
 
   [[nodiscard]] ProductCount CountProducts(const Node& node, std::span<const Dims> inputs,
                                            const Dims& output) const override {
-    const Dims& filter = inputs[kFilter];  // [kh, kw, C / groups, O], depthwise [kh, kw, C, m]
+    const Dims& filter =
+        inputs[Inputs::kFilter];  // [kh, kw, C / groups, O], depthwise [kh, kw, C, m]
     const auto window = static_cast<double>(filter[0]) * static_cast<double>(filter[1]);
     const double depth = kind_ == ConvolutionKind::kOrdinary ? static_cast<double>(filter[2]) : 1;
     return {.count = ElementCount(output) * window * depth,
@@ -388,7 +293,7 @@ class Convolution final : public Operator {
     if (form.quantization == ActivationQuantization::kNone) {
       return PrepareFloat(context, form, activation);
     }
-    if (context.inputs[kX].data_type == DataType::kInt16) {
+    if (context.inputs[Inputs::kX].data_type == DataType::kInt16) {
       return PrepareInt16(context, form, activation);
     }
     return PrepareInteger(context, form, activation);
@@ -401,7 +306,8 @@ class Convolution final : public Operator {
     ASSIGN_OR_RETURN(const std::vector<float> filter,
                      FloatFilter(context, form.geometry.out_channels));
     std::vector<float> bias;
-    if (context.node.HasInput(kBias)) bias = FloatElements(*context.constants[kBias]);
+    if (context.node.HasInput(Inputs::kBias))
+      bias = FloatElements(*context.constants[Inputs::kBias]);
     kernels::Conv2dF32Spec spec;
     spec.geometry = form.geometry;
     spec.filter = filter;
@@ -421,9 +327,10 @@ class Convolution final : public Operator {
                      MakeIntegerFilter(context, form.geometry.out_channels));
     ASSIGN_OR_RETURN(
         const Int16Epilogue epilogue,
-        Int16Epilogue::Make(context.node, activation, *context.inputs[kX].quantization,
-                            context.outputs[0], filter.scale,
-                            context.node.HasInput(kBias) ? context.constants[kBias] : nullptr));
+        Int16Epilogue::Make(
+            context.node, activation, *context.inputs[Inputs::kX].quantization, context.outputs[0],
+            filter.scale,
+            context.node.HasInput(Inputs::kBias) ? context.constants[Inputs::kBias] : nullptr));
     kernels::Conv2dS16Spec spec;
     spec.geometry = form.geometry;
     spec.filter = filter.values;
@@ -438,7 +345,8 @@ class Convolution final : public Operator {
   static absl::StatusOr<std::unique_ptr<const Step>> PrepareInteger(
       const PrepareContext& context, const ConvolutionForm& form,
       const FusedActivation& activation) {
-    const ConstantTensor* bias = context.node.HasInput(kBias) ? context.constants[kBias] : nullptr;
+    const ConstantTensor* bias =
+        context.node.HasInput(Inputs::kBias) ? context.constants[Inputs::kBias] : nullptr;
     ASSIGN_OR_RETURN(const IntegerFilter filter,
                      MakeIntegerFilter(context, form.geometry.out_channels));
     kernels::Conv2dS8Spec spec;
@@ -450,9 +358,9 @@ class Convolution final : public Operator {
                        IntegerEpilogue::Dynamic(context.node, activation, filter.scale, bias));
     } else {
       ASSIGN_OR_RETURN(epilogue, IntegerEpilogue::Static(context.node, activation,
-                                                         *context.inputs[kX].quantization,
+                                                         *context.inputs[Inputs::kX].quantization,
                                                          context.outputs[0], filter.scale, bias));
-      spec.in_zero_point = context.inputs[kX].quantization->zero_point;
+      spec.in_zero_point = context.inputs[Inputs::kX].quantization->zero_point;
     }
     spec.geometry = form.geometry;
     spec.filter = filter.values;

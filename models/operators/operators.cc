@@ -11,7 +11,8 @@
 #include "models/operators/comparison.h"
 #include "models/operators/concat.h"
 #include "models/operators/conv2d.h"
-#include "models/operators/conv_transpose2d.h"
+#include "models/operators/conv3d.h"
+#include "models/operators/conv_transpose.h"
 #include "models/operators/cumulative_sum.h"
 #include "models/operators/dynamic_lstm.h"
 #include "models/operators/dynamic_quantize.h"
@@ -33,6 +34,7 @@
 #include "models/operators/matmul.h"
 #include "models/operators/pad.h"
 #include "models/operators/pool2d.h"
+#include "models/operators/pool3d.h"
 #include "models/operators/positions.h"
 #include "models/operators/prelu.h"
 #include "models/operators/quantize.h"
@@ -61,11 +63,14 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeArgReduce());
   registry.Add(MakeAttention());
   registry.Add(MakeAveragePool2d());
+  registry.Add(MakeAveragePool3d());
   registry.Add(MakeBatchNormalization());
   registry.Add(MakeCast());
   registry.Add(MakeConcat());
   registry.Add(MakeConv2d());
+  registry.Add(MakeConv3d());
   registry.Add(MakeConvTranspose2d());
+  registry.Add(MakeConvTranspose3d());
   registry.Add(MakeCumulativeSum());
   registry.Add(MakeDepthwiseConv2d());
   registry.Add(MakeDequantize());
@@ -94,6 +99,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeMatMul());
   registry.Add(MakeMaximum());
   registry.Add(MakeMaxPool2d());
+  registry.Add(MakeMaxPool3d());
   registry.Add(MakeMinimum());
   registry.Add(MakeMultiply());
   registry.Add(MakeNot());

@@ -49,22 +49,30 @@ absl::StatusOr<Element> PadElement(const Node& node, const TensorType& type, flo
 }
 
 // What the border is made of: one value, or elements of the axis itself.
-enum class PadMode { kConstant, kEdge, kReflect, kWrap };
+enum class PadMode { kConstant, kEdge, kReflect, kSymmetric, kWrap };
 
 absl::StatusOr<PadMode> ModeAttribute(const Node& node) {
-  ASSIGN_OR_RETURN(const std::string mode, NameAttribute(node, "mode", "constant",
-                                                         {"constant", "edge", "reflect", "wrap"}));
+  ASSIGN_OR_RETURN(const std::string mode,
+                   NameAttribute(node, "mode", "constant",
+                                 {"constant", "edge", "reflect", "symmetric", "wrap"}));
   if (mode == "edge") return PadMode::kEdge;
   if (mode == "reflect") return PadMode::kReflect;
+  if (mode == "symmetric") return PadMode::kSymmetric;
   return mode == "wrap" ? PadMode::kWrap : PadMode::kConstant;
 }
 
 // Which of an axis's `size` elements, at least one, stands at `place` of it, outside perhaps.
 std::int64_t Inside(PadMode mode, std::int64_t place, std::int64_t size) {
   if (mode == PadMode::kEdge || size == 1) return std::clamp<std::int64_t>(place, 0, size - 1);
-  const std::int64_t period = mode == PadMode::kReflect ? 2 * (size - 1) : size;
-  const std::int64_t rest = (place % period + period) % period;
-  return std::min(rest, mode == PadMode::kReflect ? period - rest : rest);
+  const auto in_period = [place](std::int64_t period) {
+    return (place % period + period) % period;
+  };
+  if (mode == PadMode::kWrap) return in_period(size);
+  // There and back: with the ends once, or, where the border begins with them, twice.
+  const std::int64_t twice = mode == PadMode::kSymmetric ? 1 : 0;
+  const std::int64_t period = 2 * (size - 1 + twice);
+  const std::int64_t rest = in_period(period);
+  return std::min(rest, period - rest - twice);
 }
 
 absl::StatusOr<std::vector<std::int64_t>> Pads(const Node& node, std::size_t rank) {

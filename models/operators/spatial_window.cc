@@ -147,4 +147,31 @@ absl::StatusOr<SpatialWindow> SpatialWindowAttributes(const Node& node, const Sh
   return window;
 }
 
+absl::StatusOr<VolumeWindow> VolumeWindowAttributes(const Node& node, const Shape& shape,
+                                                    std::span<const std::int64_t> kernel) {
+  ASSIGN_OR_RETURN(const auto strides, IntsAttribute(node, "strides", {1, 1, 1}, 3, 1));
+  ASSIGN_OR_RETURN(const auto dilations, IntsAttribute(node, "dilations", {1, 1, 1}, 3, 1));
+  ASSIGN_OR_RETURN(const Padding padding, PaddingAttribute(node));
+  std::vector<std::int64_t> pads(6, 0);
+  if (padding == Padding::kExplicit) {
+    ASSIGN_OR_RETURN(pads, IntsAttribute(node, "pads", {}, 6, 0));
+  }
+  VolumeWindow window;
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    AxisWindow& axis = window.at(i);
+    ASSIGN_OR_RETURN(axis.kernel, KnownSize(node, Dim(kernel[i])));
+    ASSIGN_OR_RETURN(axis.in, KnownSize(node, shape[i + 1]));
+    axis.stride = strides[i];
+    axis.dilation = dilations[i];
+    axis.pad_before = pads[i];
+    axis.pad_after = pads[i + 3];
+    const bool is_same = padding == Padding::kSame;
+    if (absl::Status status = CheckFits(is_same, axis); !status.ok()) {
+      return WithNode(node, status);
+    }
+    Complete(is_same, axis);
+  }
+  return window;
+}
+
 }  // namespace octet

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A window that moves over one spatial axis, or two: strides, dilations and padding.
+// A window that moves over one spatial axis, two, or three: strides, dilations and padding.
 
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +51,14 @@ absl::StatusOr<SpatialWindow> SpatialWindowAttributes(const Node& node, const Sh
                                                       std::int64_t kernel_height,
                                                       std::int64_t kernel_width,
                                                       Dilations dilations);
+
+// One axis of the window over volumes, each of a known size: depth, height and width.
+using VolumeWindow = std::array<AxisWindow, 3>;
+
+// Reads the same attributes, of three axes each, for volumes of `shape` [N, D, H, W, C] and a
+// kernel of these sizes.
+absl::StatusOr<VolumeWindow> VolumeWindowAttributes(const Node& node, const Shape& shape,
+                                                    std::span<const std::int64_t> kernel);
 
 // `dim` as a known size from 1 to 2^31 - 1.
 absl::StatusOr<std::int64_t> KnownSize(const Node& node, const Dim& dim);

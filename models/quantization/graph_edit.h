@@ -26,7 +26,7 @@ const ConstantTensor* FloatConstant(const Graph& graph, const Node& node, std::s
 // Its elements. Precondition: float32.
 std::vector<float> ElementsOf(const ConstantTensor& constant);
 
-// Where the inputs of FullyConnected, Conv2d and DepthwiseConv2d lie.
+// Where the inputs of FullyConnected, Conv2d, Conv3d and DepthwiseConv2d lie.
 struct WeightedInputs {
   static constexpr std::size_t kX = 0;
   static constexpr std::size_t kWeight = 1;
@@ -34,7 +34,7 @@ struct WeightedInputs {
   static constexpr std::size_t kZeroPoint = 3;  // FullyConnected only
 };
 inline bool IsConvolution(const Node& node) {
-  return node.op == "Conv2d" || node.op == "DepthwiseConv2d";
+  return node.op == "Conv2d" || node.op == "Conv3d" || node.op == "DepthwiseConv2d";
 }
 inline std::size_t BiasIndex(const Node& node) { return IsConvolution(node) ? 3 : 4; }
 

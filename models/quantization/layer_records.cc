@@ -41,6 +41,7 @@ constexpr ClassWeight kPointwise = {"pointwise_kernel", ""};
 constexpr std::array kClasses = {
     QuantizedClass{"Conv1D", kKernel},
     QuantizedClass{"Conv2D", kKernel},
+    QuantizedClass{"Conv3D", kKernel},
     QuantizedClass{"Dense", kKernel},
     QuantizedClass{"DepthwiseConv1D", kKernel},
     QuantizedClass{"DepthwiseConv2D", kKernel},

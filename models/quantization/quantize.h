@@ -44,11 +44,12 @@ struct QuantizeOptions {
   const kernels::KernelSet* kernels = nullptr;
 };
 
-// Quantizes the weights of FullyConnected, Conv2d, DepthwiseConv2d and Gather (convolutions have no
-// int4: they get int8), and with kInt8Static the activations between them. Batch normalizations are
-// folded first. What has no integer form stays float. The layers follow: mode, policy and variables
-// in their serialized order. The self-test is what the reference kernels answer for the first rows
-// of the calibration data, or for the inputs of the float bundle's own self-test.
+// Quantizes the weights of FullyConnected, Conv2d, Conv3d, DepthwiseConv2d and Gather (convolutions
+// have no int4: they get int8), and with kInt8Static the activations between them. Batch
+// normalizations are folded first. What has no integer form stays float. The layers follow: mode,
+// policy and variables in their serialized order. The self-test is what the reference kernels
+// answer for the first rows of the calibration data, or for the inputs of the float bundle's own
+// self-test.
 //
 // With kInt8Dynamic and kInt8WeightOnly a Dense layer holds just what Keras's quantize("int8")
 // makes of it.

@@ -34,8 +34,9 @@ bool IsOneOf(const std::array<absl::string_view, n>& names, absl::string_view na
 
 // The result has the quantization of the input.
 bool KeepsQuantization(const Node& node) {
-  static constexpr std::array<absl::string_view, 8> kOperators = {
-      "AveragePool2d", "Identity", "MaxPool2d", "Pad", "Reshape", "Slice", "Tile", "Transpose"};
+  static constexpr std::array<absl::string_view, 9> kOperators = {
+      "AveragePool2d", "Identity", "MaxPool2d", "MaxPool3d", "Pad",
+      "Reshape",       "Slice",    "Tile",      "Transpose"};
   if (IsOneOf(kOperators, node.op)) return true;
   const std::string kind = StringOr(node, "kind", "");
   return node.op == "Reduce" && (kind == "mean" || kind == "max");

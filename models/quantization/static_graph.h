@@ -21,8 +21,8 @@ TensorQuantization QuantizationFor(const Range& range);
 // The values whose ranges MakeStaticGraph wants.
 std::vector<ValueId> ValuesToCalibrate(const Graph& graph);
 
-// FullyConnected, Conv2d and DepthwiseConv2d with constant weights take int8 and give int8, or
-// float32 where only float operators follow; pooling, Add, Multiply, elementwise activations,
+// FullyConnected, Conv2d, Conv3d and DepthwiseConv2d with constant weights take int8 and give int8,
+// or float32 where only float operators follow; pooling, Add, Multiply, elementwise activations,
 // Concat, mean and max, and what only moves elements stay in int8 where int8 comes in and goes on.
 // Quantize and Dequantize stand where the two meet. Inputs and outputs stay float32 and keep their
 // names.

@@ -36,7 +36,8 @@ struct Channels {
 std::optional<Channels> ChannelsOf(const Graph& graph, const Node& node) {
   const bool is_dense = node.op == "FullyConnected";
   const bool is_depthwise = node.op == "DepthwiseConv2d";
-  if (!is_dense && !is_depthwise && node.op != "Conv2d") return std::nullopt;
+  const bool is_volume = node.op == "Conv3d";
+  if (!is_dense && !is_depthwise && !is_volume && node.op != "Conv2d") return std::nullopt;
   const std::size_t bias_index = is_dense ? 4 : 3;
   for (std::size_t i = kWeight + 1; i < node.inputs.size(); ++i) {
     if (i != bias_index && node.HasInput(i)) return std::nullopt;  // quantized in some way
@@ -51,7 +52,8 @@ std::optional<Channels> ChannelsOf(const Graph& graph, const Node& node) {
   const auto& weight = ValueAt(graph, node.inputs[kWeight]).constant;
   if (!weight || weight->data_type() != DataType::kFloat32) return std::nullopt;
   const Dims& dims = weight->dims();
-  if (dims.size() != (is_dense ? 2U : 4U)) return std::nullopt;
+  const std::size_t rank = is_dense ? 2 : is_volume ? 5 : 4;
+  if (dims.size() != rank) return std::nullopt;
   if (is_dense && *transposed != 0) {
     return Channels{static_cast<std::size_t>(dims[0]), static_cast<std::size_t>(dims[1]),
                     bias_index};

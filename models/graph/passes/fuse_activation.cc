@@ -12,9 +12,9 @@
 namespace octet {
 namespace {
 
-constexpr std::array<absl::string_view, 10> kFusing = {
-    "FullyConnected", "Conv2d", "DepthwiseConv2d", "Add",     "Subtract",
-    "Multiply",       "Divide", "Maximum",         "Minimum", "Power"};
+constexpr std::array<absl::string_view, 11> kFusing = {
+    "FullyConnected", "Conv2d", "Conv3d",  "DepthwiseConv2d", "Add",  "Subtract",
+    "Multiply",       "Divide", "Maximum", "Minimum",         "Power"};
 
 bool IsFloat(const Graph& graph, ValueId id) {
   return graph.values[static_cast<std::size_t>(id)].type.data_type == DataType::kFloat32;

@@ -20,10 +20,6 @@ namespace octet::keras {
 
 namespace {
 
-std::size_t SpatialRank(const LayerCall& call) {
-  return absl::StrContains(call.layer().class_name, "1D") ? 1 : 2;
-}
-
 // Reads strides, dilations and padding.
 absl::StatusOr<Attributes> WindowAttributes(const LayerCall& call, const ImageLayout& layout,
                                             const std::vector<std::int64_t>& kernel) {
@@ -57,7 +53,7 @@ absl::StatusOr<QuantizedKernel> LoadKernel(const LayerCall& call, const std::str
 absl::StatusOr<Dims> ImageDims(const LayerCall& call, const ImageLayout& layout,
                                const std::string& name, const ConstantTensor& kernel) {
   Dims dims = kernel.dims();
-  const std::size_t rank = layout.is_sequence() ? 3 : 4;
+  const std::size_t rank = layout.num_spatial() + 2;
   if (dims.size() != rank) {
     return call.Invalid(
         absl::StrCat(name, ": got shape ", ToString(dims), ", wants ", rank, " dimensions"));
@@ -160,8 +156,8 @@ absl::StatusOr<std::vector<Operand>> TranslateConv(LayerCall& call) {
   ASSIGN_OR_RETURN(const auto constants,
                    LoadKernels(call, layout, {"kernel"}, KernelForm::kIntegers));
   std::vector<ValueId> inputs = ConvInputs(input, constants, attributes);
-  ASSIGN_OR_RETURN(const ValueId output,
-                   Finish(call, layout, "Conv2d", std::move(inputs), std::move(attributes)));
+  ASSIGN_OR_RETURN(const ValueId output, Finish(call, layout, layout.Operator("Conv"),
+                                                std::move(inputs), std::move(attributes)));
   return Single(output);
 }
 
@@ -205,7 +201,7 @@ absl::StatusOr<std::vector<Operand>> TranslateConvTranspose(LayerCall& call) {
   ASSIGN_OR_RETURN(Attributes attributes, WindowAttributes(call, layout, kernel));
   if (call.config().Has("output_padding")) {
     ASSIGN_OR_RETURN(std::vector<std::int64_t> padding,
-                     call.config().Ints("output_padding", layout.is_sequence() ? 1 : 2));
+                     call.config().Ints("output_padding", layout.num_spatial()));
     if (layout.is_sequence()) padding.push_back(0);
     attributes["output_padding"] = padding;
   }
@@ -213,7 +209,7 @@ absl::StatusOr<std::vector<Operand>> TranslateConvTranspose(LayerCall& call) {
                    LoadKernels(call, layout, {"kernel"}, KernelForm::kFloats));
   ASSIGN_OR_RETURN(
       const ValueId output,
-      Finish(call, layout, "ConvTranspose2d",
+      Finish(call, layout, layout.Operator("ConvTranspose"),
              {input, constants.at("kernel"), Optional(constants, "bias")}, std::move(attributes)));
   return Single(output);
 }
@@ -225,6 +221,8 @@ void AddConvolutionLayers(LayerRegistry& registry) {
   registry.Add({"Conv1DTranspose", TranslateConvTranspose});
   registry.Add({"Conv2D", TranslateConv});
   registry.Add({"Conv2DTranspose", TranslateConvTranspose});
+  registry.Add({"Conv3D", TranslateConv});
+  registry.Add({"Conv3DTranspose", TranslateConvTranspose});
   registry.Add({"DepthwiseConv1D", TranslateDepthwiseConv});
   registry.Add({"DepthwiseConv2D", TranslateDepthwiseConv});
   registry.Add({"SeparableConv1D", TranslateSeparableConv});

@@ -3,11 +3,21 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
 
 namespace octet::keras {
+
+std::size_t SpatialRank(const LayerCall& call) {
+  if (absl::StrContains(call.layer().class_name, "1D")) return 1;
+  return absl::StrContains(call.layer().class_name, "3D") ? 3 : 2;
+}
+
+std::string ImageLayout::Operator(absl::string_view name) const {
+  return absl::StrCat(name, num_spatial_ == 3 ? "3d" : "2d");
+}
 
 absl::StatusOr<ImageLayout> ImageLayout::Make(const LayerCall& call, std::size_t num_spatial) {
   ASSIGN_OR_RETURN(const std::string format, call.config().String("data_format", "channels_last"));
@@ -25,8 +35,9 @@ absl::StatusOr<ValueId> ImageLayout::Input() const {
         absl::StrCat("got an input of ", call_.graph().Rank(value), " dimensions, wants ", rank));
   }
   if (channels_first_) {
-    std::vector<std::int64_t> permutation = {0, 2, 1};
-    if (!is_sequence()) permutation = {0, 2, 3, 1};
+    std::vector<std::int64_t> permutation = {0};
+    for (std::int64_t axis = 2; axis < rank; ++axis) permutation.push_back(axis);
+    permutation.push_back(1);
     ASSIGN_OR_RETURN(value,
                      call_.graph().Transpose(call_.Name("channels_last"), value, permutation));
   }
@@ -42,8 +53,9 @@ absl::StatusOr<ValueId> ImageLayout::Output(ValueId value) const {
                      call_.graph().Reshape(call_.Name("to_sequence"), value, {0, 0, channels}));
   }
   if (!channels_first_) return value;
-  std::vector<std::int64_t> permutation = {0, 2, 1};
-  if (!is_sequence()) permutation = {0, 3, 1, 2};
+  const auto last = static_cast<std::int64_t>(num_spatial_) + 1;
+  std::vector<std::int64_t> permutation = {0, last};
+  for (std::int64_t axis = 1; axis < last; ++axis) permutation.push_back(axis);
   return call_.graph().Transpose(call_.Name("channels_first"), value, permutation);
 }
 

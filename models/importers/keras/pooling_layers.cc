@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling: windows, and whole images or sequences.
+// Pooling: windows, and whole sequences, images or volumes.
 
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 
@@ -12,10 +14,6 @@
 namespace octet::keras {
 
 namespace {
-
-std::size_t SpatialRank(const LayerCall& call) {
-  return absl::StrContains(call.layer().class_name, "1D") ? 1 : 2;
-}
 
 absl::StatusOr<std::vector<Operand>> TranslatePool(LayerCall& call) {
   ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, SpatialRank(call)));
@@ -29,8 +27,9 @@ absl::StatusOr<std::vector<Operand>> TranslatePool(LayerCall& call) {
   }
   ASSIGN_OR_RETURN(attributes["padding"], call.config().String("padding", "valid"));
   const bool max = absl::StartsWith(call.layer().class_name, "Max");
-  ASSIGN_OR_RETURN(ValueId output, call.graph().Emit(max ? "MaxPool2d" : "AveragePool2d",
-                                                     call.Name(), {input}, std::move(attributes)));
+  ASSIGN_OR_RETURN(ValueId output,
+                   call.graph().Emit(layout.Operator(max ? "MaxPool" : "AveragePool"), call.Name(),
+                                     {input}, std::move(attributes)));
   ASSIGN_OR_RETURN(output, layout.Output(output));
   return Single(output);
 }
@@ -40,8 +39,8 @@ absl::StatusOr<std::vector<Operand>> TranslateGlobalPool(LayerCall& call) {
   ASSIGN_OR_RETURN(ValueId input, call.FloatInput());
   ASSIGN_OR_RETURN(const bool keep_dims, call.config().Bool("keepdims", false));
   const std::int64_t first = layout.channels_first() ? 2 : 1;
-  std::vector<std::int64_t> axes = {first};
-  if (!layout.is_sequence()) axes.push_back(first + 1);
+  std::vector<std::int64_t> axes(layout.num_spatial());
+  std::iota(axes.begin(), axes.end(), first);
   const bool max = absl::StrContains(call.layer().class_name, "Max");
   const std::int64_t keep = keep_dims ? 1 : 0;
   GraphBuilder& graph = call.graph();
@@ -72,12 +71,16 @@ absl::StatusOr<std::vector<Operand>> TranslateGlobalPool(LayerCall& call) {
 void AddPoolingLayers(LayerRegistry& registry) {
   registry.Add({"AveragePooling1D", TranslatePool});
   registry.Add({"AveragePooling2D", TranslatePool});
+  registry.Add({"AveragePooling3D", TranslatePool});
   registry.Add({"GlobalAveragePooling1D", TranslateGlobalPool});
   registry.Add({"GlobalAveragePooling2D", TranslateGlobalPool});
+  registry.Add({"GlobalAveragePooling3D", TranslateGlobalPool});
   registry.Add({"GlobalMaxPooling1D", TranslateGlobalPool});
   registry.Add({"GlobalMaxPooling2D", TranslateGlobalPool});
+  registry.Add({"GlobalMaxPooling3D", TranslateGlobalPool});
   registry.Add({"MaxPooling1D", TranslatePool});
   registry.Add({"MaxPooling2D", TranslatePool});
+  registry.Add({"MaxPooling3D", TranslatePool});
 }
 
 }  // namespace octet::keras

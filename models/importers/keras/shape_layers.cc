@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<Operand>> TranslateRepeatVector(LayerCall& call) {
   return Single(output);
 }
 
-// What ZeroPadding and Cropping have in common: (before, after) of height and width.
+// What ZeroPadding and Cropping have in common: (before, after) of (depth,) height and width.
 absl::StatusOr<std::vector<std::int64_t>> Margins(const LayerCall& call, const char* key,
                                                   std::size_t num_spatial) {
   const Json& json = call.config().Get(key);
@@ -86,7 +86,7 @@ absl::StatusOr<std::vector<std::int64_t>> Margins(const LayerCall& call, const c
     for (const Json& side : json) {
       if (side.is_number_integer()) {
         margins.push_back(side.get<std::int64_t>());
-        if (num_spatial == 2) margins.push_back(side.get<std::int64_t>());
+        if (num_spatial > 1) margins.push_back(side.get<std::int64_t>());
       } else if (side.is_array() && side.size() == 2 && side[0].is_number_integer() &&
                  side[1].is_number_integer()) {
         margins.push_back(side[0].get<std::int64_t>());
@@ -102,10 +102,6 @@ absl::StatusOr<std::vector<std::int64_t>> Margins(const LayerCall& call, const c
     if (margin < 0 || margin > kMaxMargin) return error();
   }
   return margins;
-}
-
-std::size_t SpatialRank(const LayerCall& call) {
-  return call.layer().class_name.find("1D") != std::string::npos ? 1 : 2;
 }
 
 absl::StatusOr<std::vector<Operand>> TranslateZeroPadding(LayerCall& call) {
@@ -145,6 +141,42 @@ absl::StatusOr<std::vector<Operand>> TranslateCropping(LayerCall& call) {
                                       {"starts", starts},
                                       {"ends", ends},
                                       {"steps", std::vector<std::int64_t>(axes.size(), 1)}}));
+  return Single(output);
+}
+
+// Repeats each plane, row and column: as axes of their own, since a repeated axis has itself
+// behind.
+absl::StatusOr<ValueId> RepeatVolume(const LayerCall& call, ValueId volume,
+                                     const std::vector<std::int64_t>& times) {
+  GraphBuilder& graph = call.graph();
+  std::vector<std::int64_t> apart = {0};
+  std::vector<std::int64_t> repeats = {1};
+  std::vector<std::int64_t> joined = {0};
+  for (std::size_t axis = 0; axis < times.size(); ++axis) {
+    ASSIGN_OR_RETURN(const std::int64_t size,
+                     call.Length(volume, static_cast<std::int64_t>(axis) + 1));
+    apart.insert(apart.end(), {size, 1});
+    repeats.insert(repeats.end(), {1, times[axis]});
+    constexpr std::int64_t kMostRepeats = std::int64_t{1} << 31;
+    if (times[axis] >= kMostRepeats) return call.config().Error("size", "lengths below 2^31");
+    joined.push_back(size * times[axis]);
+  }
+  ASSIGN_OR_RETURN(const std::int64_t channels, call.Length(volume, 4));
+  apart.push_back(channels);
+  repeats.push_back(1);
+  joined.push_back(channels);
+  ASSIGN_OR_RETURN(const ValueId spread, graph.Reshape(call.Name("apart"), volume, apart));
+  ASSIGN_OR_RETURN(const ValueId repeated,
+                   graph.Emit("Tile", call.Name("repeated"), {spread}, {{"repeats", repeats}}));
+  return graph.Reshape(call.Name(), repeated, joined);
+}
+
+absl::StatusOr<std::vector<Operand>> TranslateUpSampling3D(LayerCall& call) {
+  ASSIGN_OR_RETURN(const ImageLayout layout, ImageLayout::Make(call, 3));
+  ASSIGN_OR_RETURN(const ValueId input, layout.Input());
+  ASSIGN_OR_RETURN(const std::vector<std::int64_t> times, layout.Sizes("size", 2));
+  ASSIGN_OR_RETURN(ValueId output, RepeatVolume(call, input, times));
+  ASSIGN_OR_RETURN(output, layout.Output(output));
   return Single(output);
 }
 
@@ -215,6 +247,7 @@ absl::StatusOr<std::vector<Operand>> TranslateMasking(LayerCall& call) {
 void AddShapeLayers(LayerRegistry& registry) {
   registry.Add({"Cropping1D", TranslateCropping});
   registry.Add({"Cropping2D", TranslateCropping});
+  registry.Add({"Cropping3D", TranslateCropping});
   registry.Add({"Flatten", TranslateFlatten});
   registry.Add({"Masking", TranslateMasking, MaskRule::kTranslator});
   registry.Add({"Permute", TranslatePermute});
@@ -223,8 +256,10 @@ void AddShapeLayers(LayerRegistry& registry) {
   registry.Add({"Resizing", TranslateResizing});
   registry.Add({"UpSampling1D", TranslateUpSampling});
   registry.Add({"UpSampling2D", TranslateUpSampling});
+  registry.Add({"UpSampling3D", TranslateUpSampling3D});
   registry.Add({"ZeroPadding1D", TranslateZeroPadding});
   registry.Add({"ZeroPadding2D", TranslateZeroPadding});
+  registry.Add({"ZeroPadding3D", TranslateZeroPadding});
 }
 
 }  // namespace octet::keras

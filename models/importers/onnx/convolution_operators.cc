@@ -23,7 +23,7 @@ constexpr std::int64_t kMaxTransposedGroups = 64;
 // [M, C, k] as [M, C, k, 1].
 ConstantTensor AsImageFilter(const ConstantTensor& filter) {
   Dims dims = filter.dims();
-  dims.resize(4, 1);
+  if (dims.size() == 3) dims.push_back(1);
   return WithDims(filter, std::move(dims));
 }
 
@@ -40,7 +40,7 @@ absl::StatusOr<ValueId> BiasOf(NodeCall& call, std::size_t index, std::int64_t c
 }
 
 struct Filter {
-  ConstantTensor tensor;  // [M, C / groups, kh, kw]
+  ConstantTensor tensor;  // [M, C / groups, kh, kw], of volumes [M, C / groups, kd, kh, kw]
   std::vector<std::int64_t> kernel;
 };
 
@@ -60,16 +60,26 @@ absl::StatusOr<Filter> FilterOf(NodeCall& call, std::size_t spatial_rank) {
   return filter;
 }
 
+// [M, C, ...] as [..., C, M].
+ConstantTensor ChannelsLast(const ConstantTensor& filter) {
+  Order order;
+  for (std::size_t axis = 2; axis < filter.dims().size(); ++axis) order.push_back(axis);
+  order.push_back(1);
+  order.push_back(0);
+  return TransposeConstant(filter, order);
+}
+
 Outputs TranslateConv(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 3));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x, kMostAxes));
   ASSIGN_OR_RETURN(const Filter filter, FilterOf(call, spatial_rank));
   ASSIGN_OR_RETURN(const ImageWindow window, ImageWindowOf(call, *x, filter.kernel));
   ASSIGN_OR_RETURN(const std::int64_t groups, call.Int("group", 1));
   const Dims& dims = filter.tensor.dims();
   const std::int64_t channels = dims[0];
-  const bool is_depthwise = groups > 1 && x->shape[1] == Dim(groups) && dims[1] == 1;
+  const bool is_depthwise =
+      groups > 1 && x->shape[1] == Dim(groups) && dims[1] == 1 && !window.is_of_volumes();
   Attributes attributes = window.attributes();
   attributes["dilations"] = window.dilations;
   ConstantTensor kernel;
@@ -79,20 +89,24 @@ Outputs TranslateConv(NodeCall& call) {
         WithDims(filter.tensor, {groups, channels / groups, dims[2], dims[3]}), {2, 3, 0, 1});
   } else {
     attributes["groups"] = groups;
-    kernel = TransposeConstant(filter.tensor, {2, 3, 1, 0});
+    kernel = ChannelsLast(filter.tensor);
   }
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
-  const bool is_sequence = spatial_rank == 1;
   Dims stored = kernel.dims();
-  if (is_sequence) stored.erase(stored.begin() + 1);
+  if (spatial_rank == 1) stored.erase(stored.begin() + 1);
   std::vector<LayerVariable> variables = {{"kernel", WithDims(kernel, stored), ""}};
-  const ValueId weights = call.AddConstant(
-      absl::StrCat(call.input(1).name, is_depthwise ? "/depthwise" : "/hwio"), kernel);
+  const ValueId weights =
+      call.AddConstant(absl::StrCat(call.input(1).name, is_depthwise             ? "/depthwise"
+                                                        : window.is_of_volumes() ? "/dhwio"
+                                                                                 : "/hwio"),
+                       kernel);
   ASSIGN_OR_RETURN(const ValueId bias, BiasOf(call, 2, channels, variables));
+  const std::string op = is_depthwise             ? "DepthwiseConv2d"
+                         : window.is_of_volumes() ? "Conv3d"
+                                                  : "Conv2d";
   ASSIGN_OR_RETURN(const ValueId id,
-                   call.Emit(is_depthwise ? "DepthwiseConv2d" : "Conv2d",
-                             {image, weights, kNoValue, bias}, std::move(attributes)));
-  call.Record(absl::StrCat(is_depthwise ? "DepthwiseConv" : "Conv", is_sequence ? "1D" : "2D"),
+                   call.Emit(op, {image, weights, kNoValue, bias}, std::move(attributes)));
+  call.Record(absl::StrCat(is_depthwise ? "DepthwiseConv" : "Conv", SpatialName(spatial_rank)),
               call.input(1).name, std::move(variables));
   ASSIGN_OR_RETURN(Operand result, FromImage(call, id, *x));
   return Single(std::move(result));
@@ -100,125 +114,147 @@ Outputs TranslateConv(NodeCall& call) {
 
 // What is cut off at each side of a transposed convolution, and what is added behind.
 struct TransposedPads {
-  std::vector<std::int64_t> before = {0, 0};
-  std::vector<std::int64_t> after = {0, 0};
-  std::vector<std::int64_t> added = {0, 0};
+  std::vector<std::int64_t> before;
+  std::vector<std::int64_t> after;
+  std::vector<std::int64_t> added;
+
+  [[nodiscard]] bool cut() const {
+    const auto is_some = [](std::int64_t pad) { return pad != 0; };
+    return std::any_of(before.begin(), before.end(), is_some) ||
+           std::any_of(after.begin(), after.end(), is_some);
+  }
 };
 
 absl::StatusOr<TransposedPads> TransposedPadsOf(NodeCall& call, const Activation& x,
                                                 const ImageWindow& window,
                                                 std::size_t spatial_rank) {
-  TransposedPads pads;
+  const std::vector<std::int64_t> none(window.num_axes(), 0);
+  TransposedPads pads = {none, none, none};
   ASSIGN_OR_RETURN(const auto given, call.Ints("pads"));
   ASSIGN_OR_RETURN(const auto output_padding, call.Ints("output_padding"));
   ASSIGN_OR_RETURN(const auto output_shape, call.Ints("output_shape"));
   ASSIGN_OR_RETURN(const std::string auto_pad, call.String("auto_pad", "NOTSET"));
-  ASSIGN_OR_RETURN(const auto extra, ImagePair(call, output_padding, spatial_rank, 0));
+  ASSIGN_OR_RETURN(const auto extra, ImageSizes(call, output_padding, spatial_rank, 0));
+  if (!given.empty() && given.size() != 2 * spatial_rank) {
+    return call.Invalid(
+        absl::StrCat("got ", given.size(), " pads for ", spatial_rank, " axes of space"));
+  }
+  RETURN_IF_ERROR(CheckImageSizes(call, "pads", given, 0));
+  RETURN_IF_ERROR(CheckImageSizes(call, "output_padding", extra, 0));
+  if (!output_shape.empty() && output_shape.size() < spatial_rank) {
+    return call.Invalid("its output_shape is too short");
+  }
+  const bool is_same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
   for (std::size_t axis = 0; axis < spatial_rank; ++axis) {
     const Dim& dim = x.shape[axis + 2];
     if (!dim.is_constant()) return call.Unimplemented("images of an open size");
     const std::int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
     const std::int64_t full = (dim.value() - 1) * window.strides[axis] + extent + extra[axis];
-    const bool is_same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
     std::int64_t before = given.empty() ? 0 : given[axis];
     std::int64_t after = given.empty() ? 0 : given[axis + spatial_rank];
+    std::int64_t missing = 0;  // behind all that the filter reaches
     if (!output_shape.empty() || is_same) {
-      if (!output_shape.empty() && output_shape.size() < spatial_rank) {
-        return call.Invalid("its output_shape is too short");
-      }
       // Some exporters write the batch and the channels in front.
       const std::int64_t wanted = output_shape.empty()
                                       ? dim.value() * window.strides[axis]
                                       : output_shape[output_shape.size() - spatial_rank + axis];
-      const std::int64_t total = full - wanted;
+      RETURN_IF_ERROR(CheckImageSizes(call, "result's sizes", {wanted}, 1));
+      const std::int64_t total = std::max<std::int64_t>(full - wanted, 0);
+      missing = std::max<std::int64_t>(wanted - full, 0);
       const std::int64_t half = total / 2;
       before = auto_pad == "SAME_UPPER" ? half : total - half;
       after = total - before;
     }
+    const std::int64_t behind = extra[axis] + missing - after;
     pads.before[axis] = before;
-    pads.after[axis] = std::max<std::int64_t>(after - extra[axis], 0);
-    pads.added[axis] = std::max<std::int64_t>(extra[axis] - after, 0);
-    if (before < 0 || after < 0 || extra[axis] < 0) {
-      return call.Unimplemented("padding that adds to a transposed convolution's result");
-    }
+    pads.after[axis] = std::max<std::int64_t>(-behind, 0);
+    pads.added[axis] = std::max<std::int64_t>(behind, 0);
   }
   return pads;
 }
 
-Outputs TranslateConvTranspose(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(2, 3));
-  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x));
-  ASSIGN_OR_RETURN(const Filter filter, FilterOf(call, spatial_rank));
-  const Dims& dims = filter.tensor.dims();  // [C, M / groups, kh, kw]
-  ASSIGN_OR_RETURN(const std::int64_t groups, call.Int("group", 1));
-  if (groups < 1 || groups > kMaxTransposedGroups || dims[0] % groups != 0) {
-    return call.Unimplemented(absl::StrCat(groups, " groups of ", dims[0], " channels"));
-  }
-  ImageWindow window;
-  ASSIGN_OR_RETURN(window.kernel, ImagePair(call, filter.kernel, spatial_rank, 1));
-  ASSIGN_OR_RETURN(const auto strides, call.Ints("strides"));
-  ASSIGN_OR_RETURN(window.strides, ImagePair(call, strides, spatial_rank, 1));
-  ASSIGN_OR_RETURN(const auto dilations, call.Ints("dilations"));
-  ASSIGN_OR_RETURN(window.dilations, ImagePair(call, dilations, spatial_rank, 1));
-  ASSIGN_OR_RETURN(const TransposedPads pads, TransposedPadsOf(call, *x, window, spatial_rank));
-  std::vector<float> bias;
-  const std::int64_t channels = dims[1] * groups;
-  if (call.Has(2)) {
-    ASSIGN_OR_RETURN(const ConstantTensor given, call.FloatConstant(2, "bias"));
-    if (given.dims() != Dims{channels}) return call.Invalid("its bias has not its channels");
-    bias = FloatElements(given);
-  }
-  ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
-  const std::vector<float> all = FloatElements(filter.tensor);
+std::vector<float> PartOf(const std::vector<float>& values, std::int64_t part,
+                          std::int64_t num_parts) {
+  const auto size = static_cast<std::ptrdiff_t>(values.size()) / num_parts;
+  return {values.begin() + part * size, values.begin() + (part + 1) * size};
+}
+
+// The sum of what every pixel of `image` spreads, group by group.
+absl::StatusOr<ValueId> Transposed(NodeCall& call, ValueId image, const ConstantTensor& filter,
+                                   const std::vector<float>& bias, std::int64_t groups,
+                                   const Attributes& attributes) {
+  using Ints = std::vector<std::int64_t>;
+  const std::vector<float> all = FloatElements(filter);
+  const std::int64_t channel_axis = call.graph().Rank(image) - 1;
+  Dims dims = filter.dims();  // [C, M / groups, ...]
+  dims[0] /= groups;
   std::vector<ValueId> parts;
-  const std::int64_t inputs = dims[0] / groups;
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::string part = groups == 1 ? "" : absl::StrCat("group_", group);
     ValueId from = image;
     if (groups > 1) {
       ASSIGN_OR_RETURN(from, call.Emit("Slice", {image},
-                                       {{"axes", std::vector<std::int64_t>{3}},
-                                        {"starts", std::vector<std::int64_t>{group * inputs}},
-                                        {"ends", std::vector<std::int64_t>{(group + 1) * inputs}}},
+                                       {{"axes", Ints{channel_axis}},
+                                        {"starts", Ints{group * dims[0]}},
+                                        {"ends", Ints{(group + 1) * dims[0]}}},
                                        absl::StrCat(part, "/input")));
     }
-    const auto size = static_cast<std::ptrdiff_t>(all.size()) / groups;
-    const ConstantTensor weights = ConstantTensor::Copy(
-        DataType::kFloat32, {inputs, dims[1], dims[2], dims[3]},
-        std::vector<float>(all.begin() + group * size, all.begin() + (group + 1) * size));
+    const ConstantTensor weights =
+        ConstantTensor::Copy(DataType::kFloat32, dims, PartOf(all, group, groups));
     std::vector<ValueId> operands = {
         from, call.AddConstant(absl::StrCat(call.input(1).name, "/transposed", part),
-                               TransposeConstant(weights, {2, 3, 1, 0}))};
+                               ChannelsLast(weights))};
     if (!bias.empty()) {
-      operands.push_back(call.AddFloats(absl::StrCat(part, "/bias"), {dims[1]},
-                                        std::vector<float>(bias.begin() + group * dims[1],
-                                                           bias.begin() + (group + 1) * dims[1])));
+      operands.push_back(
+          call.AddFloats(absl::StrCat(part, "/bias"), {dims[1]}, PartOf(bias, group, groups)));
     }
-    ASSIGN_OR_RETURN(const ValueId id, call.Emit("ConvTranspose2d", std::move(operands),
-                                                 {{"strides", window.strides},
-                                                  {"dilations", window.dilations},
-                                                  {"output_padding", pads.added}},
-                                                 part));
+    ASSIGN_OR_RETURN(const ValueId id,
+                     call.Emit(channel_axis == 4 ? "ConvTranspose3d" : "ConvTranspose2d",
+                               std::move(operands), attributes, part));
     parts.push_back(id);
   }
-  ValueId id = parts[0];
-  if (groups > 1) {
-    ASSIGN_OR_RETURN(id, call.Emit("Concat", parts, {{"axis", std::int64_t{3}}}, "groups"));
-  }
+  if (groups == 1) return parts[0];
+  return call.Emit("Concat", parts, {{"axis", channel_axis}}, "groups");
+}
+
+// `id` without what the pads say.
+absl::StatusOr<ValueId> Cut(const NodeCall& call, ValueId id, const TransposedPads& pads) {
+  if (!pads.cut()) return id;
   const Shape full = call.graph().ShapeOf(id);
+  std::vector<std::int64_t> axes;
   std::vector<std::int64_t> ends;
-  for (const std::size_t axis : {0U, 1U}) {
+  for (std::size_t axis = 0; axis < pads.after.size(); ++axis) {
+    axes.push_back(static_cast<std::int64_t>(axis) + 1);
     ends.push_back(full[axis + 1].value() - pads.after[axis]);
   }
-  if (pads.before != std::vector<std::int64_t>{0, 0} ||
-      pads.after != std::vector<std::int64_t>{0, 0}) {
-    ASSIGN_OR_RETURN(id, call.Emit("Slice", {id},
-                                   {{"axes", std::vector<std::int64_t>{1, 2}},
-                                    {"starts", pads.before},
-                                    {"ends", ends}},
-                                   "cut"));
+  return call.Emit("Slice", {id}, {{"axes", axes}, {"starts", pads.before}, {"ends", ends}}, "cut");
+}
+
+Outputs TranslateConvTranspose(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 3));
+  ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x, kMostAxes));
+  ASSIGN_OR_RETURN(const Filter filter, FilterOf(call, spatial_rank));
+  const Dims& dims = filter.tensor.dims();  // [C, M / groups, ...]
+  ASSIGN_OR_RETURN(const std::int64_t groups, call.Int("group", 1));
+  if (groups < 1 || groups > kMaxTransposedGroups || dims[0] % groups != 0) {
+    return call.Unimplemented(absl::StrCat(groups, " groups of ", dims[0], " channels"));
   }
+  ASSIGN_OR_RETURN(const ImageWindow window, ImageStepsOf(call, *x, filter.kernel));
+  ASSIGN_OR_RETURN(const TransposedPads pads, TransposedPadsOf(call, *x, window, spatial_rank));
+  std::vector<float> bias;
+  if (call.Has(2)) {
+    ASSIGN_OR_RETURN(const ConstantTensor given, call.FloatConstant(2, "bias"));
+    if (given.dims() != Dims{dims[1] * groups}) {
+      return call.Invalid("its bias has not its channels");
+    }
+    bias = FloatElements(given);
+  }
+  ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
+  const Attributes attributes = {
+      {"strides", window.strides}, {"dilations", window.dilations}, {"output_padding", pads.added}};
+  ASSIGN_OR_RETURN(ValueId id, Transposed(call, image, filter.tensor, bias, groups, attributes));
+  ASSIGN_OR_RETURN(id, Cut(call, id, pads));
   ASSIGN_OR_RETURN(Operand result, FromImage(call, id, *x));
   return Single(std::move(result));
 }

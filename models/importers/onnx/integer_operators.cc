@@ -46,7 +46,7 @@ Outputs TranslateMatMulInteger(NodeCall& call) {
   return Single(std::move(result));
 }
 
-// The filter of a convolution of integers, [M, C / groups, kh, kw].
+// The filter of a convolution of integers, [M, C / groups, (kd,) kh, kw].
 struct IntegerFilter {
   ConstantTensor tensor;
   std::vector<std::int64_t> kernel;
@@ -64,7 +64,7 @@ absl::StatusOr<IntegerFilter> FilterOf(NodeCall& call, std::size_t index,
                                      spatial_rank + 2, " dimensions of at least 1"));
   }
   Dims image = dims;
-  image.resize(4, 1);
+  if (spatial_rank == 1) image.push_back(1);
   IntegerFilter filter{WithDims(tensor, image), {dims.begin() + 2, dims.end()}};
   ASSIGN_OR_RETURN(const auto given, call.Ints("kernel_shape", filter.kernel));
   if (given == filter.kernel) return filter;
@@ -116,7 +116,7 @@ Outputs TranslateConvInteger(NodeCall& call) {
 Outputs TranslateQLinearConv(NodeCall& call) {
   RETURN_IF_ERROR(CheckPresent(call, 9, {0, 1, 3, 4, 6}));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
-  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x));
+  ASSIGN_OR_RETURN(const std::size_t spatial_rank, SpatialRank(call, *x, kMostAxes));
   ASSIGN_OR_RETURN(const IntegerFilter filter, FilterOf(call, 3, spatial_rank));
   ASSIGN_OR_RETURN(const ImageWindow window, ImageWindowOf(call, *x, filter.kernel));
   ASSIGN_OR_RETURN(const std::int64_t groups, call.Int("group", 1));
@@ -135,9 +135,11 @@ Outputs TranslateQLinearConv(NodeCall& call) {
   }
   ASSIGN_OR_RETURN(const auto integers, IntegersOf(call, *x, from));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *integers));
-  ASSIGN_OR_RETURN(const WeightValues values,
-                   weights.AddTo(call, absl::StrCat(call.input(3).name,
-                                                    form.op == "Conv2d" ? "/hwio" : "/depthwise")));
+  const bool is_depthwise = form.op == "DepthwiseConv2d";
+  const std::string order = spatial_rank == kMostAxes ? "/dhwio" : "/hwio";
+  ASSIGN_OR_RETURN(
+      const WeightValues values,
+      weights.AddTo(call, absl::StrCat(call.input(3).name, is_depthwise ? "/depthwise" : order)));
   std::vector<ValueId> inputs = {image, values.kernel, values.scale, values.bias,
                                  values.zero_point};
   Attributes attributes = window.attributes();
@@ -153,9 +155,8 @@ Outputs TranslateQLinearConv(NodeCall& call) {
     stored.erase(stored.begin() + 1);
     weights.kernel = WithDims(weights.kernel, stored);
   }
-  call.Record(
-      absl::StrCat(form.op == "Conv2d" ? "Conv" : "DepthwiseConv", spatial_rank == 1 ? "1D" : "2D"),
-      call.input(3).name, weights.variables(), "int8_static");
+  call.Record(absl::StrCat(is_depthwise ? "DepthwiseConv" : "Conv", SpatialName(spatial_rank)),
+              call.input(3).name, weights.variables(), "int8_static");
   ASSIGN_OR_RETURN(const Operand result, FromImage(call, id, *integers));
   ASSIGN_OR_RETURN(
       Operand bytes,

@@ -24,16 +24,21 @@ absl::StatusOr<ImageWindow> PoolWindowOf(NodeCall& call, const Activation& x) {
   return ImageWindowOf(call, x, kernel);
 }
 
-bool HasDilations(const ImageWindow& window) {
-  return window.dilations != std::vector<std::int64_t>{1, 1};
-}
-
-absl::StatusOr<Operand> Pool(NodeCall& call, const std::string& op, ValueId image,
-                             const ImageWindow& window, const Activation& x) {
+Attributes PoolAttributes(const ImageWindow& window) {
   Attributes attributes = window.attributes();
   attributes["pool_size"] = window.kernel;
-  ASSIGN_OR_RETURN(const ValueId id, call.Emit(op, {image}, std::move(attributes)));
-  return FromImage(call, id, x);
+  return attributes;
+}
+
+// The graph's operator called `name` of images, or that of volumes.
+absl::StatusOr<Operand> Pool(NodeCall& call, const std::string& name, ValueId image,
+                             const ImageWindow& window, const Activation& x) {
+  Attributes attributes = PoolAttributes(window);
+  if (window.is_of_volumes()) attributes["dilations"] = window.dilations;
+  ASSIGN_OR_RETURN(const ValueId id,
+                   call.Emit(absl::StrCat(name, window.is_of_volumes() ? "3d" : "2d"), {image},
+                             std::move(attributes)));
+  return window.is_of_volumes() ? FromVolume(call, id, x) : FromImage(call, id, x);
 }
 
 // One axis of an image of a known size under a window with gaps.
@@ -131,24 +136,51 @@ bool IsPlainBytes(const NodeCall& call, const Activation& x) {
          !call.graph().TypeOf(NodeCall::AnyForm(x).second).quantization.has_value();
 }
 
+// The maxima and where they are. ONNX counts from the first image of all: there must be one.
+Outputs PoolWithIndices(NodeCall& call, Activation& x, const ImageWindow& window) {
+  if (call.lead() == 0 && call.translation().written_rows != 1) {
+    return call.Unimplemented("its indices are used, which count from the batch's first image");
+  }
+  ASSIGN_OR_RETURN(const std::int64_t storage_order, call.Int("storage_order", 0));
+  if (storage_order != 0 && storage_order != 1) {
+    return call.Invalid(absl::StrCat("its storage_order is ", storage_order, ", wants 0 or 1"));
+  }
+  if (x.type != DataType::kFloat32) return call.Unimplemented("the indices of integers");
+  ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, x));
+  ASSIGN_OR_RETURN(const ValueId volume, AsVolume(call, image));
+  const ImageWindow over = window.OverVolume();
+  Attributes attributes = PoolAttributes(over);
+  attributes["dilations"] = over.dilations;
+  if (storage_order == 1) attributes["position_order"] = std::string("column_major");
+  ASSIGN_OR_RETURN(
+      const std::vector<ValueId> ids,
+      call.graph().EmitMany("MaxPool3d", call.name(), {volume}, std::move(attributes), 2));
+  std::vector<Operand> outputs;
+  for (const ValueId id : ids) {
+    ASSIGN_OR_RETURN(Operand output, FromVolume(call, id, x));
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
 Outputs TranslateMaxPool(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ASSIGN_OR_RETURN(auto x, call.ActivationOf(0));
+  ASSIGN_OR_RETURN(const ImageWindow window, PoolWindowOf(call, *x));
+  if (call.Wants(1)) return PoolWithIndices(call, *x, window);
+  call.Ignore("storage_order");  // of the indices
   const DataType type = x->type;
   const bool is_plain = IsPlainBytes(call, *x);
   if (is_plain) {
     ASSIGN_OR_RETURN(x, IntegersOf(call, *x, {.type = type}));
   }
-  call.Ignore("storage_order");  // of the indices
-  if (call.Wants(1)) return call.Unimplemented("its indices are used");
-  ASSIGN_OR_RETURN(const ImageWindow window, PoolWindowOf(call, *x));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, *x));
-  if (HasDilations(window)) {
+  if (window.has_dilations() && !window.is_of_volumes()) {
     ASSIGN_OR_RETURN(const ValueId id, DilatedPool(call, image, window));
     ASSIGN_OR_RETURN(Operand result, FromImage(call, id, *x));
     return Single(std::move(result));
   }
-  ASSIGN_OR_RETURN(Operand result, Pool(call, "MaxPool2d", image, window, *x));
+  ASSIGN_OR_RETURN(Operand result, Pool(call, "MaxPool", image, window, *x));
   if (is_plain) {
     ASSIGN_OR_RETURN(
         result, FromIntegers(call, std::get<std::shared_ptr<Activation>>(result.content), type));
@@ -156,32 +188,39 @@ Outputs TranslateMaxPool(NodeCall& call) {
   return Single(std::move(result));
 }
 
+// `image` with zeros that count as pixels around it; what ceil_mode added behind does not count.
+absl::StatusOr<ValueId> WithCountedPads(NodeCall& call, ValueId image, ImageWindow& window) {
+  ASSIGN_OR_RETURN(const auto given, call.Ints("pads"));
+  ASSIGN_OR_RETURN(const std::string auto_pad, call.String("auto_pad", "NOTSET"));
+  if (auto_pad != "NOTSET") return call.Unimplemented("count_include_pad with auto_pad");
+  const std::size_t spatial_rank = given.size() / 2;  // as ImageWindowOf saw
+  const std::size_t rank = window.num_axes() + 2;
+  std::vector<std::int64_t> pads(2 * rank, 0);
+  for (std::size_t axis = 0; axis < spatial_rank; ++axis) {
+    const std::int64_t after = given[axis + spatial_rank];
+    pads[1 + axis] = given[axis];
+    pads[rank + 1 + axis] = after;
+    window.pads[axis] = 0;
+    window.pads[axis + window.num_axes()] -= after;
+  }
+  if (std::all_of(pads.begin(), pads.end(), [](auto pad) { return pad == 0; })) return image;
+  return call.Emit("Pad", {image}, {{"pads", pads}}, "pad");
+}
+
 Outputs TranslateAveragePool(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
   ASSIGN_OR_RETURN(const std::int64_t counts_pads, call.Int("count_include_pad", 0));
   ASSIGN_OR_RETURN(ImageWindow window, PoolWindowOf(call, *x));
-  if (HasDilations(window)) return call.Unimplemented("a mean with dilations");
   ASSIGN_OR_RETURN(ValueId image, ImageOf(call, *x));
-  if (counts_pads != 0 && window.padding == "same") {
-    return call.Unimplemented("count_include_pad with auto_pad");
+  if (counts_pads != 0 && window.padding != "valid") {
+    ASSIGN_OR_RETURN(image, WithCountedPads(call, image, window));
   }
-  if (counts_pads != 0 && window.padding == "explicit") {
-    // Zeros that count are pixels; what ceil_mode added behind does not count.
-    ASSIGN_OR_RETURN(const auto given, call.Ints("pads", {0, 0, 0, 0}));
-    const std::size_t spatial_rank = given.size() / 2;
-    std::vector<std::int64_t> pads(8, 0);
-    for (std::size_t axis = 0; axis < spatial_rank && axis < 2; ++axis) {
-      pads[1 + axis] = given[axis];
-      pads[5 + axis] = given[axis + spatial_rank];
-      window.pads[axis] = 0;
-      window.pads[axis + 2] -= given[axis + spatial_rank];
-    }
-    if (std::any_of(pads.begin(), pads.end(), [](auto pad) { return pad != 0; })) {
-      ASSIGN_OR_RETURN(image, call.Emit("Pad", {image}, {{"pads", pads}}, "pad"));
-    }
+  if (window.has_dilations()) {
+    window = window.OverVolume();
+    ASSIGN_OR_RETURN(image, AsVolume(call, image));
   }
-  ASSIGN_OR_RETURN(Operand result, Pool(call, "AveragePool2d", image, window, *x));
+  ASSIGN_OR_RETURN(Operand result, Pool(call, "AveragePool", image, window, *x));
   return Single(std::move(result));
 }
 

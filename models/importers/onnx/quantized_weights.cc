@@ -126,14 +126,16 @@ absl::StatusOr<FilterForm> FilterFormOf(NodeCall& call, const ConstantTensor& fi
     return call.Invalid(absl::StrCat(dims[0], " channels do not divide by ", groups, " groups"));
   }
   FilterForm form;
-  if (may_be_depthwise && groups > 1 && x_channels == Dim(groups) && dims[1] == 1) {
+  if (may_be_depthwise && dims.size() == 4 && groups > 1 && x_channels == Dim(groups) &&
+      dims[1] == 1) {
     form.op = "DepthwiseConv2d";
     form.kernel = TransposeConstant(WithDims(filter, {groups, dims[0] / groups, dims[2], dims[3]}),
                                     {2, 3, 0, 1});
     return form;
   }
-  form.op = "Conv2d";
-  form.kernel = TransposeConstant(filter, {2, 3, 1, 0});
+  const bool is_volume = dims.size() == 5;
+  form.op = is_volume ? "Conv3d" : "Conv2d";
+  form.kernel = TransposeConstant(filter, is_volume ? Order{2, 3, 4, 1, 0} : Order{2, 3, 1, 0});
   form.attributes["groups"] = groups;
   return form;
 }

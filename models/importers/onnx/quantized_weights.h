@@ -57,10 +57,10 @@ struct QuantizedWeights {
   [[nodiscard]] std::vector<LayerVariable> variables() const;
 };
 
-// The convolution's filter [M, C / groups, kh, kw] as the graph wants it, and the attributes that
-// say how. `x_channels` is the number of the input's channels where it is known.
+// The convolution's filter [M, C / groups, (kd,) kh, kw] as the graph wants it, and the attributes
+// that say how. `x_channels` is the number of the input's channels where it is known.
 struct FilterForm {
-  std::string op;  // "Conv2d" or "DepthwiseConv2d"
+  std::string op;  // "Conv2d", "Conv3d" or "DepthwiseConv2d"
   ConstantTensor kernel;
   Attributes attributes;
 };

@@ -240,6 +240,7 @@ Attributes AttributesOf(const ResizeOptions& options, const ResizePlan& plan) {
 
 Outputs Resized(NodeCall& call, Activation& x, const std::vector<Axis>& axes,
                 const ResizeOptions& options) {
+  RETURN_IF_ERROR(SpatialRank(call, x).status());
   ASSIGN_OR_RETURN(const ResizePlan plan, PlanResize(call, x, axes));
   ASSIGN_OR_RETURN(const ValueId image, ImageOf(call, x));
   ASSIGN_OR_RETURN(const ValueId id, call.Emit("Resize2d", {image}, AttributesOf(options, plan)));

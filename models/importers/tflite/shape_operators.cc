@@ -106,22 +106,54 @@ absl::StatusOr<double> PadValue(const OperatorCall& call) {
   return double{constant.as<float>()[0]};
 }
 
-absl::Status TranslatePad(OperatorCall& call) {
-  RETURN_IF_ERROR(call.CheckCounts(2, 3));
-  ASSIGN_OR_RETURN(ValueId value, call.Activation(0));
+// Those before each dimension, then those behind.
+absl::StatusOr<std::vector<std::int64_t>> Pads(const OperatorCall& call) {
   ASSIGN_OR_RETURN(const std::vector<std::int64_t> stored, call.Integers(1, 2 * kMaxRank));
   const std::size_t rank = call.input(0).dims.size();
   if (stored.size() != 2 * rank) {
     return OperatorCall::Invalid("got ", stored.size(), " pads for ", rank,
                                  " dimensions, wants two for each");
   }
-  ASSIGN_OR_RETURN(const double with, PadValue(call));
   std::vector<std::int64_t> pads(2 * rank);
   for (std::size_t i = 0; i < rank; ++i) {
     pads[i] = stored[2 * i];
     pads[rank + i] = stored[2 * i + 1];
   }
+  return pads;
+}
+
+absl::Status TranslatePad(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 3));
+  ASSIGN_OR_RETURN(ValueId value, call.Activation(0));
+  ASSIGN_OR_RETURN(const std::vector<std::int64_t> pads, Pads(call));
+  ASSIGN_OR_RETURN(const double with, PadValue(call));
   ASSIGN_OR_RETURN(value, call.Emit("Pad", {value}, {{"pads", pads}, {"value", with}}));
+  return call.SetOutput(0, value);
+}
+
+absl::Status TranslateMirrorPad(OperatorCall& call) {
+  RETURN_IF_ERROR(call.CheckCounts(2, 2));
+  const auto* const options = call.options<schema::MirrorPadOptions>();
+  if (options == nullptr) return NoOptions();
+  const int mode = options->mode();
+  if (mode != 0 && mode != 1) {
+    return OperatorCall::Invalid("got mode ", mode, ", wants 0 (REFLECT) or 1 (SYMMETRIC)");
+  }
+  ASSIGN_OR_RETURN(ValueId value, call.Activation(0));
+  ASSIGN_OR_RETURN(const std::vector<std::int64_t> pads, Pads(call));
+  const Shape& shape = call.graph().ShapeOf(value);
+  for (std::size_t i = 0; i < pads.size(); ++i) {
+    const std::size_t axis = i % shape.size();
+    if (!shape[axis].is_constant()) continue;
+    // The element at the end itself is only mirrored in SYMMETRIC.
+    const std::int64_t most = shape[axis].value() - (mode == 0 ? 1 : 0);
+    if (pads[i] <= most) continue;
+    return OperatorCall::Invalid("got a border of ", pads[i], " for ", Describe(call.input(0)),
+                                 ", wants at most ", most, " in dimension ", axis);
+  }
+  ASSIGN_OR_RETURN(value, call.Emit("Pad", {value},
+                                    {{"pads", pads},
+                                     {"mode", std::string(mode == 0 ? "reflect" : "symmetric")}}));
   return call.SetOutput(0, value);
 }
 
@@ -183,10 +215,10 @@ absl::Status TranslateResizeNearest(OperatorCall& call) {
 }  // namespace
 
 std::vector<Translator> ShapeTranslators() {
-  return {{2, TranslateConcatenation}, {22, TranslateReshape},      {23, TranslateResizeBilinear},
-          {34, TranslatePad},          {36, TranslateGather},       {39, TranslateTranspose},
-          {43, TranslateToDeclared},   {60, TranslatePad},          {70, TranslateExpandDims},
-          {77, TranslateShape},        {97, TranslateResizeNearest}};
+  return {{2, TranslateConcatenation}, {22, TranslateReshape},       {23, TranslateResizeBilinear},
+          {34, TranslatePad},          {36, TranslateGather},        {39, TranslateTranspose},
+          {43, TranslateToDeclared},   {60, TranslatePad},           {70, TranslateExpandDims},
+          {77, TranslateShape},        {97, TranslateResizeNearest}, {100, TranslateMirrorPad}};
 }
 
 }  // namespace octet::tflite

@@ -45,6 +45,10 @@ def image(channels=3, size=9):
     return RNG.standard_normal((4, size, size + 1, channels)).astype("float32")
 
 
+def volume(channels=3):
+    return RNG.standard_normal((4, 5, 6, 7, channels)).astype("float32")
+
+
 def rows(width=6):
     return RNG.standard_normal((5, width)).astype("float32")
 
@@ -226,6 +230,14 @@ FLOAT_MODELS = {
     "conv2d_transpose": lambda: one(L.Conv2DTranspose(4, 3, strides=2, padding="same"), image()),
     "conv2d_transpose_valid": lambda: one(L.Conv2DTranspose(4, 3, strides=2), image()),
     "conv1d_transpose": lambda: one(L.Conv1DTranspose(4, 3, strides=2), sequence()),
+    "conv3d": lambda: one(L.Conv3D(5, (3, 2, 3), strides=2, padding="same"), volume()),
+    "conv3d_groups": lambda: one(L.Conv3D(6, 2, groups=3, dilation_rate=(1, 2, 3),
+                                          activation="softmax"), volume()),
+    "conv3d_channels_first": lambda: one(
+        L.Conv3D(4, 2, strides=(2, 1, 1), data_format="channels_first"), volume()),
+    "conv3d_transpose": lambda: one(L.Conv3DTranspose(4, 3, strides=2, padding="same"), volume()),
+    "conv3d_transpose_valid": lambda: one(L.Conv3DTranspose(4, (2, 3, 1), strides=(3, 2, 1),
+                                                            activation="relu"), volume()),
     "batch_normalization": lambda: one(L.BatchNormalization(), image()),
     "layer_normalization": lambda: one(L.LayerNormalization(), sequence()),
     "group_normalization": lambda: one(L.GroupNormalization(2), image(4)),
@@ -245,17 +257,31 @@ FLOAT_MODELS = {
     "global_average_pooling2d": lambda: one(L.GlobalAveragePooling2D(keepdims=True), image()),
     "global_max_pooling1d": lambda: one(L.GlobalMaxPooling1D(), sequence()),
     "global_max_pooling2d": lambda: one(L.GlobalMaxPooling2D(), image()),
+    "max_pooling3d": lambda: one(L.MaxPooling3D((2, 3, 1)), volume()),
+    "max_pooling3d_same": lambda: one(L.MaxPooling3D(3, strides=2, padding="same"), volume()),
+    "average_pooling3d": lambda: one(
+        L.AveragePooling3D(2, strides=(1, 2, 3), data_format="channels_first"), volume()),
+    "average_pooling3d_same": lambda: one(L.AveragePooling3D(3, strides=2, padding="same"),
+                                          volume()),
+    "global_average_pooling3d": lambda: one(L.GlobalAveragePooling3D(), volume()),
+    "global_max_pooling3d": lambda: one(
+        L.GlobalMaxPooling3D(keepdims=True, data_format="channels_first"), volume()),
     "flatten": lambda: one(L.Flatten(), image()),
     "reshape": lambda: one(L.Reshape((3, -1)), sequence(6)),
     "permute": lambda: one(L.Permute((3, 1, 2)), image()),
     "repeat_vector": lambda: one(L.RepeatVector(3), rows()),
     "zero_padding1d": lambda: one(L.ZeroPadding1D((1, 2)), sequence()),
     "zero_padding2d": lambda: one(L.ZeroPadding2D(((1, 2), (0, 3))), image()),
+    "zero_padding3d": lambda: one(L.ZeroPadding3D((1, (0, 2), 3)), volume()),
     "cropping1d": lambda: one(L.Cropping1D((1, 2)), sequence()),
     "cropping2d": lambda: one(L.Cropping2D(((1, 2), (0, 3))), image()),
+    "cropping3d": lambda: one(L.Cropping3D(((1, 2), (0, 3), (2, 0))), volume()),
     "up_sampling2d": lambda: one(L.UpSampling2D((2, 3)), image()),
     "up_sampling2d_bilinear": lambda: one(L.UpSampling2D(2, interpolation="bilinear"), image()),
     "up_sampling1d": lambda: one(L.UpSampling1D(3), sequence()),
+    "up_sampling3d": lambda: one(L.UpSampling3D((2, 1, 3)), volume()),
+    "up_sampling3d_channels_first": lambda: one(
+        L.UpSampling3D(2, data_format="channels_first"), volume()),
     "resizing": lambda: one(L.Resizing(6, 12), image()),
     "resizing_nearest": lambda: one(L.Resizing(5, 12, interpolation="nearest"), image()),
     "rescaling": lambda: one(L.Rescaling(0.1, offset=[1.0, 2.0, 3.0]), image()),

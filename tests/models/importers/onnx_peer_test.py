@@ -388,8 +388,9 @@ def check_external(octet, root):
     return compare(octet, onnx.load(path), cases, root, path)
 
 
-def check_quantized(octet, build, root):
-    """What `octet quantize` makes of the model answers nearly what the model does."""
+def check_quantized(octet, build, root, layer_class="Dense"):
+    """What `octet quantize` makes of the model answers nearly what the model does, and its layers of
+    that class are quantized."""
     model, cases = build()
     path = root / "model.onnx"
     onnx.save(model, path)
@@ -408,7 +409,7 @@ def check_quantized(octet, build, root):
                                 *(calibration if mode == "int8-static" else ()))
         layers = json.loads((quantized / "layers.json").read_text())
         layers = layers["layers"] if isinstance(layers, dict) else layers
-        modes = {layer["mode"] for layer in layers if layer["layer_class"] == "Dense"}
+        modes = {layer["mode"] for layer in layers if layer["layer_class"] == layer_class}
         if modes & {"float"} or not modes:
             raise AssertionError(f"{mode}: the layers' modes are {modes}")
         got = onnx_models.run_bundle(octet, quantized, feeds, names, root)

@@ -22,6 +22,7 @@ try:
     from onnx import TensorProto, helper
     from onnxruntime import quantization
     from tests.models.importers import onnx_peer_test as peer
+    from tests.models.importers import onnx_volumes_peer_test as volumes
     from tests.support import onnx_models
 except ImportError as error:
     print(f"skipped: {error}")
@@ -88,6 +89,31 @@ def linear_convolutions(x_type, w_type):
     b.output(b.add("DequantizeLinear", x, *e))
     b.output(b.add("DequantizeLinear", b.add("Reshape", x, b.ints(0, -1)), *e))
     return b.model(), [{"x": peer.noise(n, 4, 9, 8)} for n in (1, 3)]
+
+
+def linear_volumes(x_type, w_type):
+    """QLinearConv of three axes of space, and MaxPool over bytes."""
+    b = Builder()
+    kind = TensorProto.UINT8 if x_type == np.uint8 else TensorProto.INT8
+    middle = 121 if x_type == np.uint8 else -7
+    x = b.input("x", ["n", 4, 6, 7, 8])
+    q = b.quantization(0.02, middle, x_type)
+    x = b.add("QuantizeLinear", x, *q)
+    a = b.quantization(0.6, middle + 4, x_type)
+    w_zero = np.zeros(8, w_type) if w_type == np.int8 else np.uint8(117)
+    w_scale = scales(8) if w_type == np.int8 else np.float32(0.004)
+    x = b.add("QLinearConv", x, *q, b.integers(8, 4, 3, 3, 3, dtype=w_type), b.scale(w_scale),
+              b.zero(w_zero, w_type), *a,
+              b.constant(peer.RNG.integers(-4000, 4000, 8).astype(np.int32)),
+              pads=[1, 1, 0, 1, 0, 1], strides=[1, 2, 1])
+    x = b.add("MaxPool", x, kernel_shape=[2, 2, 2], strides=[2, 1, 1])
+    b.output(x, kind)
+    d = b.quantization(3.5, middle - 9, x_type)
+    x = b.add("QLinearConv", x, *a, b.integers(8, 2, 2, 1, 3, dtype=w_type), b.scale(w_scale),
+              b.zero(w_zero, w_type), *d, pads=[1, 0, 1, 1, 0, 1], group=4)
+    b.output(x, kind)
+    b.output(b.add("DequantizeLinear", x, *d))
+    return b.model(), [{"x": peer.noise(n, 4, 6, 7, 8)} for n in (1, 3)]
 
 
 def linear_products():
@@ -327,6 +353,9 @@ MODELS = {
     "linear_convolutions_u8s8": (lambda: linear_convolutions(np.uint8, np.int8), 0, FLOAT_BOUND),
     "linear_convolutions_u8u8": (lambda: linear_convolutions(np.uint8, np.uint8), 0, FLOAT_BOUND),
     "linear_convolutions_s8s8": (lambda: linear_convolutions(np.int8, np.int8), 0, FLOAT_BOUND),
+    "linear_volumes_u8s8": (lambda: linear_volumes(np.uint8, np.int8), 0, FLOAT_BOUND),
+    "linear_volumes_u8u8": (lambda: linear_volumes(np.uint8, np.uint8), 0, FLOAT_BOUND),
+    "linear_volumes_s8s8": (lambda: linear_volumes(np.int8, np.int8), 0, FLOAT_BOUND),
     "linear_products": (linear_products, 0, FLOAT_BOUND),
     "integer_products": (integer_products, 0, FLOAT_BOUND),
     "microsoft_products": (microsoft_products, 0, FLOAT_BOUND),
@@ -343,6 +372,7 @@ MODELS = {
     "causal": (causal, 0, FLOAT_BOUND),
     "operators_cnn": (static(peer.cnn, quantization.QuantFormat.QOperator, activation_type=U8,
                              per_channel=True), 1, 0.05),
+    "operators_volumes": (static(volumes.network, quantization.QuantFormat.QOperator), 1, 0.05),
     "operators_sequence_cnn": (static(peer.sequence_cnn, quantization.QuantFormat.QOperator,
                                       activation_type=S8), 1, 0.05),
     "operators_mlp": (static(peer.mlp, quantization.QuantFormat.QOperator), 1, 0.05),
@@ -351,6 +381,8 @@ MODELS = {
     "qdq_cnn_s8": (static(peer.cnn, quantization.QuantFormat.QDQ, activation_type=S8), 1, 0.05),
     "qdq_sequence_cnn": (static(peer.sequence_cnn, quantization.QuantFormat.QDQ,
                                 activation_type=U8, weight_type=U8), 1, 0.05),
+    "qdq_volumes": (static(volumes.network, quantization.QuantFormat.QDQ, per_channel=True), 1,
+                    0.05),
     "qdq_mlp": (static(peer.mlp, quantization.QuantFormat.QDQ, per_channel=True), 1, 0.05),
     "qdq_transformer": (static(peer.transformer, quantization.QuantFormat.QDQ), 1, 0.05),
     "qdq_hand": (peer.quantize_dequantize, 1, 0.05),

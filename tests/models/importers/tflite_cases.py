@@ -285,6 +285,10 @@ def cases():
         yield f"{form}/pad", lambda f=form: one(
             "PAD", f, (1, 9, 5, 5), "PadOptions",
             extra=[np.array([[0, 0], [1, 2], [0, 0], [1, 0]], np.int32)]), 0
+        for mode, name in enumerate(("reflect", "symmetric")):
+            yield f"{form}/mirror_pad_{name}", lambda f=form, m=mode: one(
+                "MIRROR_PAD", f, (1, 9 + 2 * m, 5, 7), "MirrorPadOptions",
+                extra=[np.array([[0, 0], [1 + m, 2 + m], [0, 0], [3, 0]], np.int32)], mode=m), 0
         yield f"{form}/concatenation", lambda f=form: concatenation(f), 0
         yield f"{form}/concatenation_height", lambda f=form: concatenation(f, axis=1), 0
         yield f"{form}/split", lambda f=form: split(f), 0

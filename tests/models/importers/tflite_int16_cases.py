@@ -140,6 +140,10 @@ def unnamed_cases():
     yield "pad", lambda: one(
         "PAD", FORM, (1, 9, 5, 5), "PadOptions",
         extra=[np.array([[0, 0], [1, 2], [0, 0], [1, 0]], np.int32)]), 0
+    for mode, name in enumerate(("reflect", "symmetric")):
+        yield f"mirror_pad_{name}", lambda m=mode: one(
+            "MIRROR_PAD", FORM, (1, 9 + 2 * m, 5, 7), "MirrorPadOptions",
+            extra=[np.array([[0, 0], [1 + m, 2 + m], [0, 0], [3, 0]], np.int32)], mode=m), 0
     yield "concatenation", lambda: tflite_cases.concatenation(FORM), 0
     yield "split", lambda: tflite_cases.split(FORM), 0
     yield "maximum", lambda: tflite_cases.same_scale("MAXIMUM", FORM), 0

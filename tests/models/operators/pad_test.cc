@@ -56,6 +56,9 @@ TEST_P(PadTest, SurroundsWithTheTensorsOwnElements) {
   EXPECT_EQ(run("reflect", {0, 0, 2, 0, 1, 1}), (std::vector<float>{3, 2, 1, 2, 3, 2,  //
                                                                     6, 5, 4, 5, 6, 5,  //
                                                                     3, 2, 1, 2, 3, 2}));
+  EXPECT_EQ(run("symmetric", {0, 1, 2, 0, 0, 1}), (std::vector<float>{2, 1, 1, 2, 3, 3,  //
+                                                                      2, 1, 1, 2, 3, 3,  //
+                                                                      5, 4, 4, 5, 6, 6}));
   EXPECT_EQ(run("wrap", {0, 1, 1, 0, 0, 2}), (std::vector<float>{6, 4, 5, 6, 4, 5,  //
                                                                  3, 1, 2, 3, 1, 2,  //
                                                                  6, 4, 5, 6, 4, 5}));
@@ -72,8 +75,9 @@ TEST_P(PadTest, ABorderWiderThanTheTensorGoesOn) {
   };
   using Bytes = std::vector<std::uint8_t>;
   EXPECT_EQ(run("reflect", {1, 2, 3}), (Bytes{1, 2, 3, 2, 1, 2, 3, 2, 1, 2, 3}));
+  EXPECT_EQ(run("symmetric", {1, 2, 3}), (Bytes{3, 3, 2, 1, 1, 2, 3, 3, 2, 1, 1}));
   EXPECT_EQ(run("wrap", {1, 2, 3}), (Bytes{3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1}));
-  for (const char* const mode : {"edge", "reflect", "wrap"}) {
+  for (const char* const mode : {"edge", "reflect", "symmetric", "wrap"}) {
     EXPECT_EQ(run(mode, {7}), Bytes(9, 7)) << mode;
   }
 }

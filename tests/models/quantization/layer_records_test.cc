@@ -94,6 +94,29 @@ Bundle SeparableNetwork(bool is_sequence) {
   return bundle;
 }
 
+// volume [rows, 4, 5, 6, 2] to a Conv3D with 3 channels.
+Bundle VolumeNetwork() {
+  testing::NetworkBuilder net(23);
+  const ValueId volume = net.Activation("volume", {Dim(kRows), 4, 5, 6, 2});
+  const ValueId kernel = net.Weight("conv/kernel", {2, 3, 3, 2, 3}, 0.5F);
+  const ValueId bias = net.Weight("conv/bias", {3}, 0.5F);
+  const ValueId out = net.Activation("conv/out", {Dim(kRows), 3, 3, 4, 3});
+  net.AddNode("conv", "Conv3d", {volume, kernel, kNoValue, bias}, out);
+  const ValueId pooled = net.Activation("pool/out", {Dim(kRows), 1, 1, 2, 3});
+  net.AddNode("pool", "MaxPool3d", {out}, pooled,
+              {{"pool_size", std::vector<std::int64_t>{3, 3, 2}},
+               {"strides", std::vector<std::int64_t>{1, 1, 2}}});
+  net.graph.inputs = {volume};
+  net.graph.outputs = {pooled};
+  Bundle bundle;
+  bundle.layers = {testing::FloatLayer("conv", "Conv3D",
+                                       {{"kernel", testing::ConstantOf(net.graph, kernel), ""},
+                                        {"bias", testing::ConstantOf(net.graph, bias), ""}})};
+  bundle.graph = std::move(net.graph);
+  bundle.precision = "fp32";
+  return bundle;
+}
+
 enum class Calls { kForward, kReverse, kBoth };
 
 // A ReversibleEmbedding of 13 rows of 7: tokens [rows, 4], or vectors [rows, 4, 7] where it is only
@@ -190,6 +213,7 @@ TEST(LayerRecordsTest, NoRecordStaysFloatWhoseNodeHasAnIntegerWeight) {
   std::vector<Bundle> bundles;
   bundles.push_back(SeparableNetwork(false));
   bundles.push_back(SeparableNetwork(true));
+  bundles.push_back(VolumeNetwork());
   for (const bool tied : {true, false}) {
     for (const Calls calls : {Calls::kForward, Calls::kReverse, Calls::kBoth}) {
       bundles.push_back(EmbeddingNetwork(tied, calls));

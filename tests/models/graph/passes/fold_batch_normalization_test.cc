@@ -64,11 +64,15 @@ TEST(FoldBatchNormalizationTest, ScalesWeightAndBias) {
 }
 
 TEST(FoldBatchNormalizationTest, MakesABiasWhereThereWasNone) {
-  Graph graph = Network("Conv2d", Floats({1, 1, 2, 2}, {1, 2, 3, 4}), false);
-  FoldBatchNormalization(graph);
-  ASSERT_EQ(graph.nodes.size(), 1U);
-  EXPECT_THAT(InputOf(graph, 1).as<float>(), ElementsAre(2, -1, 6, -2));
-  EXPECT_THAT(InputOf(graph, 3).as<float>(), ElementsAre(-1.5F, 1.25F));
+  for (const Dims& dims : {Dims{1, 1, 2, 2}, Dims{2, 1, 1, 1, 2}}) {
+    Graph graph =
+        Network(dims.size() == 4 ? "Conv2d" : "Conv3d", Floats(dims, {1, 2, 3, 4}), false);
+    FoldBatchNormalization(graph);
+    ASSERT_EQ(graph.nodes.size(), 1U);
+    EXPECT_THAT(InputOf(graph, 1).as<float>(), ElementsAre(2, -1, 6, -2));
+    EXPECT_EQ(InputOf(graph, 1).dims(), dims);
+    EXPECT_THAT(InputOf(graph, 3).as<float>(), ElementsAre(-1.5F, 1.25F));
+  }
 }
 
 TEST(FoldBatchNormalizationTest, ADepthwiseChannelIsBothLastDimensions) {

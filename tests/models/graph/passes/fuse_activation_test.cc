@@ -24,7 +24,8 @@ Graph Network(const std::string& op, const std::string& activation) {
 }
 
 TEST(FuseActivationTest, MovesAnActivationIntoTheNodeBefore) {
-  for (const std::string op : {"FullyConnected", "Conv2d", "DepthwiseConv2d", "Add", "Multiply"}) {
+  for (const std::string op :
+       {"FullyConnected", "Conv2d", "Conv3d", "DepthwiseConv2d", "Add", "Multiply"}) {
     for (const std::string activation : {"relu", "relu6", "gelu", "tanh"}) {
       Graph graph = Network(op, activation);
       FuseActivation(graph);

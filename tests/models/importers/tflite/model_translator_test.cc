@@ -329,5 +329,49 @@ TEST_F(ModelTranslatorTest, ConstantsAreReadWithinABudget) {
   EXPECT_EQ(Translated(spec, 500).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+// x [1, 3] with `pads` around its second dimension, as MIRROR_PAD `mode` has them.
+ModelSpec MirrorPadModel(std::int8_t mode, std::vector<std::int32_t> pads) {
+  const std::int32_t wide = 3 + pads[2] + pads[3];
+  return {.tensors = {{.name = "x", .shape = {1, 3}},
+                      {.name = "pads",
+                       .shape = {2, 2},
+                       .type = testing::kInt32,
+                       .data = Bytes<std::int32_t>(pads)},
+                      {.name = "y", .shape = {1, wide}}},
+          .operators = {{.code = 100,
+                         .inputs = {0, 1},
+                         .outputs = {2},
+                         .options_type = schema::BuiltinOptions_MirrorPadOptions,
+                         .options =
+                             [mode](flatbuffers::FlatBufferBuilder& builder) {
+                               return schema::CreateMirrorPadOptions(builder, mode).Union();
+                             }}},
+          .inputs = {0},
+          .outputs = {2}};
+}
+
+TEST_F(ModelTranslatorTest, ABorderThatMirrorsIsNoWiderThanWhatItMirrors) {
+  for (const auto& [mode, name, most] :
+       {std::tuple<std::int8_t, std::string, std::int32_t>{0, "reflect", 2}, {1, "symmetric", 3}}) {
+    const auto graph = Translated(MirrorPadModel(mode, {0, 0, most, 1}));
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    EXPECT_EQ(graph->nodes[0].op, "Pad");
+    EXPECT_EQ(graph->nodes[0].String("mode", "").value(), name);
+    for (const std::vector<std::int32_t>& pads : {std::vector<std::int32_t>{0, 0, most + 1, 0},
+                                                  std::vector<std::int32_t>{0, 0, 0, most + 1}}) {
+      ExpectError(MirrorPadModel(mode, pads), absl::StatusCode::kInvalidArgument,
+                  absl::StrCat("wants at most ", most, " in dimension 1"));
+    }
+  }
+  ExpectError(MirrorPadModel(2, {0, 0, 1, 1}), absl::StatusCode::kInvalidArgument,
+              "got mode 2, wants 0 (REFLECT) or 1 (SYMMETRIC)");
+  ExpectError(MirrorPadModel(0, {0, 1, 1, 1}), absl::StatusCode::kInvalidArgument,
+              "wants 0 for the batch's axis");
+  ModelSpec spec = MirrorPadModel(0, {0, 0, 1, 1});
+  spec.operators[0].options_type = schema::BuiltinOptions_NONE;
+  spec.operators[0].options = nullptr;
+  ExpectError(spec, absl::StatusCode::kInvalidArgument, "got no options of its kind");
+}
+
 }  // namespace
 }  // namespace octet::tflite

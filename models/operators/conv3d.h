@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transpose of a two-dimensional convolution, as in Keras.
+// Three-dimensional convolution.
 
 #pragma once
 
@@ -9,6 +9,6 @@
 
 namespace octet {
 
-std::unique_ptr<const Operator> MakeConvTranspose2d();
+std::unique_ptr<const Operator> MakeConv3d();
 
 }  // namespace octet

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "models/operators/conv_transpose2d.h"
+#include "models/operators/conv_transpose.h"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +21,7 @@ namespace octet {
 namespace {
 
 constexpr std::size_t kX = 0;
-constexpr std::size_t kFilter = 1;  // [kh, kw, O, C]
+constexpr std::size_t kFilter = 1;  // [kh, kw, O, C], of volumes [kd, kh, kw, O, C]
 constexpr std::size_t kBias = 2;
 
 // One axis: input i meets output i * stride + dilation * k - crop.
@@ -35,6 +35,7 @@ struct TransposedAxis {
 };
 
 struct TransposedForm {
+  TransposedAxis depth;  // of images: one plane
   TransposedAxis height;
   TransposedAxis width;
   std::int64_t in_channels = 0;
@@ -61,41 +62,43 @@ absl::Status Complete(const Node& node, bool is_same, std::optional<std::int64_t
   return absl::OkStatus();
 }
 
-absl::StatusOr<TransposedForm> CheckTransposed(const Node& node, const NodeInputs& inputs) {
+absl::StatusOr<TransposedForm> CheckTransposed(const Node& node, const NodeInputs& inputs,
+                                               std::size_t num_axes) {
+  const std::size_t rank = num_axes + 2;
   RETURN_IF_ERROR(inputs.CheckCounts(2, 3));
-  RETURN_IF_ERROR(inputs.CheckRank(kX, "x", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckRank(kX, "x", rank, rank));
   RETURN_IF_ERROR(inputs.CheckDataType(kX, "x", {DataType::kFloat32}));
   RETURN_IF_ERROR(inputs.CheckDataType(kFilter, "filter", {DataType::kFloat32}));
   RETURN_IF_ERROR(inputs.CheckConstant(kFilter, "filter"));
-  RETURN_IF_ERROR(inputs.CheckRank(kFilter, "filter", 4, 4));
+  RETURN_IF_ERROR(inputs.CheckRank(kFilter, "filter", rank, rank));
   const Dims& filter = inputs.constant(kFilter)->dims();
   for (const std::int64_t dim : filter) RETURN_IF_ERROR(KnownSize(node, Dim(dim)).status());
   TransposedForm form;
-  form.height.kernel = filter[0];
-  form.width.kernel = filter[1];
-  form.out_channels = filter[2];
-  form.in_channels = filter[3];
-  ASSIGN_OR_RETURN(form.height.in, KnownSize(node, inputs.shape(kX)[1]));
-  ASSIGN_OR_RETURN(form.width.in, KnownSize(node, inputs.shape(kX)[2]));
-  if (inputs.shape(kX)[3] != Dim(form.in_channels)) {
+  form.out_channels = filter[num_axes];
+  form.in_channels = filter[num_axes + 1];
+  if (inputs.shape(kX)[num_axes + 1] != Dim(form.in_channels)) {
     return InvalidNode(node, "input \"x\" has shape ", ToString(inputs.shape(kX), {}), ", wants ",
                        form.in_channels, " channels");
   }
-  ASSIGN_OR_RETURN(const auto strides, IntsAttribute(node, "strides", {1, 1}, 2, 1));
-  ASSIGN_OR_RETURN(const auto dilations, IntsAttribute(node, "dilations", {1, 1}, 2, 1));
+  const std::vector<std::int64_t> ones(num_axes, 1);
+  ASSIGN_OR_RETURN(const auto strides, IntsAttribute(node, "strides", ones, num_axes, 1));
+  ASSIGN_OR_RETURN(const auto dilations, IntsAttribute(node, "dilations", ones, num_axes, 1));
   ASSIGN_OR_RETURN(const std::string padding,
                    NameAttribute(node, "padding", "valid", {"valid", "same"}));
-  std::array<std::optional<std::int64_t>, 2> output_padding;
+  std::vector<std::optional<std::int64_t>> output_padding(num_axes);
   if (node.attributes.find("output_padding") != node.attributes.end()) {
-    ASSIGN_OR_RETURN(const auto given, IntsAttribute(node, "output_padding", {}, 2, 0));
-    output_padding = {given[0], given[1]};
+    ASSIGN_OR_RETURN(const auto given, IntsAttribute(node, "output_padding", {}, num_axes, 0));
+    output_padding.assign(given.begin(), given.end());
   }
-  form.height.stride = strides[0];
-  form.width.stride = strides[1];
-  form.height.dilation = dilations[0];
-  form.width.dilation = dilations[1];
-  RETURN_IF_ERROR(Complete(node, padding == "same", output_padding[0], form.height));
-  RETURN_IF_ERROR(Complete(node, padding == "same", output_padding[1], form.width));
+  const std::array<TransposedAxis*, 3> axes = {&form.depth, &form.height, &form.width};
+  for (std::size_t i = 0; i < num_axes; ++i) {
+    TransposedAxis& axis = *axes.at(axes.size() - num_axes + i);
+    ASSIGN_OR_RETURN(axis.in, KnownSize(node, inputs.shape(kX)[i + 1]));
+    axis.kernel = filter[i];
+    axis.stride = strides[i];
+    axis.dilation = dilations[i];
+    RETURN_IF_ERROR(Complete(node, padding == "same", output_padding[i], axis));
+  }
   if (inputs.Has(kBias)) {
     RETURN_IF_ERROR(
         inputs.CheckConstant(kBias, "bias", DataType::kFloat32, std::array{form.out_channels}));
@@ -130,20 +133,21 @@ class TransposedStep final : public Step {
         layout.Take<std::byte>(matmul_->ScratchByteSize(row_pixels));
     const std::int64_t images = arguments.inputs[kX].dims[0];
     const std::int64_t row_size = form_.width.in * form_.in_channels;
-    const std::int64_t out_size = form_.height.out * form_.width.out * form_.out_channels;
+    const std::int64_t out_size =
+        form_.depth.out * form_.height.out * form_.width.out * form_.out_channels;
     const float* x = arguments.inputs[kX].as<float>();
     const std::span<float> out(arguments.outputs[0].as<float>(),
                                static_cast<std::size_t>(images * out_size));
     FillWithBias(out);
     for (std::int64_t image = 0; image < images; ++image) {
       float* to = out.data() + image * out_size;
-      for (std::int64_t row = 0; row < form_.height.in; ++row) {
+      for (std::int64_t row = 0; row < form_.depth.in * form_.height.in; ++row) {
         matmul_->Run({.m = row_pixels,
                       .lhs = {x, static_cast<std::size_t>(row_size)},
                       .out = products,
                       .scratch = scratch});
         x += row_size;
-        AddRow(row, products.data(), to);
+        AddRow(row / form_.height.in, row % form_.height.in, products.data(), to);
       }
     }
     kernels_.activation_f32(activation_.elementwise, out, out);
@@ -157,8 +161,8 @@ class TransposedStep final : public Step {
 
  private:
   [[nodiscard]] std::size_t RowProducts() const {
-    return static_cast<std::size_t>(form_.width.in * form_.height.kernel * form_.width.kernel *
-                                    form_.out_channels);
+    return static_cast<std::size_t>(form_.width.in * form_.depth.kernel * form_.height.kernel *
+                                    form_.width.kernel * form_.out_channels);
   }
 
   void FillWithBias(std::span<float> out) const {
@@ -171,20 +175,28 @@ class TransposedStep final : public Step {
     }
   }
 
-  // `products` [W, kh, kw, O] of input row `row`, added to one output image.
-  void AddRow(std::int64_t row, const float* products, float* out) const {
+  // Where element `k` of the filter puts what is at `in`; -1: nowhere.
+  static std::int64_t Place(const TransposedAxis& axis, std::int64_t in, std::int64_t k) {
+    const std::int64_t place = in * axis.stride + k * axis.dilation - axis.crop;
+    return place < axis.out ? place : -1;
+  }
+
+  // `products` [W, kd, kh, kw, O] of row `row` of input plane `plane`, added to one output.
+  void AddRow(std::int64_t plane, std::int64_t row, const float* products, float* out) const {
     for (std::int64_t column = 0; column < form_.width.in; ++column) {
-      for (std::int64_t kh = 0; kh < form_.height.kernel; ++kh) {
-        const std::int64_t oh =
-            row * form_.height.stride + kh * form_.height.dilation - form_.height.crop;
-        for (std::int64_t kw = 0; kw < form_.width.kernel; ++kw) {
-          const std::int64_t ow =
-              column * form_.width.stride + kw * form_.width.dilation - form_.width.crop;
-          const float* from = products;
-          products += form_.out_channels;
-          if (oh < 0 || oh >= form_.height.out || ow < 0 || ow >= form_.width.out) continue;
-          float* to = out + (oh * form_.width.out + ow) * form_.out_channels;
-          for (std::int64_t o = 0; o < form_.out_channels; ++o) to[o] += from[o];
+      for (std::int64_t kd = 0; kd < form_.depth.kernel; ++kd) {
+        const std::int64_t od = Place(form_.depth, plane, kd);
+        for (std::int64_t kh = 0; kh < form_.height.kernel; ++kh) {
+          const std::int64_t oh = Place(form_.height, row, kh);
+          for (std::int64_t kw = 0; kw < form_.width.kernel; ++kw) {
+            const std::int64_t ow = Place(form_.width, column, kw);
+            const float* from = products;
+            products += form_.out_channels;
+            if (od < 0 || oh < 0 || ow < 0) continue;
+            float* to =
+                out + ((od * form_.height.out + oh) * form_.width.out + ow) * form_.out_channels;
+            for (std::int64_t o = 0; o < form_.out_channels; ++o) to[o] += from[o];
+          }
         }
       }
     }
@@ -197,32 +209,40 @@ class TransposedStep final : public Step {
   const kernels::KernelSet& kernels_;
 };
 
-class ConvTranspose2d final : public Operator {
+class ConvTranspose final : public Operator {
  public:
-  [[nodiscard]] absl::string_view name() const override { return "ConvTranspose2d"; }
+  explicit ConvTranspose(std::size_t num_axes) : num_axes_(num_axes) {}
+
+  [[nodiscard]] absl::string_view name() const override {
+    return num_axes_ == 2 ? "ConvTranspose2d" : "ConvTranspose3d";
+  }
 
   [[nodiscard]] absl::StatusOr<std::vector<TensorType>> InferOutputs(
       const Node& node, std::span<const TensorType> types,
       std::span<const ConstantTensor* const> constants) const override {
     ASSIGN_OR_RETURN(const TransposedForm form,
-                     CheckTransposed(node, NodeInputs(node, types, constants)));
+                     CheckTransposed(node, NodeInputs(node, types, constants), num_axes_));
     RETURN_IF_ERROR(FusedActivationAttributes(node).status());
-    return OneOutput(node, {DataType::kFloat32,
-                            {types[kX].shape[0], Dim(form.height.out), Dim(form.width.out),
-                             Dim(form.out_channels)},
-                            std::nullopt});
+    Shape shape = {types[kX].shape[0]};
+    if (num_axes_ == 3) shape.emplace_back(form.depth.out);
+    shape.emplace_back(form.height.out);
+    shape.emplace_back(form.width.out);
+    shape.emplace_back(form.out_channels);
+    return OneOutput(node, {DataType::kFloat32, std::move(shape), std::nullopt});
   }
 
   [[nodiscard]] ProductCount CountProducts(const Node&, std::span<const Dims> inputs,
                                            const Dims&) const override {
-    return {.count = ElementCount(std::span(inputs[kX]).first(3)) * ElementCount(inputs[kFilter])};
+    return {.count = ElementCount(std::span(inputs[kX]).first(num_axes_ + 1)) *
+                     ElementCount(inputs[kFilter])};
   }
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
     ASSIGN_OR_RETURN(
         const TransposedForm form,
-        CheckTransposed(context.node, NodeInputs(context.node, context.inputs, context.constants)));
+        CheckTransposed(context.node, NodeInputs(context.node, context.inputs, context.constants),
+                        num_axes_));
     ASSIGN_OR_RETURN(const FusedActivation activation, FusedActivationAttributes(context.node));
     const std::vector<float> filter = FloatElements(*context.constants[kFilter]);
     kernels::MatmulF32Spec spec;
@@ -237,12 +257,18 @@ class ConvTranspose2d final : public Operator {
     return std::make_unique<const TransposedStep>(form, activation, std::move(bias),
                                                   std::move(prepared.kernel), context.kernels);
   }
+
+ private:
+  const std::size_t num_axes_;
 };
 
 }  // namespace
 
 std::unique_ptr<const Operator> MakeConvTranspose2d() {
-  return std::make_unique<const ConvTranspose2d>();
+  return std::make_unique<const ConvTranspose>(2);
+}
+std::unique_ptr<const Operator> MakeConvTranspose3d() {
+  return std::make_unique<const ConvTranspose>(3);
 }
 
 }  // namespace octet
