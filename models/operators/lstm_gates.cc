@@ -3,6 +3,7 @@
 #include "models/operators/lstm_gates.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "models/base/status_macros.h"
 #include "models/operators/fused_activation.h"
@@ -23,6 +24,11 @@ absl::StatusOr<LstmGates::Options> GateOptions(const Node& node) {
   return options;
 }
 
+// Adds `peephole` times `state` to a gate's sums.
+void Look(std::span<const float> peephole, std::span<const float> state, std::span<float> sums) {
+  for (std::size_t u = 0; u < sums.size(); ++u) sums[u] += peephole[u] * state[u];
+}
+
 }  // namespace
 
 void LstmGates::Advance(const Arguments& arguments) const {
@@ -31,9 +37,13 @@ void LstmGates::Advance(const Arguments& arguments) const {
   const std::span<float> input_and_forget = z.first(2 * units);
   const std::span<float> candidate = z.subspan(2 * units, units);
   const std::span<float> output = z.subspan(3 * units, units);
+  const std::span<const float> peepholes = options_.peepholes;
+  if (!peepholes.empty()) {
+    Look(peepholes.first(units), arguments.c, z.first(units));
+    Look(peepholes.subspan(units, units), arguments.c, z.subspan(units, units));
+  }
   kernels_->activation_f32(options_.recurrent_activation, input_and_forget, input_and_forget);
   kernels_->activation_f32(options_.activation, candidate, candidate);
-  kernels_->activation_f32(options_.recurrent_activation, output, output);
   const std::span<float> next_c = arguments.next_c;
   const std::span<float> next_h = arguments.next_h;
   for (std::size_t u = 0; u < units; ++u) {
@@ -42,6 +52,8 @@ void LstmGates::Advance(const Arguments& arguments) const {
   if (options_.cell_clip > 0.0F) {
     for (float& value : next_c) value = std::clamp(value, -options_.cell_clip, options_.cell_clip);
   }
+  if (!peepholes.empty()) Look(peepholes.last(units), next_c, output);
+  kernels_->activation_f32(options_.recurrent_activation, output, output);
   kernels_->activation_f32(options_.activation, next_c, next_h);
   for (std::size_t u = 0; u < units; ++u) next_h[u] *= output[u];
 }
@@ -49,10 +61,12 @@ void LstmGates::Advance(const Arguments& arguments) const {
 absl::Status CheckLstmGates(const Node& node) { return GateOptions(node).status(); }
 
 absl::StatusOr<LstmGates> MakeLstmGates(const Node& node, std::size_t units,
-                                        const kernels::KernelSet& kernels) {
+                                        const kernels::KernelSet& kernels,
+                                        std::vector<float> peepholes) {
   ASSIGN_OR_RETURN(LstmGates::Options options, GateOptions(node));
   options.units = units;
-  return LstmGates(options, kernels);
+  options.peepholes = std::move(peepholes);
+  return LstmGates(std::move(options), kernels);
 }
 
 }  // namespace octet
