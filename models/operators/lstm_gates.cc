@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
-#include "models/operators/fused_activation.h"
 #include "models/operators/node_checks.h"
 
 namespace octet {
@@ -18,9 +17,9 @@ absl::StatusOr<LstmGates::Options> GateOptions(const Node& node) {
   if (options.cell_clip < 0.0F) {
     return InvalidNode(node, "attribute \"cell_clip\" is ", options.cell_clip, ", wants 0 or more");
   }
-  ASSIGN_OR_RETURN(options.activation, ElementwiseActivationAttributes(node, "tanh"));
+  ASSIGN_OR_RETURN(options.activation, CellActivation::Of(node, "activation", "tanh"));
   ASSIGN_OR_RETURN(options.recurrent_activation,
-                   ElementwiseActivationAttributes(node, "sigmoid", "recurrent_activation"));
+                   CellActivation::Of(node, "recurrent_activation", "sigmoid"));
   return options;
 }
 
@@ -42,8 +41,8 @@ void LstmGates::Advance(const Arguments& arguments) const {
     Look(peepholes.first(units), arguments.c, z.first(units));
     Look(peepholes.subspan(units, units), arguments.c, z.subspan(units, units));
   }
-  kernels_->activation_f32(options_.recurrent_activation, input_and_forget, input_and_forget);
-  kernels_->activation_f32(options_.activation, candidate, candidate);
+  options_.recurrent_activation.Apply(*kernels_, input_and_forget, input_and_forget);
+  options_.activation.Apply(*kernels_, candidate, candidate);
   const std::span<float> next_c = arguments.next_c;
   const std::span<float> next_h = arguments.next_h;
   for (std::size_t u = 0; u < units; ++u) {
@@ -53,8 +52,8 @@ void LstmGates::Advance(const Arguments& arguments) const {
     for (float& value : next_c) value = std::clamp(value, -options_.cell_clip, options_.cell_clip);
   }
   if (!peepholes.empty()) Look(peepholes.last(units), next_c, output);
-  kernels_->activation_f32(options_.recurrent_activation, output, output);
-  kernels_->activation_f32(options_.activation, next_c, next_h);
+  options_.recurrent_activation.Apply(*kernels_, output, output);
+  options_.activation.Apply(*kernels_, next_c, next_h);
   for (std::size_t u = 0; u < units; ++u) next_h[u] *= output[u];
 }
 

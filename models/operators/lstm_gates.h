@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What float32 LSTMs do with their gates, and the attributes that say how: `activation`,
-// `recurrent_activation` and `cell_clip`.
+// What float32 LSTMs do with their gates, and the attributes that say how: those of
+// cell_activation.h and `cell_clip`.
 
 #pragma once
 
@@ -14,6 +14,7 @@
 
 #include "kernels/kernel_set.h"
 #include "models/graph/graph.h"
+#include "models/operators/cell_activation.h"
 
 namespace octet {
 
@@ -25,8 +26,8 @@ class LstmGates {
   struct Options {
     std::size_t units = 0;
     float cell_clip = 0.0F;  // the largest magnitude of c'; 0 for any
-    kernels::Activation activation;
-    kernels::Activation recurrent_activation;
+    CellActivation activation;
+    CellActivation recurrent_activation;
     std::vector<float> peepholes;  // of i, f and o, units each; or none
   };
   LstmGates(Options options, const kernels::KernelSet& kernels)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "models/base/status_macros.h"
@@ -44,7 +45,41 @@ struct RecurrentForm {
   bool resets_after = false;
 };
 
-absl::StatusOr<std::string> ActivationName(const NodeCall& call, const std::string& name) {
+// What is left of the lists activation_alpha and activation_beta, which the functions that have
+// such parameters take from in turn.
+struct ActivationParameters {
+  std::vector<float> alphas;
+  std::vector<float> betas;
+  std::size_t next_alpha = 0;
+  std::size_t next_beta = 0;
+
+  float Alpha(float fallback) {
+    return next_alpha < alphas.size() ? alphas[next_alpha++] : fallback;
+  }
+  float Beta(float fallback) { return next_beta < betas.size() ? betas[next_beta++] : fallback; }
+};
+
+struct CellFunction {
+  std::string name;
+  std::optional<std::pair<float, float>> line;  // slope and offset of a hard sigmoid
+
+  friend bool operator==(const CellFunction&, const CellFunction&) = default;
+
+  // Adds it as the attribute `key`.
+  void AddTo(const std::string& key, Attributes& attributes) const {
+    attributes[key] = name;
+    if (!line.has_value()) return;
+    attributes[key + "_alpha"] = static_cast<double>(line->first);
+    attributes[key + "_beta"] = static_cast<double>(line->second);
+  }
+};
+
+absl::StatusOr<CellFunction> FunctionOf(const NodeCall& call, const std::string& name,
+                                        ActivationParameters& parameters) {
+  if (name == "HardSigmoid") {
+    const float slope = parameters.Alpha(0.2F);
+    return CellFunction{"hard_sigmoid", std::pair(slope, parameters.Beta(0.5F))};
+  }
   constexpr std::array<std::pair<absl::string_view, absl::string_view>, 5> kNames = {
       {{"Relu", "relu"},
        {"Sigmoid", "sigmoid"},
@@ -52,23 +87,29 @@ absl::StatusOr<std::string> ActivationName(const NodeCall& call, const std::stri
        {"Softsign", "softsign"},
        {"Tanh", "tanh"}}};
   for (const auto& [theirs, ours] : kNames) {
-    if (name == theirs) return std::string(ours);
+    if (name == theirs) return CellFunction{std::string(ours), std::nullopt};
   }
   return call.Unimplemented(absl::StrCat("the activation \"", name, "\" in its cell"));
 }
 
 absl::StatusOr<Attributes> ActivationsOf(const NodeCall& call, const CellKind& kind,
-                                         const std::vector<std::string>& names, std::size_t first) {
-  std::vector<std::string> ours;
+                                         const std::vector<std::string>& names, std::size_t first,
+                                         ActivationParameters& parameters) {
+  std::vector<CellFunction> ours;
   for (std::size_t i = 0; i < kind.activations; ++i) {
-    ASSIGN_OR_RETURN(std::string name, ActivationName(call, names[first + i]));
-    ours.push_back(std::move(name));
+    ASSIGN_OR_RETURN(ours.emplace_back(), FunctionOf(call, names[first + i], parameters));
   }
-  if (kind.activations == 1) return Attributes{{"activation", ours[0]}};
+  Attributes attributes;
+  if (kind.activations == 1) {
+    ours[0].AddTo("activation", attributes);
+    return attributes;
+  }
   if (kind.activations == 3 && ours[1] != ours[2]) {
     return call.Unimplemented("two activations for the cell and its output");
   }
-  return Attributes{{"recurrent_activation", ours[0]}, {"activation", ours[1]}};
+  ours[0].AddTo("recurrent_activation", attributes);
+  ours[1].AddTo("activation", attributes);
+  return attributes;
 }
 
 absl::StatusOr<RecurrentForm> FormOf(NodeCall& call, const CellKind& kind) {
@@ -77,6 +118,9 @@ absl::StatusOr<RecurrentForm> FormOf(NodeCall& call, const CellKind& kind) {
   ASSIGN_OR_RETURN(form.hidden, call.Int("hidden_size", 0));
   ASSIGN_OR_RETURN(const std::int64_t layout, call.Int("layout", 0));
   ASSIGN_OR_RETURN(std::vector<std::string> names, call.Strings("activations"));
+  ActivationParameters parameters;
+  ASSIGN_OR_RETURN(parameters.alphas, call.Floats("activation_alpha"));
+  ASSIGN_OR_RETURN(parameters.betas, call.Floats("activation_beta"));
   ASSIGN_OR_RETURN(const std::int64_t input_forget, call.Int("input_forget", 0));
   ASSIGN_OR_RETURN(const std::int64_t before_reset, call.Int("linear_before_reset", 0));
   if (direction != "forward" && direction != "reverse" && direction != "bidirectional") {
@@ -100,7 +144,7 @@ absl::StatusOr<RecurrentForm> FormOf(NodeCall& call, const CellKind& kind) {
   }
   for (std::size_t i = 0; i < directions; ++i) {
     ASSIGN_OR_RETURN(Attributes activations,
-                     ActivationsOf(call, kind, names, i * kind.activations));
+                     ActivationsOf(call, kind, names, i * kind.activations, parameters));
     form.activations.push_back(std::move(activations));
   }
   return form;

@@ -220,6 +220,16 @@ for _op in GATES:
     }
 MODELS |= {
     "gru_fixed_resets_after": time_first("GRU", "bidirectional", linear_before_reset=1),
+    "lstm_hard_sigmoid": time_first("LSTM", "forward",
+                                    activations=["HardSigmoid", "Tanh", "Tanh"]),
+    "lstm_hard_sigmoids": time_first(
+        "LSTM", "bidirectional", activations=["HardSigmoid", "Tanh", "Tanh", "HardSigmoid",
+                                              "Softsign", "Softsign"],
+        activation_alpha=[0.3, 0.1], activation_beta=[0.4]),
+    "gru_hard_sigmoid": time_first("GRU", "reverse", activations=["HardSigmoid", "HardSigmoid"],
+                                   activation_alpha=[0.7, 0.5], activation_beta=[0.4, 0.3]),
+    "rnn_hard_sigmoid": time_first("RNN", "forward", activations=["HardSigmoid"],
+                                   activation_alpha=[0.25], activation_beta=[0.3]),
     "gru_length_of_all": all_of_one_length(STEPS),
     "gru_length_below_all": all_of_one_length(STEPS - 2),
     "lstm_given_lengths_time_first": given_lengths_time_first,
