@@ -275,9 +275,58 @@ def check_namesakes(octet, root):
         assert peer.difference(got[name], array) <= BOUND, name
 
 
+def check_batch_first(octet, root, op, is_given):
+    """ONNX Runtime refuses layout 1, which is the other layout's with the first two axes exchanged."""
+    b, first = peer.Builder(), peer.Builder()
+    lengths = np.array([4, STEPS, 1], np.int32)
+    states = [peer.noise(2, SEQUENCES, UNITS) for _ in range(2 if op == "LSTM" else 1)]
+    feeds = {"x": peer.noise(STEPS, SEQUENCES, INPUTS)}
+    more = {builder: {} for builder in (b, first)}
+    if is_given:
+        feeds |= {"lengths": lengths} | {name: state for name, state in zip("hc", states)}
+    for builder, rows in ((b, SEQUENCES), (first, "n")):
+        def turned(axes, builder=builder):
+            return [axes[1], axes[0], *axes[2:]] if builder is first else axes
+        rows = rows if is_given else SEQUENCES
+        builder.input("x", turned([STEPS, rows, INPUTS]))
+        if is_given:
+            builder.input("lengths", [rows], TensorProto.INT32)
+            more[builder] = {"lengths": "lengths", "states": [
+                builder.input(name, turned([2, rows, UNITS])) for name, _ in zip("hc", states)]}
+        else:
+            more[builder] = {"lengths": builder.constant(lengths), "states": [
+                builder.constant(state if builder is b else state.swapaxes(0, 1))
+                for state in states]}
+    for name in add_layer(b, op, "x", "bidirectional", **more[b]):
+        b.output(name)
+    wanted = peer.reference(b.model(), feeds)
+    weights = b.constants[-3:]
+    names = add_layer(first, op, "x", "bidirectional", layout=1, **more[first])
+    for constant, weight in zip(first.constants[-3:], weights):
+        name = constant.name
+        constant.CopyFrom(weight)
+        constant.name = name
+    for name in names:
+        first.output(name)
+    onnx.save(first.model(), root / "model.onnx")
+    onnx_models.run_program(octet, "import", root / "model.onnx", "--output", root / "m" / "1")
+    feeds = {name: array.swapaxes(0, 1) if array.ndim > 1 else array
+             for name, array in feeds.items()}
+    got = onnx_models.run_bundle(octet, root / "m" / "1", feeds, names, root)
+    for i, (name, array) in enumerate(zip(names, wanted)):
+        array = array.transpose(2, 0, 1, 3) if i == 0 else array.swapaxes(0, 1)
+        difference = peer.difference(got[name], array)
+        print(f"{op}, layout 1, {name}: {difference:.2g}")
+        assert difference <= BOUND, name
+
+
 def main():
     checks = {name: functools.partial(check, name, build) for name, build in MODELS.items()}
     checks["gru_namesakes"] = check_namesakes
+    for op in GATES:
+        for is_given in (False, True):
+            checks[f"{op.lower()}_batch_first_{'given' if is_given else 'known'}"] = (
+                functools.partial(check_batch_first, op=op, is_given=is_given))
     checks |= {text: lambda octet, root, text=text, build=build: onnx_models.check_refused(
         octet, text, build()[0], root) for text, build in REFUSED.items()}
     return onnx_models.run_checks(checks, f"ONNX Runtime {onnxruntime.__version__}")
