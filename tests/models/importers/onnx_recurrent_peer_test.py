@@ -61,7 +61,7 @@ def known_lengths(op, direction):
     def make():
         b = peer.Builder()
         x = b.input("x", [STEPS, SEQUENCES, INPUTS])
-        lengths = b.constant(np.array([4, STEPS, 1], np.int32))
+        lengths = b.constant(np.array([4, STEPS, 0], np.int32))
         for name in add_layer(b, op, x, direction, lengths=lengths):
             b.output(name)
         return b.model(), [{"x": peer.noise(STEPS, SEQUENCES, INPUTS)}]
@@ -119,6 +119,17 @@ def known_states(op, direction):
             b.output(name)
         return b.model(), [{"x": peer.noise(STEPS, SEQUENCES, INPUTS)}]
     return make
+
+
+def packed():
+    """As PyTorch writes pad_packed_sequence: lengths of int64, all else open."""
+    b = peer.Builder()
+    x = b.input("x", ["t", "n", INPUTS])
+    lengths = b.add("Cast", b.input("lengths", ["n"], TensorProto.INT64), to=TensorProto.INT32)
+    for name in add_layer(b, "LSTM", x, "bidirectional", lengths=lengths):
+        b.output(name)
+    return b.model(), [{"x": peer.noise(t, n, INPUTS),
+                        "lengths": peer.RNG.integers(1, t + 1, n)} for t, n in ((1, 1), (9, 4))]
 
 
 def learned_state():
@@ -230,10 +241,21 @@ MODELS |= {
                                    activation_alpha=[0.7, 0.5], activation_beta=[0.4, 0.3]),
     "rnn_hard_sigmoid": time_first("RNN", "forward", activations=["HardSigmoid"],
                                    activation_alpha=[0.25], activation_beta=[0.3]),
+    "lstm_hard_sigmoid": time_first("LSTM", "forward",
+                                    activations=["HardSigmoid", "Tanh", "Tanh"]),
+    "lstm_hard_sigmoids": time_first(
+        "LSTM", "bidirectional", activations=["HardSigmoid", "Tanh", "Tanh", "HardSigmoid",
+                                              "Softsign", "Softsign"],
+        activation_alpha=[0.3, 0.1], activation_beta=[0.4]),
+    "gru_hard_sigmoid": time_first("GRU", "reverse", activations=["HardSigmoid", "HardSigmoid"],
+                                   activation_alpha=[0.7, 0.5], activation_beta=[0.4, 0.3]),
+    "rnn_hard_sigmoid": time_first("RNN", "forward", activations=["HardSigmoid"],
+                                   activation_alpha=[0.25], activation_beta=[0.3]),
     "gru_length_of_all": all_of_one_length(STEPS),
     "gru_length_below_all": all_of_one_length(STEPS - 2),
     "lstm_given_lengths_time_first": given_lengths_time_first,
     "lstm_learned_state": learned_state,
+    "lstm_packed": packed,
     "lstm_peepholes": peepholes("forward"),
     "lstm_peepholes_reverse": peepholes("reverse"),
     "lstm_peepholes_bidirectional": peepholes("bidirectional"),
