@@ -264,12 +264,13 @@ void AddSeparableConvolution(LayerOrders& orders, const std::string& name) {
 
 // Recurrent layers keep their variables in a cell; Octet lists them under the layer.
 void AddRecurrent(LayerOrders& orders, const std::string& name) {
-  for (const std::string& class_name : {name, name + "Cell"}) {
-    orders.Add({class_name,
-                "float",
-                {Required("kernel", kFloat, "in,gates"),
-                 Required("recurrent_kernel", kFloat, "units,gates"), Optional("bias", kFloat)}});
-  }
+  Variables variables = {Required("kernel", kFloat, "in,gates"),
+                         Required("recurrent_kernel", kFloat, "units,gates"),
+                         Optional("bias", kFloat)};
+  orders.Add({name + "Cell", "float", variables});
+  // Keras has no peepholes, ONNX has.
+  if (name == "LSTM") variables.push_back(Optional("peephole", kFloat));
+  orders.Add({name, "float", std::move(variables)});
 }
 
 // Octet's own. The bias of a static one is in units of input scale * kernel scale.

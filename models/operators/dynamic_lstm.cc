@@ -44,7 +44,7 @@ class DynamicLstmStep final : public Step {
   DynamicLstmStep(LstmGates gates, RangeOf* range_of, std::vector<float> scale,
                   std::vector<std::int32_t> weight_sum,
                   std::unique_ptr<const kernels::MatmulS8> recurrent)
-      : gates_(gates),
+      : gates_(std::move(gates)),
         range_of_(range_of),
         scale_(std::move(scale)),
         weight_sum_(std::move(weight_sum)),
@@ -205,9 +205,9 @@ class DynamicLstm final : public Operator {
     for (float& value : scale) value = 1.0F / value;
     std::vector<std::int32_t> sums(spec.n, 0);
     for (std::size_t i = 0; i < spec.weight.size(); ++i) sums[i % spec.n] += spec.weight[i];
-    ASSIGN_OR_RETURN(const LstmGates gates, MakeLstmGates(context.node, spec.k, context.kernels));
+    ASSIGN_OR_RETURN(LstmGates gates, MakeLstmGates(context.node, spec.k, context.kernels));
     ASSIGN_OR_RETURN(RangeOf* const range_of, RangesAttribute(context.node));
-    return std::make_unique<const DynamicLstmStep>(gates, range_of, std::move(scale),
+    return std::make_unique<const DynamicLstmStep>(std::move(gates), range_of, std::move(scale),
                                                    std::move(sums), std::move(prepared.kernel));
   }
 };

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/base/status_macros.h"
-#include "models/operators/fused_activation.h"
+#include "models/operators/cell_activation.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/recurrent_layer.h"
 #include "models/operators/scratch_layout.h"
@@ -22,15 +22,15 @@ using Matmul = std::unique_ptr<const kernels::MatmulF32>;
 constexpr RecurrentInputs kLayout{.gates = 3, .has_cell_state = false};
 
 struct GruActivations {
-  kernels::Activation candidate;
-  kernels::Activation recurrent;
+  CellActivation candidate;
+  CellActivation recurrent;
 };
 
 absl::StatusOr<GruActivations> ActivationAttributes(const Node& node) {
   GruActivations activations;
-  ASSIGN_OR_RETURN(activations.candidate, ElementwiseActivationAttributes(node, "tanh"));
+  ASSIGN_OR_RETURN(activations.candidate, CellActivation::Of(node, "activation", "tanh"));
   ASSIGN_OR_RETURN(activations.recurrent,
-                   ElementwiseActivationAttributes(node, "sigmoid", "recurrent_activation"));
+                   CellActivation::Of(node, "recurrent_activation", "sigmoid"));
   return activations;
 }
 
@@ -71,7 +71,7 @@ class GruCell final : public RecurrentCell {
       const std::span<float> z_and_r = arguments.projected.subspan(row * 3 * units_, 2 * units_);
       const std::span<const float> recurrent = buffers.recurrent.subspan(row * width, width);
       for (std::size_t i = 0; i < 2 * units_; ++i) z_and_r[i] += recurrent[i];
-      kernels_.activation_f32(activations_.recurrent, z_and_r, z_and_r);
+      activations_.recurrent.Apply(kernels_, z_and_r, z_and_r);
     }
     if (candidate_ != nullptr) ResetBefore(arguments, buffers);
     for (std::size_t row = 0; row < rows; ++row) {
@@ -85,7 +85,7 @@ class GruCell final : public RecurrentCell {
                 : projected[units_ + u] * buffers.recurrent[row * width + 2 * units_ + u];
         next_h[u] = projected[2 * units_ + u] + recurrent;
       }
-      kernels_.activation_f32(activations_.candidate, next_h, next_h);
+      activations_.candidate.Apply(kernels_, next_h, next_h);
       for (std::size_t u = 0; u < units_; ++u) {
         next_h[u] = projected[u] * h[u] + (1.0F - projected[u]) * next_h[u];
       }

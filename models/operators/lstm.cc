@@ -2,6 +2,8 @@
 
 #include "models/operators/lstm.h"
 
+#include <array>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -21,7 +23,7 @@ constexpr RecurrentInputs kLayout{.gates = 4, .has_cell_state = true};
 class LstmCell final : public RecurrentCell {
  public:
   LstmCell(LstmGates gates, std::unique_ptr<const kernels::MatmulF32> recurrent)
-      : gates_(gates), recurrent_(std::move(recurrent)) {}
+      : gates_(std::move(gates)), recurrent_(std::move(recurrent)) {}
 
   [[nodiscard]] std::size_t ScratchByteSize(std::size_t rows) const override {
     ScratchLayout layout;
@@ -67,6 +69,13 @@ class Lstm final : public Operator {
                      InferRecurrentOutputs(kLayout, node, types, constants));
     RETURN_IF_ERROR(CheckRecurrentBias(node, types, constants));
     RETURN_IF_ERROR(CheckLstmGates(node));
+    const NodeInputs inputs(node, types, constants);
+    if (inputs.Has(Inputs::kPeephole)) {
+      // Three times the size of something in memory.
+      const std::int64_t width = 3 * inputs.constant(Inputs::kRecurrent)->dims()[0];
+      RETURN_IF_ERROR(inputs.CheckConstant(Inputs::kPeephole, "peephole", DataType::kFloat32,
+                                           std::array{width}));
+    }
     return outputs;
   }
 
@@ -81,9 +90,14 @@ class Lstm final : public Operator {
     const auto units = static_cast<std::size_t>(recurrent.dims()[0]);
     ASSIGN_OR_RETURN(auto matmul, PrepareRecurrentMatmul(context, units, 4 * units,
                                                          FloatElements(recurrent), {}));
-    ASSIGN_OR_RETURN(const LstmGates gates, MakeLstmGates(context.node, units, context.kernels));
+    std::vector<float> peepholes;
+    if (context.node.HasInput(Inputs::kPeephole)) {
+      peepholes = FloatElements(*context.constants[Inputs::kPeephole]);
+    }
+    ASSIGN_OR_RETURN(LstmGates gates,
+                     MakeLstmGates(context.node, units, context.kernels, std::move(peepholes)));
     return MakeRecurrentStep(kLayout, context, RecurrentBias(context),
-                             std::make_unique<const LstmCell>(gates, std::move(matmul)));
+                             std::make_unique<const LstmCell>(std::move(gates), std::move(matmul)));
   }
 };
 

@@ -24,6 +24,7 @@
 #include "models/operators/fully_connected.h"
 #include "models/operators/gather.h"
 #include "models/operators/gather_elements.h"
+#include "models/operators/gather_nd.h"
 #include "models/operators/group_normalization.h"
 #include "models/operators/gru.h"
 #include "models/operators/integer_conv2d.h"
@@ -86,6 +87,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeFullyConnected());
   registry.Add(MakeGather());
   registry.Add(MakeGatherElements());
+  registry.Add(MakeGatherNd());
   registry.Add(MakeGreater());
   registry.Add(MakeGroupNormalization());
   registry.Add(MakeGru());

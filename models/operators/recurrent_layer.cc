@@ -93,8 +93,8 @@ class RecurrentStep final : public Step {
 
   Buffers TakeBuffers(const TensorView& x, ScratchLayout& layout) const {
     Buffers buffers;
-    buffers.rows = static_cast<std::size_t>(x.dims[0]);
-    buffers.steps = static_cast<std::size_t>(x.dims[1]);
+    buffers.rows = static_cast<std::size_t>(NumElements(x.dims.first(x.dims.size() - 2)));
+    buffers.steps = static_cast<std::size_t>(x.dims[x.dims.size() - 2]);
     buffers.chunk = std::min(kChunk, buffers.steps);
     const std::size_t state = buffers.rows * units_;
     buffers.projected = layout.Take<float>(buffers.rows * buffers.chunk * gate_width());
@@ -128,10 +128,14 @@ class RecurrentStep final : public Step {
 
   void InitializeStates(const StepArguments& arguments, const Buffers& buffers) const {
     const auto initialize = [&](bool is_given, std::size_t input, std::span<float> state) {
-      if (is_given) {
-        std::copy_n(arguments.inputs[input].as<float>(), state.size(), state.begin());
-      } else {
+      if (!is_given) {
         std::fill(state.begin(), state.end(), 0.0F);
+        return;
+      }
+      const TensorView& given = arguments.inputs[input];
+      const auto size = static_cast<std::size_t>(NumElements(given.dims));
+      for (std::size_t at = 0; at < state.size(); at += size) {
+        std::copy_n(given.as<float>(), size, state.begin() + static_cast<std::ptrdiff_t>(at));
       }
     };
     initialize(has_h0_, Inputs::kH0, buffers.h);
@@ -217,6 +221,21 @@ void RecurrentStep::Run(const StepArguments& arguments) const {
   }
 }
 
+// Each of the initial states that there are has the shape `state`, or is a constant for one row.
+absl::Status CheckStates(const NodeInputs& inputs, const Node& node, const Shape& state) {
+  for (const std::size_t i : {Inputs::kH0, Inputs::kC0}) {
+    if (!inputs.Has(i)) continue;
+    RETURN_IF_ERROR(inputs.CheckDataType(i, "state", {DataType::kFloat32}));
+    Shape wanted = state;
+    if (inputs.constant(i) != nullptr) wanted[0] = Dim(1);
+    if (inputs.shape(i) != wanted) {
+      return InvalidNode(node, "an initial state has shape ", ToString(inputs.shape(i), {}),
+                         ", wants ", ToString(wanted, {}));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
@@ -224,12 +243,13 @@ absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
     std::span<const ConstantTensor* const> constants) {
   const NodeInputs inputs(node, types, constants);
   const std::size_t num_states = layout.has_cell_state ? 2 : 1;
-  RETURN_IF_ERROR(inputs.CheckCounts(3, Inputs::kH0 + num_states, 1, 1 + num_states));
+  const std::size_t most_inputs = (layout.has_cell_state ? Inputs::kPeephole : Inputs::kH0) + 1;
+  RETURN_IF_ERROR(inputs.CheckCounts(3, most_inputs, 1, 1 + num_states));
   if (node.outputs.size() != 1 && node.outputs.size() != 1 + num_states) {
     return InvalidNode(node, "has ", node.outputs.size(), " outputs, wants 1 or ", 1 + num_states);
   }
   RETURN_IF_ERROR(inputs.CheckDataType(Inputs::kX, "x", {DataType::kFloat32}));
-  RETURN_IF_ERROR(inputs.CheckRank(Inputs::kX, "x", 3, 3));
+  RETURN_IF_ERROR(inputs.CheckRank(Inputs::kX, "x", 3));
   for (const std::size_t i : {Inputs::kKernel, Inputs::kRecurrent}) {
     const absl::string_view name = i == Inputs::kKernel ? "kernel" : "recurrent";
     RETURN_IF_ERROR(inputs.CheckConstant(i, name));
@@ -245,30 +265,28 @@ absl::StatusOr<std::vector<TensorType>> InferRecurrentOutputs(
   RETURN_IF_ERROR(inputs.CheckConstant(Inputs::kRecurrent, "recurrent", DataType::kFloat32,
                                        std::array{units, gates * units}));
   const Shape& x = types[Inputs::kX].shape;
-  if (x[2] != Dim(width) || x[1] == Dim(0)) {
+  const Shape steps(x.begin(), x.end() - 1);
+  if (x.back() != Dim(width) || steps.back() == Dim(0)) {
     return InvalidNode(node, "input \"x\" has shape ", ToString(x, {}),
                        ", wants at least one step of ", width);
   }
   if (inputs.Has(Inputs::kMask)) {
     RETURN_IF_ERROR(inputs.CheckDataType(Inputs::kMask, "mask", {DataType::kBool}));
-    if (inputs.shape(Inputs::kMask) != Shape{x[0], x[1]}) {
+    if (inputs.shape(Inputs::kMask) != steps) {
       return InvalidNode(node, "input \"mask\" has shape ",
                          ToString(inputs.shape(Inputs::kMask), {}), ", wants ",
-                         ToString({x[0], x[1]}, {}));
+                         ToString(steps, {}));
     }
   }
-  for (const std::size_t i : {Inputs::kH0, Inputs::kC0}) {
-    if (!inputs.Has(i)) continue;
-    RETURN_IF_ERROR(inputs.CheckDataType(i, "state", {DataType::kFloat32}));
-    if (inputs.shape(i) != Shape{x[0], Dim(units)}) {
-      return InvalidNode(node, "an initial state has shape ", ToString(inputs.shape(i), {}),
-                         ", wants ", ToString({x[0], Dim(units)}, {}));
-    }
-  }
+  TensorType state{DataType::kFloat32, steps, std::nullopt};
+  state.shape.back() = Dim(units);
+  RETURN_IF_ERROR(CheckStates(inputs, node, state.shape));
   ASSIGN_OR_RETURN(const RecurrentAttributes attributes, Attributes(node));
-  const TensorType state{DataType::kFloat32, {x[0], Dim(units)}, std::nullopt};
   std::vector<TensorType> outputs(node.outputs.size(), state);
-  if (attributes.returns_sequences) outputs[0].shape = {x[0], x[1], Dim(units)};
+  if (attributes.returns_sequences) {
+    outputs[0].shape = steps;
+    outputs[0].shape.emplace_back(units);
+  }
   for (const TensorType& output : outputs) RETURN_IF_ERROR(CheckShape(node, output.shape));
   return outputs;
 }
@@ -283,7 +301,7 @@ absl::Status CheckRecurrentBias(const Node& node, std::span<const TensorType> ty
 
 ProductCount CountRecurrentProducts(std::span<const Dims> inputs) {
   return {.count =
-              ElementCount(std::span(inputs[Inputs::kX]).first(2)) *
+              ElementCount(std::span(inputs[Inputs::kX]).first(inputs[Inputs::kX].size() - 1)) *
               (ElementCount(inputs[Inputs::kKernel]) + ElementCount(inputs[Inputs::kRecurrent]))};
 }
 

@@ -18,13 +18,16 @@ namespace octet {
 
 // Where a recurrent operator's inputs are, and how many gates its kernels hold.
 struct RecurrentInputs {
-  static constexpr std::size_t kX = 0;          // [N, T, i]
+  static constexpr std::size_t kX = 0;          // [N, ..., T, i]: a sequence for each of N, ...
   static constexpr std::size_t kKernel = 1;     // [i, gates * u]
   static constexpr std::size_t kRecurrent = 2;  // [u, gates * u]
   static constexpr std::size_t kBias = 3;
-  static constexpr std::size_t kMask = 4;  // [N, T] bool: false leaves the state as it is
-  static constexpr std::size_t kH0 = 5;    // [N, u]
-  static constexpr std::size_t kC0 = 6;    // [N, u], where the cell has a second state
+  static constexpr std::size_t kMask = 4;  // [N, ..., T] bool: false leaves the state as it is
+  // [N, ..., u], or a constant [1, ..., u] that every row begins with.
+  static constexpr std::size_t kH0 = 5;
+  static constexpr std::size_t kC0 = 6;  // where the cell has a second state
+  // Of such a cell, checked by it: what its gates see of that state.
+  static constexpr std::size_t kPeephole = 7;
 
   std::size_t gates;
   bool has_cell_state;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "models/base/status_macros.h"
-#include "models/operators/fused_activation.h"
+#include "models/operators/cell_activation.h"
 #include "models/operators/node_checks.h"
 #include "models/operators/recurrent_layer.h"
 
@@ -21,7 +21,7 @@ constexpr RecurrentInputs kLayout{.gates = 1, .has_cell_state = false};
 // h' = activation(z + h * recurrent)
 class SimpleRnnCell final : public RecurrentCell {
  public:
-  SimpleRnnCell(kernels::Activation activation, std::unique_ptr<const kernels::MatmulF32> recurrent,
+  SimpleRnnCell(CellActivation activation, std::unique_ptr<const kernels::MatmulF32> recurrent,
                 const kernels::KernelSet& kernels)
       : activation_(activation), recurrent_(std::move(recurrent)), kernels_(kernels) {}
 
@@ -40,11 +40,11 @@ class SimpleRnnCell final : public RecurrentCell {
     for (std::size_t i = 0; i < arguments.next_h.size(); ++i) {
       arguments.next_h[i] += arguments.projected[i];
     }
-    kernels_.activation_f32(activation_, arguments.next_h, arguments.next_h);
+    activation_.Apply(kernels_, arguments.next_h, arguments.next_h);
   }
 
  private:
-  const kernels::Activation activation_;
+  const CellActivation activation_;
   const std::unique_ptr<const kernels::MatmulF32> recurrent_;
   const kernels::KernelSet& kernels_;
 };
@@ -59,7 +59,7 @@ class SimpleRnn final : public Operator {
     ASSIGN_OR_RETURN(std::vector<TensorType> outputs,
                      InferRecurrentOutputs(kLayout, node, types, constants));
     RETURN_IF_ERROR(CheckRecurrentBias(node, types, constants));
-    RETURN_IF_ERROR(ElementwiseActivationAttributes(node, "tanh").status());
+    RETURN_IF_ERROR(CellActivation::Of(node, "activation", "tanh").status());
     return outputs;
   }
 
@@ -70,8 +70,8 @@ class SimpleRnn final : public Operator {
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<const Step>> Prepare(
       const PrepareContext& context) const override {
-    ASSIGN_OR_RETURN(const kernels::Activation activation,
-                     ElementwiseActivationAttributes(context.node, "tanh"));
+    ASSIGN_OR_RETURN(const CellActivation activation,
+                     CellActivation::Of(context.node, "activation", "tanh"));
     const ConstantTensor& recurrent = *context.constants[Inputs::kRecurrent];
     const auto units = static_cast<std::size_t>(recurrent.dims()[0]);
     ASSIGN_OR_RETURN(auto matmul,

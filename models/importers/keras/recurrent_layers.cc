@@ -25,22 +25,36 @@ std::string CellKind(const KerasLayer& layer) {
   return std::string(absl::StripSuffix(name, "Cell"));
 }
 
-absl::StatusOr<std::string> PlainActivation(const LayerCall& call, const ConfigView& config,
-                                            const char* key, const char* fallback) {
-  if (!config.json().contains(key)) return std::string(fallback);
+// Adds the attribute `key` to those of a cell, and what belongs to it.
+absl::Status AddActivation(const LayerCall& call, const ConfigView& config, const std::string& key,
+                           const char* fallback, Attributes& attributes) {
+  attributes[key] = std::string(fallback);
+  if (!config.json().contains(key)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ActivationFunction function, ParseActivation(call, config, key));
-  if (function.is_separate())
-    return config.Unimplemented(key, "a function of Keras 3 of one element");
-  return function.name;
+  if (function.name == ActivationFunction::kHardSigmoidOfKeras2) {
+    attributes[key] = std::string("hard_sigmoid");
+    attributes[key + "_alpha"] = 0.2;
+    attributes[key + "_beta"] = 0.5;
+    return absl::OkStatus();
+  }
+  if (function.is_separate()) return config.Unimplemented(key, "a function of one element");
+  attributes[key] = function.name;
+  if (key == "activation") {
+    attributes.insert(function.parameters.begin(), function.parameters.end());
+    return absl::OkStatus();
+  }
+  // The others have the parameters that a function has by its name alone.
+  ASSIGN_OR_RETURN(const ActivationFunction by_name, FindActivation(function.name, call));
+  if (function.parameters == by_name.parameters) return absl::OkStatus();
+  return config.Unimplemented(key, "a function with the parameters that Keras gives it");
 }
 
 absl::StatusOr<Attributes> RecurrentAttributes(const LayerCall& call, const std::string& kind,
                                                const ConfigView& cell, bool zero_output_for_mask) {
   Attributes attributes;
-  ASSIGN_OR_RETURN(attributes["activation"], PlainActivation(call, cell, "activation", "tanh"));
+  RETURN_IF_ERROR(AddActivation(call, cell, "activation", "tanh", attributes));
   if (kind != "SimpleRNN") {
-    ASSIGN_OR_RETURN(attributes["recurrent_activation"],
-                     PlainActivation(call, cell, "recurrent_activation", "sigmoid"));
+    RETURN_IF_ERROR(AddActivation(call, cell, "recurrent_activation", "sigmoid", attributes));
   }
   if (kind == "GRU") {
     ASSIGN_OR_RETURN(const bool reset_after, cell.Bool("reset_after", true));
@@ -69,6 +83,10 @@ absl::StatusOr<std::vector<Operand>> EmitRecurrent(const LayerCall& call,
   if (stateful) return call.config().Unimplemented("stateful", "false");
   if (call.inputs().empty()) return call.Invalid("wants an input");
   ASSIGN_OR_RETURN(const ValueId input, call.ToFloat(call.inputs()[0].value));
+  if (call.graph().Rank(input) != 3) {
+    return call.Invalid(absl::StrCat("got an input of ", call.graph().Rank(input),
+                                     " dimensions, wants sequences [batch, time, features]"));
+  }
   ASSIGN_OR_RETURN(const bool use_bias, cell.Bool("use_bias", true));
   std::vector<std::string> names = {"kernel", "recurrent_kernel"};
   if (use_bias) names.emplace_back("bias");

@@ -41,11 +41,7 @@ class Einsum {
     ASSIGN_OR_RETURN(equation_, call_.String("equation", ""));
     RETURN_IF_ERROR(Parse());
     for (Term& term : terms_) {
-      for (const char label : term.labels) {
-        if (std::count(term.labels.begin(), term.labels.end(), label) > 1) {
-          return Refused("a diagonal");
-        }
-      }
+      RETURN_IF_ERROR(TakeDiagonals(term));
       const bool is_first = &term == &terms_.front();
       const std::string others =
           result_ + (terms_.size() < 2 ? "" : terms_[is_first ? 1 : 0].labels);
@@ -164,6 +160,41 @@ class Einsum {
   }
 
   // --- Parts of it.
+
+  // With each letter once: the elements whose places along its axes are equal.
+  absl::Status TakeDiagonals(Term& term) {
+    for (const auto& [label, size] : sizes_) {
+      while (std::count(term.labels.begin(), term.labels.end(), label) > 1) {
+        if (!size.is_constant()) return Refused("a diagonal of an open size");
+        RETURN_IF_ERROR(TakeDiagonal(term, label, size.value()));
+      }
+    }
+    return absl::OkStatus();
+  }
+  absl::Status TakeDiagonal(Term& term, char label, std::int64_t size) {
+    const std::size_t first = term.labels.find(label);
+    const std::size_t second = term.labels.find(label, first + 1);
+    std::string left;
+    std::vector<std::int64_t> order;
+    for (std::size_t i = 0; i < term.labels.size(); ++i) {
+      if (i == first || i == second) continue;
+      left += term.labels[i];
+      order.push_back(static_cast<std::int64_t>(i));
+    }
+    const auto axis = static_cast<std::int64_t>(order.size());
+    order.push_back(static_cast<std::int64_t>(first));
+    order.push_back(static_cast<std::int64_t>(second));
+    ASSIGN_OR_RETURN(term.value, nodes_.Add("Transpose", {term.value},
+                                            {IntegersAttribute("perm", std::move(order))}, "last"));
+    std::int64_t square = 0;
+    if (__builtin_mul_overflow(size, size, &square)) return Wrong("too large a diagonal");
+    std::vector<std::int64_t> shape(left.size(), 0);
+    shape.push_back(square);
+    RETURN_IF_ERROR(Reshape(term, shape, "square"));
+    ASSIGN_OR_RETURN(term.value, nodes_.Part(term.value, axis, 0, square, size + 1, "diagonal"));
+    term.labels = left + label;
+    return absl::OkStatus();
+  }
 
   // Without the axes whose letters `others` have not.
   absl::Status SumOver(Term& term, const std::string& others) {

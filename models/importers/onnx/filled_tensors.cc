@@ -36,19 +36,6 @@ bool IsOpen(const Shape& shape) {
   return std::any_of(shape.begin(), shape.end(), [](const Dim& dim) { return IsOpen(dim); });
 }
 
-// A constant to an open shape.
-absl::StatusOr<Outputs> FoldExpand(NodeCall& call) {
-  const ConstantTensor* const constant = call.input(0).constant();
-  if (constant == nullptr || call.num_inputs() != 2 || call.input(1).sizes() == nullptr) {
-    return Outputs();
-  }
-  ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
-  const auto shape = StretchedShape(call.input(0).shape(), wanted);
-  if (!shape.ok()) return call.WithNode(shape.status());
-  if (shape->size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
-  return One({*constant, *shape});
-}
-
 // Nothing where an open axis is cut.
 absl::StatusOr<std::optional<Shape>> SlicedShape(NodeCall& call, const Shape& from) {
   ASSIGN_OR_RETURN(const SliceParts parts, SlicePartsOf(call, from.size()));
@@ -214,7 +201,6 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
 
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call) {
   if (call.num_inputs() == 0) return Outputs();
-  if (call.node().op_type == "Expand") return FoldExpand(call);
   const Filled* const filled = call.input(0).filled();
   if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
   if (call.node().op_type == "MatMul") return FoldZeroProduct(call, *filled);

@@ -14,8 +14,8 @@
 
 namespace octet::onnx {
 
-// The node's outputs, if it stretches a constant to an open shape, or moves elements of one that is
-// the same number everywhere. Nothing where it is to be translated. Returns the node's errors.
+// The node's outputs, if it moves elements of a stretched constant that is the same number
+// everywhere. Nothing where it is to be translated. Returns the node's errors.
 absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call);
 
 // `operand`, which the node joins to values of the graph, as one of them, where it is the same in

@@ -328,7 +328,7 @@ Outputs TranslateDynamicQuantizeLstm(NodeCall& call) {
 }
 
 constexpr std::array kMicrosoftOperators = {
-    OperatorEntry{"DynamicQuantizeLSTM", TranslateDynamicQuantizeLstm},
+    OperatorEntry{"DynamicQuantizeLSTM", TranslateDynamicQuantizeLstm, /*is_refused=*/true},
     OperatorEntry{"DynamicQuantizeMatMul", TranslateDynamicQuantizeMatMul},
     OperatorEntry{"MatMulIntegerToFloat", TranslateMatMulIntegerToFloat},
     OperatorEntry{"QGemm", TranslateQGemm},

@@ -57,21 +57,35 @@ Outputs TranslateGatherElements(NodeCall& call) {
   return Single(call.Result(result, order));
 }
 
-// The slices of a constant at places that are given by several indices each: rows of a table.
-Outputs TranslateGatherNd(NodeCall& call) {
-  RETURN_IF_ERROR(call.CheckInputs(2, 2));
-  ASSIGN_OR_RETURN(const std::int64_t batch_dims, call.Int("batch_dims", 0));
-  const ConstantTensor* const table = call.input(0).constant();
-  if (table == nullptr || batch_dims != 0) {
-    return call.Unimplemented(
-        "at positions that are not all there are, of a tensor that depends on the model's inputs");
+// The slices of a value. Rows of a batch are no axis that others may be looked up along.
+absl::StatusOr<Operand> SlicesOf(NodeCall& call, Activation& x, std::int64_t batch_dims) {
+  const auto lead = static_cast<std::int64_t>(call.lead());
+  if (batch_dims + lead < 1) {
+    return call.Unimplemented("looks up along the batch, some of whose rows would see others");
   }
+  ValueId indices = kNoValue;
+  if (const ConstantTensor* const given = call.input(1).constant()) {
+    if (lead == 0) return call.Unimplemented("places that are known, in a model with a batch");
+    // The same for each row that the model is run for.
+    Dims dims = {1};
+    dims.insert(dims.end(), given->dims().begin(), given->dims().end());
+    const std::string& output = call.node().outputs.empty() ? call.name() : call.node().outputs[0];
+    indices = call.AddConstant(absl::StrCat(output, "/indices"), WithDims(*given, std::move(dims)));
+  } else {
+    ASSIGN_OR_RETURN(const auto places, call.ActivationOf(1));
+    ASSIGN_OR_RETURN(indices, call.InOrder(*places, PlainOrder(places->shape.size())));
+  }
+  ASSIGN_OR_RETURN(const ValueId data, call.InOrder(x, PlainOrder(x.shape.size())));
+  ASSIGN_OR_RETURN(const ValueId result,
+                   call.Emit("GatherNd", {data, indices}, {{"batch_dims", batch_dims + lead}}));
+  const auto rank = static_cast<std::size_t>(call.graph().Rank(result));
+  return call.Result(result, PlainOrder(rank - call.lead()));
+}
+
+// The slices of a constant: rows of a table.
+Outputs SlicesOfTable(NodeCall& call, const ConstantTensor& table) {
   const Shape places = call.input(1).shape();
-  const Dims& dims = table->dims();
-  if (places.empty() || !places.back().is_constant() || places.back().value() < 1 ||
-      places.back().value() > static_cast<std::int64_t>(dims.size())) {
-    return call.Invalid(absl::StrCat("indices into a tensor of ", dims.size(), " dimensions"));
-  }
+  const Dims& dims = table.dims();
   const std::int64_t count = places.back().value();
   const auto split = static_cast<std::size_t>(count);
   OtherNodes nodes(call);
@@ -103,10 +117,31 @@ Outputs TranslateGatherNd(NodeCall& call) {
   }
   Dims flat = {rows};
   flat.insert(flat.end(), dims.begin() + count, dims.end());
-  const Operand all = {nodes.NameOf("flat"), WithDims(*table, flat)};
+  const Operand all = {nodes.NameOf("flat"), WithDims(table, flat)};
   ASSIGN_OR_RETURN(Operand result,
                    nodes.Add("Gather", {all, row}, {IntegerAttribute("axis", 0)}, "rows"));
   return Single(std::move(result));
+}
+
+// The slices of a tensor at places that are given by several indices each.
+Outputs TranslateGatherNd(NodeCall& call) {
+  RETURN_IF_ERROR(call.CheckInputs(2, 2));
+  ASSIGN_OR_RETURN(const std::int64_t batch_dims, call.Int("batch_dims", 0));
+  const Shape places = call.input(1).shape();
+  const std::size_t rank = call.input(0).rank();
+  if (batch_dims < 0 || batch_dims >= static_cast<std::int64_t>(std::min(rank, places.size())) ||
+      !places.back().is_constant() || places.back().value() < 1 ||
+      places.back().value() > static_cast<std::int64_t>(rank) - batch_dims) {
+    return call.Invalid(absl::StrCat("indices ", ToString(places, {}), " into a tensor of ", rank,
+                                     " dimensions, with batch_dims ", batch_dims));
+  }
+  if (Activation* const x = call.input(0).activation()) {
+    ASSIGN_OR_RETURN(Operand slices, SlicesOf(call, *x, batch_dims));
+    return Single(std::move(slices));
+  }
+  ASSIGN_OR_RETURN(const ConstantTensor table, call.Constant(0, "data"));
+  if (batch_dims != 0) return call.Unimplemented("batch_dims of a constant");
+  return SlicesOfTable(call, table);
 }
 
 // values[1] where the index is that of the new axis, counted from either end, else values[0].

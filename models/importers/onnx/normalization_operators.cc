@@ -25,18 +25,81 @@ absl::StatusOr<std::pair<Order, ValueId>> ChannelsLast(NodeCall& call, Activatio
   return std::pair(order, id);
 }
 
+// A vector of one element a channel as [C, 1, ...], for an input of `rank` dimensions.
+absl::StatusOr<Operand> AlongChannels(OtherNodes& nodes, const Operand& vector, std::size_t rank,
+                                      absl::string_view what) {
+  if (rank == 2) return vector;
+  std::vector<std::int64_t> axes(rank - 2);
+  std::iota(axes.begin(), axes.end(), std::int64_t{1});
+  return nodes.Add("Unsqueeze", {vector, nodes.Numbers(axes)}, {}, what);
+}
+
+// What training computes: by the statistics of the input itself, which the moving ones draw near
+// to.
+Outputs NormalizeByOwnStatistics(NodeCall& call, const Shape& shape, float epsilon,
+                                 float momentum) {
+  const bool is_whole =
+      std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
+  if (call.lead() == 0 || !is_whole) {
+    return call.Unimplemented(
+        "training, over a batch that is open: an answer must not depend on who shares the batch; "
+        "wants all dimensions fixed");
+  }
+  OtherNodes nodes(call);
+  std::vector<std::int64_t> numbers;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (axis != 1) numbers.push_back(static_cast<std::int64_t>(axis));
+  }
+  const auto mean_of = [&](const Operand& x, absl::string_view what) -> absl::StatusOr<Operand> {
+    return nodes.Add("ReduceMean", {x, nodes.Numbers(numbers)}, {IntegerAttribute("keepdims", 0)},
+                     what);
+  };
+  const auto along = [&](const Operand& vector, absl::string_view what) {
+    return AlongChannels(nodes, vector, shape.size(), what);
+  };
+  ASSIGN_OR_RETURN(const Operand mean, mean_of(call.input(0), "mean"));
+  ASSIGN_OR_RETURN(Operand value, along(mean, "mean"));
+  ASSIGN_OR_RETURN(const Operand centered,
+                   nodes.Add("Sub", {call.input(0), value}, {}, "centered"));
+  ASSIGN_OR_RETURN(value, nodes.Add("Mul", {centered, centered}, {}, "squares"));
+  ASSIGN_OR_RETURN(const Operand variance, mean_of(value, "variance"));
+  ASSIGN_OR_RETURN(value, call.Broadcast("Add", {variance, NodeCall::Scalar(epsilon)},
+                                         {{"activation", std::string("sqrt")}}, "deviation"));
+  ASSIGN_OR_RETURN(value, along(value, "deviation"));
+  ASSIGN_OR_RETURN(Operand y, nodes.Add("Div", {centered, value}, {}, "normalized"));
+  ASSIGN_OR_RETURN(value, along(call.input(1), "scale"));
+  ASSIGN_OR_RETURN(y, nodes.Add("Mul", {y, value}, {}, "scaled"));
+  ASSIGN_OR_RETURN(value, along(call.input(2), "bias"));
+  ASSIGN_OR_RETURN(y, nodes.Add("Add", {y, value}, {}, "y"));
+  std::vector<Operand> outputs = {std::move(y)};
+  for (const std::size_t i : {1U, 2U}) {
+    if (!call.Wants(i)) {
+      outputs.emplace_back();
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Operand kept,
+                     nodes.Add("Mul", {call.input(i + 2), NodeCall::Scalar(momentum)}, {}, "kept"));
+    ASSIGN_OR_RETURN(const Operand added,
+                     nodes.Add("Mul", {i == 1 ? mean : variance, NodeCall::Scalar(1.0F - momentum)},
+                               {}, "added"));
+    ASSIGN_OR_RETURN(value, nodes.Add("Add", {kept, added}, {}, "moved"));
+    outputs.push_back(std::move(value));
+  }
+  return outputs;
+}
+
 Outputs TranslateBatchNormalization(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(5, 5));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
   ASSIGN_OR_RETURN(const float epsilon, call.Float("epsilon", 1e-5F));
   ASSIGN_OR_RETURN(const std::int64_t training, call.Int("training_mode", 0));
   ASSIGN_OR_RETURN(const std::int64_t spatial, call.Int("spatial", 1));
-  call.Ignore("momentum");
+  ASSIGN_OR_RETURN(const float momentum, call.Float("momentum", 0.9F));
   call.Ignore("is_test");
-  if (training != 0 || spatial != 1 || call.Wants(1)) {
-    return call.Unimplemented("training, or statistics for each place of an image");
-  }
+  if (spatial != 1) return call.Unimplemented("statistics for each place of an image");
   if (x->shape.size() < 2) return call.Invalid("wants an input with channels");
+  if (training != 0) return NormalizeByOwnStatistics(call, x->shape, epsilon, momentum);
+  if (call.Wants(1)) return call.Unimplemented("statistics that it only computes in training");
   constexpr std::array<absl::string_view, 4> kNames = {"gamma", "beta", "moving_mean",
                                                        "moving_variance"};
   std::vector<ValueId> inputs = {kNoValue};

@@ -75,15 +75,16 @@ absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call) {
 
 absl::StatusOr<Outputs> FoldExpand(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
-  if (call.input(0).cut() != nullptr) return Outputs();
+  const Operand& x = call.input(0);
+  const bool becomes_open = x.constant() != nullptr && call.input(1).sizes() != nullptr;
+  if (!becomes_open && x.filled() == nullptr && x.places() == nullptr) return Outputs();
   ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
-  const auto shape = StretchedShape(call.input(0).shape(), wanted);
+  const auto shape = StretchedShape(x.shape(), wanted);
   if (!shape.ok()) return call.WithNode(shape.status());
   if (shape->size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
-  if (const Filled* const filled = call.input(0).filled()) {
-    return OneOf(Filled{filled->value, *shape});
-  }
-  Places result = *call.input(0).places();
+  if (becomes_open) return OneOf(Filled{*x.constant(), *shape});
+  if (x.filled() != nullptr) return OneOf(Filled{x.filled()->value, *shape});
+  Places result = *x.places();
   result.steps.insert(result.steps.begin(), shape->size() - result.shape.size(), Dim(0));
   result.shape = *shape;
   return OneOf(std::move(result));
@@ -429,10 +430,10 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
   if (op == "Slice") return FoldSlice(call);
   if (op == "Gather") return FoldGather(call);
   if (op == "GatherElements") return FoldGatherElements(call);
+  if (op == "Expand") return FoldExpand(call);
   if (std::none_of(call.inputs().begin(), call.inputs().end(), IsOpen)) return Outputs();
   const Operand& x = call.input(0);
   if (op == "Unsqueeze" && IsOpen(x)) return FoldUnsqueeze(call);
-  if (op == "Expand" && IsOpen(x)) return FoldExpand(call);
   if (op == "Concat") return FoldConcat(call);
   if (op == "Cast" && x.places() != nullptr) return FoldCast(call, *x.places());
   if ((op == "Cast" || op == "DequantizeLinear") && x.cut() != nullptr) return FoldOfTable(call);

@@ -62,7 +62,9 @@ const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view na
 std::vector<absl::string_view> OperatorNames(absl::string_view domain) {
   std::vector<absl::string_view> names;
   for (const std::span<const OperatorEntry> entries : ListsOf(domain)) {
-    for (const OperatorEntry& entry : entries) names.push_back(entry.name);
+    for (const OperatorEntry& entry : entries) {
+      if (!entry.is_refused) names.push_back(entry.name);
+    }
   }
   return names;
 }

@@ -20,6 +20,8 @@ using TranslateNode = absl::StatusOr<std::vector<Operand>> (*)(NodeCall&);
 struct OperatorEntry {
   absl::string_view name;
   TranslateNode translate;
+  // Whether it is there only to say why it cannot be imported, and what to do instead.
+  bool is_refused = false;
 };
 
 std::span<const OperatorEntry> AttentionOperators();
@@ -47,7 +49,7 @@ std::span<const OperatorEntry> MicrosoftTransformerOperators();
 
 // The entry for `name` in `domain`, which is "" for ONNX's own; null if there is none.
 const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view name);
-// The names of all of them.
+// The names of all of them but those that are refused.
 std::vector<absl::string_view> OperatorNames(absl::string_view domain);
 
 // The only output of a node.

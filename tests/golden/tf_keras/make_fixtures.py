@@ -33,6 +33,7 @@ INPUTS = {
     "videos": [RNG.standard_normal((2, 3, 6, 6, 2))],
     "pairs": [RNG.standard_normal((4, 7, 6)), RNG.standard_normal((4, 7, 6)),
               RNG.standard_normal((4, 6)), RNG.standard_normal((4, 6))],
+    "cells": [2 * RNG.standard_normal((4, 7, 6)) * KEPT[..., None]],
 }
 ACTIVATIONS = ("relu", "elu", "selu", "gelu", "swish", "sigmoid", "hard_sigmoid", "tanh", "softplus",
                "softsign", "softmax", "exponential", "linear", "mish")
@@ -205,7 +206,22 @@ def pairs():
     }
 
 
-KINDS = (vectors, images, sequences, tokens, videos, pairs)
+def cells():
+    """Recurrent layers with the hard sigmoid of Keras 2."""
+    hard = {"recurrent_activation": "hard_sigmoid"}
+    return {
+        "lstm": lambda x: L.LSTM(5, return_sequences=True, **hard)(x),
+        "lstm_masked": lambda x: L.LSTM(5, activation="hard_sigmoid", **hard)(L.Masking()(x)),
+        "lstm_leaky": lambda x: L.LSTM(5, activation=L.LeakyReLU(0.4), **hard)(x),
+        "gru": lambda x: L.GRU(5, return_sequences=True, **hard)(x),
+        "gru_before": lambda x: L.GRU(5, reset_after=False, activation="hard_sigmoid", **hard)(x),
+        "simple_rnn": lambda x: L.SimpleRNN(5, activation="hard_sigmoid")(x),
+        "rnn": lambda x: L.RNN(L.LSTMCell(4, **hard))(x),
+        "bidirectional": lambda x: L.Bidirectional(L.GRU(4, **hard))(x),
+    }
+
+
+KINDS = (vectors, images, sequences, tokens, videos, pairs, cells)
 
 
 def shake(model):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime against Octet: Einsum, CumSum, GatherElements, GatherND, OneHot and RotaryEmbedding;
-rarer forms of Dropout, Gather, LayerNormalization, MaxPool, Pad, Pow and reductions.
+rarer forms of BatchNormalization, Dropout, Gather, LayerNormalization, MaxPool, Pad, Pow and reductions.
 
     onnx_tensor_operators_peer_test.py [OCTET [FILTER]]
 
@@ -23,6 +23,16 @@ except ImportError as error:
 
 BOUND = 1e-5
 MICROSOFT = "com.microsoft"
+
+
+def whole_einsum(equation, *shapes):
+    """One equation of a model without a batch."""
+    def make():
+        b = peer.Builder()
+        names = [b.input(f"x{i}", shape) for i, shape in enumerate(shapes)]
+        b.output(b.add("Einsum", *names, equation=equation))
+        return b.model(), [{name: peer.noise(*shape) for name, shape in zip(names, shapes)}]
+    return make
 
 
 def einsum(equation, *shapes, constant=False, rows=(1, 3)):
@@ -86,6 +96,76 @@ def coordinates():
         places = np.stack([peer.RNG.integers(-4, 4, (n, t)), peer.RNG.integers(-5, 5, (n, t))], -1)
         cases.append({"two": places, "one": peer.RNG.integers(-4, 4, (n, 1))})
     return b.model(), cases
+
+
+def slices():
+    """GatherND of values, at places of their own in each row."""
+    b = peer.Builder()
+    x = b.input("x", ["n", 4, "t", 3])
+    deep = b.input("deep", ["n", 5, 2], TensorProto.INT64)
+    flat = b.input("flat", ["n", 4, 1], TensorProto.INT64)
+    whole = b.input("whole", ["n", 4, 2], TensorProto.INT32)
+    b.output(b.add("GatherND", x, deep, batch_dims=1))
+    b.output(b.add("GatherND", x, flat, batch_dims=2))
+    b.output(b.add("GatherND", x, b.add("Unsqueeze", deep, b.ints(2)), batch_dims=1))
+    b.output(b.add("GatherND", whole, flat, batch_dims=2), TensorProto.INT32)
+    image = b.add("Conv", b.add("Transpose", x, perm=[0, 1, 3, 2]), b.floats(4, 4, 1, 1))
+    b.output(b.add("GatherND", image, flat, batch_dims=1))
+    cases = []
+    for n, t in ((1, 4), (3, 7)):
+        deep = np.stack([peer.RNG.integers(-4, 4, (n, 5)), peer.RNG.integers(-t, t, (n, 5))], -1)
+        cases.append({"x": peer.noise(n, 4, t, 3), "deep": deep,
+                      "flat": peer.RNG.integers(-2, 2, (n, 4, 1)),
+                      "whole": peer.RNG.integers(-9, 9, (n, 4, 2)).astype(np.int32)})
+    return b.model(), cases
+
+
+def slices_without_batch():
+    """The same places, known, each time; and those of a request."""
+    b = peer.Builder()
+    x = b.input("x", [4, 5, 3])
+    given = b.input("given", [4, 2, 1], TensorProto.INT64)
+    b.output(b.add("GatherND", x, b.constant(np.array([[0, 4], [-1, -5]], np.int64))))
+    b.output(b.add("GatherND", x, b.constant(np.array([[[2], [0]], [[-4], [3]]], np.int64))))
+    b.output(b.add("GatherND", x, b.constant(np.array([[1], [0], [-1], [4]], np.int64)),
+                   batch_dims=1))
+    b.output(b.add("GatherND", x, given, batch_dims=1))
+    b.output(b.add("GatherND", x, b.add("Reshape", given, b.ints(-1, 1))))
+    return b.model(), [{"x": peer.noise(4, 5, 3), "given": peer.RNG.integers(-4, 4, (4, 2, 1))}]
+
+
+def training(rank, opset=15):
+    """Batch normalization by the statistics of the tensor itself."""
+    def make():
+        b = peer.Builder(opset)
+        x = b.input("x", [3, 4, 5, 2][:rank])
+        for momentum in (0.9, 0.25):
+            parts = [b.floats(4), b.floats(4), b.floats(4),
+                     b.constant(peer.RNG.uniform(0.5, 2, 4).astype(np.float32))]
+            for name in b.add("BatchNormalization", x, *parts, outputs=3, training_mode=1,
+                              momentum=momentum, epsilon=1e-3):
+                b.output(name)
+        given = [b.input(name, [4]) for name in ("scale", "bias", "mean", "variance")]
+        b.output(b.add("BatchNormalization", x, *given, outputs=3, training_mode=1)[0])
+        return b.model(), [{"x": peer.noise(*[3, 4, 5, 2][:rank], scale=3)}
+                           | {name: peer.RNG.uniform(0.5, 2, 4).astype(np.float32)
+                              for name in given}]
+    return make
+
+
+def training_of_a_batch():
+    b = peer.Builder(15)
+    x = b.input("x", ["n", 4, 5])
+    b.output(b.add("BatchNormalization", x, *(b.floats(4) for _ in range(4)), outputs=3,
+                   training_mode=1)[0])
+    return b.model(), []
+
+
+def place_outside():
+    b = peer.Builder()
+    x = b.input("x", [4, 5])
+    b.output(b.add("GatherND", x, b.ints(3, 5)))
+    return b.model(), []
 
 
 def one_hot():
@@ -263,9 +343,22 @@ MODELS = {
     "einsum_rows": einsum("bi,bi->b", (0, 6), (0, 6)),
     "einsum_merged": einsum("bijk,bjkl->bil", (0, 3, 2, 4), (0, 2, 4, 5)),
     "einsum_summed_first": einsum("bijx,bjk->bik", (0, 3, 4, 2), (0, 4, 5)),
+    "einsum_diagonal": einsum("nii->ni", (0, 3, 3)),
+    "einsum_diagonal_apart": einsum("nijik->nkij", (0, 3, 2, 3, 4)),
+    "einsum_trace": einsum("niji->nj", (0, 3, 2, 3)),
+    "einsum_diagonals": einsum("niiijj->nji", (0, 3, 3, 3, 2, 2)),
+    "einsum_diagonal_product": einsum("nii,nij->nj", (0, 3, 3), (0, 3, 4)),
+    "einsum_diagonal_of_constant": einsum("ni,ijj->nj", (0, 3), (3, 4, 4), constant=True),
+    "einsum_diagonal_whole": whole_einsum("ii->i", (5, 5)),
+    "einsum_trace_whole": whole_einsum("...ii->...", (2, 4, 4)),
     "cumulative_sums": sums,
     "elements": elements,
     "coordinates": coordinates,
+    "slices": slices,
+    "slices_without_batch": slices_without_batch,
+    "training_2": training(2),
+    "training_4": training(4),
+    "training_opset_14": training(3, 14),
     "one_hot": one_hot,
     "elements_without_batch": elements_without_batch,
     "flags": flags,
@@ -283,7 +376,9 @@ MODELS |= {f"rotary_{'theirs' if domain else 'onnx'}_{rank}_{interleaved}_{width
 
 # What is refused, and what is said.
 REFUSED = {
-    "a diagonal": einsum("nii->ni", (0, 3, 3)),
+    "a diagonal of an open size": einsum("ntt->nt", (0, "t", "t"), rows=()),
+    "an answer must not depend on who shares the batch": training_of_a_batch,
+    "index 5 along axis 2, wants -5 to 4": place_outside,
     "more than two operands": einsum("ni,ni,ni->n", (0, 3), (0, 3), (0, 3)),
     "axes of different sizes": einsum("nij,njk->nik", (0, 3, 4), (0, 5, 6)),
     "an axis that no operand has": einsum("ni->nx", (0, 3)),

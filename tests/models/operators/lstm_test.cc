@@ -130,6 +130,66 @@ TEST_P(LstmTest, StartsFromTheGivenStates) {
   ExpectNear(Elements<float>((*outputs)[1]), {0.5F * std::tanh(1.0F)}, 1e-6F);
 }
 
+// Rows, and in each of them several sequences.
+TEST_P(LstmTest, DimensionsBetweenTheRowsAndTheStepsAreSequences) {
+  const Layer layer;
+  const auto want = layer.Expected();
+  for (const Dims& leading : {Dims{1, kRowCount}, Dims{kRowCount, 1}, Dims{1, 1, kRowCount}}) {
+    const auto with = [&leading](std::vector<std::int64_t> rest) {
+      Dims dims = leading;
+      dims.insert(dims.end(), rest.begin(), rest.end());
+      return dims;
+    };
+    OperatorRun run(MakeLstm());
+    run.Input(Floats(with({kSteps, kWidth}), layer.x))
+        .Constant(FloatConstant({kWidth, 4 * kUnits}, layer.kernel))
+        .Constant(FloatConstant({kUnits, 4 * kUnits}, layer.recurrent))
+        .Constant(FloatConstant({4 * kUnits}, layer.bias))
+        .Input(Bools(with({kSteps}), layer.mask))
+        .Input(Floats(with({kUnits}), std::vector<float>(kRowCount * kUnits)))
+        .With("return_sequences", std::int64_t{1})
+        .Outputs(3);
+    const auto outputs = run.Run(Kernels());
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ((*outputs)[0].dims(), with({kSteps, kUnits}));
+    EXPECT_EQ((*outputs)[2].dims(), with({kUnits}));
+    ExpectNear(Elements<float>((*outputs)[0]), want.sequence, 2e-6F);
+    ExpectNear(Elements<float>((*outputs)[1]), want.h, 2e-6F);
+    ExpectNear(Elements<float>((*outputs)[2]), want.c, 2e-6F);
+  }
+}
+
+// All gates see z = 0 but for peepholes p: i = s(p_i c), f = s(p_f c), c' = f c + i g, o = s(p_o
+// c').
+TEST_P(LstmTest, PeepholesSeeTheOldCellStateAndThatOfTheOutputGateTheNew) {
+  OperatorRun run(MakeLstm());
+  const std::vector<float> zeros(8, 0.0F);
+  run.Input(Floats({1, 1, 1}, {0}))
+      .Constant(FloatConstant({1, 8}, zeros))
+      .Constant(FloatConstant({2, 8}, std::vector<float>(16, 0.0F)))
+      .Constant(FloatConstant({8}, {0, 0, 0, 0, 0.5F, -1, 0, 0}))
+      .Absent()
+      .Absent()
+      .Input(Floats({1, 2}, {2, -3}))
+      .Constant(FloatConstant({6}, {0.25F, 0.5F, -1, 0.75F, 1.5F, -2}))
+      .Outputs(3);
+  const auto outputs = run.Run(Kernels());
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  std::vector<float> h;
+  std::vector<float> c;
+  const std::vector<double> old = {2, -3};
+  const std::vector<double> peephole = {0.25, 0.5, -1, 0.75, 1.5, -2};
+  const std::vector<double> candidate = {0.5, -1};
+  for (std::size_t u = 0; u < 2; ++u) {
+    const double next = Sigmoid(peephole[2 + u] * old[u]) * old[u] +
+                        Sigmoid(peephole[u] * old[u]) * std::tanh(candidate[u]);
+    c.push_back(static_cast<float>(next));
+    h.push_back(static_cast<float>(Sigmoid(peephole[4 + u] * next) * std::tanh(next)));
+  }
+  ExpectNear(Elements<float>((*outputs)[2]), c, 1e-6F);
+  ExpectNear(Elements<float>((*outputs)[1]), h, 1e-6F);
+}
+
 // Without weights of the inputs c grows by 1/2 a step: i and f are 1 / 2 and 1, z_c and o large.
 TEST_P(LstmTest, TheCellStateIsClippedAfterEachStep) {
   for (const double clip : {0.0, 1.25}) {
@@ -156,6 +216,29 @@ TEST(LstmRuleTest, RefusesWhatDoesNotFit) {
       .Constant(FloatConstant({2, 4}, std::vector<float>(8)))
       .Constant(FloatConstant({1, 3}, std::vector<float>(3)));
   EXPECT_EQ(run.InferStatus().code(), kInvalid);
+}
+
+TEST(LstmRuleTest, RefusesPeepholesThatDoNotFit) {
+  const auto with = [](bool is_constant, std::int64_t size) {
+    OperatorRun run(MakeLstm());
+    const std::vector<float> values(static_cast<std::size_t>(size));
+    run.Input(Floats({1, 1, 1}, {0}))
+        .Constant(FloatConstant({1, 4}, std::vector<float>(4)))
+        .Constant(FloatConstant({1, 4}, std::vector<float>(4)))
+        .Absent()
+        .Absent()
+        .Absent()
+        .Absent();
+    if (is_constant) {
+      run.Constant(FloatConstant({size}, values));
+    } else {
+      run.Input(Floats({size}, values));
+    }
+    return run.InferStatus().code();
+  };
+  EXPECT_EQ(with(true, 3), absl::StatusCode::kOk);
+  EXPECT_EQ(with(true, 4), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(with(false, 3), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

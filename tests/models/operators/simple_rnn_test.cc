@@ -42,6 +42,34 @@ TEST_P(SimpleRnnTest, GoesBackwardsAndStartsFromAState) {
   ExpectNear(Elements<float>((*outputs)[1]), {8.5F, -2.5F}, 1e-6F);
 }
 
+// Two rows of two sequences, which begin with the constant's two states.
+TEST_P(SimpleRnnTest, AConstantStateServesEveryRow) {
+  OperatorRun run(MakeSimpleRnn());
+  run.Input(Floats({2, 2, 1, 1}, {1, 2, 3, 4}))
+      .Constant(FloatConstant({1, 1}, {1}))
+      .Constant(FloatConstant({1, 1}, {1}))
+      .Absent()
+      .Absent()
+      .Constant(FloatConstant({1, 2, 1}, {10, 20}))
+      .With("activation", "linear");
+  ExpectNear(run.First(Kernels()), {11, 22, 13, 24});
+  EXPECT_EQ(run.FirstDims(Kernels()), (Dims{2, 2, 1}));
+}
+
+TEST(SimpleRnnRuleTest, RefusesAStateThatDoesNotFit) {
+  for (const Dims& dims : {Dims{2, 2, 1}, Dims{1, 2}, Dims{1, 1, 2}, Dims{1, 2, 1, 1}}) {
+    OperatorRun run(MakeSimpleRnn());
+    run.Input(Floats({2, 2, 1, 1}, {1, 2, 3, 4}))
+        .Constant(FloatConstant({1, 1}, {1}))
+        .Constant(FloatConstant({1, 1}, {1}))
+        .Absent()
+        .Absent()
+        .Constant(
+            FloatConstant(dims, std::vector<float>(static_cast<std::size_t>(NumElements(dims)))));
+    EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kInvalidArgument) << ToString(dims);
+  }
+}
+
 TEST(SimpleRnnRuleTest, RefusesAMaskThatDoesNotFit) {
   auto run = Rnn();
   run.Input(Bools({1, 2}, {1, 1}));
