@@ -207,6 +207,31 @@ TEST_F(ReaderTest, ContentsThatContradictEachOtherAreInvalid) {
   EXPECT_TRUE(Read().ok()) << Read();
 }
 
+// As a constant is answered: a row of it, in the self-test too.
+TEST_F(ReaderTest, ABundleWithoutInputsHasATestOfOneRow) {
+  for (const std::int64_t rows : {1, 4}) {
+    Bundle bundle;
+    const ValueId w = bundle.graph.AddConstant(
+        "w", ConstantTensor::Copy(DataType::kFloat32, {2}, std::vector<float>{1, 2}));
+    const ValueId y = bundle.graph.AddValue("y", {DataType::kFloat32, {Dim(kRows), 2}, {}});
+    bundle.graph.nodes.push_back({"y", "Constant", {w}, {y}, {}});
+    bundle.graph.outputs = {y};
+    bundle.self_test = SelfTest{};
+    bundle.self_test->outputs.emplace_back(DataType::kFloat32, Dims{rows, 2});
+    const std::string path = directory_ / ("constant" + std::to_string(rows));
+    ASSERT_TRUE(WriteBundle(bundle, path).ok());
+    const auto read = ReadBundle(path);
+    EXPECT_EQ(read.ok(), rows == 1) << read.status();
+    if (!read.ok()) {
+      EXPECT_THAT(std::string(read.status().message()), HasSubstr("and one row"));
+      continue;
+    }
+    EXPECT_TRUE(read->graph.inputs.empty());
+    EXPECT_TRUE(read->self_test->inputs.empty());
+    EXPECT_EQ(read->self_test->outputs[0].dims(), (Dims{1, 2}));
+  }
+}
+
 TEST_F(ReaderTest, UnknownModesAndClassesAreUnimplementedWithTheLayersPath) {
   Edit("layers.json",
        [](std::string& t) { Replace(t, "\"mode\": \"int8\"", "\"mode\": \"int3\""); });
