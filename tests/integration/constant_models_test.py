@@ -45,13 +45,24 @@ def save_shape(path):
          [x], [value_info("shape", np.zeros(3, np.int64)), value_info("size", np.int64(0))])
 
 
+def save_empty(path):
+    """A tensor without elements, and its sum."""
+    nothing = np.zeros((2, 0, 3), np.float32)
+    save(path, [helper.make_node("Constant", [], ["n"], value=numpy_helper.from_array(nothing)),
+                helper.make_node("Identity", ["n"], ["nothing"]),
+                helper.make_node("Constant", [], ["axes"], value_ints=[1]),
+                helper.make_node("ReduceSum", ["n", "axes"], ["sum"])],
+         [], [value_info("nothing", nothing), value_info("sum", np.zeros((2, 1, 3), np.float32))])
+
+
 class ConstantModelsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.root = pathlib.Path(cls.folder.name)
         cls.repository = cls.root / "repository"
-        for name, make in (("table", save_table), ("shape", save_shape)):
+        for name, make in (("empty", save_empty), ("shape", save_shape),
+                           ("table", save_table)):
             make(cls.root / f"{name}.onnx")
             cls.octet("import", cls.root / f"{name}.onnx", "--output",
                       cls.repository / name / "1")
@@ -120,6 +131,20 @@ class ConstantModelsTest(unittest.TestCase):
         np.testing.assert_array_equal(result.as_numpy("size"), [60] * 7)
         with self.assertRaisesRegex(InferenceServerException, 'missing: "x"'):
             self.client.infer("shape", [])
+
+    def test_a_tensor_without_elements_is_answered(self):
+        metadata = self.client.get_model_metadata("empty")
+        self.assertEqual(list(metadata.outputs[0].shape), [-1, 2, 0, 3])
+        for _ in range(3):
+            result = self.client.infer("empty", [])
+            self.assertEqual(result.as_numpy("nothing").shape, (1, 2, 0, 3))
+            np.testing.assert_array_equal(result.as_numpy("sum"), np.zeros((1, 2, 1, 3)))
+        bundle = self.repository / "empty" / "1"
+        self.octet("run", bundle, "--output", self.root / "empty")
+        self.assertEqual(np.load(self.root / "empty" / "nothing.npy").shape, (1, 2, 0, 3))
+        self.octet("infer", "empty", "--address", self.server.grpc)
+        self.octet("compare", bundle, bundle)
+        self.octet("bench", "empty", "--address", self.server.grpc, "--seconds", 1)
 
     def test_the_command_line_runs_a_model_without_inputs(self):
         bundle = self.repository / "table" / "1"

@@ -22,8 +22,9 @@ namespace octet::onnx {
 
 namespace {
 
-// Of all nodes of a model that are run together: some seconds of the reference kernels.
-constexpr double kMostWork = 2e9;
+// Of all nodes of a model that are run together, for each byte that constants may have: some
+// seconds of the reference kernels with the limit for files that importers have by themselves.
+constexpr double kMostWorkPerByte = 0.5;
 // What making a graph of one node costs, however small it is.
 constexpr double kWorkOfARun = 1e5;
 
@@ -103,10 +104,11 @@ absl::Status Reserve(const NodeCall& call, const Graph& graph, const OperatorReg
     }
   }
   call.translation().constant_work += work;
-  if (call.translation().constant_work <= kMostWork) return absl::OkStatus();
+  const double most = kMostWorkPerByte * static_cast<double>(call.translation().max_folded_bytes);
+  if (call.translation().constant_work <= most) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       call.node().op_type, " \"", call.name(), "\": with it, computing constants takes ",
-      call.translation().constant_work, " operations, wants at most ", kMostWork));
+      call.translation().constant_work, " operations, wants at most ", most));
 }
 
 }  // namespace

@@ -293,6 +293,14 @@ class ModelTranslator {
     return outputs;
   }
 
+  // Whether a node of constants has outputs already that no step of the graph is needed for, or
+  // may have none.
+  static bool AreConstants(const absl::StatusOr<std::vector<Operand>>& outputs) {
+    if (!outputs.ok()) return absl::IsResourceExhausted(outputs.status());
+    return std::none_of(outputs->begin(), outputs->end(),
+                        [](const Operand& output) { return output.activation() != nullptr; });
+  }
+
   absl::Status TranslateOne(const NodeProto& node) {
     std::vector<Operand> inputs;
     for (const std::string& input : node.inputs) {
@@ -309,8 +317,7 @@ class ModelTranslator {
       if (attribute.is_reference) return call.Invalid("an attribute refers to a function's");
     }
     absl::StatusOr<std::vector<Operand>> outputs = OutputsOf(call);
-    if (!outputs.ok() && !absl::IsResourceExhausted(outputs.status()) &&
-        options_.run_graph != nullptr && TakesConstants(call)) {
+    if (options_.run_graph != nullptr && TakesConstants(call) && !AreConstants(outputs)) {
       outputs = RunOnConstants(call, external_, options_);
     }
     RETURN_IF_ERROR(outputs.status());

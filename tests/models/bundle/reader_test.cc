@@ -219,13 +219,15 @@ TEST_F(ReaderTest, ABundleWithoutInputsHasATestOfOneRow) {
     bundle.self_test = SelfTest{};
     bundle.self_test->outputs.emplace_back(DataType::kFloat32, Dims{rows, 2});
     const std::string path = directory_ / ("constant" + std::to_string(rows));
-    ASSERT_TRUE(WriteBundle(bundle, path).ok());
-    const auto read = ReadBundle(path);
-    EXPECT_EQ(read.ok(), rows == 1) << read.status();
-    if (!read.ok()) {
-      EXPECT_THAT(std::string(read.status().message()), HasSubstr("and one row"));
+    // What cannot be read is not written either.
+    const absl::Status written = WriteBundle(bundle, path);
+    EXPECT_EQ(written.ok(), rows == 1) << written;
+    if (!written.ok()) {
+      EXPECT_THAT(std::string(written.message()), HasSubstr("and one row"));
       continue;
     }
+    const auto read = ReadBundle(path);
+    ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_TRUE(read->graph.inputs.empty());
     EXPECT_TRUE(read->self_test->inputs.empty());
     EXPECT_EQ(read->self_test->outputs[0].dims(), (Dims{1, 2}));

@@ -45,8 +45,8 @@ class ConstantsTest : public testing::OnnxImportTest {
   template <typename T = float>
   std::vector<T> Answer(const std::vector<testing::WireMessage>& nodes,
                         const std::vector<testing::WireMessage>& constants) {
-    const auto bundle =
-        ImportRunning({.nodes = nodes, .initializers = constants, .outputs = {OnnxValue("y", {})}});
+    const auto bundle = ImportRunning(
+        {.nodes = nodes, .initializers = constants, .inputs = {}, .outputs = {OnnxValue("y", {})}});
     EXPECT_TRUE(bundle.ok()) << bundle.status();
     if (!bundle.ok()) return {};
     EXPECT_THAT(Ops(*bundle), ElementsAre("Constant"));
@@ -61,10 +61,12 @@ class ConstantsTest : public testing::OnnxImportTest {
 
   std::string Refusal(const std::vector<testing::WireMessage>& nodes,
                       const std::vector<testing::WireMessage>& constants) {
-    return std::string(
-        ImportRunning({.nodes = nodes, .initializers = constants, .outputs = {OnnxValue("y", {})}})
-            .status()
-            .message());
+    return std::string(ImportRunning({.nodes = nodes,
+                                      .initializers = constants,
+                                      .inputs = {},
+                                      .outputs = {OnnxValue("y", {})}})
+                           .status()
+                           .message());
   }
 
   Dims dims_;  // of the last answer
@@ -83,6 +85,7 @@ TEST_F(ConstantsTest, AnOutputMayBeAConstant) {
 
 TEST_F(ConstantsTest, AFixedShapeIsAConstantAndItsInputStays) {
   const auto bundle = Import({.nodes = {OnnxNode("Shape", {"x"}, {"y"})},
+                              .initializers = {},
                               .inputs = {OnnxValue("x", {3, 4})},
                               .outputs = {OnnxValue("y", {2}, kOnnxInt64)}});
   ASSERT_TRUE(bundle.ok()) << bundle.status();
@@ -93,6 +96,7 @@ TEST_F(ConstantsTest, AFixedShapeIsAConstantAndItsInputStays) {
 
 TEST_F(ConstantsTest, AnOpenShapeIsRefused) {
   const auto bundle = Import({.nodes = {OnnxNode("Shape", {"x"}, {"y"})},
+                              .initializers = {},
                               .inputs = {OnnxValue("x", {0, 4})},
                               .outputs = {OnnxValue("y", {2}, kOnnxInt64)}});
   EXPECT_EQ(bundle.status().code(), absl::StatusCode::kUnimplemented);
@@ -133,6 +137,7 @@ TEST_F(ConstantsTest, WhatCannotBeRunIsRefusedInTheOperatorsWords) {
   // Nothing is run where nobody says how.
   const auto bundle = Import({.nodes = {OnnxNode("Softmax", {"x"}, {"y"})},
                               .initializers = {OnnxTensor("x", {2}, {1, 2})},
+                              .inputs = {},
                               .outputs = {OnnxValue("y", {2})}});
   EXPECT_EQ(bundle.status().code(), absl::StatusCode::kUnimplemented);
 }
