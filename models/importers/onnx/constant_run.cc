@@ -86,18 +86,24 @@ double WindowSize(const Graph& graph, const Node& node) {
   return std::min(covered, ElementCount(ToDims(Shape(shape.begin() + 1, shape.end()))));
 }
 
+constexpr std::int64_t kOneRow[] = {1};
+
+Dims DimsOf(const Graph& graph, ValueId id) {
+  Dims dims;
+  for (const Dim& dim : graph.values[static_cast<std::size_t>(id)].type.shape) {
+    dims.push_back(dim.Evaluate(kOneRow));
+  }
+  return dims;
+}
+
 // Takes note of what running `graph` takes, before it is run.
 absl::Status Reserve(const NodeCall& call, const Graph& graph, const OperatorRegistry& operators) {
-  constexpr std::int64_t kOneRow[] = {1};
   ASSIGN_OR_RETURN(const std::vector<ProductCount> products,
                    CountProducts(graph, operators, kOneRow));
   double work = kWorkOfARun + SumProducts(products).all;
   for (const Node& node : graph.nodes) {
     for (const ValueId id : node.outputs) {
-      Dims dims;
-      for (const Dim& dim : graph.values[static_cast<std::size_t>(id)].type.shape) {
-        dims.push_back(dim.Evaluate(kOneRow));
-      }
+      const Dims dims = DimsOf(graph, id);
       RETURN_IF_ERROR(ReserveConstant(call, dims));
       if (NumElements(dims) == 0) return call.Unimplemented("an empty tensor");
       work += ElementCount(dims) * WindowSize(graph, node);
@@ -109,6 +115,24 @@ absl::Status Reserve(const NodeCall& call, const Graph& graph, const OperatorReg
   return absl::ResourceExhaustedError(absl::StrCat(
       call.node().op_type, " \"", call.name(), "\": with it, computing constants takes ",
       call.translation().constant_work, " operations, wants at most ", most));
+}
+
+absl::StatusOr<std::vector<Tensor>> Answers(const NodeCall& call, const Graph& graph,
+                                            const ImportOptions& options) {
+  const bool has_elements =
+      std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                  [&graph](ValueId id) { return NumElements(DimsOf(graph, id)) > 0; });
+  if (has_elements) {
+    RETURN_IF_ERROR(Reserve(call, graph, *options.operators));
+    return options.run_graph(graph);
+  }
+  // Nothing is to be computed.
+  std::vector<Tensor> tensors;
+  for (const ValueId id : graph.outputs) {
+    tensors.emplace_back(graph.values[static_cast<std::size_t>(id)].type.data_type,
+                         DimsOf(graph, id));
+  }
+  return tensors;
 }
 
 }  // namespace
@@ -132,8 +156,7 @@ absl::StatusOr<std::vector<Operand>> RunOnConstants(const NodeCall& call, Extern
     if (other.ok()) made = std::move(other);
   }
   RETURN_IF_ERROR(made.status());
-  RETURN_IF_ERROR(Reserve(call, made->graph, *options.operators));
-  ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, options.run_graph(made->graph));
+  ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, Answers(call, made->graph, options));
   std::vector<Operand> outputs(call.num_outputs());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& tensor = tensors[i];

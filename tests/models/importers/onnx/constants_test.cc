@@ -174,6 +174,21 @@ TEST_F(ConstantsTest, AReductionOfNothingIsWhatItBeginsWith) {
   EXPECT_EQ(dims_, (Dims{1, 1, 0, 2}));
 }
 
+TEST_F(ConstantsTest, NothingIsComputedForAResultWithoutElements) {
+  const auto none = OnnxTensor("x", {2, 0, 3}, {});
+  EXPECT_THAT(Answer({OnnxNode("Softmax", {"x"}, {"y"}, {OnnxInt("axis", 2)})}, {none}),
+              ElementsAre());
+  EXPECT_EQ(dims_, (Dims{1, 2, 0, 3}));
+  EXPECT_THAT(Answer({OnnxNode("MatMul", {"x", "w"}, {"y"})},
+                     {none, OnnxTensor("w", {3, 4}, std::vector<float>(12, 1))}),
+              ElementsAre());
+  EXPECT_EQ(dims_, (Dims{1, 2, 0, 4}));
+  // Of no elements there may still be a sum.
+  EXPECT_THAT(Refusal({OnnxNode("MatMul", {"w", "x"}, {"y"})},
+                      {OnnxTensor("w", {2, 0}, {}), OnnxTensor("x", {0, 2}, {})}),
+              HasSubstr("an empty tensor"));
+}
+
 TEST_F(ConstantsTest, WholeNumbersAreReducedExactly) {
   const auto numbers = OnnxNumbers("x", {3, (std::int64_t{1} << 60) + 1, -5});
   EXPECT_THAT(Answer<std::int64_t>({OnnxNode("ReduceMax", {"x"}, {"y"})}, {numbers}),
