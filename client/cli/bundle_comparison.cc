@@ -175,7 +175,7 @@ absl::StatusOr<ComparisonResult> CompareBundles(const CompareOptions& options) {
   ASSIGN_OR_RETURN(const auto times, Measure(models, *inputs, options.duration));
   ComparisonResult result;
   result.kernel_set = std::string(models.front()->executable()->kernel_set().name);
-  result.num_rows = inputs->front().dims()[0];
+  result.num_rows = NumRows(*inputs);
   result.num_layer_rows = std::min(result.num_rows, options.num_layer_rows);
   Answers first;
   for (std::size_t i = 0; i < models.size(); ++i) {

@@ -39,10 +39,9 @@ void AddCompare(CLI::App& app, absl::Status& result) {
   command->add_option("bundles", options->bundles, "Bundles; the first is the yardstick")
       ->required()
       ->expected(2, 64);
-  command
-      ->add_option("--input", options->inputs,
-                   "NAME=FILE.npy, or FILE.npy for a single input: rows like those it will serve")
-      ->required();
+  command->add_option(
+      "--input", options->inputs,
+      "NAME=FILE.npy, or FILE.npy for a single input: rows like those it will serve");
   command
       ->add_option("--layer-rows", options->num_layer_rows,
                    "Compare layers on as many of the rows: all their values are held in memory")

@@ -72,7 +72,7 @@ std::vector<std::string> Serialize(const std::string& model,
                                    const std::vector<InputSpecification>& inputs,
                                    const std::vector<Tensor>& tensors, std::int64_t batch) {
   std::vector<std::string> requests;
-  const std::int64_t num_rows = tensors.front().dims()[0];
+  const std::int64_t num_rows = NumRows(tensors);
   for (std::int64_t row = 0; row < num_rows; row += batch) {
     client::InferRequest request{.model = model};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -98,7 +98,7 @@ absl::StatusOr<Endpoint> Prepare(client::Client& client, const std::string& mode
   ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, options.inputs.empty()
                                                           ? RandomInputs(inputs)
                                                           : ReadInputFiles(options.inputs, inputs));
-  endpoint.num_rows = tensors.front().dims()[0];
+  endpoint.num_rows = NumRows(tensors);
   endpoint.requests = Serialize(model, inputs, tensors, options.batch);
   return endpoint;
 }

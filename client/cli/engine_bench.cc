@@ -37,6 +37,10 @@ std::vector<double> Measure(RepeatedRun& run, SteadyClock::time_point stop_at) {
 
 absl::StatusOr<std::vector<Tensor>> InputRows(const LocalModel& model,
                                               const EngineBenchOptions& options) {
+  if (model.inputs().empty() && options.batch != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "bundle \"", options.bundle, "\" has no inputs: its batch is 1, got ", options.batch));
+  }
   if (!options.inputs.empty()) {
     ASSIGN_OR_RETURN(const auto tensors, ReadInputFiles(options.inputs, model.inputs()));
     return TakeRows(tensors, options.batch);

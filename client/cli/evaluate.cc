@@ -38,7 +38,7 @@ absl::Status Evaluate(const EvaluateOptions& options) {
                    LocalModel::Load(options.bundle, options.kernel_set,
                                     {.attention_precision = options.attention_precision}));
   ASSIGN_OR_RETURN(const auto inputs, ReadInputFiles(options.inputs, model->inputs()));
-  ASSIGN_OR_RETURN(const auto labels, ReadLabels(options.labels, inputs.front().dims()[0]));
+  ASSIGN_OR_RETURN(const auto labels, ReadLabels(options.labels, NumRows(inputs)));
   ASSIGN_OR_RETURN(const auto outputs, model->Run(inputs));
   const Tensor& scores = outputs.front();
   if (scores.data_type() != DataType::kFloat32) {
@@ -85,8 +85,7 @@ void AddEvaluate(CLI::App& app, absl::Status& result) {
   const auto options = std::make_shared<EvaluateOptions>();
   command->add_option("bundle", options->bundle, "A bundle: a folder or an .octet file")
       ->required();
-  command->add_option("--input", options->inputs, "NAME=FILE.npy, or FILE.npy for a single input")
-      ->required();
+  command->add_option("--input", options->inputs, "NAME=FILE.npy, or FILE.npy for a single input");
   command->add_option("--labels", options->labels, "FILE.npy with a class for each row")
       ->required();
   command->add_flag("--record", options->record,

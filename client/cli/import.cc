@@ -22,6 +22,7 @@
 #include "models/importers/importers.h"
 #include "models/operators/operators.h"
 #include "models/quantization/self_test_vectors.h"
+#include "models/runtime/reference_run.h"
 
 namespace octet::cli {
 namespace {
@@ -77,6 +78,11 @@ absl::Status RunImport(const ImportArguments& arguments) {
   ASSIGN_OR_RETURN(Bundle bundle,
                    ImportModel(arguments.model, ImportOptions{.operators = &operators,
                                                               .profile = arguments.profile,
+                                                              .run_graph =
+                                                                  [&operators](const Graph& graph) {
+                                                                    return RunOnReference(
+                                                                        graph, operators, {});
+                                                                  },
                                                               .graph = arguments.graph}));
   RETURN_IF_ERROR(VerifyGraph(bundle.graph, operators));
   if (arguments.inputs.empty()) {

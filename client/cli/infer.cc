@@ -130,8 +130,8 @@ void AddInfer(CLI::App& app, absl::Status& result) {
   command->add_option("--model-version", options->version, "Default: the server's choice");
   command->add_option("--address", options->address, "host:port or unix:PATH")
       ->capture_default_str();
-  command->add_option("--input", options->inputs, "NAME=FILE.npy, or FILE.npy for a single input")
-      ->required();
+  command->add_option("--input", options->inputs,
+                      "NAME=FILE.npy, or FILE.npy for a single input; every input of the model");
   command->add_option("--output", options->output, "Folder for NAME.npy; default: print");
   command->add_option("--timeout-ms", options->timeout_ms, "Milliseconds to wait")
       ->capture_default_str()

@@ -152,6 +152,10 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
     const auto known = std::find_if(inputs.begin(), inputs.end(), [&](const auto& input) {
       return argument.rfind(input.name + "=", 0) == 0;
     });
+    if (inputs.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--input ", argument, ": the model has no inputs, wants none"));
+    }
     if (known == inputs.end() && inputs.size() != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--input ", argument, ": wants NAME=FILE.npy with a name among ", Names(inputs)));
@@ -190,6 +194,10 @@ absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string
     tensors.push_back(*std::move(tensor));
   }
   return tensors;
+}
+
+std::int64_t NumRows(const std::vector<Tensor>& tensors) {
+  return tensors.empty() ? 1 : tensors.front().dims()[0];
 }
 
 std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t count) {

@@ -31,6 +31,9 @@ struct InputSpecification {
 absl::StatusOr<std::vector<Tensor>> ReadInputFiles(const std::vector<std::string>& arguments,
                                                    const std::vector<InputSpecification>& inputs);
 
+// How many rows `tensors`, a model's inputs, have: 1 where there are none.
+std::int64_t NumRows(const std::vector<Tensor>& tensors);
+
 // The first `count` rows of each of `tensors`, from the start again where one has fewer.
 // Preconditions: each tensor has a row at least; `count` is at least 1.
 std::vector<Tensor> TakeRows(const std::vector<Tensor>& tensors, std::int64_t count);

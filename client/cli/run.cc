@@ -68,8 +68,8 @@ void AddRun(CLI::App& app, absl::Status& result) {
   const auto options = std::make_shared<RunOptions>();
   command->add_option("bundle", options->bundle, "A bundle: a folder or an .octet file")
       ->required();
-  command->add_option("--input", options->inputs, "NAME=FILE.npy, or FILE.npy for a single input")
-      ->required();
+  command->add_option("--input", options->inputs,
+                      "NAME=FILE.npy, or FILE.npy for a single input; every input of the model");
   command->add_option("--output", options->output, "Folder for NAME.npy of each output")
       ->required();
   command->add_option("--kernel-set", options->kernel_set, "reference, avx2, avx512vnni or amx")

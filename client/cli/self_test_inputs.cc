@@ -118,7 +118,7 @@ absl::StatusOr<std::vector<Tensor>> RandomSelfTestInputs(const Graph& graph,
 absl::StatusOr<std::vector<Tensor>> ReadSelfTestInputs(
     const std::vector<std::string>& arguments, const std::vector<InputSpecification>& inputs) {
   ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, ReadInputFiles(arguments, inputs));
-  const std::int64_t num_rows = tensors.front().dims()[0];
+  const std::int64_t num_rows = NumRows(tensors);
   if (num_rows < kMinRows) {
     return absl::InvalidArgumentError(absl::StrCat("--input ", arguments.front(), ": got ",
                                                    num_rows, " rows, wants at least ", kMinRows,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "client/cli/input_files.h"
 #include "client/cli/repeated_run.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
@@ -31,7 +32,7 @@ class Measurement {
     ASSIGN_OR_RETURN(measurement->runner_, StepRunner::Create(*executable, inputs));
     measurement->steps_us_.resize(measurement->runner_->num_steps());
     for (const StepDescription& step : executable->steps()) {
-      measurement->is_in_place_.push_back(IsInPlace(step.in_place, inputs[0].dims()[0]));
+      measurement->is_in_place_.push_back(IsInPlace(step.in_place, NumRows(inputs)));
     }
     measurement->executable_ = std::move(executable);
     return measurement;

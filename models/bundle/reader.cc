@@ -153,6 +153,8 @@ absl::StatusOr<std::vector<Tensor>> ReadTestTensors(
     const std::map<std::string, SafetensorsEntry>& entries, absl::string_view prefix,
     const Graph& graph, const std::vector<ValueId>& values) {
   std::vector<Tensor> tensors;
+  // Without inputs there is one row.
+  const bool has_one_row = graph.inputs.empty();
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string key = absl::StrCat(prefix, ".", i);
     const auto found = entries.find(key);
@@ -163,7 +165,7 @@ absl::StatusOr<std::vector<Tensor>> ReadTestTensors(
     const Value& value = graph.values[static_cast<std::size_t>(values[i])];
     bool fits = entry.data_type == value.type.data_type &&
                 entry.dims.size() == value.type.shape.size() && !entry.dims.empty() &&
-                entry.dims[0] >= kMinTestRows;
+                (has_one_row ? entry.dims[0] == 1 : entry.dims[0] >= kMinTestRows);
     for (std::size_t d = 0; fits && d < entry.dims.size(); ++d) {
       const Dim& dim = value.type.shape[d];
       fits = !dim.is_constant() || dim.value() == entry.dims[d];
@@ -172,7 +174,8 @@ absl::StatusOr<std::vector<Tensor>> ReadTestTensors(
       return absl::InvalidArgumentError(absl::StrCat(
           "tests.safetensors: \"", key, "\" is ", DataTypeName(entry.data_type), " ",
           ToString(entry.dims), "; \"", value.name, "\" wants ", DataTypeName(value.type.data_type),
-          " ", ToString(value.type.shape, graph.symbol_names), " and at least 4 rows"));
+          " ", ToString(value.type.shape, graph.symbol_names),
+          has_one_row ? " and one row" : " and at least 4 rows"));
     }
     Tensor tensor(entry.data_type, entry.dims);
     std::copy(entry.bytes.begin(), entry.bytes.end(), tensor.bytes().begin());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 
 #include "models/bundle/bundle.h"
 #include "models/graph/operator_registry.h"
+#include "models/tensor/tensor.h"
 
 namespace octet {
 
@@ -27,6 +29,10 @@ struct ImportOptions {
   // Whose arithmetic to follow where a format has several, by its name (docs/formats.md); empty:
   // the first of them.
   std::string profile = {};
+  // What a graph without inputs answers: constants are computed so that no importer computes them
+  // itself. Without it a model in which that is needed is refused. It must refuse, too, what would
+  // take more memory than there is; an importer bounds the time.
+  std::function<absl::StatusOr<std::vector<Tensor>>(const Graph&)> run_graph = nullptr;
   // For a format of weights alone: the path of a model file whose graph they belong to.
   std::string graph = {};
 };

@@ -10,6 +10,7 @@
 #include "models/operators/cast.h"
 #include "models/operators/comparison.h"
 #include "models/operators/concat.h"
+#include "models/operators/constant.h"
 #include "models/operators/conv2d.h"
 #include "models/operators/conv3d.h"
 #include "models/operators/conv_transpose.h"
@@ -68,6 +69,7 @@ OperatorRegistry BuiltInOperators() {
   registry.Add(MakeBatchNormalization());
   registry.Add(MakeCast());
   registry.Add(MakeConcat());
+  registry.Add(MakeConstant());
   registry.Add(MakeConv2d());
   registry.Add(MakeConv3d());
   registry.Add(MakeConvTranspose2d());

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,10 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
-#include "models/runtime/executable.h"
-#include "models/runtime/session.h"
+#include "models/runtime/reference_run.h"
 
 namespace octet {
 
@@ -42,28 +39,6 @@ bool RoundsComputedFloats(const Graph& graph) {
            std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs[0]) ==
                graph.inputs.end();
   });
-}
-
-// What the reference kernels answer.
-absl::StatusOr<std::vector<Tensor>> Answers(const Graph& graph, const OperatorRegistry& operators,
-                                            const kernels::KernelSet& reference,
-                                            std::span<const Tensor> inputs) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const Executable> executable,
-                   Executable::Compile(graph, operators, reference));
-  Arena arena;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Create(executable, arena));
-  std::vector<TensorView> input_views;
-  for (const Tensor& input : inputs) input_views.push_back(input.view());
-  std::vector<Dims> dims;
-  RETURN_IF_ERROR(session->OutputDims(input_views, dims));
-  std::vector<Tensor> outputs;
-  std::vector<MutableTensorView> output_views;
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    outputs.emplace_back(executable->outputs()[i].type.data_type, dims[i]);
-  }
-  for (Tensor& output : outputs) output_views.push_back(output.mutable_view());
-  RETURN_IF_ERROR(session->Run(input_views, output_views));
-  return outputs;
 }
 
 // The graph with every bias, scale or other vector of float32 changed in its last bits, one element
@@ -107,10 +82,10 @@ double Difference(std::span<const Tensor> a, std::span<const Tensor> b) {
 
 // How far another order of summation may lead.
 absl::StatusOr<double> ToleranceOf(const Graph& graph, const OperatorRegistry& operators,
-                                   const kernels::KernelSet& reference, const SelfTest& test) {
+                                   const SelfTest& test) {
   if (!RoundsComputedFloats(graph)) return kTolerance;
   ASSIGN_OR_RETURN(const std::vector<Tensor> nudged,
-                   Answers(Nudged(graph), operators, reference, test.inputs));
+                   RunOnReference(Nudged(graph), operators, test.inputs));
   const double sensitivity = kSensitivityFactor * Difference(test.outputs, nudged);
   return std::clamp(sensitivity, kRoundingTolerance, kMostRoundingTolerance);
 }
@@ -119,8 +94,6 @@ absl::StatusOr<double> ToleranceOf(const Graph& graph, const OperatorRegistry& o
 
 absl::StatusOr<SelfTest> MakeSelfTest(const Graph& graph, const OperatorRegistry& operators,
                                       std::vector<Tensor> inputs) {
-  const kernels::KernelSet* const reference = kernels::FindKernelSet("reference");
-  if (reference == nullptr) return absl::InternalError("no reference kernels");
   for (const Tensor& input : inputs) {
     if (input.dims().empty() || input.dims()[0] < kMinRows) {
       return absl::InvalidArgumentError(absl::StrCat("self-test input of shape ",
@@ -130,8 +103,8 @@ absl::StatusOr<SelfTest> MakeSelfTest(const Graph& graph, const OperatorRegistry
   }
   SelfTest test;
   test.inputs = std::move(inputs);
-  ASSIGN_OR_RETURN(test.outputs, Answers(graph, operators, *reference, test.inputs));
-  ASSIGN_OR_RETURN(test.tolerance, ToleranceOf(graph, operators, *reference, test));
+  ASSIGN_OR_RETURN(test.outputs, RunOnReference(graph, operators, test.inputs));
+  ASSIGN_OR_RETURN(test.tolerance, ToleranceOf(graph, operators, test));
   return test;
 }
 

@@ -171,7 +171,7 @@ absl::StatusOr<int> MeasureChoices(const Graph& graph, const OperatorRegistry& o
   for (const auto& [layer, names] : layers) {
     KernelChoice& choice = measured[layer];
     for (const std::vector<Tensor>& batch : batches) {
-      choice.batch_sizes.push_back(batch.front().dims().front());
+      choice.batch_sizes.push_back(batch.empty() ? 1 : batch.front().dims().front());
     }
     for (const std::string& name : names) {
       choice.times.push_back({name, std::vector<double>(batches.size())});

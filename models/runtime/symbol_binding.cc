@@ -33,6 +33,8 @@ absl::Status BindSymbols(const Executable& executable, std::span<const TensorVie
         absl::StrCat("got ", inputs.size(), " inputs, wants ", signatures.size()));
   }
   std::fill(symbols.begin(), symbols.end(), kUnbound);
+  // A graph without inputs has no other symbol.
+  if (signatures.empty()) symbols[static_cast<std::size_t>(kRows.index)] = 1;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Shape& shape = signatures[i].type.shape;
     if (inputs[i].data_type != signatures[i].type.data_type ||

@@ -17,7 +17,8 @@ namespace octet {
 inline constexpr std::int64_t kMaxSymbolValue = (std::int64_t{1} << 31) - 1;
 
 // The value of each symbol for `inputs`, in the signature's order, into `symbols` (one for each of
-// executable.symbol_names()). Allocates nothing but for an error.
+// executable.symbol_names()). Where the signature has no inputs there is one row. Allocates nothing
+// but for an error.
 //
 // Returns INVALID_ARGUMENT naming the input, its shape and the wanted one if the inputs do not fit
 // the signature, disagree about a symbol, or give one a value below 1 or above kMaxSymbolValue.

@@ -19,6 +19,7 @@ namespace octet {
 namespace {
 
 std::string Names(const std::vector<TensorSignature>& tensors) {
+  if (tensors.empty()) return "none";
   return absl::StrJoin(tensors, ", ", [](std::string* out, const TensorSignature& tensor) {
     absl::StrAppend(out, "\"", tensor.name, "\"");
   });

@@ -25,7 +25,9 @@ bool RowsComeFirst(const std::vector<TensorSignature>& tensors) {
 }  // namespace
 
 bool TakesBatches(const Executable& executable) {
-  return RowsComeFirst(executable.inputs()) && RowsComeFirst(executable.outputs());
+  // Without inputs every run is of one row.
+  return !executable.inputs().empty() && RowsComeFirst(executable.inputs()) &&
+         RowsComeFirst(executable.outputs());
 }
 
 bool FitsBatch(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,

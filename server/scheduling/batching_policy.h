@@ -27,7 +27,8 @@ struct BatchingPolicy {
   std::int64_t parts_per_worker = 4;
 };
 
-// Whether several requests' rows may be concatenated: rows come first in every input and output.
+// Whether several requests' rows may be concatenated: rows come first in every input and output,
+// and there is an input to say how many there are.
 bool TakesBatches(const Executable& executable);
 
 // Whether `request` may join a batch that `first` began and that has `rows` rows by now: the same

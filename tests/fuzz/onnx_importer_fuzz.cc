@@ -10,6 +10,7 @@
 #include "models/graph/verify.h"
 #include "models/importers/onnx/onnx_importer.h"
 #include "models/operators/operators.h"
+#include "models/runtime/reference_run.h"
 
 namespace {
 
@@ -25,9 +26,11 @@ struct Host {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Host host;
-  const auto bundle =
-      host.importer.ImportBytes(std::as_bytes(std::span(data, size)),
-                                {.operators = &host.operators, .max_byte_size = kLimit});
+  const auto bundle = host.importer.ImportBytes(
+      std::as_bytes(std::span(data, size)),
+      {.operators = &host.operators, .max_byte_size = kLimit, .run_graph = [](const auto& graph) {
+         return octet::RunOnReference(graph, host.operators, {});
+       }});
   if (!bundle.ok()) return 0;
   const absl::Status verified = octet::VerifyGraph(bundle->graph, host.operators);
   if (!verified.ok()) {

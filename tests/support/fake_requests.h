@@ -27,6 +27,15 @@ inline std::shared_ptr<const Executable> TwiceModel(const OperatorRegistry& oper
   return Executable::Compile(graph, operators, TinyKernels(), {.max_rows = max_rows}).value();
 }
 
+// 1, 2, 3, whatever it is asked.
+inline std::shared_ptr<const Executable> ModelWithoutInputs(const OperatorRegistry& operators) {
+  Graph graph;
+  const ValueId w = graph.AddConstant(
+      "w", ConstantTensor::Copy(DataType::kFloat32, {3}, std::vector<float>{1, 2, 3}));
+  graph.outputs = {Append(graph, "Rows", {w}, "y")};
+  return Executable::Compile(graph, operators, TinyKernels()).value();
+}
+
 // What came of a request.
 struct Outcome {
   int completions = 0;

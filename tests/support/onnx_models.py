@@ -94,7 +94,9 @@ def as_served(array):
 
 def run_bundle(octet, bundle, inputs, output_names, folder):
     """The outputs for `inputs`, arrays by name, as the ONNX model would shape them."""
-    extra = has_extra_rows(bundle, {name: np.ndim(array) for name, array in inputs.items()})
+    # Without inputs there is no batch in the model, and one row in the bundle.
+    extra = not inputs or has_extra_rows(
+        bundle, {name: np.ndim(array) for name, array in inputs.items()})
     arguments = []
     for i, (name, array) in enumerate(inputs.items()):
         array = as_served(array)

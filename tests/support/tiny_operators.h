@@ -139,7 +139,7 @@ inline void RunRound(const StepArguments& arguments, bool is_faulty) {
 
 // Twice: 2x, row-wise. Sum: a + b, row-wise. Halves: two outputs, x / 2 and -x / 2. Crop: [rows, n]
 // without its first column. Flatten: a reinterpretation of [rows, a, b] as [rows, a*b]. Round:
-// float to int8.
+// float to int8. Rows: x in each row.
 inline OperatorRegistry TinyOperators() {
   using TypeList = std::span<const TensorType>;
   using Types = TinyOperator::Types;
@@ -209,6 +209,20 @@ inline OperatorRegistry TinyOperators() {
         return Types{type};
       },
       RunRound);
+  add(
+      "Rows", 1,
+      [](TypeList types) -> absl::StatusOr<Types> {
+        TensorType type = types[0];
+        type.shape.insert(type.shape.begin(), Dim(kRows));
+        return Types{type};
+      },
+      [](const StepArguments& arguments, bool) {
+        const std::size_t count = CountOf(arguments.inputs[0]);
+        for (std::int64_t row = 0; row < arguments.outputs[0].dims[0]; ++row) {
+          std::copy_n(arguments.inputs[0].as<float>(), count,
+                      arguments.outputs[0].as<float>() + static_cast<std::size_t>(row) * count);
+        }
+      });
   return registry;
 }
 

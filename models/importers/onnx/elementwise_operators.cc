@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that compute each element for itself.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -359,6 +360,20 @@ absl::StatusOr<Operand> DropoutMask(NodeCall& call) {
   return call.opset() < 10 ? InType(call, mask, x.type(), "mask_in_type") : mask;
 }
 
+// Whether one with an input that says so is training, and with another ratio than 0.
+absl::StatusOr<bool> DropsElements(NodeCall& call) {
+  ASSIGN_OR_RETURN(const ConstantTensor training, call.Constant(2, "training_mode"));
+  const std::vector<std::int64_t> flags = Int64Elements(training);
+  if (std::all_of(flags.begin(), flags.end(), [](std::int64_t flag) { return flag == 0; })) {
+    return false;
+  }
+  if (!call.Has(1)) return true;
+  ASSIGN_OR_RETURN(const ConstantTensor ratio, call.Constant(1, "ratio"));
+  const std::vector<double> ratios = DoubleElements(ratio);
+  return ratios.empty() ||
+         std::any_of(ratios.begin(), ratios.end(), [](double value) { return value != 0.0; });
+}
+
 // Only the training graph drops anything.
 Outputs TranslateDropout(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 3));
@@ -366,10 +381,8 @@ Outputs TranslateDropout(NodeCall& call) {
   call.Ignore("seed");
   call.Ignore("is_test");
   if (call.Has(2)) {
-    ASSIGN_OR_RETURN(const ConstantTensor training, call.Constant(2, "training_mode"));
-    for (const std::int64_t flag : Int64Elements(training)) {
-      if (flag != 0) return call.Unimplemented("training mode");
-    }
+    ASSIGN_OR_RETURN(const bool drops, DropsElements(call));
+    if (drops) return call.Unimplemented("training mode");
   }
   std::vector<Operand> outputs = Single(call.input(0));
   if (call.Wants(1)) {

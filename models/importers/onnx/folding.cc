@@ -11,6 +11,7 @@
 #include "models/importers/onnx/constant_functions.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/constant_quantization.h"
+#include "models/importers/onnx/constant_reduction.h"
 #include "models/importers/onnx/constant_scatter.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/tensor/reduced_float.h"
@@ -476,27 +477,6 @@ absl::StatusOr<Outputs> FoldConstantNode(NodeCall& call) {
   return One(std::move(value));
 }
 
-absl::StatusOr<Outputs> FoldReduce(NodeCall& call) {
-  // Of lists of whole numbers only: what exporters do with shapes.
-  const ConstantTensor& x = *call.input(0).constant();
-  if (x.dims().size() > 1 || !IsInteger(x.data_type())) return Outputs();
-  ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
-  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
-  call.Ignore("noop_with_empty_axes");
-  const std::vector<std::int64_t> numbers = Int64Elements(x);
-  if (numbers.empty()) return Outputs();
-  const std::string& op = call.node().op_type;
-  std::int64_t value = numbers[0];
-  for (std::size_t i = 1; i < numbers.size(); ++i) {
-    if (op == "ReduceProd") value = FindBinaryFunction("Mul")->integer(value, numbers[i]);
-    if (op == "ReduceSum") value = FindBinaryFunction("Add")->integer(value, numbers[i]);
-    if (op == "ReduceMax") value = std::max(value, numbers[i]);
-    if (op == "ReduceMin") value = std::min(value, numbers[i]);
-  }
-  Dims dims(keeps != 0 ? x.dims().size() : 0, 1);
-  return One(FromInt64s(x.data_type(), std::move(dims), {value}));
-}
-
 absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
   const Sizes& sizes = *call.input(0).sizes();
   if (!sizes.products.empty()) return call.WithNode(NotOfOpen());
@@ -533,9 +513,8 @@ absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
     ASSIGN_OR_RETURN(ConstantTensor constant, QuantizeConstant(call));
     return One(std::move(constant));
   }
-  if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
-    return FoldReduce(call);
-  }
+  ASSIGN_OR_RETURN(std::optional<ConstantTensor> reduced, ReduceConstant(call));
+  if (reduced.has_value()) return One(*std::move(reduced));
   return Outputs();
 }
 
@@ -605,11 +584,6 @@ absl::StatusOr<std::optional<std::vector<Operand>>> Fold(NodeCall& call) {
   const bool is_known = !inputs.empty() && !inputs[0].is_absent() &&
                         std::all_of(inputs.begin(), inputs.end(), IsKnown);
   if (!is_known) return Outputs();
-  if (op == "Dropout" && !call.Wants(1) && IsConstant(inputs[0])) {
-    call.Ignore("ratio");
-    call.Ignore("seed");
-    return One(inputs[0]);
-  }
   if (op == "Range") return FoldRange(call);
   if (op == "Cast") return FoldCast(call);
   if (op == "Where") return FoldWhere(call);

@@ -14,6 +14,7 @@
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "models/graph/verify.h"
+#include "models/importers/onnx/constant_run.h"
 #include "models/importers/onnx/decomposed_quantization.h"
 #include "models/importers/onnx/filled_tensors.h"
 #include "models/importers/onnx/folding.h"
@@ -111,14 +112,14 @@ class ModelTranslator {
  public:
   ModelTranslator(const ModelProto& model, const NamedWeights& constants,
                   const std::vector<const ValueInfoProto*>& inputs, ExternalData& external,
-                  const OperatorRegistry& operators, std::int64_t max_byte_size, std::size_t lead)
+                  const ImportOptions& options, std::size_t lead)
       : model_(model),
         inputs_(inputs),
         external_(external),
-        operators_(operators),
-        translation_(operators) {
+        options_(options),
+        translation_(*options.operators) {
     translation_.lead = lead;
-    translation_.max_folded_bytes = max_byte_size;
+    translation_.max_folded_bytes = options.max_byte_size;
     for (const auto& [name, constant] : constants) {
       Operand& value = values_[name];
       value.name = name;
@@ -282,6 +283,30 @@ class ModelTranslator {
     return Fold(call);
   }
 
+  absl::StatusOr<std::vector<Operand>> OutputsOf(NodeCall& call) {
+    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> folded, FoldOne(call));
+    if (folded.has_value()) {
+      RETURN_IF_ERROR(call.CheckAttributes());
+      return *std::move(folded);
+    }
+    const NodeProto& node = call.node();
+    ASSIGN_OR_RETURN(const std::vector<Operand> values, WithValues(call));
+    NodeCall translated(node, call.opset(), values, translation_, external_);
+    ASSIGN_OR_RETURN(
+        std::vector<Operand> outputs,
+        TranslateKeepingIntegers(translated, *FindOperator(node.domain, node.op_type)));
+    RETURN_IF_ERROR(translated.CheckAttributes());
+    return outputs;
+  }
+
+  // Whether a node of constants has outputs already that no step of the graph is needed for, or
+  // may have none.
+  static bool AreConstants(const absl::StatusOr<std::vector<Operand>>& outputs) {
+    if (!outputs.ok()) return absl::IsResourceExhausted(outputs.status());
+    return std::none_of(outputs->begin(), outputs->end(),
+                        [](const Operand& output) { return output.activation() != nullptr; });
+  }
+
   absl::Status TranslateOne(const NodeProto& node) {
     std::vector<Operand> inputs;
     for (const std::string& input : node.inputs) {
@@ -297,16 +322,11 @@ class ModelTranslator {
     for (const AttributeProto& attribute : node.attributes) {
       if (attribute.is_reference) return call.Invalid("an attribute refers to a function's");
     }
-    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> outputs, FoldOne(call));
-    if (!outputs.has_value()) {
-      ASSIGN_OR_RETURN(const std::vector<Operand> values, WithValues(call));
-      NodeCall translated(node, call.opset(), values, translation_, external_);
-      ASSIGN_OR_RETURN(
-          outputs, TranslateKeepingIntegers(translated, *FindOperator(node.domain, node.op_type)));
-      RETURN_IF_ERROR(translated.CheckAttributes());
-    } else {
-      RETURN_IF_ERROR(call.CheckAttributes());
+    absl::StatusOr<std::vector<Operand>> outputs = OutputsOf(call);
+    if (options_.run_graph != nullptr && TakesConstants(call) && !AreConstants(outputs)) {
+      outputs = RunOnConstants(call, external_, options_);
     }
+    RETURN_IF_ERROR(outputs.status());
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].empty()) continue;
       if (i >= outputs->size()) {
@@ -334,6 +354,25 @@ class ModelTranslator {
     return is_invalid ? absl::InvalidArgumentError(text) : absl::UnimplementedError(text);
   }
 
+  // The value that is the model's output `name`.
+  [[nodiscard]] absl::StatusOr<ValueId> OutputValue(const NodeCall& call, const std::string& name,
+                                                    const Operand& operand) const {
+    if (Activation* const activation = operand.activation()) {
+      return call.InOrder(*activation, PlainOrder(activation->shape.size()));
+    }
+    const ConstantTensor* const constant = operand.constant();
+    if (constant == nullptr) {
+      return absl::UnimplementedError(absl::StrCat(
+          "output ", Quoted(name), ": depends on open dimensions and on nothing else"));
+    }
+    if (translation_.lead == 0) {
+      return absl::UnimplementedError(
+          absl::StrCat("output ", Quoted(name), ": is a constant, which no batch has"));
+    }
+    return call.graph().Emit("Constant", name,
+                             {call.AddConstant(absl::StrCat(name, "/value"), *constant)});
+  }
+
   absl::StatusOr<TranslatedModel> Finish() {
     std::vector<ValueId> ids;
     std::vector<std::string> names;
@@ -348,13 +387,7 @@ class ModelTranslator {
         return absl::InvalidArgumentError(
             absl::StrCat("output ", Quoted(output.name), ": nothing makes it"));
       }
-      Activation* const activation = found->second.activation();
-      if (activation == nullptr) {
-        return absl::UnimplementedError(absl::StrCat("output ", Quoted(output.name),
-                                                     ": does not depend on the model's inputs"));
-      }
-      ASSIGN_OR_RETURN(const ValueId id,
-                       call.InOrder(*activation, PlainOrder(activation->shape.size())));
+      ASSIGN_OR_RETURN(const ValueId id, OutputValue(call, output.name, found->second));
       const Shape& shape = translation_.graph.ShapeOf(id);
       if (shape.empty() || shape[0] != Dim(kRows)) {
         return absl::UnimplementedError(
@@ -367,14 +400,14 @@ class ModelTranslator {
     }
     ASSIGN_OR_RETURN(Graph graph, translation_.graph.Finish(ids, names));
     RemoveUnusedParts(graph, translation_.layers);
-    RETURN_IF_ERROR(VerifyGraph(graph, operators_));
+    RETURN_IF_ERROR(VerifyGraph(graph, *options_.operators));
     return TranslatedModel{std::move(graph), std::move(translation_.layers)};
   }
 
   const ModelProto& model_;
   const std::vector<const ValueInfoProto*>& inputs_;
   ExternalData& external_;
-  const OperatorRegistry& operators_;
+  const ImportOptions& options_;
   Translation translation_;
   std::set<std::string> batch_names_;
   std::map<std::string, Operand> values_;
@@ -449,17 +482,16 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     inputs.push_back(&input);
   }
-  if (inputs.empty()) return absl::UnimplementedError("the graph has no inputs");
   ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
   std::deque<NodeProto> made;
   SmallConstants small(constants, model.opsets.at(""), external, *options.operators);
   RecomposeQuantization(graph, small, nodes, made);
   FuseQuantization(graph, constants, nodes, made);
   const auto attempt = [&](std::size_t lead) {
-    return ModelTranslator(model, constants, inputs, external, *options.operators,
-                           options.max_byte_size, lead)
-        .Translate(nodes);
+    return ModelTranslator(model, constants, inputs, external, options, lead).Translate(nodes);
   };
+  // Without inputs there is no batch.
+  if (inputs.empty()) return attempt(1);
   absl::StatusOr<TranslatedModel> batched = attempt(0);
   if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;
   absl::StatusOr<TranslatedModel> whole = attempt(1);

@@ -23,7 +23,8 @@ struct TranslatedModel {
 
 // Translates `model`, which has a graph. Where each input's first dimension can be the batch it is,
 // also where the file says how large it is; else the graph's tensors get a dimension more in front,
-// and a row is one run of the whole model.
+// and a row is one run of the whole model. So it is where an output is a constant, or there is no
+// input at all.
 //
 // Returns INVALID_ARGUMENT for a graph that is wrong, and UNIMPLEMENTED naming every operator,
 // attribute and type that cannot be imported, not only the first. `owner` keeps the bytes that

@@ -50,6 +50,8 @@ struct Translation {
   std::vector<Layer> layers;
   // Those of all that were computed so far, taken as 8 bytes an element.
   std::int64_t folded_bytes = 0;
+  // What running nodes of constants took so far, in multiplications and elements.
+  double constant_work = 0;
 
   // A dimension as a key.
   using DimKey = std::array<std::int64_t, 4>;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/importers/onnx/constant_reduction.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
 
@@ -14,25 +15,6 @@ namespace octet::onnx {
 namespace {
 
 using Outputs = absl::StatusOr<std::vector<Operand>>;
-
-struct Reduction {
-  std::vector<std::size_t> axes;
-  bool keeps = true;
-};
-
-absl::StatusOr<Reduction> ReductionOf(NodeCall& call, std::size_t rank) {
-  Reduction reduction;
-  ASSIGN_OR_RETURN(const auto given, call.NumbersOrAttribute(1, "axes"));
-  ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
-  ASSIGN_OR_RETURN(const std::int64_t none_is_none, call.Int("noop_with_empty_axes", 0));
-  reduction.keeps = keeps != 0;
-  if (given.has_value() && !given->empty()) {
-    ASSIGN_OR_RETURN(reduction.axes, call.Axes(*given, rank));
-  } else if (none_is_none == 0) {
-    reduction.axes = PlainOrder(rank);
-  }
-  return reduction;
-}
 
 // `kind` of "any" is that of booleans.
 absl::StatusOr<Operand> Reduce(NodeCall& call, const Operand& operand, const std::string& kind,

@@ -55,6 +55,15 @@ class InputFilesTest : public ::testing::Test {
   const InputSpecification y_ = Input("y", DataType::kFloat32, {-1, 1});
 };
 
+TEST_F(InputFilesTest, AModelWithoutInputsWantsNone) {
+  const auto tensors = ReadInputFiles({}, {});
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  EXPECT_TRUE(tensors->empty());
+  EXPECT_EQ(NumRows(*tensors), 1);
+  EXPECT_TRUE(TakeRows(*tensors, 5).empty());
+  ExpectRefused({"x.npy"}, {}, "the model has no inputs");
+}
+
 TEST_F(InputFilesTest, AFileAloneIsTheOneInput) {
   const std::string path = Write("x.npy", FloatTensor({1, 2}, {1, 2}));
   const auto tensors = ReadInputFiles({path}, {x_});

@@ -207,6 +207,33 @@ TEST_F(ReaderTest, ContentsThatContradictEachOtherAreInvalid) {
   EXPECT_TRUE(Read().ok()) << Read();
 }
 
+// As a constant is answered: a row of it, in the self-test too.
+TEST_F(ReaderTest, ABundleWithoutInputsHasATestOfOneRow) {
+  for (const std::int64_t rows : {1, 4}) {
+    Bundle bundle;
+    const ValueId w = bundle.graph.AddConstant(
+        "w", ConstantTensor::Copy(DataType::kFloat32, {2}, std::vector<float>{1, 2}));
+    const ValueId y = bundle.graph.AddValue("y", {DataType::kFloat32, {Dim(kRows), 2}, {}});
+    bundle.graph.nodes.push_back({"y", "Constant", {w}, {y}, {}});
+    bundle.graph.outputs = {y};
+    bundle.self_test = SelfTest{};
+    bundle.self_test->outputs.emplace_back(DataType::kFloat32, Dims{rows, 2});
+    const std::string path = directory_ / ("constant" + std::to_string(rows));
+    // What cannot be read is not written either.
+    const absl::Status written = WriteBundle(bundle, path);
+    EXPECT_EQ(written.ok(), rows == 1) << written;
+    if (!written.ok()) {
+      EXPECT_THAT(std::string(written.message()), HasSubstr("and one row"));
+      continue;
+    }
+    const auto read = ReadBundle(path);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_TRUE(read->graph.inputs.empty());
+    EXPECT_TRUE(read->self_test->inputs.empty());
+    EXPECT_EQ(read->self_test->outputs[0].dims(), (Dims{1, 2}));
+  }
+}
+
 TEST_F(ReaderTest, UnknownModesAndClassesAreUnimplementedWithTheLayersPath) {
   Edit("layers.json",
        [](std::string& t) { Replace(t, "\"mode\": \"int8\"", "\"mode\": \"int3\""); });

@@ -45,6 +45,19 @@ struct Damage {
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;
 };
 
+// Who needs no batch makes its own rows.
+TEST(VerifyTest, AGraphWithoutInputsPasses) {
+  Graph graph;
+  const ValueId w = graph.AddConstant(
+      "w", ConstantTensor::Copy(DataType::kFloat32, {2}, std::vector<float>{1, 2}));
+  graph.outputs = {Append(graph, "Rows", {w}, "y")};
+  EXPECT_TRUE(Verify(graph).ok()) << Verify(graph);
+  graph.outputs = {w};
+  EXPECT_THAT(std::string(Verify(graph).message()), HasSubstr("no value that a node computes"));
+  graph.outputs = {Append(graph, "Twice", {w}, "twice")};
+  EXPECT_THAT(std::string(Verify(graph).message()), HasSubstr("rows first"));
+}
+
 class VerifyDamageTest : public ::testing::TestWithParam<Damage> {};
 
 TEST_P(VerifyDamageTest, IsRefused) {
@@ -105,7 +118,8 @@ std::vector<Damage> Damages() {
       {"ConstantsType", [](Graph& g) { g.values[3].type.data_type = DataType::kInt32; },
        "constant \"w\""},
       {"ConstantsShape", [](Graph& g) { g.values[3].type.shape = {3}; }, "constant \"w\""},
-      {"NoInputs", [](Graph& g) { g.inputs.clear(); }, "0 inputs"},
+      {"NoInputs", [](Graph& g) { g.inputs.clear(); },
+       "no input has a dimension that is \"length\""},
       {"NoOutputs", [](Graph& g) { g.outputs.clear(); }, "0 outputs"},
       {"InputBeyond", [](Graph& g) { g.inputs[0] = 99; }, "input 99"},
       {"InputTwice", [](Graph& g) { g.inputs.push_back(0); }, "given twice"},

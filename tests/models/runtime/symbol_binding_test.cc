@@ -61,6 +61,22 @@ TEST_F(SymbolBindingTest, NamesTheInputThatDoesNotFit) {
               HasSubstr("got INT8[7, 3], wants FP32[rows, length]"));
 }
 
+TEST_F(SymbolBindingTest, WithoutInputsThereIsOneRow) {
+  Graph graph;
+  const ValueId w = graph.AddConstant(
+      "w", ConstantTensor::Copy(DataType::kFloat32, {2}, std::vector<float>{1, 2}));
+  graph.outputs = {Append(graph, "Rows", {w}, "y")};
+  const auto executable = Executable::Compile(graph, operators_, TinyKernels());
+  ASSERT_TRUE(executable.ok()) << executable.status();
+  std::vector<std::int64_t> symbols = {0};
+  ASSERT_TRUE(BindSymbols(**executable, {}, symbols).ok());
+  EXPECT_THAT(symbols, ElementsAre(1));
+  const Dims dims = {1, 2};
+  const std::vector<TensorView> views = {{DataType::kFloat32, dims, nullptr}};
+  EXPECT_THAT(std::string(BindSymbols(**executable, views, symbols).message()),
+              HasSubstr("got 1 inputs, wants 0"));
+}
+
 TEST_F(SymbolBindingTest, RefusesSizesThatNoBatchHas) {
   for (const Dims& a : {Dims{0, 3}, Dims{-1, 3}, Dims{7, 0}, Dims{kMaxSymbolValue + 1, 3}}) {
     EXPECT_EQ(Bind(a, {a[0], 2 * a[1] + 1}).code(), absl::StatusCode::kInvalidArgument)

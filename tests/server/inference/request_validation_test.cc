@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/support/fake_requests.h"
 #include "tests/support/tiny_operators.h"
 
 namespace octet {
@@ -125,6 +126,18 @@ TEST_F(RequestValidationTest, UnknownMissingAndDuplicateInputs) {
   ExpectRefused({"missing: \"b\""});
   request_.inputs.clear();
   ExpectRefused({"got 0 inputs", "missing: \"a\", \"b\""});
+}
+
+TEST_F(RequestValidationTest, AModelWithoutInputsTakesNone) {
+  const auto model = testing::ModelWithoutInputs(operators_);
+  const absl::Status status = BindRequest(*model, request_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("unknown, the model wants none"));
+  request_.inputs.clear();
+  request_.outputs.clear();
+  ASSERT_TRUE(BindRequest(*model, request_).ok());
+  EXPECT_EQ(request_.rows, 1);
+  EXPECT_TRUE(request_.bound_inputs.empty());
 }
 
 TEST_F(RequestValidationTest, UnknownAndDuplicateOutputs) {

@@ -47,6 +47,11 @@ TEST_F(BatchingPolicyTest, ModelWithoutLeadingRowsTakesNoBatches) {
   }
 }
 
+TEST_F(BatchingPolicyTest, ModelWithoutInputsTakesNoBatches) {
+  const auto model = testing::ModelWithoutInputs(operators_);
+  EXPECT_FALSE(TakesBatches(*model));
+}
+
 TEST_F(BatchingPolicyTest, WakesAnotherForWaitingWorkOrALongBatchOnly) {
   const BatchingPolicy policy = {.hand_over_above = microseconds(100)};
   const HandOverCase quick = {.idle_workers = 1, .expected = microseconds(20)};
