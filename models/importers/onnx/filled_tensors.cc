@@ -21,7 +21,6 @@ namespace {
 
 using Outputs = std::optional<std::vector<Operand>>;
 
-constexpr std::size_t kMaxRank = 8;
 // Values that are looked through for one with the batch.
 constexpr std::size_t kMaxSearched = 4096;
 

@@ -112,33 +112,6 @@ TEST_P(GruTest, AHardSigmoidMayHaveItsOwnSlopeAndOffset) {
   ExpectNear(make(false).First(Kernels()), {0, 0.6F, 0.3F, -2}, 1e-6F);
 }
 
-// With kernels of 0 but for the inputs' parts of z and h: h = s(x) * 0 + (1 - s(x)) * a(x).
-TEST_P(GruTest, AHardSigmoidMayHaveItsOwnSlopeAndOffset) {
-  const auto run = [](bool is_recurrent) {
-    OperatorRun run(MakeGru());
-    run.Input(Floats({4, 1, 1}, {-3, -1, 0.5F, 3}))
-        .Constant(FloatConstant({1, 3}, {1, 0, 1}))
-        .Constant(FloatConstant({1, 3}, {0, 0, 0}));
-    const std::string key = is_recurrent ? "recurrent_activation" : "activation";
-    run.With(key, "hard_sigmoid").With(key + "_alpha", 0.2).With(key + "_beta", 0.5);
-    run.With(is_recurrent ? "activation" : "recurrent_activation", "linear");
-    return run;
-  };
-  // min(max(0.2 x + 0.5, 0), 1) is 0, 0.3, 0.6, 1.
-  ExpectNear(run(true).First(Kernels()), {-3, -0.7F, 0.2F, 0}, 1e-6F);
-  ExpectNear(run(false).First(Kernels()), {0, 0.6F, 0.3F, -2}, 1e-6F);
-}
-
-TEST(GruRuleTest, RefusesASlopeWithoutAnOffset) {
-  OperatorRun run(MakeGru());
-  run.Input(Floats({1, 1, 1}, {0}))
-      .Constant(FloatConstant({1, 3}, {0, 0, 0}))
-      .Constant(FloatConstant({1, 3}, {0, 0, 0}))
-      .With("recurrent_activation", "hard_sigmoid")
-      .With("recurrent_activation_alpha", 0.2);
-  EXPECT_EQ(run.InferStatus().code(), absl::StatusCode::kInvalidArgument);
-}
-
 TEST(GruRuleTest, RefusesASlopeWithoutAnOffset) {
   OperatorRun run(MakeGru());
   run.Input(Floats({1, 1, 1}, {0}))
