@@ -20,7 +20,8 @@ TEST(OperatorRegistryTest, FindsByName) {
   const auto found = registry.Find("Crop");
   ASSERT_TRUE(found.ok());
   EXPECT_EQ((*found)->name(), "Crop");
-  EXPECT_THAT(registry.names(), ElementsAre("Crop", "Flatten", "Halves", "Round", "Sum", "Twice"));
+  EXPECT_THAT(registry.names(),
+              ElementsAre("Crop", "Flatten", "Halves", "Round", "Rows", "Sum", "Twice"));
 }
 
 TEST(OperatorRegistryTest, AnUnknownNameListsTheKnownOnes) {
