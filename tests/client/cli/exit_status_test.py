@@ -66,7 +66,8 @@ def test_compare_prints_layers_for_people_and_for_programs() -> None:
 def test_compare_used_wrongly() -> None:
     expect(2, "bundles", "compare")
     expect(2, "bundles", "compare", FLOAT, "--input", IMAGES)
-    expect(2, "--input", "compare", FLOAT, INT8)
+    # Only the bundle tells that it has inputs.
+    expect(1, "give --input image=FILE.npy", "compare", FLOAT, INT8)
     expect(2, "--layer-rows", "compare", FLOAT, INT8, "--input", IMAGES, "--layer-rows", "0")
     expect(1, "octet compare: ", "compare", FLOAT, "no/such/bundle", "--input", IMAGES)
     expect(1, "wants the inputs of the first bundle", "compare", FLOAT, MLP, "--input", IMAGES)
