@@ -142,25 +142,46 @@ void ReduceExtremes(ReduceKind kind, const Extent& extent, const TensorView& x, 
   }
 }
 
+// A product, or an extreme.
 void ReduceFloat(ReduceKind kind, const std::vector<std::size_t>& axes,
                  const StepArguments& arguments) {
   const TensorView& x = arguments.inputs[0];
   float* out = arguments.outputs[0].as<float>();
   const Extent extent = MakeExtent(x, axes);
-  if (kind == ReduceKind::kMax || kind == ReduceKind::kMin) {
+  if (kind != ReduceKind::kProduct) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     return ReduceExtremes<float>(kind, extent, x, -kInfinity, kInfinity, out);
   }
-  const std::span<const std::int64_t> kept(extent.kept.data(), extent.rank);
-  if (kind == ReduceKind::kProduct) {
-    std::fill_n(out, extent.out_size, 1.0F);
-    return Fold(x.dims, kept, x.as<float>(), out, [](float a, float b) { return a * b; });
-  }
-  std::fill_n(out, extent.out_size, 0.0F);
-  Fold(x.dims, kept, x.as<float>(), out, [](float a, float b) { return a + b; });
-  if (kind == ReduceKind::kSum) return;
-  const auto count = static_cast<float>(extent.count);
-  for (std::size_t i = 0; i < extent.out_size; ++i) out[i] /= count;
+  std::fill_n(out, extent.out_size, 1.0F);
+  Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<float>(), out,
+       [](float a, float b) { return a * b; });
+}
+
+// Sums in float64: what is computed of them, such as a variance as the difference of two, must not
+// show in which order they were added.
+std::unique_ptr<const Step> MakeFloatSumStep(ReduceKind kind,
+                                             const std::vector<std::size_t>& axes) {
+  return MakeStepWithScratch(
+      "portable:reduce_f32",
+      [kind, axes](const StepArguments& arguments) {
+        const TensorView& x = arguments.inputs[0];
+        float* out = arguments.outputs[0].as<float>();
+        const Extent extent = MakeExtent(x, axes);
+        ScratchLayout layout(arguments.scratch);
+        const std::span<double> sums = layout.Take<double>(extent.out_size);
+        std::fill(sums.begin(), sums.end(), 0.0);
+        Fold(x.dims, std::span(extent.kept).first(extent.rank), x.as<float>(), sums.data(),
+             [](double a, double b) { return a + b; });
+        const double count = kind == ReduceKind::kMean ? static_cast<double>(extent.count) : 1.0;
+        for (std::size_t i = 0; i < extent.out_size; ++i) {
+          out[i] = static_cast<float>(sums[i] / count);
+        }
+      },
+      [axes](std::span<const TensorView> inputs) -> std::size_t {
+        ScratchLayout layout;
+        layout.Take<double>(MakeExtent(inputs[0], axes).out_size);
+        return layout.byte_size();
+      });
 }
 
 // T is int8 or int16; Sum holds the sum, and the mean is computed in Real.
@@ -315,6 +336,9 @@ class Reduce final : public Operator {
     ASSIGN_OR_RETURN(std::vector<std::size_t> axes,
                      AxesAttribute(context.node, context.inputs[0].shape.size()));
     if (context.inputs[0].data_type == DataType::kFloat32) {
+      if (kind == ReduceKind::kMean || kind == ReduceKind::kSum) {
+        return MakeFloatSumStep(kind, axes);
+      }
       return MakeStep("portable:reduce_f32",
                       [kind, axes = std::move(axes)](const StepArguments& arguments) {
                         ReduceFloat(kind, axes, arguments);

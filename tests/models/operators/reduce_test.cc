@@ -52,6 +52,14 @@ TEST_P(ReduceTest, LongRunsAreSummedExactlyEnough) {
   ExpectNear(Reduce("mean", {1}).Input(Floats({2, 1003}, x)).First(Kernels()), want, 1e-7F);
 }
 
+// 4096 times 0.1 is one of float32's numbers; 4096 sums one after the other are not near it.
+TEST_P(ReduceTest, SumsOfManyRowsAreRoundedOnce) {
+  const std::vector<float> x(std::size_t{2} * 4096, 0.1F);
+  const std::vector<float> want = {0.1F * 4096, 0.1F * 4096};
+  EXPECT_EQ(Reduce("sum", {1}).Input(Floats({1, 4096, 2}, x)).First(Kernels()), want);
+  EXPECT_EQ(Reduce("sum", {1}).Input(Floats({2, 4096}, x)).First(Kernels()), want);
+}
+
 TEST_P(ReduceTest, LongRunsAreMultipliedOnceEach) {
   std::vector<float> x(37, -1.0F);
   x[5] = 3.0F;
