@@ -13,6 +13,7 @@
 #include "models/importers/onnx/constant_quantization.h"
 #include "models/importers/onnx/constant_reduction.h"
 #include "models/importers/onnx/constant_scatter.h"
+#include "models/importers/onnx/size_arithmetic.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/tensor/reduced_float.h"
 
@@ -231,36 +232,6 @@ absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& functio
   return One(FromInt64s(result, stretch.dims, values));
 }
 
-absl::Status NotOfOpen() {
-  return absl::UnimplementedError("cannot be computed with open dimensions");
-}
-
-absl::StatusOr<Dim> Combined(const std::string& op, const Dim& left, const Dim& right) {
-  if (op == "Add") return Dim::Sum(left, right);
-  if (op == "Mul") return Dim::Product(left, right);
-  if (op == "Sub" && right.is_constant()) return left.Plus(-right.value());
-  if (op == "Sub" && left == right) return Dim(0);
-  if (op == "Div" && right.is_constant() && right.value() > 0) {
-    return left.FloorDividedBy(right.value());
-  }
-  if (op == "Div" && left == right) return Dim(1);
-  return NotOfOpen();
-}
-
-// An open dimension is none of the numbers that exporters compare it with (-1, 0).
-std::optional<bool> AreEqual(const Dim& left, const Dim& right) {
-  if (left == right) return true;
-  if (left.is_constant() && right.is_constant()) return false;
-  if (!left.is_constant() && !right.is_constant()) return std::nullopt;
-  const std::int64_t number = left.is_constant() ? left.value() : right.value();
-  return number <= 0 ? std::optional(false) : std::nullopt;
-}
-
-Shape FactorsAt(const Sizes& sizes, std::size_t at) {
-  const auto product = sizes.products.find(at);
-  return product == sizes.products.end() ? Shape{sizes.elements[at]} : product->second;
-}
-
 // FoldBinary with sizes among the operands. Nothing where the result would be none.
 absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
   const std::string& op = call.node().op_type;
@@ -376,8 +347,20 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
   return One(FromInt64s(*type, x.dims(), Int64Elements(x)));
 }
 
-// Whether the size of each axis of what the node is given can be written.
+// The value that `operand` is, or a view or a stretch of; none where it is no such thing.
+ValueId AnyValue(const Operand& operand) {
+  const Activation* activation = operand.activation();
+  if (operand.view() != nullptr) activation = operand.view()->source.get();
+  if (operand.stretched() != nullptr) activation = operand.stretched()->content.get();
+  return activation == nullptr ? kNoValue : NodeCall::AnyForm(*activation).second;
+}
+
+// Whether the size of each axis of what the node is given can be written, and is ONNX's.
 absl::Status CheckSizes(const NodeCall& call) {
+  const ValueId id = AnyValue(call.input(0));
+  if (call.lead() == 0 && id != kNoValue && !call.translation().IsOfElements(id)) {
+    return call.Unimplemented("the shape of what says nothing of the batch");
+  }
   const View* const view = call.input(0).view();
   if (view == nullptr) return absl::OkStatus();
   for (const std::vector<std::size_t>& axes : view->groups) {

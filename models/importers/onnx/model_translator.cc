@@ -388,6 +388,11 @@ class ModelTranslator {
             absl::StrCat("output ", Quoted(output.name), ": nothing makes it"));
       }
       ASSIGN_OR_RETURN(const ValueId id, OutputValue(call, output.name, found->second));
+      // Positions have the batch where ONNX's have an axis of 1.
+      if (translation_.lead == 0 && !translation_.IsOfElements(id)) {
+        return absl::UnimplementedError(
+            absl::StrCat("output ", Quoted(output.name), ": says nothing of the batch"));
+      }
       const Shape& shape = translation_.graph.ShapeOf(id);
       if (shape.empty() || shape[0] != Dim(kRows)) {
         return absl::UnimplementedError(

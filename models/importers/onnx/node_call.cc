@@ -35,6 +35,23 @@ std::string OrderName(const Order& order) { return absl::StrJoin(order, ""); }
 
 }  // namespace
 
+bool Translation::IsOfElements(ValueId id) {
+  const Graph& made = graph.graph();
+  of_elements.resize(made.values.size(), false);
+  for (const ValueId input : made.inputs) of_elements[static_cast<std::size_t>(input)] = true;
+  for (; nodes_seen < made.nodes.size(); ++nodes_seen) {
+    const Node& node = made.nodes[nodes_seen];
+    const bool is_of = node.op != "Positions" &&
+                       std::any_of(node.inputs.begin(), node.inputs.end(), [this](ValueId input) {
+                         return input != kNoValue && of_elements[static_cast<std::size_t>(input)];
+                       });
+    for (const ValueId output : node.outputs) {
+      of_elements[static_cast<std::size_t>(output)] = is_of;
+    }
+  }
+  return of_elements[static_cast<std::size_t>(id)];
+}
+
 NodeCall::NodeCall(const NodeProto& node, std::int64_t opset, const std::vector<Operand>& inputs,
                    Translation& translation, ExternalData& external)
     : node_(node),
@@ -328,7 +345,8 @@ std::shared_ptr<Activation> NodeCall::FromValue(ValueId id, const Order& order) 
   auto activation = std::make_shared<Activation>();
   activation->type = type.data_type;
   activation->shape.assign(order.size(), Dim(1));
-  for (std::size_t i = 0; i < order.size(); ++i) {
+  // What constants alone make has no axes in front: such a node is run instead, see constant_run.h.
+  for (std::size_t i = 0; i < order.size() && i + lead() < type.shape.size(); ++i) {
     activation->shape[order[i]] = type.shape[i + lead()];
   }
   activation->forms[order] = id;

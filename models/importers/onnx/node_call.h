@@ -69,6 +69,12 @@ struct Translation {
     return found == longest.end() ? 0 : found->second;
   }
   std::map<DimKey, std::int64_t> longest;
+  // Whether `id` is computed of an input's elements, not only of how many there are: what is not
+  // has the batch where ONNX's tensor has an axis of 1.
+  [[nodiscard]] bool IsOfElements(ValueId id);
+  // Of each value, as far as the first nodes_seen nodes make it.
+  std::vector<bool> of_elements;
+  std::size_t nodes_seen = 0;
   // The values that count along a dimension, by it and its limit.
   std::map<std::pair<DimKey, std::int64_t>, ValueId> counting;
 };

@@ -327,6 +327,18 @@ absl::StatusOr<Outputs> Together(const NodeCall& call, const std::vector<Operand
   return Outputs(std::move(outputs));
 }
 
+// The node's attributes, with the axis that it computes along where it names none.
+absl::StatusOr<std::vector<AttributeProto>> WithAxis(const NodeCall& call, std::size_t rank) {
+  std::vector<AttributeProto> attributes = call.node().attributes;
+  const std::string& op = call.node().op_type;
+  if (ComputesElements(op) || call.HasAttribute("axis")) return attributes;
+  const bool is_softmax = op == "Softmax" || op == "LogSoftmax";
+  const std::int64_t fallback = op == "Split" ? 0 : is_softmax && call.opset() < 13 ? 1 : -1;
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(fallback, rank));
+  attributes.push_back(AxisAttribute(axis));
+  return attributes;
+}
+
 absl::StatusOr<Outputs> FoldOverParts(NodeCall& call) {
   std::optional<TakenApart> apart;
   std::size_t rank = 0;
@@ -365,7 +377,8 @@ absl::StatusOr<Outputs> FoldOverParts(NodeCall& call) {
     }
     return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
   }
-  ASSIGN_OR_RETURN(auto attributes, OverParts(call, call.node().attributes, rank, *apart));
+  ASSIGN_OR_RETURN(auto attributes, WithAxis(call, rank));
+  ASSIGN_OR_RETURN(attributes, OverParts(call, std::move(attributes), rank, *apart));
   // Until opset 12 the axes behind that one belonged to it.
   const std::string& op = call.node().op_type;
   if (call.opset() < 13 && (op == "Softmax" || op == "LogSoftmax")) {

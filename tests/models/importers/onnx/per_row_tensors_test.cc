@@ -101,5 +101,14 @@ TEST_F(PerRowTensorsTest, AnOperatorThatCannotTakeThemIsNamed) {
               HasSubstr("Softmax \"Softmax_soft\": takes what each row computes"));
 }
 
+// ONNX's has an axis of 1 where the value has the batch: as an answer it would be another one.
+TEST_F(PerRowTensorsTest, AnAnswerOfDistancesAloneHasNoBatch) {
+  OnnxGraph graph = WithDistances();
+  graph.nodes.push_back(OnnxNode("Unsqueeze", {"far", "zero"}, {"y"}));
+  const auto bundle = Import(graph);
+  ASSERT_TRUE(bundle.ok()) << bundle.status();
+  EXPECT_EQ(ShapeOf(*bundle, bundle->graph.outputs[0]), "[rows, 1, s, s]");
+}
+
 }  // namespace
 }  // namespace octet::onnx

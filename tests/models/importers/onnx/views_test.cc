@@ -175,5 +175,27 @@ TEST_F(ViewsTest, AlongTheAxisOfTheBatchTheModelIsRunAsAWhole) {
   EXPECT_EQ(ShapeOf(*bundle, bundle->graph.inputs[0]), "[rows, n, 2, 3, 4]");
 }
 
+// The axis that a node does not name counts too.
+TEST_F(ViewsTest, TheLastAxisMayBeThatOfTheBatch) {
+  for (const std::string op : {"Softmax", "LogSoftmax", "LayerNormalization"}) {
+    OnnxGraph graph = {
+        .nodes = {OnnxNode("Transpose", {"x"}, {"t"}, {OnnxInts("perm", {2, 0, 1})}),
+                  OnnxNode("Reshape", {"t", "flat"}, {"r"}),
+                  op == "LayerNormalization" ? OnnxNode(op, {"r", "one"}, {"q"})
+                                             : OnnxNode(op, {"r"}, {"q"}),
+                  OnnxNode("Reshape", {"q", "whole"}, {"u"}),
+                  OnnxNode("Transpose", {"u"}, {"y"}, {OnnxInts("perm", {1, 2, 0})})},
+        .initializers = {OnnxNumbers("flat", {4, -1}), OnnxNumbers("whole", {4, -1, 3}),
+                         OnnxTensor("one", {1}, {1.0F})},
+        .inputs = {OnnxValue("x", {0, 3, 4})},
+        .outputs = {OnnxValue("y", {0, 3, 4})}};
+    const auto bundle = Import(graph);
+    // As a model without a batch, or not at all.
+    if (bundle.ok()) {
+      EXPECT_EQ(ShapeOf(*bundle, bundle->graph.inputs[0]), "[rows, n, 3, 4]") << op;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace octet::onnx
