@@ -54,7 +54,7 @@ inline WireMessage OnnxTensor(const std::string& name, const std::vector<std::in
   WireMessage tensor;
   for (const std::int64_t dim : dims) tensor.Number(1, static_cast<std::uint64_t>(dim));
   std::string raw(elements.size() * sizeof(float), '\0');
-  std::memcpy(raw.data(), elements.data(), raw.size());
+  if (!raw.empty()) std::memcpy(raw.data(), elements.data(), raw.size());
   return tensor.Number(2, kOnnxFloat).Bytes(8, name).Bytes(9, raw);
 }
 inline WireMessage OnnxNumbers(const std::string& name, const std::vector<std::int64_t>& numbers) {
