@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -14,7 +15,6 @@ namespace {
 
 // A result that is larger than its inputs has at most so many elements.
 constexpr std::int64_t kMaxGrown = std::int64_t{1} << 24;
-constexpr std::size_t kMaxRank = 8;
 
 std::vector<std::int64_t> Strides(const Dims& dims) {
   std::vector<std::int64_t> strides(dims.size(), 1);
@@ -88,16 +88,11 @@ absl::StatusOr<Movement> Flattened(NodeCall& call, const Dims& from) {
 }
 
 absl::StatusOr<Movement> Transposed(NodeCall& call, const Dims& from) {
-  std::vector<std::int64_t> fallback;
-  for (std::size_t i = from.size(); i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
-  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
-  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, from.size()));
-  if (sorted.size() != from.size()) return call.Invalid("its permutation has not every axis");
+  ASSIGN_OR_RETURN(const Order order, PermutationOf(call, from.size()));
   const std::vector<std::int64_t> strides = Strides(from);
   Dims dims;
   std::vector<std::int64_t> moved;
-  for (const std::int64_t axis : permutation) {
-    ASSIGN_OR_RETURN(const std::size_t at, call.Axis(axis, from.size()));
+  for (const std::size_t at : order) {
     dims.push_back(from[at]);
     moved.push_back(strides[at]);
   }
@@ -376,6 +371,20 @@ absl::StatusOr<std::vector<std::int64_t>> SplitSizes(NodeCall& call, std::int64_
   sizes.back() = size - each * (parts - 1);
   if (sizes.back() < 0) return call.Invalid(absl::StrCat(parts, " parts of an axis of ", size));
   return sizes;
+}
+
+absl::StatusOr<Order> PermutationOf(NodeCall& call, std::size_t rank) {
+  std::vector<std::int64_t> reversed;
+  for (std::size_t i = rank; i-- > 0;) reversed.push_back(static_cast<std::int64_t>(i));
+  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", std::move(reversed)));
+  ASSIGN_OR_RETURN(const auto different, call.Axes(permutation, rank));
+  if (different.size() != rank) return call.Invalid("its permutation has not every axis");
+  Order order;
+  for (const std::int64_t number : permutation) {
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(number, rank));
+    order.push_back(axis);
+  }
+  return order;
 }
 
 absl::StatusOr<std::vector<std::size_t>> SqueezeAxes(NodeCall& call, const Shape& shape) {

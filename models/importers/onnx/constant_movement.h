@@ -47,6 +47,9 @@ absl::StatusOr<SliceParts> SlicePartsOf(NodeCall& call, std::size_t rank);
 // The sizes of Split's outputs of an axis of `size`.
 absl::StatusOr<std::vector<std::int64_t>> SplitSizes(NodeCall& call, std::int64_t size);
 
+// Of Transpose: axis i of its result is axis order[i] of its input, of `rank` axes.
+absl::StatusOr<Order> PermutationOf(NodeCall& call, std::size_t rank);
+
 // The axes of Squeeze and Unsqueeze: of `rank`, that of the input or of the result.
 absl::StatusOr<std::vector<std::size_t>> SqueezeAxes(NodeCall& call, const Shape& shape);
 absl::StatusOr<std::vector<std::size_t>> UnsqueezeAxes(NodeCall& call, std::size_t rank);

@@ -13,6 +13,7 @@
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/operand_nodes.h"
 #include "models/importers/onnx/operator_list.h"
 
@@ -22,7 +23,6 @@ namespace {
 
 using Outputs = absl::StatusOr<std::vector<Operand>>;
 
-constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kLongestEquation = 256;
 
 bool Has(const std::string& labels, char label) { return labels.find(label) != std::string::npos; }
@@ -185,7 +185,7 @@ class Einsum {
     order.push_back(static_cast<std::int64_t>(first));
     order.push_back(static_cast<std::int64_t>(second));
     ASSIGN_OR_RETURN(term.value, nodes_.Add("Transpose", {term.value},
-                                            {IntegersAttribute("perm", std::move(order))}, "last"));
+                                            {IntsAttributeOf("perm", std::move(order))}, "last"));
     std::int64_t square = 0;
     if (__builtin_mul_overflow(size, size, &square)) return Wrong("too large a diagonal");
     std::vector<std::int64_t> shape(left.size(), 0);
@@ -210,7 +210,7 @@ class Einsum {
     if (axes.empty()) return absl::OkStatus();
     if (term.value.activation() == nullptr) return Refused("a sum over a constant");
     ASSIGN_OR_RETURN(term.value, nodes_.Add("ReduceSum", {term.value, nodes_.Numbers(axes)},
-                                            {IntegerAttribute("keepdims", 0)}, "sum"));
+                                            {IntAttributeOf("keepdims", 0)}, "sum"));
     term.labels = left;
     return absl::OkStatus();
   }
@@ -223,7 +223,7 @@ class Einsum {
       order.push_back(static_cast<std::int64_t>(term.labels.find(label)));
     }
     ASSIGN_OR_RETURN(term.value, nodes_.Add("Transpose", {term.value},
-                                            {IntegersAttribute("perm", std::move(order))}, what));
+                                            {IntsAttributeOf("perm", std::move(order))}, what));
     term.labels = labels;
     return absl::OkStatus();
   }

@@ -11,6 +11,7 @@
 
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/counted_values.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/reshape_sizes.h"
 #include "models/importers/onnx/tensor_data.h"
@@ -18,17 +19,6 @@
 namespace octet::onnx {
 
 namespace {
-
-using Outputs = std::optional<std::vector<Operand>>;
-
-// Values that are looked through for one with the batch.
-constexpr std::size_t kMaxSearched = 4096;
-
-Outputs One(Filled filled) {
-  std::vector<Operand> outputs;
-  outputs.push_back({"", std::move(filled)});
-  return outputs;
-}
 
 bool IsOpen(const Dim& dim) { return !dim.is_constant(); }
 bool IsOpen(const Shape& shape) {
@@ -57,16 +47,9 @@ absl::StatusOr<std::optional<Shape>> ReshapedShape(NodeCall& call, const Shape& 
 }
 
 absl::StatusOr<std::optional<Shape>> TransposedShape(NodeCall& call, const Shape& from) {
-  std::vector<std::int64_t> fallback;
-  for (std::size_t i = from.size(); i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
-  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
-  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, from.size()));
-  if (sorted.size() != from.size()) return call.Invalid("its permutation has not every axis");
+  ASSIGN_OR_RETURN(const Order permutation, PermutationOf(call, from.size()));
   Shape shape;
-  for (const std::int64_t number : permutation) {
-    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(number, from.size()));
-    shape.push_back(from[axis]);
-  }
+  for (const std::size_t axis : permutation) shape.push_back(from[axis]);
   return std::optional(std::move(shape));
 }
 
@@ -103,12 +86,12 @@ absl::StatusOr<std::optional<Shape>> GatheredShape(NodeCall& call, const Shape& 
 }
 
 // Of zeros, such as the initial state of a recurrent layer whose steps are written out.
-absl::StatusOr<Outputs> FoldZeroProduct(NodeCall& call, const Filled& zeros) {
+absl::StatusOr<FoldedOutputs> FoldZeroProduct(NodeCall& call, const Filled& zeros) {
   const ConstantTensor* const matrix = call.num_inputs() == 2 ? call.input(1).constant() : nullptr;
   const bool is_zero =
       zeros.value.data_type() == DataType::kFloat32 && FloatElements(zeros.value)[0] == 0.0F;
   if (!is_zero || matrix == nullptr || matrix->dims().size() != 2 || zeros.shape.empty()) {
-    return Outputs();
+    return FoldedOutputs();
   }
   if (zeros.shape.back() != Dim(matrix->dims()[0])) {
     return call.Invalid(absl::StrCat("a matrix ", ToString(matrix->dims()), " for rows of ",
@@ -116,7 +99,7 @@ absl::StatusOr<Outputs> FoldZeroProduct(NodeCall& call, const Filled& zeros) {
   }
   Shape shape = zeros.shape;
   shape.back() = Dim(matrix->dims()[1]);
-  return One({zeros.value, std::move(shape)});
+  return Single(Filled{zeros.value, std::move(shape)});
 }
 
 absl::StatusOr<std::optional<Shape>> MovedShape(NodeCall& call, const Shape& from) {
@@ -127,25 +110,6 @@ absl::StatusOr<std::optional<Shape>> MovedShape(NodeCall& call, const Shape& fro
   if (op == "Squeeze") return SqueezedShape(call, from);
   if (op == "Gather") return GatheredShape(call, from);
   return std::optional<Shape>();
-}
-
-// [rows, 1], all 0.
-absl::StatusOr<ValueId> ZeroOfEachRow(const NodeCall& call) {
-  const Graph& graph = call.graph().graph();
-  for (std::size_t id = 0; id < graph.values.size() && id < kMaxSearched; ++id) {
-    const Shape& shape = graph.values[id].type.shape;
-    if (graph.values[id].constant.has_value() || shape.size() < 2 || shape[0] != Dim(kRows)) {
-      continue;
-    }
-    ASSIGN_OR_RETURN(const ValueId counted, call.Emit("Positions", {static_cast<ValueId>(id)},
-                                                      {{"axis", std::int64_t{1}}}, "positions"));
-    return call.Emit("Slice", {counted},
-                     {{"axes", std::vector<std::int64_t>{1}},
-                      {"starts", std::vector<std::int64_t>{0}},
-                      {"ends", std::vector<std::int64_t>{1}}},
-                     "first");
-  }
-  return call.Unimplemented("a constant for each row, of which no tensor before it has any");
 }
 
 // `filled.value` stretched along the axes behind the batch.
@@ -198,14 +162,14 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call) {
-  if (call.num_inputs() == 0) return Outputs();
+absl::StatusOr<FoldedOutputs> FoldFilledMovement(NodeCall& call) {
+  if (call.num_inputs() == 0) return FoldedOutputs();
   const Filled* const filled = call.input(0).filled();
-  if (filled == nullptr || NumElements(filled->value.dims()) != 1) return Outputs();
+  if (filled == nullptr || NumElements(filled->value.dims()) != 1) return FoldedOutputs();
   if (call.node().op_type == "MatMul") return FoldZeroProduct(call, *filled);
   ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));
-  if (!shape.has_value()) return Outputs();
-  return One({WithDims(filled->value, {1}), *shape});
+  if (!shape.has_value()) return FoldedOutputs();
+  return Single(Filled{WithDims(filled->value, {1}), *shape});
 }
 
 absl::StatusOr<Operand> JoinedPart(const NodeCall& call, const Operand& operand) {

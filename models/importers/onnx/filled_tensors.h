@@ -16,7 +16,7 @@ namespace octet::onnx {
 
 // The node's outputs, if it moves elements of a stretched constant that is the same number
 // everywhere. Nothing where it is to be translated. Returns the node's errors.
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldFilledMovement(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldFilledMovement(NodeCall& call);
 
 // `operand`, which the node joins to values of the graph, as one of them, where it is the same in
 // each row of the batch; else as it is. UNIMPLEMENTED for a stretched constant that is no value.

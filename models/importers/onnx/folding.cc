@@ -27,15 +27,6 @@ constexpr std::int64_t kBfloat16 = 16;
 // Of one constant that is computed.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
-using Outputs = std::optional<std::vector<Operand>>;
-
-Outputs One(Operand operand) {
-  std::vector<Operand> outputs;
-  outputs.push_back(std::move(operand));
-  return outputs;
-}
-Outputs One(ConstantTensor constant) { return One(Operand{"", std::move(constant)}); }
-
 bool IsConstant(const Operand& operand) { return operand.constant() != nullptr; }
 // A constant, sizes, or nothing at all.
 bool IsKnown(const Operand& operand) {
@@ -92,7 +83,7 @@ Sizes Take(const std::vector<Sizes>& inputs, const Movement& movement) {
   return result;
 }
 
-absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldMovement(NodeCall& call) {
   // Only Concat takes its elements from more than the first input.
   const std::size_t count = call.node().op_type == "Concat" ? call.num_inputs() : 1;
   std::vector<const ConstantTensor*> constants;
@@ -114,7 +105,7 @@ absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
     }
   }
   for (std::size_t i = count; i < call.num_inputs(); ++i) {
-    if (call.Has(i) && !IsConstant(call.input(i))) return Outputs();
+    if (call.Has(i) && !IsConstant(call.input(i))) return FoldedOutputs();
   }
   ASSIGN_OR_RETURN(const std::vector<Movement> movements, MovementsOf(call, dims));
   for (const Movement& movement : movements) {
@@ -128,7 +119,7 @@ absl::StatusOr<Outputs> FoldMovement(NodeCall& call) {
       outputs.push_back(FromSizes(Take(sizes, movement)));
     }
   }
-  return Outputs(std::move(outputs));
+  return FoldedOutputs(std::move(outputs));
 }
 
 // The shape that all stretch to, and where in each operand an element of it is found.
@@ -193,7 +184,7 @@ bool GivesBool(const std::string& op) {
          op == "LessOrEqual" || op == "And" || op == "Or" || op == "Not";
 }
 
-absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
+absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
   const DataType type = call.input(0).type();
   for (const Operand& operand : call.inputs()) {
     if (operand.is_absent() || operand.type() != type) return call.Invalid("unlike operands");
@@ -214,9 +205,9 @@ absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& functio
         }
       }
     }
-    return One(FromDoubles(result, stretch.dims, values));
+    return Single(FromDoubles(result, stretch.dims, values));
   }
-  if (function.integer == nullptr) return Outputs();
+  if (function.integer == nullptr) return FoldedOutputs();
   std::vector<std::int64_t> values;
   for (std::size_t i = 0; i < call.num_inputs(); ++i) {
     const std::vector<std::int64_t> elements = Int64Elements(*call.input(i).constant());
@@ -229,15 +220,15 @@ absl::StatusOr<Outputs> FoldBinary(NodeCall& call, const BinaryFunction& functio
       }
     }
   }
-  return One(FromInt64s(result, stretch.dims, values));
+  return Single(FromInt64s(result, stretch.dims, values));
 }
 
 // FoldBinary with sizes among the operands. Nothing where the result would be none.
-absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldSizesBinary(NodeCall& call) {
   const std::string& op = call.node().op_type;
   const auto a = AsSizes(call.input(0));
   const auto b = call.num_inputs() > 1 ? AsSizes(call.input(1)) : std::nullopt;
-  if (call.num_inputs() != 2 || !a.has_value() || !b.has_value()) return Outputs();
+  if (call.num_inputs() != 2 || !a.has_value() || !b.has_value()) return FoldedOutputs();
   ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
   Sizes sizes{stretch.dims, {}};
   std::vector<std::int64_t> flags;
@@ -265,13 +256,13 @@ absl::StatusOr<Outputs> FoldSizesBinary(NodeCall& call) {
     }
     sizes.elements.push_back(dim.ok() ? *dim : left);
   }
-  if (op == "Equal") return One(FromInt64s(DataType::kBool, stretch.dims, flags));
-  return One(FromSizes(std::move(sizes)));
+  if (op == "Equal") return Single(FromInt64s(DataType::kBool, stretch.dims, flags));
+  return Single(FromSizes(std::move(sizes)));
 }
 
-absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldWhere(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(3, 3));
-  if (!IsConstant(call.input(0))) return Outputs();
+  if (!IsConstant(call.input(0))) return FoldedOutputs();
   ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
   const std::vector<std::int64_t> condition = Int64Elements(*call.input(0).constant());
   const auto chosen = [&](std::size_t i) -> std::pair<std::size_t, std::size_t> {
@@ -288,7 +279,7 @@ absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
       std::memcpy(bytes.data() + i * size, call.input(which).constant()->bytes().data() + at * size,
                   size);
     }
-    return One(
+    return Single(
         ConstantTensor::Copy(a.data_type(), stretch.dims, std::span<const std::byte>(bytes)));
   }
   const auto a = AsSizes(call.input(1));
@@ -300,10 +291,10 @@ absl::StatusOr<Outputs> FoldWhere(NodeCall& call) {
     const auto [which, at] = chosen(i);
     sizes.elements.push_back(which == 1 ? a->elements[at] : b->elements[at]);
   }
-  return One(FromSizes(std::move(sizes)));
+  return Single(FromSizes(std::move(sizes)));
 }
 
-absl::StatusOr<Outputs> FoldUnary(NodeCall& call, UnaryFunction function) {
+absl::StatusOr<FoldedOutputs> FoldUnary(NodeCall& call, UnaryFunction function) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   const ConstantTensor& x = *call.input(0).constant();
   // Beyond 2^53 a double has not every integer.
@@ -312,15 +303,15 @@ absl::StatusOr<Outputs> FoldUnary(NodeCall& call, UnaryFunction function) {
     const bool fits = std::all_of(numbers.begin(), numbers.end(), [](std::int64_t number) {
       return number > -(std::int64_t{1} << 53) && number < (std::int64_t{1} << 53);
     });
-    if (!fits) return Outputs();
+    if (!fits) return FoldedOutputs();
   }
   std::vector<double> values = DoubleElements(x);
   std::transform(values.begin(), values.end(), values.begin(), function);
   const DataType type = call.node().op_type == "Not" ? DataType::kBool : x.data_type();
-  return One(FromDoubles(type, x.dims(), values));
+  return Single(FromDoubles(type, x.dims(), values));
 }
 
-absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldCast(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ASSIGN_OR_RETURN(const std::int64_t to, call.Int("to", 0));
   call.Ignore("saturate");
@@ -328,7 +319,7 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
   const absl::StatusOr<DataType> type = ElementType(to);
   if (!type.ok()) return call.WithNode(type.status());
   if (call.input(0).sizes() != nullptr) {
-    if (*type == DataType::kInt64 || *type == DataType::kInt32) return One(call.input(0));
+    if (*type == DataType::kInt64 || *type == DataType::kInt32) return Single(call.input(0));
     return call.Unimplemented(absl::StrCat("open dimensions as ", DataTypeName(*type)));
   }
   const ConstantTensor& x = *call.input(0).constant();
@@ -338,13 +329,13 @@ absl::StatusOr<Outputs> FoldCast(NodeCall& call) {
     for (double& value : values) {
       value = RoundedTo(to == kFloat16 ? kFloat16Form : kBfloat16Form, value);
     }
-    return One(FromDoubles(*type, x.dims(), values));
+    return Single(FromDoubles(*type, x.dims(), values));
   }
-  if (x.data_type() == *type) return One(x);
+  if (x.data_type() == *type) return Single(x);
   if (x.data_type() == DataType::kFloat32 || *type == DataType::kFloat32) {
-    return One(FromDoubles(*type, x.dims(), DoubleElements(x)));
+    return Single(FromDoubles(*type, x.dims(), DoubleElements(x)));
   }
-  return One(FromInt64s(*type, x.dims(), Int64Elements(x)));
+  return Single(FromInt64s(*type, x.dims(), Int64Elements(x)));
 }
 
 // The value that `operand` is, or a view or a stretch of; none where it is no such thing.
@@ -370,7 +361,7 @@ absl::Status CheckSizes(const NodeCall& call) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Outputs> FoldShape(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldShape(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   RETURN_IF_ERROR(CheckSizes(call));
   const Shape shape = call.input(0).shape();
@@ -380,10 +371,10 @@ absl::StatusOr<Outputs> FoldShape(NodeCall& call) {
   const SliceRange range = ResolveSlice(rank, std::clamp(start, -rank - 1, rank + 1),
                                         std::clamp(end, -rank - 1, rank + 1), 1);
   const auto first = shape.begin() + range.start;
-  return One(FromSizes({{range.length}, std::vector<Dim>(first, first + range.length)}));
+  return Single(FromSizes({{range.length}, std::vector<Dim>(first, first + range.length)}));
 }
 
-absl::StatusOr<Outputs> FoldSize(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldSize(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   RETURN_IF_ERROR(CheckSizes(call));
   Dim product(1);
@@ -392,10 +383,10 @@ absl::StatusOr<Outputs> FoldSize(NodeCall& call) {
     if (!next.ok()) return call.WithNode(next.status());
     product = *next;
   }
-  return One(FromSizes({{}, {product}}));
+  return Single(FromSizes({{}, {product}}));
 }
 
-absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldConstantOfShape(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ConstantTensor value = ConstantTensor::Copy(DataType::kFloat32, {1}, std::vector<float>{0.0F});
   if (call.HasAttribute("value")) {
@@ -405,7 +396,7 @@ absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
   ASSIGN_OR_RETURN(const std::vector<Dim> shape, call.SizesOf(0, "shape"));
   const bool is_known =
       std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); });
-  if (!is_known) return One(Operand{"", Filled{std::move(value), shape}});
+  if (!is_known) return Single(Operand{"", Filled{std::move(value), shape}});
   const Dims dims = ToDims(shape);
   RETURN_IF_ERROR(ReserveConstant(call, dims));
   const std::int64_t count = NumElements(dims);
@@ -413,10 +404,10 @@ absl::StatusOr<Outputs> FoldConstantOfShape(NodeCall& call) {
   for (std::int64_t i = 0; i < count; ++i) {
     bytes.insert(bytes.end(), value.bytes().begin(), value.bytes().end());
   }
-  return One(ConstantTensor::Copy(value.data_type(), dims, std::span<const std::byte>(bytes)));
+  return Single(ConstantTensor::Copy(value.data_type(), dims, std::span<const std::byte>(bytes)));
 }
 
-absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldRange(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(3, 3));
   std::vector<double> bounds;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -434,33 +425,34 @@ absl::StatusOr<Outputs> FoldRange(NodeCall& call) {
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) {
     values.push_back(bounds[0] + static_cast<double>(i) * bounds[2]);
   }
-  return One(FromDoubles(call.input(0).type(), {static_cast<std::int64_t>(values.size())}, values));
+  return Single(
+      FromDoubles(call.input(0).type(), {static_cast<std::int64_t>(values.size())}, values));
 }
 
-absl::StatusOr<Outputs> FoldConstantNode(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldConstantNode(NodeCall& call) {
   if (call.HasAttribute("value_float")) {
     ASSIGN_OR_RETURN(const float value, call.Float("value_float", 0));
-    return One(ConstantTensor::Copy(DataType::kFloat32, {}, std::vector<float>{value}));
+    return Single(ConstantTensor::Copy(DataType::kFloat32, {}, std::vector<float>{value}));
   }
   if (call.HasAttribute("value_floats")) {
     ASSIGN_OR_RETURN(const auto values, call.Floats("value_floats"));
-    return One(ConstantTensor::Copy(DataType::kFloat32, {static_cast<std::int64_t>(values.size())},
-                                    values));
+    return Single(ConstantTensor::Copy(DataType::kFloat32,
+                                       {static_cast<std::int64_t>(values.size())}, values));
   }
   if (call.HasAttribute("value_int")) {
     ASSIGN_OR_RETURN(const std::int64_t value, call.Int("value_int", 0));
-    return One(ConstantTensor::Copy(DataType::kInt64, {}, std::vector<std::int64_t>{value}));
+    return Single(ConstantTensor::Copy(DataType::kInt64, {}, std::vector<std::int64_t>{value}));
   }
   if (call.HasAttribute("value_ints")) {
     ASSIGN_OR_RETURN(const auto values, call.Ints("value_ints"));
-    return One(
+    return Single(
         ConstantTensor::Copy(DataType::kInt64, {static_cast<std::int64_t>(values.size())}, values));
   }
   ASSIGN_OR_RETURN(ConstantTensor value, call.Tensor("value"));
-  return One(std::move(value));
+  return Single(std::move(value));
 }
 
-absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldSizesProduct(NodeCall& call) {
   const Sizes& sizes = *call.input(0).sizes();
   if (!sizes.products.empty()) return call.WithNode(NotOfOpen());
   ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
@@ -472,10 +464,10 @@ absl::StatusOr<Outputs> FoldSizesProduct(NodeCall& call) {
     if (!next.ok()) return call.WithNode(next.status());
     product = *next;
   }
-  return One(FromSizes({Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {product}}));
+  return Single(FromSizes({Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {product}}));
 }
 
-absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldConstants(NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (op == "Mod") {
     ASSIGN_OR_RETURN(const std::int64_t is_fmod, call.Int("fmod", 0));
@@ -483,29 +475,29 @@ absl::StatusOr<Outputs> FoldConstants(NodeCall& call) {
   }
   if (op == "ScatterND") {
     ASSIGN_OR_RETURN(ConstantTensor constant, ScatterConstant(call));
-    return One(std::move(constant));
+    return Single(std::move(constant));
   }
   if (const BinaryFunction* const function = FindBinaryFunction(op))
     return FoldBinary(call, *function);
   if (const UnaryFunction function = FindUnaryFunction(op)) return FoldUnary(call, function);
   if (op == "DequantizeLinear") {
     ASSIGN_OR_RETURN(ConstantTensor constant, DequantizeConstant(call));
-    return One(std::move(constant));
+    return Single(std::move(constant));
   }
   if (op == "QuantizeLinear") {
     ASSIGN_OR_RETURN(ConstantTensor constant, QuantizeConstant(call));
-    return One(std::move(constant));
+    return Single(std::move(constant));
   }
   ASSIGN_OR_RETURN(std::optional<ConstantTensor> reduced, ReduceConstant(call));
-  if (reduced.has_value()) return One(*std::move(reduced));
-  return Outputs();
+  if (reduced.has_value()) return Single(*std::move(reduced));
+  return FoldedOutputs();
 }
 
-absl::StatusOr<Outputs> FoldSizes(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldSizes(NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (op == "ReduceProd" && call.input(0).sizes() != nullptr) return FoldSizesProduct(call);
   if (FindBinaryFunction(op) != nullptr) return FoldSizesBinary(call);
-  return Outputs();
+  return FoldedOutputs();
 }
 
 }  // namespace
@@ -556,17 +548,17 @@ ConstantTensor TransposeConstant(const ConstantTensor& constant, const Order& or
   return Take(std::vector<const ConstantTensor*>{&constant}, movement);
 }
 
-absl::StatusOr<std::optional<std::vector<Operand>>> Fold(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> Fold(NodeCall& call) {
   const std::string& op = call.node().op_type;
   if (op == "Constant") return FoldConstantNode(call);
   if (op == "Shape" && call.Has(0)) return FoldShape(call);
   if (op == "Size" && call.Has(0)) return FoldSize(call);
-  if (op == "Identity" && call.Has(0)) return One(call.input(0));
+  if (op == "Identity" && call.Has(0)) return Single(call.input(0));
   if (op == "ConstantOfShape" && call.Has(0)) return FoldConstantOfShape(call);
   const auto& inputs = call.inputs();
   const bool is_known = !inputs.empty() && !inputs[0].is_absent() &&
                         std::all_of(inputs.begin(), inputs.end(), IsKnown);
-  if (!is_known) return Outputs();
+  if (!is_known) return FoldedOutputs();
   if (op == "Range") return FoldRange(call);
   if (op == "Cast") return FoldCast(call);
   if (op == "Where") return FoldWhere(call);

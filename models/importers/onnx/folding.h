@@ -27,6 +27,6 @@ absl::Status ReserveConstant(const NodeCall& call, const Dims& dims);
 // The node's outputs, if none of them needs a node: it computes with constants and sizes alone, or
 // only asks for a shape. Nothing where it is to be translated. Returns the node's errors, and
 // RESOURCE_EXHAUSTED where a constant would be far larger than any real model's.
-absl::StatusOr<std::optional<std::vector<Operand>>> Fold(NodeCall& call);
+absl::StatusOr<FoldedOutputs> Fold(NodeCall& call);
 
 }  // namespace octet::onnx

@@ -119,7 +119,7 @@ Outputs SlicesOfTable(NodeCall& call, const ConstantTensor& table) {
   flat.insert(flat.end(), dims.begin() + count, dims.end());
   const Operand all = {nodes.NameOf("flat"), WithDims(table, flat)};
   ASSIGN_OR_RETURN(Operand result,
-                   nodes.Add("Gather", {all, row}, {IntegerAttribute("axis", 0)}, "rows"));
+                   nodes.Add("Gather", {all, row}, {IntAttributeOf("axis", 0)}, "rows"));
   return Single(std::move(result));
 }
 

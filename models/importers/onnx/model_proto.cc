@@ -370,6 +370,30 @@ absl::StatusOr<ModelProto> Parser::Model(absl::string_view bytes) {
 
 }  // namespace
 
+AttributeProto FloatAttributeOf(absl::string_view name, float value) {
+  AttributeProto attribute;
+  attribute.name = std::string(name);
+  attribute.type = kFloatType;
+  attribute.f = value;
+  return attribute;
+}
+
+AttributeProto IntAttributeOf(absl::string_view name, std::int64_t value) {
+  AttributeProto attribute;
+  attribute.name = std::string(name);
+  attribute.type = kIntType;
+  attribute.i = value;
+  return attribute;
+}
+
+AttributeProto IntsAttributeOf(absl::string_view name, std::vector<std::int64_t> values) {
+  AttributeProto attribute;
+  attribute.name = std::string(name);
+  attribute.type = kIntsType;
+  attribute.ints = std::move(values);
+  return attribute;
+}
+
 absl::StatusOr<ModelProto> ParseModelProto(absl::string_view bytes) {
   return Parser().Model(bytes);
 }

@@ -29,9 +29,18 @@ struct TensorProto {
   std::map<std::string, std::string> external_data;  // "location", "offset", "length", ...
 };
 
+// AttributeProto.AttributeType, those that are read.
+inline constexpr std::int64_t kFloatType = 1;
+inline constexpr std::int64_t kIntType = 2;
+inline constexpr std::int64_t kStringType = 3;
+inline constexpr std::int64_t kTensorType = 4;
+inline constexpr std::int64_t kFloatsType = 6;
+inline constexpr std::int64_t kIntsType = 7;
+inline constexpr std::int64_t kStringsType = 8;
+
 struct AttributeProto {
   std::string name;
-  std::int64_t type = 0;  // AttributeProto.AttributeType
+  std::int64_t type = 0;  // kFloatType, ...
   float f = 0.0F;
   std::int64_t i = 0;
   std::string s;
@@ -42,6 +51,11 @@ struct AttributeProto {
   bool has_graph = false;     // one or several
   bool is_reference = false;  // to an attribute of the function around it
 };
+
+// Attributes for nodes that the importer makes.
+AttributeProto FloatAttributeOf(absl::string_view name, float value);
+AttributeProto IntAttributeOf(absl::string_view name, std::int64_t value);
+AttributeProto IntsAttributeOf(absl::string_view name, std::vector<std::int64_t> values);
 
 struct NodeProto {
   std::string name;

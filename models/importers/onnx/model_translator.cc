@@ -35,7 +35,6 @@ namespace octet::onnx {
 
 namespace {
 
-constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kMaxSymbols = 32;
 // Errors of one model that are told; more would not help.
 constexpr std::size_t kMaxErrors = 20;
@@ -252,7 +251,7 @@ class ModelTranslator {
   // that its outputs are too.
   absl::StatusOr<std::vector<Operand>> TranslateKeepingIntegers(NodeCall& call,
                                                                 const OperatorEntry& entry) {
-    const std::optional<std::vector<Operand>> inputs = IntegersToMove(call);
+    const FoldedOutputs inputs = IntegersToMove(call);
     if (!inputs.has_value()) return entry.translate(call);
     NodeCall moving(call.node(), call.opset(), *inputs, translation_, external_);
     ASSIGN_OR_RETURN(std::vector<Operand> outputs, entry.translate(moving));
@@ -268,8 +267,8 @@ class ModelTranslator {
   }
 
   // The node's outputs where they need no operator of the graph.
-  static absl::StatusOr<std::optional<std::vector<Operand>>> FoldOne(NodeCall& call) {
-    std::optional<std::vector<Operand>> outputs;
+  static absl::StatusOr<FoldedOutputs> FoldOne(NodeCall& call) {
+    FoldedOutputs outputs;
     ASSIGN_OR_RETURN(outputs, FoldQuantized(call));
     if (outputs.has_value() || !call.node().domain.empty()) return outputs;
     ASSIGN_OR_RETURN(outputs, FoldFilledMovement(call));
@@ -284,7 +283,7 @@ class ModelTranslator {
   }
 
   absl::StatusOr<std::vector<Operand>> OutputsOf(NodeCall& call) {
-    ASSIGN_OR_RETURN(std::optional<std::vector<Operand>> folded, FoldOne(call));
+    ASSIGN_OR_RETURN(FoldedOutputs folded, FoldOne(call));
     if (folded.has_value()) {
       RETURN_IF_ERROR(call.CheckAttributes());
       return *std::move(folded);

@@ -8,6 +8,7 @@
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
@@ -15,17 +16,6 @@
 namespace octet::onnx {
 
 namespace {
-
-// AttributeProto.AttributeType.
-constexpr std::int64_t kFloatType = 1;
-constexpr std::int64_t kIntType = 2;
-constexpr std::int64_t kStringType = 3;
-constexpr std::int64_t kTensorType = 4;
-constexpr std::int64_t kFloatsType = 6;
-constexpr std::int64_t kIntsType = 7;
-constexpr std::int64_t kStringsType = 8;
-
-constexpr std::size_t kMaxRank = 8;
 
 std::size_t PlaceOf(const Order& order, std::size_t axis) {
   return static_cast<std::size_t>(std::find(order.begin(), order.end(), axis) - order.begin());

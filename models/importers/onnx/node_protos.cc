@@ -11,8 +11,6 @@ namespace {
 
 // TensorProto.DataType.
 constexpr std::int64_t kFloat = 1, kInt8 = 3;
-// AttributeProto.AttributeType.
-constexpr std::int64_t kIntType = 2, kTensorType = 4;
 
 }  // namespace
 
@@ -45,14 +43,6 @@ bool ExchangesTwoAxes(const NodeProto& node) {
       node.attributes.begin(), node.attributes.end(), [](const AttributeProto& attribute) {
         return attribute.name != "perm" || attribute.ints == std::vector<std::int64_t>{1, 0};
       });
-}
-
-AttributeProto IntAttributeOf(absl::string_view name, std::int64_t value) {
-  AttributeProto attribute;
-  attribute.name = std::string(name);
-  attribute.type = kIntType;
-  attribute.i = value;
-  return attribute;
 }
 
 NodeProto ConstantNode(TensorProto tensor) {

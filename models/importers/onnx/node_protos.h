@@ -23,8 +23,6 @@ std::int64_t IntAttribute(const NodeProto& node, absl::string_view name, std::in
 bool IsOneOrAbsent(const NodeProto& node, absl::string_view name);
 // Whether the node is a Transpose of matrices.
 bool ExchangesTwoAxes(const NodeProto& node);
-// An attribute of an integer.
-AttributeProto IntAttributeOf(absl::string_view name, std::int64_t value);
 // A node `Constant` without a name.
 NodeProto ConstantNode(TensorProto tensor);
 

@@ -51,7 +51,7 @@ Outputs NormalizeByOwnStatistics(NodeCall& call, const Shape& shape, float epsil
     if (axis != 1) numbers.push_back(static_cast<std::int64_t>(axis));
   }
   const auto mean_of = [&](const Operand& x, absl::string_view what) -> absl::StatusOr<Operand> {
-    return nodes.Add("ReduceMean", {x, nodes.Numbers(numbers)}, {IntegerAttribute("keepdims", 0)},
+    return nodes.Add("ReduceMean", {x, nodes.Numbers(numbers)}, {IntAttributeOf("keepdims", 0)},
                      what);
   };
   const auto along = [&](const Operand& vector, absl::string_view what) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/tensor_data.h"
@@ -12,15 +13,6 @@
 namespace octet::onnx {
 
 namespace {
-
-constexpr std::size_t kMaxRank = 8;
-
-template <typename Content>
-OpenOutputs OneOf(Content content) {
-  std::vector<Operand> outputs;
-  outputs.push_back(Operand{"", std::move(content)});
-  return outputs;
-}
 
 // The rows of `constant` from `first` on.
 absl::StatusOr<ConstantTensor> RowsFrom(const NodeCall& call, const ConstantTensor& constant,
@@ -71,12 +63,12 @@ std::optional<std::int64_t> StepOf(const std::vector<std::int64_t>& numbers) {
   return step;
 }
 
-absl::StatusOr<OpenOutputs> FoldRange(NodeCall& call) {
-  if (call.num_inputs() != 3) return OpenOutputs();
+absl::StatusOr<FoldedOutputs> FoldRange(NodeCall& call) {
+  if (call.num_inputs() != 3) return FoldedOutputs();
   const auto first = WholeNumber(call.input(0));
   const auto end = WholeNumber(call.input(1));
   const auto step = WholeNumber(call.input(2));
-  if (!first || !end || !step || end->is_constant()) return OpenOutputs();
+  if (!first || !end || !step || end->is_constant()) return FoldedOutputs();
   if (!first->is_constant() || !step->is_constant() || step->value() < 1 || first->value() < 0) {
     return call.Unimplemented("counts from, or by, what is open or negative");
   }
@@ -87,27 +79,27 @@ absl::StatusOr<OpenOutputs> FoldRange(NodeCall& call) {
   if (count.ok() && step->value() > 1) count = count->Plus(step->value() - 1);
   if (count.ok()) count = count->FloorDividedBy(step->value());
   if (!count.ok()) return call.WithNode(count.status());
-  return OneOf(Places{call.input(0).type(), {*count}, {*step}, first->value()});
+  return Single(Places{call.input(0).type(), {*count}, {*step}, first->value()});
 }
 
-absl::StatusOr<OpenOutputs> FoldSlice(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldSlice(NodeCall& call) {
   const Operand& data = call.input(0);
   if (data.constant() == nullptr || call.num_inputs() < 4 || call.num_inputs() > 5) {
-    return OpenOutputs();
+    return FoldedOutputs();
   }
   const auto start = WholeNumber(call.input(1));
   const auto end = WholeNumber(call.input(2));
-  if (!start || !end || end->is_constant() || !start->is_constant()) return OpenOutputs();
+  if (!start || !end || end->is_constant() || !start->is_constant()) return FoldedOutputs();
   ASSIGN_OR_RETURN(const auto axes, call.Numbers(3, "axes"));
   std::vector<std::int64_t> steps = {1};
   if (call.Has(4)) {
     ASSIGN_OR_RETURN(steps, call.Numbers(4, "steps"));
   }
   const Dims& dims = data.constant()->dims();
-  if (axes.size() != 1 || steps != std::vector<std::int64_t>{1}) return OpenOutputs();
+  if (axes.size() != 1 || steps != std::vector<std::int64_t>{1}) return FoldedOutputs();
   ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(axes[0], dims.size()));
   const std::int64_t first = start->value();
-  if (first < 0 || first >= dims[axis] || BitWidth(data.type()) < 8) return OpenOutputs();
+  if (first < 0 || first >= dims[axis] || BitWidth(data.type()) < 8) return FoldedOutputs();
   const auto length = end->Plus(-first);
   if (!length.ok()) return call.WithNode(length.status());
   call.translation().NoteLongest(*length, dims[axis] - first);
@@ -124,30 +116,30 @@ absl::StatusOr<OpenOutputs> FoldSlice(NodeCall& call) {
     const std::vector<std::int64_t> numbers = Int64Elements(table);
     const std::optional<std::int64_t> step = StepOf(numbers);
     if (step == 0) {
-      return OneOf(Filled{FromInt64s(table.data_type(), {1}, {numbers[0]}), std::move(shape)});
+      return Single(Filled{FromInt64s(table.data_type(), {1}, {numbers[0]}), std::move(shape)});
     }
     if (step.has_value()) {
       std::vector<Dim> places(shape.size(), Dim(0));
       places[axis] = Dim(*step);
-      return OneOf(Places{table.data_type(), std::move(shape), std::move(places), numbers[0]});
+      return Single(Places{table.data_type(), std::move(shape), std::move(places), numbers[0]});
     }
   }
-  return OneOf(Cut{call.name(), data.name, std::move(table), std::move(shape), axis});
+  return Single(Cut{call.name(), data.name, std::move(table), std::move(shape), axis});
 }
 
-absl::StatusOr<OpenOutputs> FoldGather(NodeCall& call) {
-  if (call.num_inputs() != 2 || call.input(0).constant() == nullptr) return OpenOutputs();
+absl::StatusOr<FoldedOutputs> FoldGather(NodeCall& call) {
+  if (call.num_inputs() != 2 || call.input(0).constant() == nullptr) return FoldedOutputs();
   const ConstantTensor& table = *call.input(0).constant();
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
   if (raw_axis != 0 || table.dims().empty() || table.dims()[0] < 1 ||
       BitWidth(table.data_type()) < 8) {
-    return OpenOutputs();
+    return FoldedOutputs();
   }
   const std::int64_t rows = table.dims()[0];
   const Shape inner = ToShape(std::span(table.dims()).subspan(1));
   if (const Filled* const index = call.input(1).filled()) {
     if (NumElements(index->value.dims()) != 1 || !IsInteger(index->value.data_type())) {
-      return OpenOutputs();
+      return FoldedOutputs();
     }
     ASSIGN_OR_RETURN(auto row, call.As("Gather",
                                        {call.input(0),
@@ -155,36 +147,36 @@ absl::StatusOr<OpenOutputs> FoldGather(NodeCall& call) {
                                        {}, "row"));
     Shape shape = index->shape;
     shape.insert(shape.end(), inner.begin(), inner.end());
-    return OneOf(Filled{*row.at(0).constant(), std::move(shape)});
+    return Single(Filled{*row.at(0).constant(), std::move(shape)});
   }
   const Places* const index = call.input(1).places();
-  if (index == nullptr) return OpenOutputs();
+  if (index == nullptr) return FoldedOutputs();
   std::size_t axis = index->shape.size();
   for (std::size_t i = 0; i < index->shape.size(); ++i) {
     if (index->shape[i] == Dim(1)) continue;
-    if (axis != index->shape.size() || index->steps[i] != Dim(1)) return OpenOutputs();
+    if (axis != index->shape.size() || index->steps[i] != Dim(1)) return FoldedOutputs();
     axis = i;
   }
-  if (axis == index->shape.size() || index->first >= rows) return OpenOutputs();
+  if (axis == index->shape.size() || index->first >= rows) return FoldedOutputs();
   call.translation().NoteLongest(index->shape[axis], rows - index->first);
   Shape shape = index->shape;
   shape.insert(shape.end(), inner.begin(), inner.end());
   if (shape.size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
   ASSIGN_OR_RETURN(ConstantTensor cut, RowsFrom(call, table, index->first));
-  return OneOf(Cut{call.name(), call.input(0).name, std::move(cut), std::move(shape), axis});
+  return Single(Cut{call.name(), call.input(0).name, std::move(cut), std::move(shape), axis});
 }
 
-absl::StatusOr<OpenOutputs> FoldGatherElements(NodeCall& call) {
-  if (call.num_inputs() != 2 || call.input(1).is_absent()) return OpenOutputs();
+absl::StatusOr<FoldedOutputs> FoldGatherElements(NodeCall& call) {
+  if (call.num_inputs() != 2 || call.input(1).is_absent()) return FoldedOutputs();
   const Operand& data = call.input(0);
   const ConstantTensor* const constant =
       data.filled() != nullptr ? &data.filled()->value : data.constant();
   if (constant == nullptr || !IsUniform(*constant) || call.input(1).constant() != nullptr) {
-    return OpenOutputs();
+    return FoldedOutputs();
   }
   call.Ignore("axis");
   const std::size_t size = BitWidth(constant->data_type()) / 8;
-  return OneOf(
+  return Single(
       Filled{ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes().subspan(0, size)),
              call.input(1).shape()});
 }

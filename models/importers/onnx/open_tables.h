@@ -16,19 +16,18 @@ namespace octet::onnx {
 
 // Of these functions: a node's outputs, or nothing where it is not of the kind that they are for.
 // They return the node's errors.
-using OpenOutputs = std::optional<std::vector<Operand>>;
 
 // As Range counts: from a constant to an open dimension.
-absl::StatusOr<OpenOutputs> FoldRange(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldRange(NodeCall& call);
 
 // A part of a constant that ends at an open dimension.
-absl::StatusOr<OpenOutputs> FoldSlice(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldSlice(NodeCall& call);
 
 // Rows of a table at positions, or always the same one.
-absl::StatusOr<OpenOutputs> FoldGather(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldGather(NodeCall& call);
 
 // Elements, at indices that a request decides, of a constant that is the same number everywhere.
-absl::StatusOr<OpenOutputs> FoldGatherElements(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldGatherElements(NodeCall& call);
 
 // No step and no sum of positions is larger.
 inline constexpr std::int64_t kMostPlaces = std::int64_t{1} << 40;

@@ -7,31 +7,18 @@
 #include <utility>
 
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 #include "models/importers/onnx/constant_movement.h"
+#include "models/importers/onnx/counted_values.h"
 #include "models/importers/onnx/filled_tensors.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/open_tables.h"
+#include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
 namespace {
-
-using Outputs = std::optional<std::vector<Operand>>;
-
-constexpr std::size_t kMaxRank = 8;
-// Values that are looked through for one with a given dimension.
-constexpr std::size_t kMaxSearched = 4096;
-
-Outputs One(Operand operand) {
-  std::vector<Operand> outputs;
-  outputs.push_back(std::move(operand));
-  return outputs;
-}
-template <typename Content>
-Outputs OneOf(Content content) {
-  return One(Operand{"", std::move(content)});
-}
 
 bool IsOpen(const Operand& operand) {
   return operand.places() != nullptr || operand.cut() != nullptr || operand.filled() != nullptr;
@@ -39,7 +26,7 @@ bool IsOpen(const Operand& operand) {
 
 // --- Moving them.
 
-absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldUnsqueeze(NodeCall& call) {
   const Operand& x = call.input(0);
   ASSIGN_OR_RETURN(const auto axes, UnsqueezeAxes(call, x.rank()));
   if (x.rank() + axes.size() > kMaxRank) {
@@ -54,13 +41,13 @@ absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call) {
     Places result = *places;
     widen(result.shape, Dim(1));
     widen(result.steps, Dim(0));
-    return OneOf(std::move(result));
+    return Single(std::move(result));
   }
   if (const Cut* const cut = x.cut()) {
     Cut result = *cut;
     widen(result.shape, Dim(1));
     for (const std::size_t axis : axes) result.axis += axis <= result.axis ? 1 : 0;
-    return OneOf(std::move(result));
+    return Single(std::move(result));
   }
   Filled result = *x.filled();
   Dims dims(result.shape.size() - result.value.dims().size(), 1);
@@ -70,35 +57,35 @@ absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call) {
   }
   widen(result.shape, Dim(1));
   result.value = WithDims(result.value, std::move(dims));
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldExpand(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldExpand(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
   const Operand& x = call.input(0);
   const bool becomes_open = x.constant() != nullptr && call.input(1).sizes() != nullptr;
-  if (!becomes_open && x.filled() == nullptr && x.places() == nullptr) return Outputs();
+  if (!becomes_open && x.filled() == nullptr && x.places() == nullptr) return FoldedOutputs();
   ASSIGN_OR_RETURN(const std::vector<Dim> wanted, call.SizesOf(1, "shape"));
   const auto shape = StretchedShape(x.shape(), wanted);
   if (!shape.ok()) return call.WithNode(shape.status());
   if (shape->size() > kMaxRank) return call.Unimplemented("a tensor of more than 8 dimensions");
-  if (becomes_open) return OneOf(Filled{*x.constant(), *shape});
-  if (x.filled() != nullptr) return OneOf(Filled{x.filled()->value, *shape});
+  if (becomes_open) return Single(Filled{*x.constant(), *shape});
+  if (x.filled() != nullptr) return Single(Filled{x.filled()->value, *shape});
   Places result = *x.places();
   result.steps.insert(result.steps.begin(), shape->size() - result.shape.size(), Dim(0));
   result.shape = *shape;
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldConcat(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldConcat(NodeCall& call) {
   Coordinates result;
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
   for (const Operand& operand : call.inputs()) {
     const Places* const places = operand.places();
-    if (places == nullptr) return Outputs();
+    if (places == nullptr) return FoldedOutputs();
     const std::size_t rank = places->shape.size();
     ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, rank));
-    if (axis + 1 != rank || places->shape.back() != Dim(1)) return Outputs();
+    if (axis + 1 != rank || places->shape.back() != Dim(1)) return FoldedOutputs();
     Places column = *places;
     column.shape.pop_back();
     column.steps.pop_back();
@@ -107,7 +94,7 @@ absl::StatusOr<Outputs> FoldConcat(NodeCall& call) {
     }
     result.columns.push_back(std::move(column));
   }
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
 // --- Computing with them.
@@ -129,7 +116,7 @@ std::optional<Places> AsPlaces(const Operand& operand) {
 }
 
 // a + b, or a * b where one of them is one number; nothing where the result is none of these.
-absl::StatusOr<Outputs> FoldSum(NodeCall& call, const Places& a, const Places& b) {
+absl::StatusOr<FoldedOutputs> FoldSum(NodeCall& call, const Places& a, const Places& b) {
   const auto shape = StretchedShape(a.shape, b.shape);
   if (!shape.ok()) return call.WithNode(shape.status());
   Places result{a.type, *shape, std::vector<Dim>(shape->size(), Dim(0)), a.first + b.first};
@@ -137,177 +124,126 @@ absl::StatusOr<Outputs> FoldSum(NodeCall& call, const Places& a, const Places& b
     const std::size_t missing = shape->size() - part->shape.size();
     for (std::size_t i = 0; i < part->shape.size(); ++i) {
       const auto sum = Dim::Sum(result.steps[missing + i], part->steps[i]);
-      if (!sum.ok()) return Outputs();
+      if (!sum.ok()) return FoldedOutputs();
       result.steps[missing + i] = *sum;
     }
   }
-  if (result.first > kMostPlaces) return Outputs();
-  return OneOf(std::move(result));
+  if (result.first > kMostPlaces) return FoldedOutputs();
+  return Single(std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldProduct(const Places& places, const Dim& factor) {
+absl::StatusOr<FoldedOutputs> FoldProduct(const Places& places, const Dim& factor) {
   Places result = places;
   for (Dim& step : result.steps) {
     const auto product = Dim::Product(step, factor);
-    if (!product.ok()) return Outputs();
+    if (!product.ok()) return FoldedOutputs();
     step = *product;
   }
   if (result.first != 0) {
-    if (!factor.is_constant() || factor.value() > kMostPlaces) return Outputs();
-    if (__builtin_mul_overflow(result.first, factor.value(), &result.first)) return Outputs();
-    if (result.first > kMostPlaces) return Outputs();
+    if (!factor.is_constant() || factor.value() > kMostPlaces) return FoldedOutputs();
+    if (__builtin_mul_overflow(result.first, factor.value(), &result.first)) return FoldedOutputs();
+    if (result.first > kMostPlaces) return FoldedOutputs();
   }
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldArithmetic(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldArithmetic(NodeCall& call) {
   const std::string& op = call.node().op_type;
-  if (call.num_inputs() != 2) return Outputs();
+  if (call.num_inputs() != 2) return FoldedOutputs();
   for (const std::size_t side : {0U, 1U}) {
     const Places* const places = call.input(side).places();
     const auto number = WholeNumber(call.input(1 - side));
     if (places == nullptr || !number) continue;
     if (number->is_constant() && (number->value() < 0 || number->value() > kMostPlaces)) {
-      return Outputs();
+      return FoldedOutputs();
     }
-    if (call.input(1 - side).rank() > places->shape.size()) return Outputs();
+    if (call.input(1 - side).rank() > places->shape.size()) return FoldedOutputs();
     if (op == "Mul") return FoldProduct(*places, *number);
-    if (!number->is_constant()) return Outputs();
+    if (!number->is_constant()) return FoldedOutputs();
     return FoldSum(call, *places, Places{places->type, {}, {}, number->value()});
   }
   const std::optional<Places> a = AsPlaces(call.input(0));
   const std::optional<Places> b = AsPlaces(call.input(1));
-  if (op == "Mul" || !a.has_value() || !b.has_value()) return Outputs();
+  if (op == "Mul" || !a.has_value() || !b.has_value()) return FoldedOutputs();
   return FoldSum(call, *a, *b);
 }
 
 // Positions are never below their first one: what is asked of them may be true everywhere.
-absl::StatusOr<Outputs> FoldComparison(NodeCall& call) {
-  if (call.num_inputs() != 2) return Outputs();
+absl::StatusOr<FoldedOutputs> FoldComparison(NodeCall& call) {
+  if (call.num_inputs() != 2) return FoldedOutputs();
   const Places* const places = call.input(0).places();
   const auto bound = WholeNumber(call.input(1));
-  if (places == nullptr || !bound || !bound->is_constant()) return Outputs();
-  if (call.input(1).rank() > places->shape.size()) return Outputs();
+  if (places == nullptr || !bound || !bound->is_constant()) return FoldedOutputs();
+  if (call.input(1).rank() > places->shape.size()) return FoldedOutputs();
   const std::string& op = call.node().op_type;
   const bool is_true =
       op == "GreaterOrEqual" ? places->first >= bound->value() : places->first > bound->value();
   const bool is_false =
       op == "Less" ? places->first >= bound->value() : places->first > bound->value();
   const bool asks_above = op == "GreaterOrEqual" || op == "Greater";
-  if (asks_above ? !is_true : !is_false) return Outputs();
-  return OneOf(Filled{FromInt64s(DataType::kBool, {1}, {asks_above ? 1 : 0}), places->shape});
+  if (asks_above ? !is_true : !is_false) return FoldedOutputs();
+  return Single(Filled{FromInt64s(DataType::kBool, {1}, {asks_above ? 1 : 0}), places->shape});
 }
 
 // An operator that computes each element for itself, of what is the same everywhere.
-absl::StatusOr<Outputs> FoldFilled(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldFilled(NodeCall& call) {
   Shape shape;
   std::vector<Operand> values;
   bool has_filled = false;
   for (const Operand& operand : call.inputs()) {
     const Filled* const filled = operand.filled();
     const bool is_one = operand.constant() != nullptr;
-    if (filled == nullptr && !is_one) return Outputs();
+    if (filled == nullptr && !is_one) return FoldedOutputs();
     const auto stretched = StretchedShape(shape, operand.shape());
     if (!stretched.ok()) return call.WithNode(stretched.status());
     shape = *stretched;
     has_filled = has_filled || filled != nullptr;
     values.push_back(filled != nullptr ? Operand{operand.name, filled->value} : operand);
   }
-  if (!has_filled) return Outputs();
-  std::vector<AttributeProto> attributes = call.node().attributes;
-  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
-  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, values, attributes, ""));
+  if (!has_filled) return FoldedOutputs();
+  ASSIGN_OR_RETURN(const auto results, call.AsItself(values, call.node().attributes));
   const ConstantTensor* const result = results.at(0).constant();
   if (result == nullptr) return call.Unimplemented("a constant that cannot be computed beforehand");
-  return OneOf(Filled{*result, std::move(shape)});
-}
-
-template <std::size_t kCount>
-bool IsOneOf(const std::string& op, const std::array<absl::string_view, kCount>& names) {
-  return std::find(names.begin(), names.end(), op) != names.end();
-}
-
-bool ComputesElements(const std::string& op) {
-  return IsOneOf<16>(op, {"Add", "And", "Cast", "Div", "Equal", "Greater", "GreaterOrEqual", "Less",
-                          "LessOrEqual", "Max", "Min", "Mul", "Not", "Or", "Sub", "Where"});
+  return Single(Filled{*result, std::move(shape)});
 }
 
 // An operator that computes each element for itself, with single numbers: as well of the whole
 // table. Nothing where it needs more.
-absl::StatusOr<Outputs> FoldOfTable(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldOfTable(NodeCall& call) {
   const Cut& cut = *call.input(0).cut();
   std::vector<Operand> operands = {{cut.source, cut.table}};
   for (std::size_t i = 1; i < call.num_inputs(); ++i) {
     const ConstantTensor* const constant = call.input(i).constant();
     if (constant == nullptr || NumElements(constant->dims()) != 1 ||
         constant->dims().size() > cut.table.dims().size()) {
-      return Outputs();
+      return FoldedOutputs();
     }
     operands.push_back(call.input(i));
   }
-  const std::vector<AttributeProto> attributes = call.node().attributes;
-  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
   RETURN_IF_ERROR(ReserveConstant(call, cut.table.dims()));
-  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
+  ASSIGN_OR_RETURN(const auto results, call.AsItself(operands, call.node().attributes));
   const ConstantTensor* const table = results.at(0).constant();
   if (table == nullptr || table->dims() != cut.table.dims()) {
     return call.Unimplemented("a constant that cannot be computed beforehand");
   }
   Cut result = cut;
   result.table = *table;
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldCast(NodeCall& call, const Places& places) {
+absl::StatusOr<FoldedOutputs> FoldCast(NodeCall& call, const Places& places) {
   ASSIGN_OR_RETURN(const std::int64_t to, call.Int("to", 0));
   const absl::StatusOr<DataType> type = ElementType(to);
   if (!type.ok()) return call.WithNode(type.status());
-  if (*type != DataType::kInt64 && *type != DataType::kInt32) return Outputs();
+  if (*type != DataType::kInt64 && *type != DataType::kInt32) return FoldedOutputs();
   call.Ignore("saturate");
   call.Ignore("round_mode");
   Places result = places;
   result.type = *type;
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
 // --- Values of the graph.
-
-// A value [rows, n] whose rows count from 0, where n is `length`.
-absl::StatusOr<ValueId> CountingValue(const NodeCall& call, const Dim& length) {
-  Translation& translation = call.translation();
-  const std::int64_t limit = translation.Longest(length);
-  const auto key = std::pair(Translation::KeyOf(length), limit);
-  const auto known = translation.counting.find(key);
-  if (known != translation.counting.end()) return known->second;
-  const Graph& graph = call.graph().graph();
-  for (std::size_t id = 0; id < graph.values.size() && id < kMaxSearched; ++id) {
-    if (graph.values[id].constant.has_value()) continue;
-    const Shape shape = graph.values[id].type.shape;
-    for (std::size_t axis = 1; axis < shape.size(); ++axis) {
-      if (shape[axis] != length) continue;
-      Attributes attributes = {{"axis", static_cast<std::int64_t>(axis)}};
-      if (limit != 0) attributes["limit"] = limit;
-      ASSIGN_OR_RETURN(ValueId counted, call.Emit("Positions", {static_cast<ValueId>(id)},
-                                                  std::move(attributes), "positions"));
-      for (std::size_t middle = 1; middle < axis; ++middle) {
-        ASSIGN_OR_RETURN(
-            counted,
-            call.Emit("Slice", {counted},
-                      {{"axes", std::vector<std::int64_t>{static_cast<std::int64_t>(middle)}},
-                       {"starts", std::vector<std::int64_t>{0}},
-                       {"ends", std::vector<std::int64_t>{1}}},
-                      "first"));
-      }
-      if (axis > 1) {
-        ASSIGN_OR_RETURN(
-            counted, call.graph().Reshape(absl::StrCat(call.name(), "/counted"), counted, {0, -1}));
-      }
-      translation.counting.emplace(key, counted);
-      return counted;
-    }
-  }
-  return call.Unimplemented("counts along a dimension that no tensor before it has");
-}
 
 // The shape of a value that is a row of `length` along `axis` of `rank` axes.
 std::vector<std::int64_t> AlongAxis(const NodeCall& call, std::size_t rank, std::size_t axis) {
@@ -341,15 +277,10 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Cut& cut, std::size_
   return call.Result(id, PlainOrder(rank));
 }
 
-// Operators whose operands stretch to each other, all of them values.
-bool Broadcasts(const std::string& op) {
-  return ComputesElements(op) || op == "Pow" || op == "Xor" || op == "Sum" || op == "Mean";
-}
-
 // Element by element: what is all one number, positions, and what is only asked for its shape.
-absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldElements(NodeCall& call) {
   const std::string& op = call.node().op_type;
-  ASSIGN_OR_RETURN(Outputs same, FoldFilled(call));
+  ASSIGN_OR_RETURN(FoldedOutputs same, FoldFilled(call));
   if (same.has_value()) return same;
   if (op == "Add" || op == "Mul") return FoldArithmetic(call);
   if (op == "Greater" || op == "GreaterOrEqual" || op == "Less" || op == "LessOrEqual") {
@@ -357,14 +288,14 @@ absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
   }
   const bool is_only_places = std::all_of(call.inputs().begin(), call.inputs().end(),
                                           [](const Operand& o) { return o.places() != nullptr; });
-  if (!is_only_places || (op != "Max" && op != "Min")) return Outputs();
+  if (!is_only_places || (op != "Max" && op != "Min")) return FoldedOutputs();
   ShapeOnly result{call.input(0).type(), {}};
   for (const Operand& operand : call.inputs()) {
     const auto shape = StretchedShape(result.shape, operand.shape());
     if (!shape.ok()) return call.WithNode(shape.status());
     result.shape = *shape;
   }
-  return OneOf(std::move(result));
+  return Single(std::move(result));
 }
 
 }  // namespace
@@ -423,21 +354,21 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std:
   return call.AsStretched(std::move(sum), std::move(stretched));
 }
 
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldOpen(NodeCall& call) {
   const std::string& op = call.node().op_type;
-  if (call.num_inputs() == 0 || call.input(0).is_absent()) return Outputs();
+  if (call.num_inputs() == 0 || call.input(0).is_absent()) return FoldedOutputs();
   if (op == "Range") return FoldRange(call);
   if (op == "Slice") return FoldSlice(call);
   if (op == "Gather") return FoldGather(call);
   if (op == "GatherElements") return FoldGatherElements(call);
   if (op == "Expand") return FoldExpand(call);
-  if (std::none_of(call.inputs().begin(), call.inputs().end(), IsOpen)) return Outputs();
+  if (std::none_of(call.inputs().begin(), call.inputs().end(), IsOpen)) return FoldedOutputs();
   const Operand& x = call.input(0);
   if (op == "Unsqueeze" && IsOpen(x)) return FoldUnsqueeze(call);
   if (op == "Concat") return FoldConcat(call);
   if (op == "Cast" && x.places() != nullptr) return FoldCast(call, *x.places());
   if ((op == "Cast" || op == "DequantizeLinear") && x.cut() != nullptr) return FoldOfTable(call);
-  if (!ComputesElements(op)) return Outputs();
+  if (!IsElementwise(op)) return FoldedOutputs();
   return FoldElements(call);
 }
 
@@ -452,7 +383,7 @@ absl::StatusOr<std::vector<Operand>> WithValues(const NodeCall& call) {
       ASSIGN_OR_RETURN(operand, JoinedPart(call, operand));
     }
     const std::size_t wanted =
-        Broadcasts(call.node().op_type) || operand.is_absent() ? rank : operand.rank();
+        IsElementwise(call.node().op_type) || operand.is_absent() ? rank : operand.rank();
     if (operand.is_absent() || !HasRoomForRows(call, operand.shape(), wanted)) continue;
     const std::string name = operand.name;
     if (operand.places() != nullptr) {

@@ -18,7 +18,7 @@ namespace octet::onnx {
 
 // The node's outputs, if they are no values of the graph (yet) because an operand of it is none.
 // Nothing where the node is to be translated. Returns the node's errors.
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldOpen(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldOpen(NodeCall& call);
 
 // The node's inputs with values in place of positions and parts of tables: the batch, which these
 // say nothing of, becomes their first axis. What cannot be a value stays.

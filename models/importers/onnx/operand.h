@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -135,6 +137,20 @@ struct Operand {
   [[nodiscard]] DataType type() const;
   [[nodiscard]] std::size_t rank() const { return shape().size(); }
 };
+
+// A node's outputs, or nothing where it is to be translated instead.
+using FoldedOutputs = std::optional<std::vector<Operand>>;
+
+// The only output of a node.
+inline std::vector<Operand> Single(Operand operand) {
+  std::vector<Operand> outputs;
+  outputs.push_back(std::move(operand));
+  return outputs;
+}
+template <typename Content>
+std::vector<Operand> Single(Content content) {
+  return Single(Operand{"", std::move(content)});
+}
 
 // The size of all of these axes of `shape` together.
 absl::StatusOr<Dim> ProductOf(const Shape& shape, const std::vector<std::size_t>& axes);

@@ -55,20 +55,4 @@ class OtherNodes {
   int count_ = 0;
 };
 
-// Attributes of those.
-inline AttributeProto IntegerAttribute(const std::string& name, std::int64_t value) {
-  AttributeProto attribute;
-  attribute.name = name;
-  attribute.type = 2;  // AttributeProto.AttributeType INT
-  attribute.i = value;
-  return attribute;
-}
-inline AttributeProto IntegersAttribute(const std::string& name, std::vector<std::int64_t> values) {
-  AttributeProto attribute;
-  attribute.name = name;
-  attribute.type = 7;  // INTS
-  attribute.ints = std::move(values);
-  return attribute;
-}
-
 }  // namespace octet::onnx

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "absl/container/flat_hash_set.h"
+
 namespace octet::onnx {
 
 namespace {
@@ -67,6 +69,77 @@ std::vector<absl::string_view> OperatorNames(absl::string_view domain) {
     }
   }
   return names;
+}
+
+bool IsElementwise(absl::string_view name) {
+  static const absl::flat_hash_set<absl::string_view> kNames = {"Abs",
+                                                                "Acos",
+                                                                "Acosh",
+                                                                "Add",
+                                                                "And",
+                                                                "Asin",
+                                                                "Asinh",
+                                                                "Atan",
+                                                                "Atanh",
+                                                                "BitwiseAnd",
+                                                                "BitwiseNot",
+                                                                "BitwiseOr",
+                                                                "BitwiseXor",
+                                                                "Cast",
+                                                                "Ceil",
+                                                                "Celu",
+                                                                "Clip",
+                                                                "Cos",
+                                                                "Cosh",
+                                                                "Div",
+                                                                "Elu",
+                                                                "Equal",
+                                                                "Erf",
+                                                                "Exp",
+                                                                "Floor",
+                                                                "Gelu",
+                                                                "Greater",
+                                                                "GreaterOrEqual",
+                                                                "HardSigmoid",
+                                                                "HardSwish",
+                                                                "IsInf",
+                                                                "IsNaN",
+                                                                "LeakyRelu",
+                                                                "Less",
+                                                                "LessOrEqual",
+                                                                "Log",
+                                                                "Max",
+                                                                "Mean",
+                                                                "Min",
+                                                                "Mish",
+                                                                "Mod",
+                                                                "Mul",
+                                                                "Neg",
+                                                                "Not",
+                                                                "Or",
+                                                                "PRelu",
+                                                                "Pow",
+                                                                "Reciprocal",
+                                                                "Relu",
+                                                                "Round",
+                                                                "Selu",
+                                                                "Shrink",
+                                                                "Sigmoid",
+                                                                "Sign",
+                                                                "Sin",
+                                                                "Sinh",
+                                                                "Softplus",
+                                                                "Softsign",
+                                                                "Sqrt",
+                                                                "Sub",
+                                                                "Sum",
+                                                                "Swish",
+                                                                "Tan",
+                                                                "Tanh",
+                                                                "ThresholdedRelu",
+                                                                "Where",
+                                                                "Xor"};
+  return kNames.contains(name);
 }
 
 }  // namespace octet::onnx

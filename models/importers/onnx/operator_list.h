@@ -52,11 +52,8 @@ const OperatorEntry* FindOperator(absl::string_view domain, absl::string_view na
 // The names of all of them but those that are refused.
 std::vector<absl::string_view> OperatorNames(absl::string_view domain);
 
-// The only output of a node.
-inline std::vector<Operand> Single(Operand operand) {
-  std::vector<Operand> outputs;
-  outputs.push_back(std::move(operand));
-  return outputs;
-}
+// Whether each element of what ONNX's own operator `name` gives follows from those at its place in
+// the inputs, which are stretched to each other.
+bool IsElementwise(absl::string_view name);
 
 }  // namespace octet::onnx

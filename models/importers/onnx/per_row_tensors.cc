@@ -2,38 +2,20 @@
 #include "models/importers/onnx/per_row_tensors.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 
-#include "absl/strings/string_view.h"
-
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/folding.h"
 #include "models/importers/onnx/open_tensors.h"
+#include "models/importers/onnx/operator_list.h"
 
 namespace octet::onnx {
 
 namespace {
-
-using Outputs = std::optional<std::vector<Operand>>;
-
-Outputs One(Operand operand) {
-  std::vector<Operand> outputs;
-  outputs.push_back(std::move(operand));
-  return outputs;
-}
-
-bool ComputesElements(const std::string& op) {
-  constexpr std::array<absl::string_view, 26> kOps = {
-      "Abs",  "Add", "And",     "Cast", "Ceil",        "Div", "Equal", "Exp",           "Floor",
-      "Less", "Log", "Greater", "Max",  "LessOrEqual", "Min", "Mul",   "Neg",           "Not",
-      "Or",   "Pow", "Round",   "Sign", "Sqrt",        "Sub", "Where", "GreaterOrEqual"};
-  return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
-}
 
 bool IsValue(const Operand& operand) {
   return operand.activation() != nullptr || operand.stretched() != nullptr;
@@ -41,7 +23,7 @@ bool IsValue(const Operand& operand) {
 
 // Whether the node computes, of positions alone, what has no axis that could be the batch.
 bool MakesPerRow(const NodeCall& call) {
-  if (call.lead() != 0 || !ComputesElements(call.node().op_type)) return false;
+  if (call.lead() != 0 || !IsElementwise(call.node().op_type)) return false;
   std::size_t rank = 0;
   for (const Operand& operand : call.inputs()) {
     if (operand.is_absent() || IsValue(operand)) return false;
@@ -94,7 +76,7 @@ absl::StatusOr<Operand> BehindRows(const NodeCall& call, const Operand& operand,
   return call.Unimplemented("computes with sizes and with positions of two axes");
 }
 
-absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldElements(NodeCall& call) {
   std::size_t rank = 0;
   bool has_value = false;
   for (const Operand& operand : call.inputs()) {
@@ -114,13 +96,13 @@ absl::StatusOr<Outputs> FoldElements(NodeCall& call) {
     operands.push_back(std::move(behind));
   }
   ASSIGN_OR_RETURN(auto results, call.AsItself(operands, call.node().attributes));
-  if (has_value) return Outputs(std::move(results));
+  if (has_value) return FoldedOutputs(std::move(results));
   ASSIGN_OR_RETURN(PerRow result, WithoutRows(call, results.at(0)));
-  return One({"", std::move(result)});
+  return Single({"", std::move(result)});
 }
 
 // Rows of a table.
-absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldGather(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
   ASSIGN_OR_RETURN(const std::int64_t axis, call.Int("axis", 0));
   const PerRow* const indices = call.input(1).per_row();
@@ -130,33 +112,25 @@ absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
   ASSIGN_OR_RETURN(const auto results,
                    call.AsItself({call.input(0), WithRows(*indices)}, call.node().attributes));
   ASSIGN_OR_RETURN(PerRow result, WithoutRows(call, results.at(0)));
-  return One({"", std::move(result)});
+  return Single({"", std::move(result)});
 }
 
-absl::StatusOr<Outputs> FoldTranspose(NodeCall& call, const PerRow& x) {
-  const std::size_t rank = x.shape.size();
-  std::vector<std::int64_t> fallback;
-  for (std::size_t i = rank; i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
-  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
-  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, rank));
-  if (sorted.size() != rank) return call.Invalid("its permutation has not every axis");
-  AttributeProto attribute;
-  attribute.name = "perm";
-  attribute.type = 7;  // INTS
-  attribute.ints = {0};
+absl::StatusOr<FoldedOutputs> FoldTranspose(NodeCall& call, const PerRow& x) {
+  ASSIGN_OR_RETURN(const Order permutation, PermutationOf(call, x.shape.size()));
+  std::vector<std::int64_t> behind_rows = {0};
   PerRow result;
-  for (const std::int64_t number : permutation) {
-    ASSIGN_OR_RETURN(const std::size_t from, call.Axis(number, rank));
-    attribute.ints.push_back(static_cast<std::int64_t>(from) + 1);
-    result.shape.push_back(x.shape[from]);
+  for (const std::size_t axis : permutation) {
+    behind_rows.push_back(static_cast<std::int64_t>(axis) + 1);
+    result.shape.push_back(x.shape[axis]);
   }
-  ASSIGN_OR_RETURN(const auto results, call.AsItself({{"", x.content}}, {attribute}));
+  ASSIGN_OR_RETURN(const auto results,
+                   call.AsItself({{"", x.content}}, {IntsAttributeOf("perm", behind_rows)}));
   result.content = std::get<std::shared_ptr<Activation>>(results.at(0).content);
-  return One({"", std::move(result)});
+  return Single({"", std::move(result)});
 }
 
 // A new axis in front is where the batch is: from there on it is a value like others.
-absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call, const PerRow& x) {
+absl::StatusOr<FoldedOutputs> FoldUnsqueeze(NodeCall& call, const PerRow& x) {
   ASSIGN_OR_RETURN(std::vector<std::size_t> axes, UnsqueezeAxes(call, x.shape.size()));
   std::sort(axes.begin(), axes.end());
   PerRow result = x;
@@ -171,23 +145,23 @@ absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call, const PerRow& x) {
     for (std::size_t& axis : axes) ++axis;
   }
   ASSIGN_OR_RETURN(result.content, call.Unsqueeze(*x.content, axes));
-  return One(has_front ? WithRows(result) : Operand{"", std::move(result)});
+  return Single(has_front ? WithRows(result) : Operand{"", std::move(result)});
 }
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldPerRow(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldPerRow(NodeCall& call) {
   const std::string& op = call.node().op_type;
   const bool takes = std::any_of(call.inputs().begin(), call.inputs().end(),
                                  [](const Operand& o) { return o.per_row() != nullptr; });
-  if (!takes) return MakesPerRow(call) ? FoldElements(call) : Outputs();
+  if (!takes) return MakesPerRow(call) ? FoldElements(call) : FoldedOutputs();
   const PerRow* const x = call.input(0).per_row();
-  if (op == "Shape" || op == "Size") return Outputs();
-  if (op == "Identity") return One(call.input(0));
+  if (op == "Shape" || op == "Size") return FoldedOutputs();
+  if (op == "Identity") return Single(call.input(0));
   if (op == "Gather") return FoldGather(call);
   if (op == "Transpose" && x != nullptr) return FoldTranspose(call, *x);
   if (op == "Unsqueeze" && x != nullptr) return FoldUnsqueeze(call, *x);
-  if (ComputesElements(op)) return FoldElements(call);
+  if (IsElementwise(op)) return FoldElements(call);
   return call.Unimplemented("takes what each row computes of positions for itself");
 }
 

@@ -16,6 +16,6 @@ namespace octet::onnx {
 
 // The node's outputs, if it computes such a tensor, or with one. Nothing where it is to be
 // translated. Returns the node's errors, and UNIMPLEMENTED where an operator cannot take one.
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldPerRow(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldPerRow(NodeCall& call);
 
 }  // namespace octet::onnx

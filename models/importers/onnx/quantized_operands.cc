@@ -16,7 +16,6 @@ namespace octet::onnx {
 
 namespace {
 
-using Outputs = std::optional<std::vector<Operand>>;
 using Rows = RowsQuantization::Kind;
 
 bool IsQuantized(const Operand& operand) { return operand.quantized() != nullptr; }
@@ -119,15 +118,15 @@ absl::StatusOr<Operand> OneLayer(NodeCall& call, Activation& x, const ColumnQuan
 
 }  // namespace
 
-absl::StatusOr<Outputs> FoldQuantized(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldQuantized(NodeCall& call) {
   const auto found = std::find_if(call.inputs().begin(), call.inputs().end(), IsQuantized);
-  if (found == call.inputs().end()) return Outputs();
+  if (found == call.inputs().end()) return FoldedOutputs();
   const QuantizedConstant& constant = *found->quantized();
-  if (call.node().domain.empty() && TakesQuantized(call)) return Outputs();
+  if (call.node().domain.empty() && TakesQuantized(call)) return FoldedOutputs();
   const bool is_first = found == call.inputs().begin();
   const bool is_alone = std::count_if(call.inputs().begin(), call.inputs().end(), IsQuantized) == 1;
   if (call.node().domain.empty() && call.node().op_type == "Identity") {
-    return Outputs(std::vector<Operand>{*found});
+    return FoldedOutputs(std::vector<Operand>{*found});
   }
   if (!call.node().domain.empty() || !MovesElements(call) || !is_first || !is_alone ||
       call.node().op_type == "Concat") {
@@ -149,7 +148,7 @@ absl::StatusOr<Outputs> FoldQuantized(NodeCall& call) {
     RETURN_IF_ERROR(ReserveConstant(call, movement.dims));
     outputs.push_back({found->name, Moved(constant, std::move(movement.dims), movement.from)});
   }
-  return Outputs(std::move(outputs));
+  return FoldedOutputs(std::move(outputs));
 }
 
 absl::StatusOr<Operand> QuantizedProduct(NodeCall& call, const Operand& x, bool transposes,

@@ -17,7 +17,7 @@ namespace octet::onnx {
 // The outputs of a node that moves the elements of a quantized constant, which bring their scales
 // along. Nothing where the node takes no such constant, or is one that is translated. UNIMPLEMENTED
 // naming the constant for every other node that takes one.
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldQuantized(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldQuantized(NodeCall& call);
 
 // x times the matrix input 1 is, a quantized constant, with a bias [columns] or none.
 // `transposes` where the rows are the columns.

@@ -43,7 +43,7 @@ class Rotary {
     std::int64_t width = shape[rank - 1].value();
     if (rank == 4) {
       ASSIGN_OR_RETURN(
-          x, nodes_.Add("Transpose", {x}, {IntegersAttribute("perm", {0, 2, 1, 3})}, "heads"));
+          x, nodes_.Add("Transpose", {x}, {IntsAttributeOf("perm", {0, 2, 1, 3})}, "heads"));
     } else {
       const std::int64_t heads = rotation_.heads;
       if (heads < 1 || width % heads != 0) {
@@ -56,7 +56,7 @@ class Rotary {
     ASSIGN_OR_RETURN(x, Turned(x, width));
     if (rank == 4) {
       ASSIGN_OR_RETURN(
-          x, nodes_.Add("Transpose", {x}, {IntegersAttribute("perm", {0, 2, 1, 3})}, "result"));
+          x, nodes_.Add("Transpose", {x}, {IntsAttributeOf("perm", {0, 2, 1, 3})}, "result"));
     } else {
       ASSIGN_OR_RETURN(
           x, nodes_.Add("Reshape", {x, nodes_.Numbers({0, 0, shape[2].value()})}, {}, "result"));
@@ -75,7 +75,7 @@ class Rotary {
             "rank than 2");
       }
       ASSIGN_OR_RETURN(factors, nodes_.Add("Gather", {table, rotation_.positions},
-                                           {IntegerAttribute("axis", 0)}, "factors"));
+                                           {IntAttributeOf("axis", 0)}, "factors"));
     } else if (table.rank() != 3) {
       return call_.Invalid("wants cosines and sines of 3 dimensions, or positions");
     }
@@ -115,16 +115,16 @@ class Rotary {
         ASSIGN_OR_RETURN(*part, nodes_.Add("Unsqueeze", {*part, nodes_.Numbers({4})}, {}, "pairs"));
       }
       ASSIGN_OR_RETURN(
-          result, nodes_.Add("Concat", {real, imaginary}, {IntegerAttribute("axis", 4)}, "pairs"));
+          result, nodes_.Add("Concat", {real, imaginary}, {IntAttributeOf("axis", 4)}, "pairs"));
       ASSIGN_OR_RETURN(
           result, nodes_.Add("Reshape", {result, nodes_.Numbers({0, 0, 0, turned})}, {}, "pairs"));
     } else {
       ASSIGN_OR_RETURN(
-          result, nodes_.Add("Concat", {real, imaginary}, {IntegerAttribute("axis", 3)}, "halves"));
+          result, nodes_.Add("Concat", {real, imaginary}, {IntAttributeOf("axis", 3)}, "halves"));
     }
     if (turned == width) return result;
     ASSIGN_OR_RETURN(const Operand rest, nodes_.Part(x, 3, turned, kEnd, 1, "rest"));
-    return nodes_.Add("Concat", {result, rest}, {IntegerAttribute("axis", 3)}, "all");
+    return nodes_.Add("Concat", {result, rest}, {IntAttributeOf("axis", 3)}, "all");
   }
 
   NodeCall& call_;

@@ -102,18 +102,13 @@ Outputs TranslateTranspose(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ASSIGN_OR_RETURN(const auto x, call.ActivationOf(0));
   const std::size_t rank = x->shape.size();
-  std::vector<std::int64_t> fallback;
-  for (std::size_t i = rank; i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
-  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
-  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, rank));
-  if (sorted.size() != rank) return call.Invalid("its permutation has not every axis");
+  ASSIGN_OR_RETURN(const Order permutation, PermutationOf(call, rank));
   auto result = std::make_shared<Activation>();
   result->type = x->type;
   Order new_place(rank);  // of each old axis
   for (std::size_t i = 0; i < rank; ++i) {
-    ASSIGN_OR_RETURN(const std::size_t from, call.Axis(permutation[i], rank));
-    result->shape.push_back(x->shape[from]);
-    new_place[from] = i;
+    result->shape.push_back(x->shape[permutation[i]]);
+    new_place[permutation[i]] = i;
   }
   for (const auto& [order, id] : x->forms) {
     Order moved;

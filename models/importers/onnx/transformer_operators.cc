@@ -24,27 +24,6 @@ namespace {
 
 using Outputs = absl::StatusOr<std::vector<Operand>>;
 
-// AttributeProto.AttributeType.
-constexpr std::int64_t kFloatType = 1;
-constexpr std::int64_t kIntType = 2;
-constexpr std::int64_t kStringType = 3;
-constexpr std::int64_t kIntsType = 7;
-
-AttributeProto FloatAttribute(const std::string& name, float value) {
-  AttributeProto attribute;
-  attribute.name = name;
-  attribute.type = kFloatType;
-  attribute.f = value;
-  return attribute;
-}
-AttributeProto IntAttribute(const std::string& name, std::int64_t value) {
-  AttributeProto attribute;
-  attribute.name = name;
-  attribute.type = kIntType;
-  attribute.i = value;
-  return attribute;
-}
-
 absl::StatusOr<Operand> One(NodeCall& call, absl::string_view op,
                             const std::vector<Operand>& inputs,
                             const std::vector<AttributeProto>& attributes = {},
@@ -73,7 +52,7 @@ Outputs TranslateFastGelu(NodeCall& call) { return Gelu(call, true); }
 Outputs TranslateQuickGelu(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 1));
   ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1.702F));
-  return call.As("Swish", {call.input(0)}, {FloatAttribute("alpha", alpha)}, "");
+  return call.As("Swish", {call.input(0)}, {FloatAttributeOf("alpha", alpha)}, "");
 }
 
 // What a fused operator does with its result.
@@ -85,13 +64,13 @@ Outputs Activated(NodeCall& call, Operand value, const std::vector<float>& param
   };
   if (kind == "Relu" || kind == "Tanh" || kind == "Sigmoid") return call.As(kind, {value}, {}, "");
   if (kind == "LeakyRelu") {
-    return call.As(kind, {value}, {FloatAttribute("alpha", parameter(0, 0.01F))}, "");
+    return call.As(kind, {value}, {FloatAttributeOf("alpha", parameter(0, 0.01F))}, "");
   }
   if (kind == "HardSigmoid") {
-    return call.As(
-        kind, {value},
-        {FloatAttribute("alpha", parameter(0, 0.2F)), FloatAttribute("beta", parameter(1, 0.5F))},
-        "");
+    return call.As(kind, {value},
+                   {FloatAttributeOf("alpha", parameter(0, 0.2F)),
+                    FloatAttributeOf("beta", parameter(1, 0.5F))},
+                   "");
   }
   if (kind != "Clip" || parameters.size() != 2) {
     return call.Unimplemented(absl::StrCat("activation ", kind));
@@ -132,14 +111,12 @@ Outputs TranslateFusedGemm(NodeCall& call) {
 // `x` with its last two axes exchanged.
 absl::StatusOr<Operand> Transposed(NodeCall& call, const Operand& x, absl::string_view suffix) {
   if (x.rank() < 2) return x;
-  AttributeProto order;
-  order.name = "perm";
-  order.type = kIntsType;
+  std::vector<std::int64_t> order;
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
-    order.ints.push_back(static_cast<std::int64_t>(axis));
+    order.push_back(static_cast<std::int64_t>(axis));
   }
-  std::swap(order.ints[x.rank() - 1], order.ints[x.rank() - 2]);
-  return One(call, "Transpose", {x}, {order}, suffix);
+  std::swap(order[x.rank() - 1], order[x.rank() - 2]);
+  return One(call, "Transpose", {x}, {IntsAttributeOf("perm", std::move(order))}, suffix);
 }
 
 Outputs TranslateFusedMatMul(NodeCall& call) {
@@ -173,7 +150,7 @@ Outputs SkipNormalization(NodeCall& call, absl::string_view op, bool has_beta) {
   if (has_beta && call.Has(3)) inputs.push_back(call.input(3));
   ASSIGN_OR_RETURN(
       Operand result,
-      One(call, op, inputs, {IntAttribute("axis", -1), FloatAttribute("epsilon", epsilon)}));
+      One(call, op, inputs, {IntAttributeOf("axis", -1), FloatAttributeOf("epsilon", epsilon)}));
   return std::vector<Operand>{std::move(result), Operand{}, Operand{}, std::move(sum)};
 }
 Outputs TranslateSkipLayerNormalization(NodeCall& call) {
@@ -214,7 +191,7 @@ Outputs Embed(NodeCall& call, const std::vector<Operand>& inputs) {
   }
   ASSIGN_OR_RETURN(Operand result,
                    One(call, "LayerNormalization", {sum, inputs[5], inputs[6]},
-                       {IntAttribute("axis", -1), FloatAttribute("epsilon", epsilon)}));
+                       {IntAttributeOf("axis", -1), FloatAttributeOf("epsilon", epsilon)}));
   std::vector<Operand> outputs = {std::move(result)};
   if (!call.Wants(1) && !call.Wants(2)) return outputs;
   Operand lengths;

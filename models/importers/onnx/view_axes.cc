@@ -9,14 +9,13 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/graph/verify.h"
 
 namespace octet::onnx {
 
 namespace {
 
 using Axes = ViewAxes;
-
-constexpr std::size_t kMaxRank = 8;
 
 // `view` without the axes of 1 that are in a group with others.
 absl::StatusOr<View> WithoutOnes(const NodeCall& call, const View& view) {

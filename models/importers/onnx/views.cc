@@ -9,6 +9,7 @@
 #include "models/base/status_macros.h"
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/reshape_sizes.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/view_axes.h"
@@ -17,18 +18,11 @@ namespace octet::onnx {
 
 namespace {
 
-using Outputs = std::optional<std::vector<Operand>>;
 using Axes = ViewAxes;
 
-Outputs One(Operand operand) {
-  std::vector<Operand> outputs;
-  outputs.push_back(std::move(operand));
-  return outputs;
-}
-
-absl::StatusOr<Outputs> Made(const NodeCall& call, View view) {
+absl::StatusOr<FoldedOutputs> Made(const NodeCall& call, View view) {
   ASSIGN_OR_RETURN(Operand operand, FromView(call, std::move(view)));
-  return One(std::move(operand));
+  return Single(std::move(operand));
 }
 
 // The sizes that a Reshape or Flatten asks for, a 0 that copies replaced; nothing where they are
@@ -63,42 +57,42 @@ absl::StatusOr<std::optional<std::vector<Dim>>> WantedSizes(NodeCall& call, cons
 }
 
 // A reshape that cuts axes besides putting some together.
-absl::StatusOr<Outputs> FoldCuttingReshape(NodeCall& call, const View& view,
-                                           const std::vector<Dim>& wanted) {
+absl::StatusOr<FoldedOutputs> FoldCuttingReshape(NodeCall& call, const View& view,
+                                                 const std::vector<Dim>& wanted) {
   const bool was_view = call.input(0).view() != nullptr;
   Shape from;
   for (const Axes& axes : view.groups) {
     for (const std::size_t axis : axes) from.push_back(view.source->shape[axis]);
   }
   const absl::StatusOr<Shape> sizes = ResolvedShape(call, from, wanted, false);
-  if (!sizes.ok()) return was_view ? absl::StatusOr<Outputs>(sizes.status()) : Outputs();
+  if (!sizes.ok())
+    return was_view ? absl::StatusOr<FoldedOutputs>(sizes.status()) : FoldedOutputs();
   const bool has_rows = std::find(from.begin(), from.end(), Dim(kRows)) != from.end();
   const bool is_tensor = call.lead() == 1 || !has_rows ||
-                         (!sizes->empty() && (*sizes)[0] == Dim(kRows)) ||
                          std::find(sizes->begin(), sizes->end(), Dim(kRows)) != sizes->end();
-  if (!was_view && is_tensor) return Outputs();
+  if (!was_view && is_tensor) return FoldedOutputs();
   ASSIGN_OR_RETURN(std::optional<View> refined, Refined(call, view, *sizes));
   if (refined.has_value()) return Made(call, *std::move(refined));
   if (was_view) return call.Unimplemented("cuts an axis that the batch is part of");
-  return Outputs();
+  return FoldedOutputs();
 }
 
-absl::StatusOr<Outputs> FoldReshape(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldReshape(NodeCall& call) {
   const std::optional<View> view = AsView(call.input(0));
-  if (!view.has_value()) return Outputs();
+  if (!view.has_value()) return FoldedOutputs();
   ASSIGN_OR_RETURN(const auto wanted, WantedSizes(call, call.input(0).shape()));
-  if (!wanted.has_value()) return Outputs();
+  if (!wanted.has_value()) return FoldedOutputs();
   auto groups = Grouped(*view, *wanted);
   const bool was_view = call.input(0).view() != nullptr;
   if (!groups.has_value()) return FoldCuttingReshape(call, *view, *wanted);
   View result{view->source, *std::move(groups)};
-  if (!was_view && !IsNoTensor(call, result)) return Outputs();
+  if (!was_view && !IsNoTensor(call, result)) return FoldedOutputs();
   return Made(call, std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldFlatten(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldFlatten(NodeCall& call) {
   std::optional<View> view = AsView(call.input(0));
-  if (!view.has_value()) return Outputs();
+  if (!view.has_value()) return FoldedOutputs();
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 1));
   const auto rank = static_cast<std::int64_t>(view->groups.size());
   if (raw_axis < -rank || raw_axis > rank) return call.Invalid("its axis is out of range");
@@ -109,26 +103,18 @@ absl::StatusOr<Outputs> FoldFlatten(NodeCall& call) {
     group.insert(group.end(), view->groups[i].begin(), view->groups[i].end());
   }
   View result{view->source, std::move(groups)};
-  if (call.input(0).view() == nullptr && !IsNoTensor(call, result)) return Outputs();
+  if (call.input(0).view() == nullptr && !IsNoTensor(call, result)) return FoldedOutputs();
   return Made(call, std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldTranspose(NodeCall& call, const View& view) {
-  const std::size_t rank = view.groups.size();
-  std::vector<std::int64_t> fallback;
-  for (std::size_t i = rank; i-- > 0;) fallback.push_back(static_cast<std::int64_t>(i));
-  ASSIGN_OR_RETURN(const auto permutation, call.Ints("perm", fallback));
-  ASSIGN_OR_RETURN(const auto sorted, call.Axes(permutation, rank));
-  if (sorted.size() != rank) return call.Invalid("its permutation has not every axis");
+absl::StatusOr<FoldedOutputs> FoldTranspose(NodeCall& call, const View& view) {
+  ASSIGN_OR_RETURN(const Order permutation, PermutationOf(call, view.groups.size()));
   View result{view.source, {}};
-  for (const std::int64_t axis : permutation) {
-    ASSIGN_OR_RETURN(const std::size_t from, call.Axis(axis, rank));
-    result.groups.push_back(view.groups[from]);
-  }
+  for (const std::size_t axis : permutation) result.groups.push_back(view.groups[axis]);
   return Made(call, std::move(result));
 }
 
-absl::StatusOr<Outputs> FoldUnsqueeze(NodeCall& call, View view) {
+absl::StatusOr<FoldedOutputs> FoldUnsqueeze(NodeCall& call, View view) {
   ASSIGN_OR_RETURN(const auto axes, UnsqueezeAxes(call, view.groups.size()));
   for (const std::size_t axis : axes) {
     view.groups.insert(view.groups.begin() + static_cast<std::ptrdiff_t>(axis), Axes());
@@ -181,14 +167,14 @@ std::optional<View> Visited(const View& view, const std::vector<std::size_t>& vi
 }
 
 // Elements of an axis at positions that are all there are.
-absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
-  if (call.num_inputs() != 2 || call.input(1).places() == nullptr) return Outputs();
+absl::StatusOr<FoldedOutputs> FoldGather(NodeCall& call) {
+  if (call.num_inputs() != 2 || call.input(1).places() == nullptr) return FoldedOutputs();
   const std::optional<View> view = AsView(call.input(0));
-  if (!view.has_value()) return Outputs();
+  if (!view.has_value()) return FoldedOutputs();
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
   ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, view->groups.size()));
   std::optional<View> visited = Visited(*view, {axis}, {call.input(1).places()});
-  if (!visited.has_value()) return Outputs();
+  if (!visited.has_value()) return FoldedOutputs();
   std::vector<Axes>& groups = visited->groups;
   groups.insert(groups.begin(), view->groups.begin(),
                 view->groups.begin() + static_cast<std::ptrdiff_t>(axis));
@@ -197,12 +183,12 @@ absl::StatusOr<Outputs> FoldGather(NodeCall& call) {
   return Made(call, *std::move(visited));
 }
 
-absl::StatusOr<Outputs> FoldGatherNd(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldGatherNd(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
   const auto* const coordinates = std::get_if<Coordinates>(&call.input(1).content);
   const std::optional<View> view = AsView(call.input(0));
   ASSIGN_OR_RETURN(const std::int64_t batch_dims, call.Int("batch_dims", 0));
-  if (coordinates == nullptr || !view.has_value() || batch_dims != 0) return Outputs();
+  if (coordinates == nullptr || !view.has_value() || batch_dims != 0) return FoldedOutputs();
   const std::size_t count = coordinates->columns.size();
   if (count > view->groups.size()) return call.Invalid("has more coordinates than axes");
   Axes axes;
@@ -212,7 +198,7 @@ absl::StatusOr<Outputs> FoldGatherNd(NodeCall& call) {
     columns.push_back(&coordinates->columns[i]);
   }
   std::optional<View> visited = Visited(*view, axes, columns);
-  if (!visited.has_value()) return Outputs();
+  if (!visited.has_value()) return FoldedOutputs();
   visited->groups.insert(visited->groups.end(),
                          view->groups.begin() + static_cast<std::ptrdiff_t>(count),
                          view->groups.end());
@@ -220,7 +206,7 @@ absl::StatusOr<Outputs> FoldGatherNd(NodeCall& call) {
 }
 
 // An operator that computes each element for itself, perhaps with one number.
-absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldWithNumbers(NodeCall& call) {
   std::vector<Operand> operands;
   std::optional<View> view;
   std::size_t rank = 0;  // of the view
@@ -237,12 +223,10 @@ absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
       operands.push_back(
           {operand.name, ConstantTensor::Copy(constant->data_type(), {1}, constant->bytes())});
     } else {
-      return Outputs();
+      return FoldedOutputs();
     }
   }
-  std::vector<AttributeProto> attributes = call.node().attributes;
-  for (const AttributeProto& attribute : attributes) call.Ignore(attribute.name);
-  ASSIGN_OR_RETURN(const auto results, call.As(call.node().op_type, operands, attributes, ""));
+  ASSIGN_OR_RETURN(const auto results, call.AsItself(operands, call.node().attributes));
   const auto* const held = std::get_if<std::shared_ptr<Activation>>(&results.at(0).content);
   if (held == nullptr) return call.Unimplemented("a result that is no value");
   view->source = *held;
@@ -250,40 +234,27 @@ absl::StatusOr<Outputs> FoldWithNumbers(NodeCall& call) {
 }
 
 // Views that are tensors after all: as these.
-absl::StatusOr<Outputs> FoldOfTensors(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldOfTensors(NodeCall& call) {
   std::vector<Operand> operands = call.inputs();
   for (Operand& operand : operands) {
     const View* const view = operand.view();
     if (view == nullptr) continue;
-    if (IsNoTensor(call, *view)) return Outputs();
+    if (IsNoTensor(call, *view)) return FoldedOutputs();
     ASSIGN_OR_RETURN(TakenApart whole, Apart(call, *view));
     operand.content = std::move(whole.activation);
   }
   ASSIGN_OR_RETURN(auto results, call.AsItself(operands, call.node().attributes));
-  return Outputs(std::move(results));
+  return FoldedOutputs(std::move(results));
 }
 
 // --- Operators that know nothing of the axis that the batch is part of: over its parts.
 
-AttributeProto AxisAttribute(std::size_t axis) {
-  AttributeProto attribute;
-  attribute.name = "axis";
-  attribute.type = 2;  // INT
-  attribute.i = static_cast<std::int64_t>(axis);
-  return attribute;
-}
-
-// `attributes` with an "axis" of a tensor of `rank` axes as it is in `apart`.
-absl::StatusOr<std::vector<AttributeProto>> OverParts(const NodeCall& call,
-                                                      std::vector<AttributeProto> attributes,
-                                                      std::size_t rank, const TakenApart& apart) {
-  for (AttributeProto& attribute : attributes) {
-    if (attribute.name != "axis") continue;
-    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(attribute.i, rank));
-    if (axis == apart.first) return call.Unimplemented("over an axis that the batch is part of");
-    attribute.i = static_cast<std::int64_t>(axis + (axis > apart.first ? apart.count - 1 : 0));
-  }
-  return attributes;
+// The attribute for `axis` of a view as it is in `apart`.
+absl::StatusOr<AttributeProto> AxisOverParts(const NodeCall& call, std::size_t axis,
+                                             const TakenApart& apart) {
+  if (axis == apart.first) return call.Unimplemented("over an axis that the batch is part of");
+  const std::size_t moved = axis > apart.first ? axis + apart.count - 1 : axis;
+  return IntAttributeOf("axis", static_cast<std::int64_t>(moved));
 }
 
 // A constant that is stretched to a view of `rank` axes, with ones for the parts of the axis that
@@ -299,24 +270,17 @@ std::optional<ConstantTensor> OverParts(const ConstantTensor& constant, std::siz
   return WithDims(constant, std::move(dims));
 }
 
-bool ComputesElements(const std::string& op) {
-  constexpr std::array<absl::string_view, 18> kOps = {
-      "Add", "Cast", "Clip", "Div", "Erf", "Exp",  "Gelu", "IsNaN", "LeakyRelu",
-      "Max", "Min",  "Mul",  "Neg", "Not", "Relu", "Sub",  "Tanh",  "Sigmoid"};
-  return std::find(kOps.begin(), kOps.end(), op) != kOps.end();
-}
-
 // Whether a node of `op` gives the same for each part of an axis that it is not told to compute
 // along.
 bool IsAnyParts(const std::string& op) {
   constexpr std::array<absl::string_view, 5> kOps = {"Concat", "LayerNormalization", "LogSoftmax",
                                                      "Softmax", "Split"};
-  return ComputesElements(op) || std::find(kOps.begin(), kOps.end(), op) != kOps.end();
+  return IsElementwise(op) || std::find(kOps.begin(), kOps.end(), op) != kOps.end();
 }
 
 // What `results`, computed of parts, are with these together again.
-absl::StatusOr<Outputs> Together(const NodeCall& call, const std::vector<Operand>& results,
-                                 std::size_t first, std::size_t count) {
+absl::StatusOr<FoldedOutputs> Together(const NodeCall& call, const std::vector<Operand>& results,
+                                       std::size_t first, std::size_t count) {
   std::vector<Operand> outputs;
   for (const Operand& result : results) {
     const std::optional<View> view = AsView(result);
@@ -324,27 +288,45 @@ absl::StatusOr<Outputs> Together(const NodeCall& call, const std::vector<Operand
     ASSIGN_OR_RETURN(Operand output, FromView(call, WithTogether(*view, first, count)));
     outputs.push_back(std::move(output));
   }
-  return Outputs(std::move(outputs));
+  return FoldedOutputs(std::move(outputs));
 }
 
-// The node's attributes, with the axis that it computes along where it names none.
-absl::StatusOr<std::vector<AttributeProto>> WithAxis(const NodeCall& call, std::size_t rank) {
+// The node's attributes over `apart` in place of a view of `rank` axes, with the axis that it
+// computes along where it names none.
+absl::StatusOr<std::vector<AttributeProto>> AttributesOverParts(const NodeCall& call,
+                                                                std::size_t rank,
+                                                                const TakenApart& apart) {
   std::vector<AttributeProto> attributes = call.node().attributes;
   const std::string& op = call.node().op_type;
-  if (ComputesElements(op) || call.HasAttribute("axis")) return attributes;
-  const bool is_softmax = op == "Softmax" || op == "LogSoftmax";
-  const std::int64_t fallback = op == "Split" ? 0 : is_softmax && call.opset() < 13 ? 1 : -1;
-  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(fallback, rank));
-  attributes.push_back(AxisAttribute(axis));
+  if (IsElementwise(op)) return attributes;
+  // Until opset 12 a softmax was over all axes from that one on.
+  const bool is_of_all = call.opset() < 13 && (op == "Softmax" || op == "LogSoftmax");
+  if (!call.HasAttribute("axis")) {
+    attributes.push_back(IntAttributeOf("axis", op == "Split" ? 0 : is_of_all ? 1 : -1));
+  }
+  for (AttributeProto& attribute : attributes) {
+    if (attribute.name != "axis") continue;
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(attribute.i, rank));
+    if (is_of_all && axis + 1 != rank) return call.Unimplemented("over more than the last axis");
+    ASSIGN_OR_RETURN(attribute, AxisOverParts(call, axis, apart));
+  }
   return attributes;
 }
 
-absl::StatusOr<Outputs> FoldOverParts(NodeCall& call) {
+// Whether `shape` has the axes of `apart` that are parts of one.
+bool HasParts(const Shape& shape, const TakenApart& apart) {
+  const Shape& whole = apart.activation->shape;
+  const auto first = static_cast<std::ptrdiff_t>(apart.first);
+  const auto last = first + static_cast<std::ptrdiff_t>(apart.count);
+  return shape.size() == whole.size() &&
+         std::equal(whole.begin() + first, whole.begin() + last, shape.begin() + first);
+}
+
+// Puts what `operands` are over the parts of an axis of a view of `rank` axes in their places.
+// Returns that view, taken apart: the others fit it. Precondition: one of them is a view.
+absl::StatusOr<TakenApart> TakeApart(const NodeCall& call, std::size_t rank,
+                                     std::vector<Operand>& operands) {
   std::optional<TakenApart> apart;
-  std::size_t rank = 0;
-  for (const Operand& operand : call.inputs())
-    rank = std::max(rank, operand.is_absent() ? 0 : operand.rank());
-  std::vector<Operand> operands = call.inputs();
   for (Operand& operand : operands) {
     const View* const view = operand.view();
     if (view == nullptr) continue;
@@ -357,42 +339,33 @@ absl::StatusOr<Outputs> FoldOverParts(NodeCall& call) {
     operand.content = taken.activation;
     apart = std::move(taken);
   }
-  const Shape& shape = apart->activation->shape;
   for (Operand& operand : operands) {
     if (operand.is_absent()) continue;
-    const ConstantTensor* const constant = operand.constant();
-    if (Activation* const activation = operand.activation()) {
-      const bool has_parts =
-          activation->shape.size() == shape.size() &&
-          std::equal(shape.begin() + static_cast<std::ptrdiff_t>(apart->first),
-                     shape.begin() + static_cast<std::ptrdiff_t>(apart->first + apart->count),
-                     activation->shape.begin() + static_cast<std::ptrdiff_t>(apart->first));
-      if (has_parts) continue;
-    } else if (constant != nullptr) {
-      std::optional<ConstantTensor> over = OverParts(*constant, rank, *apart);
-      if (over.has_value()) {
-        operand.content = *std::move(over);
-        continue;
-      }
+    std::optional<ConstantTensor> over;
+    if (operand.constant() != nullptr) over = OverParts(*operand.constant(), rank, *apart);
+    if (over.has_value()) {
+      operand.content = *std::move(over);
+    } else if (operand.activation() == nullptr || !HasParts(operand.activation()->shape, *apart)) {
+      return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
     }
-    return call.Unimplemented("computes with a tensor that the batch is part of an axis of");
   }
-  ASSIGN_OR_RETURN(auto attributes, WithAxis(call, rank));
-  ASSIGN_OR_RETURN(attributes, OverParts(call, std::move(attributes), rank, *apart));
-  // Until opset 12 the axes behind that one belonged to it.
-  const std::string& op = call.node().op_type;
-  if (call.opset() < 13 && (op == "Softmax" || op == "LogSoftmax")) {
-    ASSIGN_OR_RETURN(const std::int64_t axis, call.Int("axis", 1));
-    ASSIGN_OR_RETURN(const std::size_t place, call.Axis(axis, rank));
-    if (place + 1 != rank) return call.Unimplemented("over more than the last axis");
-    attributes = {AxisAttribute(shape.size() - 1)};
+  return *std::move(apart);
+}
+
+absl::StatusOr<FoldedOutputs> FoldOverParts(NodeCall& call) {
+  std::size_t rank = 0;
+  for (const Operand& operand : call.inputs()) {
+    rank = std::max(rank, operand.is_absent() ? 0 : operand.rank());
   }
+  std::vector<Operand> operands = call.inputs();
+  ASSIGN_OR_RETURN(const TakenApart apart, TakeApart(call, rank, operands));
+  ASSIGN_OR_RETURN(const auto attributes, AttributesOverParts(call, rank, apart));
   ASSIGN_OR_RETURN(const auto results, call.AsItself(operands, attributes));
-  return Together(call, results, apart->first, apart->count);
+  return Together(call, results, apart.first, apart.count);
 }
 
 // A fully connected layer, as Gemm.
-absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
+absl::StatusOr<FoldedOutputs> FoldGemm(NodeCall& call, const View& view) {
   RETURN_IF_ERROR(call.CheckInputs(2, 3));
   ASSIGN_OR_RETURN(const float alpha, call.Float("alpha", 1));
   ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
@@ -415,7 +388,7 @@ absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
 }
 
 // With a matrix, or as many products as two views have in front of their last two axes.
-absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldMatMul(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(2, 2));
   const auto refused = [&call] {
     return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
@@ -432,7 +405,9 @@ absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
       const Shape& shape = apart.activation->shape;
       return Shape(shape.begin(), shape.end() - 2);
     };
-    if (b.first + 3 > view->groups.size() || leads(a) != leads(b)) return refused();
+    if (b.first != a.first || b.first + 3 > view->groups.size() || leads(a) != leads(b)) {
+      return refused();
+    }
     operands[1].content = b.activation;
   } else if (matrix == nullptr || matrix->dims().size() != 2) {
     return refused();
@@ -442,15 +417,14 @@ absl::StatusOr<Outputs> FoldMatMul(NodeCall& call) {
 }
 
 // One index, or some, of an axis that the batch is no part of.
-absl::StatusOr<Outputs> FoldConstantGather(NodeCall& call, const View& view) {
+absl::StatusOr<FoldedOutputs> FoldConstantGather(NodeCall& call, const View& view) {
   const ConstantTensor& indices = *call.input(1).constant();
   ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
   ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, view.groups.size()));
   ASSIGN_OR_RETURN(const TakenApart apart, Apart(call, view));
-  ASSIGN_OR_RETURN(const auto attributes,
-                   OverParts(call, {AxisAttribute(axis)}, view.groups.size(), apart));
+  ASSIGN_OR_RETURN(const AttributeProto attribute, AxisOverParts(call, axis, apart));
   ASSIGN_OR_RETURN(const auto results,
-                   call.AsItself({{"", apart.activation}, call.input(1)}, attributes));
+                   call.AsItself({{"", apart.activation}, call.input(1)}, {attribute}));
   const std::size_t first =
       axis < apart.first ? apart.first + indices.dims().size() - 1 : apart.first;
   return Together(call, results, first, apart.count);
@@ -458,9 +432,9 @@ absl::StatusOr<Outputs> FoldConstantGather(NodeCall& call, const View& view) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldView(NodeCall& call) {
+absl::StatusOr<FoldedOutputs> FoldView(NodeCall& call) {
   const std::string& op = call.node().op_type;
-  if (call.num_inputs() == 0 || call.input(0).is_absent()) return Outputs();
+  if (call.num_inputs() == 0 || call.input(0).is_absent()) return FoldedOutputs();
   const View* const view = call.input(0).view();
   if (op == "Gather") {
     const bool is_constant = call.num_inputs() == 2 && call.input(1).constant() != nullptr;
@@ -470,14 +444,14 @@ absl::StatusOr<std::optional<std::vector<Operand>>> FoldView(NodeCall& call) {
   if (op == "Reshape") return FoldReshape(call);
   if (op == "Flatten") return FoldFlatten(call);
   const auto is_view = [](const Operand& operand) { return operand.view() != nullptr; };
-  if (std::none_of(call.inputs().begin(), call.inputs().end(), is_view)) return Outputs();
-  if (op == "Identity") return One(call.input(0));
-  if (op == "Shape" || op == "Size") return Outputs();
+  if (std::none_of(call.inputs().begin(), call.inputs().end(), is_view)) return FoldedOutputs();
+  if (op == "Identity") return Single(call.input(0));
+  if (op == "Shape" || op == "Size") return FoldedOutputs();
   if (op == "Transpose" && view != nullptr) return FoldTranspose(call, *view);
   if (op == "Unsqueeze" && view != nullptr) return FoldUnsqueeze(call, *view);
-  ASSIGN_OR_RETURN(Outputs outputs, FoldOfTensors(call));
+  ASSIGN_OR_RETURN(FoldedOutputs outputs, FoldOfTensors(call));
   if (outputs.has_value()) return outputs;
-  if (ComputesElements(op)) {
+  if (IsElementwise(op)) {
     ASSIGN_OR_RETURN(outputs, FoldWithNumbers(call));
     if (outputs.has_value()) return outputs;
   }

@@ -17,6 +17,6 @@ namespace octet::onnx {
 // The node's outputs, if it takes a view, makes one, or only renames the axes of what it is given:
 // elements at positions that follow each other. Nothing where it is to be translated. Returns the
 // node's errors, and UNIMPLEMENTED where an operator cannot take a view.
-absl::StatusOr<std::optional<std::vector<Operand>>> FoldView(NodeCall& call);
+absl::StatusOr<FoldedOutputs> FoldView(NodeCall& call);
 
 }  // namespace octet::onnx
