@@ -17,9 +17,11 @@ import sys
 import warnings
 
 import numpy as np
-import onnx
 import torch
 from transformers import BertConfig, BertModel
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from onnx_files import strip  # noqa: E402
 
 CONFIG = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
           "intermediate_size": 24, "max_position_embeddings": 20, "type_vocab_size": 2}
@@ -75,17 +77,6 @@ def export(model, exporter, opset, path):
                 "dynamic_axes": {**{name: axes for name in NAMES}, OUTPUT: {0: "batch"}}}
     torch.onnx.export(model, inputs, path, input_names=NAMES, output_names=[OUTPUT],
                       opset_version=opset, **form)
-
-
-def strip(path):
-    """Less of what no reader needs, and the same file every time."""
-    model = onnx.load(path)
-    for owner in (model, model.graph, *model.graph.node, *model.graph.initializer,
-                  *model.graph.input, *model.graph.output):
-        owner.ClearField("metadata_props")
-        owner.ClearField("doc_string")
-    del model.graph.value_info[:]
-    onnx.save(model, path)
 
 
 def main():

@@ -15,11 +15,13 @@ import sys
 import warnings
 
 import numpy as np
-import onnx
 import torch
 from torch.ao.quantization.fx import _decomposed
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from onnx_files import strip  # noqa: E402
 
 QUANTIZED = torch.ops.quantized_decomposed
 STEPS = {
@@ -56,17 +58,6 @@ def quantized(is_reduced, images):
     prepared = prepare_pt2e(network, quantizer)
     prepared(images)
     return convert_pt2e(prepared), rows
-
-
-def strip(path):
-    """Less of what no reader needs, and the same file every time."""
-    model = onnx.load(path)
-    for owner in (model, model.graph, *model.graph.node, *model.graph.initializer,
-                  *model.graph.input, *model.graph.output):
-        owner.ClearField("metadata_props")
-        owner.ClearField("doc_string")
-    del model.graph.value_info[:]
-    onnx.save(model, path)
 
 
 def main():

@@ -16,11 +16,13 @@ import sys
 import warnings
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
 import architectures
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from onnx_files import strip  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 # What the exporter that traces writes for one length of the sequence only.
@@ -39,17 +41,6 @@ def export(name, module, inputs, axes, folder):
                               dynamic_axes=axes, opset_version=17, **names)
 
 
-def without_notes(path):
-    """Leaves out what the exporters note of the Python lines that a node comes from."""
-    model = onnx.load(path)
-    model.ClearField("metadata_props")
-    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input,
-                 *model.graph.output, *model.graph.initializer):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    onnx.save(model, path)
-
-
 def write(name, make, folder):
     torch.manual_seed(len(name))
     module, inputs, axes = make()
@@ -62,7 +53,7 @@ def write(name, make, folder):
         answer = module(*inputs.values())
     export(name, module, inputs, axes, folder)
     for path in folder.glob(f"{name}.*.onnx"):
-        without_notes(path)
+        strip(path)
     for key, array in {**inputs, "y": answer}.items():
         np.save(folder / f"{name}.{key}.npy", array.numpy())
 
