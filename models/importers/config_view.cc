@@ -133,7 +133,10 @@ absl::StatusOr<bool> ConfigView::Bool(absl::string_view key, bool fallback) cons
   const Json& value = Get(key);
   if (value.is_null()) return fallback;
   // Python takes a 1 for true, and some files have it.
-  if (value == 0 || value == 1) return value == 1;
+  if (value.is_number()) {
+    const auto number = value.get<double>();
+    if (number == 0 || number == 1) return number == 1;
+  }
   if (!value.is_boolean()) return Error(key, "true or false");
   return value.get<bool>();
 }

@@ -307,7 +307,7 @@ class Conv3d final : public Operator {
     if (parts.form.quantization == ActivationQuantization::kNone) {
       return PrepareFloat(context, parts);
     }
-    return PrepareInteger(context, std::move(parts));
+    return PrepareInteger(context, parts);
   }
 
  private:

@@ -54,25 +54,29 @@ bool IsIdentity(const AxisWindow& axis) {
   return axis.kernel == 1 && axis.stride == 1 && axis.out == axis.in;
 }
 
+// What a window makes of its elements so far, `out`, and of one more.
+template <VolumePoolKind kKind, typename T>
+T Pooled(T out, T element) {
+  if constexpr (kKind == VolumePoolKind::kMax) return element > out ? element : out;
+  return static_cast<T>(out + element);
+}
+
 // [outer, axis.in, inner] to [outer, axis.out, inner].
 template <VolumePoolKind kKind, typename T>
 void PoolAxis(const AxisWindow& axis, std::int64_t outer, std::int64_t inner, const T* in, T* out) {
-  constexpr bool kIsMax = kKind == VolumePoolKind::kMax;
+  constexpr T kNothing = kKind == VolumePoolKind::kMax ? std::numeric_limits<T>::lowest() : T{0};
   for (std::int64_t i = 0; i < outer; ++i, in += axis.in * inner) {
     for (std::int64_t o = 0; o < axis.out; ++o, out += inner) {
       const Taps taps = TapsAt(axis, o);
       if (taps.count == 0) {
-        std::fill_n(out, inner, kIsMax ? std::numeric_limits<T>::lowest() : T{0});
+        std::fill_n(out, inner, kNothing);
         continue;
       }
       const T* from = in + taps.first * inner;
       std::copy_n(from, inner, out);
       for (std::int64_t tap = 1; tap < taps.count; ++tap) {
         from += axis.dilation * inner;
-        for (std::int64_t j = 0; j < inner; ++j) {
-          out[j] =
-              kIsMax ? (from[j] > out[j] ? from[j] : out[j]) : static_cast<T>(out[j] + from[j]);
-        }
+        for (std::int64_t j = 0; j < inner; ++j) out[j] = Pooled<kKind>(out[j], from[j]);
       }
     }
   }
@@ -194,10 +198,10 @@ struct Maxima {
   }
 };
 
-void MaximaOfVolume(const PoolForm& form, const PositionSteps& steps, const float* in, float* out,
-                    std::int64_t* positions) {
+// Of all windows, one behind the other, from `maxima` on.
+void MaximaOfVolume(const PoolForm& form, const PositionSteps& steps, const float* in,
+                    Maxima maxima) {
   const auto& [depth, height, width] = form.window;
-  Maxima maxima{form.channels, out, positions};
   for (std::int64_t d = 0; d < depth.out; ++d) {
     const Taps planes = TapsAt(depth, d);
     for (std::int64_t h = 0; h < height.out; ++h) {
@@ -279,7 +283,7 @@ class Pool3d final : public Operator {
       float* out = arguments.outputs[0].as<float>();
       std::int64_t* positions = arguments.outputs[1].as<std::int64_t>();
       for (std::int64_t n = 0; n < arguments.inputs[0].dims[0]; ++n) {
-        MaximaOfVolume(form, steps, in, out, positions);
+        MaximaOfVolume(form, steps, in, {form.channels, out, positions});
         in += form.InSize();
         out += form.OutSize();
         positions += form.OutSize();
