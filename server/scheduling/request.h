@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -85,6 +86,10 @@ struct InferenceRequest {
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
   std::int64_t rows = 1;
   TimePoint admitted;
+
+  // By the scheduler.
+  std::chrono::nanoseconds least_time{0};  // of one worker, as far as is known
+  TimePoint due;                           // DueTime
 };
 
 // Of the data of its inputs, as they came.
