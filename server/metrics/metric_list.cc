@@ -46,7 +46,7 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
     {MetricId::kBatchRows, "octet_batch_rows", kHistogram, kOfVersion,
      "Rows of a batch, and how many batches were run"},
     {MetricId::kBatches, "octet_batches_total", kCounter, "model, version, precision, reason",
-     "Batches by why they had no more rows: idle (a worker was free, nothing more waited), "
+     "Batches by why they had no more rows: idle (a worker was free, no more waited), "
      "other_shape, full, alone (the model takes one request at a time)"},
     {MetricId::kSplitBatches, "octet_split_batches_total", kCounter, kOfVersion,
      "Batches whose rows several workers computed"},

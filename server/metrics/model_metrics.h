@@ -46,7 +46,7 @@ struct RequestTimes {
 
 // Why a batch was begun with the rows that it has, and not with more.
 enum class DispatchReason : std::uint8_t {
-  kIdle,        // a worker was free, and nothing more waited for the version
+  kIdle,        // a worker was free, and no more waited for the version
   kOtherShape,  // what else waited has other dimensions beyond rows
   kFull,        // what else waited has more rows than there was room for
   kAlone,       // the model takes one request at a time
