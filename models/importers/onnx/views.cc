@@ -398,8 +398,9 @@ absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
   ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
   ASSIGN_OR_RETURN(const std::int64_t turns_a, call.Int("transA", 0));
   ASSIGN_OR_RETURN(const std::int64_t turns_b, call.Int("transB", 0));
+  const bool has_addend = call.Has(2) && beta != 0;
   ASSIGN_OR_RETURN(const TakenApart apart, Apart(call, view));
-  if (apart.first != 0 || alpha != 1 || beta != 1 || turns_a != 0 ||
+  if (apart.first != 0 || alpha != 1 || (has_addend && beta != 1) || turns_a != 0 ||
       call.input(1).constant() == nullptr) {
     return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
   }
@@ -408,7 +409,7 @@ absl::StatusOr<Outputs> FoldGemm(NodeCall& call, const View& view) {
   const Operand matrix = {call.input(1).name,
                           turns_b != 0 ? TransposeConstant(weights, {1, 0}) : weights};
   ASSIGN_OR_RETURN(auto results, call.As("MatMul", {{"", apart.activation}, matrix}, {}, ""));
-  if (call.Has(2)) {
+  if (has_addend) {
     ASSIGN_OR_RETURN(results, call.As("Add", {results.at(0), call.input(2)}, {}, "bias"));
   }
   return Together(call, results, apart.first, apart.count);
