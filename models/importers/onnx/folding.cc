@@ -184,10 +184,16 @@ bool GivesBool(const std::string& op) {
          op == "LessOrEqual" || op == "And" || op == "Or" || op == "Not";
 }
 
+bool IsIndex(DataType type) { return type == DataType::kInt32 || type == DataType::kInt64; }
+
 absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
-  const DataType type = call.input(0).type();
+  DataType type = call.input(0).type();
   for (const Operand& operand : call.inputs()) {
-    if (operand.is_absent() || operand.type() != type) return call.Invalid("unlike operands");
+    if (operand.is_absent()) return call.Invalid("unlike operands");
+    if (operand.type() == type) continue;
+    // What is computed of sizes is of 64 bits here, also where the file has cast it.
+    if (!IsIndex(operand.type()) || !IsIndex(type)) return call.Invalid("unlike operands");
+    type = DataType::kInt64;
   }
   ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
   const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
@@ -454,17 +460,22 @@ absl::StatusOr<FoldedOutputs> FoldConstantNode(NodeCall& call) {
 
 absl::StatusOr<FoldedOutputs> FoldSizesProduct(NodeCall& call) {
   const Sizes& sizes = *call.input(0).sizes();
-  if (!sizes.products.empty()) return call.WithNode(NotOfOpen());
   ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
   ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
   call.Ignore("noop_with_empty_axes");
-  Dim product(1);
-  for (const Dim& dim : sizes.elements) {
-    const auto next = Dim::Product(product, dim);
-    if (!next.ok()) return call.WithNode(next.status());
-    product = *next;
+  Sizes result{Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {Dim(1)}};
+  Shape factors;
+  bool is_written = true;
+  for (std::size_t i = 0; i < sizes.elements.size(); ++i) {
+    for (const Dim& dim : FactorsAt(sizes, i)) {
+      factors.push_back(dim);
+      const auto next = Dim::Product(result.elements[0], dim);
+      is_written = is_written && next.ok();
+      if (next.ok()) result.elements[0] = *next;
+    }
   }
-  return Single(FromSizes({Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {product}}));
+  if (!is_written) result.products[0] = std::move(factors);
+  return Single(FromSizes(std::move(result)));
 }
 
 absl::StatusOr<FoldedOutputs> FoldConstants(NodeCall& call) {

@@ -9,6 +9,7 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/reshape_sizes.h"
+#include "models/importers/onnx/reversal_operators.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -430,6 +431,7 @@ constexpr std::array kOperators = {
     OperatorEntry{"Flatten", TranslateFlatten},
     OperatorEntry{"Pad", TranslatePad},
     OperatorEntry{"Reshape", TranslateReshape},
+    OperatorEntry{"ReverseSequence", TranslateReverseSequence},
     OperatorEntry{"Slice", TranslateSlice},
     OperatorEntry{"SpaceToDepth", TranslateSpaceToDepth},
     OperatorEntry{"Split", TranslateSplit},
