@@ -186,7 +186,8 @@ bool GivesBool(const std::string& op) {
 
 bool IsIndex(DataType type) { return type == DataType::kInt32 || type == DataType::kInt64; }
 
-absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
+// That of all operands.
+absl::StatusOr<DataType> OperandType(const NodeCall& call) {
   DataType type = call.input(0).type();
   for (const Operand& operand : call.inputs()) {
     if (operand.is_absent()) return call.Invalid("unlike operands");
@@ -195,38 +196,41 @@ absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& f
     if (!IsIndex(operand.type()) || !IsIndex(type)) return call.Invalid("unlike operands");
     type = DataType::kInt64;
   }
-  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
-  const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
-  const std::size_t count = stretch.from[0].size();
-  if (type == DataType::kFloat32) {
-    std::vector<double> values;
-    for (std::size_t i = 0; i < call.num_inputs(); ++i) {
-      const std::vector<double> elements = DoubleElements(*call.input(i).constant());
-      for (std::size_t k = 0; k < count; ++k) {
-        const double element = elements[static_cast<std::size_t>(stretch.from[i][k])];
-        if (i == 0) {
-          values.push_back(element);
-        } else {
-          values[k] = function.real(values[k], element);
-        }
-      }
-    }
-    return Single(FromDoubles(result, stretch.dims, values));
-  }
-  if (function.integer == nullptr) return FoldedOutputs();
-  std::vector<std::int64_t> values;
+  return type;
+}
+
+// Every element of the first operand with those of the others, one after the other.
+template <typename Number, typename Elements, typename Function>
+std::vector<Number> CombinedElements(const NodeCall& call, const Stretch& stretch,
+                                     Elements elements_of, Function function) {
+  std::vector<Number> values;
   for (std::size_t i = 0; i < call.num_inputs(); ++i) {
-    const std::vector<std::int64_t> elements = Int64Elements(*call.input(i).constant());
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::int64_t element = elements[static_cast<std::size_t>(stretch.from[i][k])];
+    const std::vector<Number> elements = elements_of(*call.input(i).constant());
+    for (std::size_t k = 0; k < stretch.from[i].size(); ++k) {
+      const Number element = elements[static_cast<std::size_t>(stretch.from[i][k])];
       if (i == 0) {
         values.push_back(element);
       } else {
-        values[k] = function.integer(values[k], element);
+        values[k] = function(values[k], element);
       }
     }
   }
-  return Single(FromInt64s(result, stretch.dims, values));
+  return values;
+}
+
+absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
+  ASSIGN_OR_RETURN(const DataType type, OperandType(call));
+  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
+  const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
+  if (type == DataType::kFloat32) {
+    return Single(
+        FromDoubles(result, stretch.dims,
+                    CombinedElements<double>(call, stretch, DoubleElements, function.real)));
+  }
+  if (function.integer == nullptr) return FoldedOutputs();
+  return Single(
+      FromInt64s(result, stretch.dims,
+                 CombinedElements<std::int64_t>(call, stretch, Int64Elements, function.integer)));
 }
 
 // FoldBinary with sizes among the operands. Nothing where the result would be none.

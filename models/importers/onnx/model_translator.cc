@@ -498,17 +498,11 @@ absl::Status Replace(const NamedWeights& weights, NamedWeights& constants) {
       "and optimize=False"));
 }
 
-}  // namespace
-
-absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
-                                               const std::shared_ptr<const void>& owner,
-                                               const ImportOptions& options,
-                                               const NamedWeights& weights) {
-  const GraphProto& graph = *model.graph;
-  if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
-  RETURN_IF_ERROR(CheckOperators(graph));
+// The file's constants. Adds their names to `given`.
+absl::StatusOr<NamedWeights> ConstantsOf(const GraphProto& graph, ExternalData& external,
+                                         const std::shared_ptr<const void>& owner,
+                                         std::set<std::string>& given) {
   NamedWeights constants;
-  std::set<std::string> given;
   for (const TensorProto& tensor : graph.initializers) {
     ASSIGN_OR_RETURN(ConstantTensor constant, ToConstant(tensor, external, owner));
     if (!given.insert(tensor.name).second) {
@@ -517,7 +511,13 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     constants.emplace(tensor.name, std::move(constant));
   }
-  RETURN_IF_ERROR(Replace(weights, constants));
+  return constants;
+}
+
+// Those that are no constants with a name of their own. Adds their names to `given`.
+absl::StatusOr<std::vector<const ValueInfoProto*>> InputsOf(const GraphProto& graph,
+                                                            const NamedWeights& constants,
+                                                            std::set<std::string>& given) {
   std::vector<const ValueInfoProto*> inputs;
   for (const ValueInfoProto& input : graph.inputs) {
     if (constants.contains(input.name)) continue;  // with a default that nothing replaces
@@ -531,6 +531,23 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     inputs.push_back(&input);
   }
+  return inputs;
+}
+
+}  // namespace
+
+absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
+                                               const std::shared_ptr<const void>& owner,
+                                               const ImportOptions& options,
+                                               const NamedWeights& weights) {
+  const GraphProto& graph = *model.graph;
+  if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
+  RETURN_IF_ERROR(CheckOperators(graph));
+  std::set<std::string> given;
+  ASSIGN_OR_RETURN(NamedWeights constants, ConstantsOf(graph, external, owner, given));
+  RETURN_IF_ERROR(Replace(weights, constants));
+  ASSIGN_OR_RETURN(const std::vector<const ValueInfoProto*> inputs,
+                   InputsOf(graph, constants, given));
   ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
   std::deque<NodeProto> made;
   SmallConstants small(constants, model.opsets.at(""), external, *options.operators);
