@@ -19,7 +19,7 @@ namespace octet {
 struct OutputClasses {
   std::int64_t count = 0;  // 0: the tensor as it is
   // Of a row's elements; used where there are just as many. Borrowed from the model.
-  std::span<const std::string> labels;
+  std::span<const std::string> labels = {};
 };
 
 // Whether `count` classes, at least 1, can be asked of `output`, as far as its signature tells: a

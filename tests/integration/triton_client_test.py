@@ -126,8 +126,8 @@ class TritonClientTest(unittest.TestCase):
             raw.as_numpy(name))
         _, both = self.infer("digits-fp32", 4, [triton.InferRequestedOutput(name, class_count=1)],
                              parameters={"octet_typed_outputs": True})
-        # The client reads typed texts too.
-        self.assertEqual([int(text.decode().split(":")[1]) for text in both.as_numpy(name).ravel()],
+        texts = both.get_response().outputs[0].contents.bytes_contents
+        self.assertEqual([int(text.decode().split(":")[1]) for text in texts],
                          raw.as_numpy(name).argmax(1).tolist())
 
     def test_request_parameters(self):

@@ -22,7 +22,7 @@ namespace octet {
 
 // How a request wants to be answered.
 struct AnswerForm {
-  std::string id;                    // echoed
+  std::string id = {};               // echoed
   bool wants_timing = false;         // parameter octet_timing
   bool wants_typed_outputs = false;  // parameter octet_typed_outputs
   bool is_of_stream = false;         // not of ModelInfer
