@@ -276,7 +276,7 @@ TEST(TensorCodecTest, TypedAnswerOfEachDatatype) {
 
 TEST(TensorCodecTest, TypedAnswerOfTexts) {
   std::string raw;
-  for (const std::string text : {std::string("0.9:1:cat"), std::string(), std::string(300, 'x')}) {
+  for (const std::string& text : {std::string("0.9:1:cat"), std::string(), std::string(300, 'x')}) {
     const auto size = static_cast<std::uint32_t>(text.size());
     raw.append(reinterpret_cast<const char*>(&size), sizeof(size));
     raw += text;
