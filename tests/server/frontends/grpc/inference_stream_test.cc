@@ -163,7 +163,13 @@ TEST_F(InferenceStreamTest, TooLargeARequestEndsItWithItsCode) {
 
 TEST_F(InferenceStreamTest, WhoDoesNotReadIsNotReadFrom) {
   constexpr int kRequests = 4000;
-  const auto stream = stub_->ModelStreamInfer(&context_);
+  grpc::ChannelArguments arguments;  // take in little before it is asked for
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 << 10);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto stub = inference::GRPCInferenceService::NewStub(
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments));
+  const auto stream = stub->ModelStreamInfer(&context_);
   // 16 KB that are refused, so that nothing is computed. The server's bound and the transport's
   // buffers hold a part of them.
   ModelInferRequest request = RequestOf(testing::SmallImages(64));
