@@ -44,7 +44,8 @@ TEST_F(SettingsMethodsTest, TraceIsToldAndNotChanged) {
   EXPECT_EQ(Trace(request).error_code(), StatusCode::NOT_FOUND);
 
   request.set_model_name("net");
-  for (const auto& [name, value] : trace_.settings()) {
+  const inference::TraceSettingResponse told = trace_;  // which each answer overwrites
+  for (const auto& [name, value] : told.settings()) {
     auto& setting = (*request.mutable_settings())[name];
     setting.add_value(value.value(0));
     EXPECT_TRUE(Trace(request).ok()) << name;  // as it is
