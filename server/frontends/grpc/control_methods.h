@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The methods beside ModelInfer: what each answers. No transport here.
+// The methods beside ModelInfer and ModelStreamInfer: what each answers. No transport here.
 
 #pragma once
 
@@ -22,6 +22,9 @@ struct ControlRooms {
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
 // are defined only, whose UNIMPLEMENTED says what to do instead.
 void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds TraceSetting and LogSettings of it, which tell what is set and refuse to change it.
+void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods);
 
 // Adds grpc.health.v1.Health. Known services: "" and "inference.GRPCInferenceService".
 void AddHealthMethods(const ControlRooms& rooms, ControlMethods& methods);

@@ -63,7 +63,7 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   response.set_name("octet");
   response.set_version(rooms.server_version);
   // model_repository is left out: a client takes it for load and unload.
-  for (const char* const extension : {"model_configuration", "statistics"}) {
+  for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
     response.add_extensions(extension);
   }
   return response;
@@ -228,7 +228,6 @@ class MethodTable {
 };
 
 void AddLackingMethods(MethodTable& table) {
-  table.Lack("ModelStreamInfer", "call ModelInfer for each request; calls share a connection");
   for (const char* const name : {"RepositoryModelLoad", "RepositoryModelUnload"}) {
     table.Lack(name, "models are loaded at start from the model repository");
   }
@@ -237,8 +236,6 @@ void AddLackingMethods(MethodTable& table) {
         "CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
     table.Lack(name, "send tensors as raw_input_contents");
   }
-  table.Lack("TraceSetting", "ask for times with the request parameter octet_timing");
-  table.Lack("LogSettings", "the log goes to the server's standard error");
 }
 
 }  // namespace
