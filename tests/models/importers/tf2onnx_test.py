@@ -7,21 +7,18 @@ answered.
 """
 
 import pathlib
-import subprocess
 import sys
-import tempfile
 
 try:
     import numpy as np
     import onnxruntime
+    import exported_networks
     import octet_program
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden/tf2onnx"
-# Of the largest answer.
-BOUND = 1e-5
 # ONNX Runtime makes integers of what is computed on their grids, which it rounds otherwise than
 # TensorFlow: here TensorFlow's answers alone are the measure.
 QUANTIZED = "quantized_"
@@ -47,8 +44,8 @@ def difference(ours, theirs):
 
 
 def differences(path, folder):
-    """The largest from ONNX Runtime (or TensorFlow, of QUANTIZED) over all requests, that from TensorFlow's own answer, ONNX Runtime's
-    from that, and how many requests there were."""
+    """The largest from ONNX Runtime (or TensorFlow, of QUANTIZED) over all requests, that from
+    TensorFlow's own answer, ONNX Runtime's from that, and how many requests there were."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     inputs = {value.name: np.load(path.with_name(f"{path.stem}.{value.name.split(':')[0]}.npy"))
               for value in session.get_inputs()}
@@ -74,33 +71,5 @@ def differences(path, folder):
     return max(found), tensorflow, peers, count
 
 
-def main():
-    models = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else GOLDEN
-    files = sorted(models.glob("*.onnx"))
-    assert files, f"no model in {models}"
-    failed = []
-    for path in files:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                peer, tensorflow, peers, count = differences(path, pathlib.Path(folder))
-            except AssertionError as error:
-                print(f"{path.name}: {error}")
-                failed.append(path.name)
-                continue
-            except subprocess.CalledProcessError as error:
-                print(f"{path.name}: {error.stderr}")
-                failed.append(path.name)
-                continue
-        print(f"{path.name}: {peer:.1e} from ONNX Runtime over {count} requests, {tensorflow:.1e} from "
-              f"TensorFlow, as that is by {peers:.1e}", flush=True)
-        # What the converter changes is not ours to mend.
-        if not (peer <= BOUND and tensorflow <= peers + BOUND):
-            failed.append(path.name)
-    for name in failed:
-        print(f"{name}: FAILED")
-    print(f"tf2onnx's exports: {len(files)} models, {len(failed)} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exported_networks.check(GOLDEN, "TensorFlow", differences))

@@ -8,19 +8,17 @@ where it is open, any length, beside ONNX Runtime and what PyTorch answered.
 
 import pathlib
 import sys
-import tempfile
 
 try:
     import numpy as np
     import onnxruntime
+    import exported_networks
     import octet_program
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden/torch_architectures"
-# Of the largest answer.
-BOUND = 1e-5
 LENGTH = 5  # another than what the files were written with
 
 
@@ -61,29 +59,5 @@ def differences(path, folder):
     return max(found), torch, peers, count
 
 
-def main():
-    models = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else GOLDEN
-    files = sorted(models.glob("*.onnx"))
-    assert files, f"no model in {models}"
-    failed = []
-    for path in files:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                peer, torch, peers, count = differences(path, pathlib.Path(folder))
-            except AssertionError as error:
-                print(error)
-                failed.append(path.name)
-                continue
-        print(f"{path.name}: {peer:.1e} from ONNX Runtime over {count} requests, {torch:.1e} from "
-              f"PyTorch, as that is by {peers:.1e}", flush=True)
-        # What an exporter changes is not ours to mend.
-        if not (peer <= BOUND and torch <= peers + BOUND):
-            failed.append(path.name)
-    for name in failed:
-        print(f"{name}: FAILED")
-    print(f"PyTorch's exports: {len(files)} models, {len(failed)} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exported_networks.check(GOLDEN, "PyTorch", differences))
