@@ -62,10 +62,26 @@ Graph Nudged(Graph graph) {
   return graph;
 }
 
-// The largest difference of floats, as a share of the largest of their tensor.
+// The largest difference of 8-bit elements, as a share of their range.
+template <typename T>
+double StepDifference(const Tensor& a, const Tensor& b) {
+  int worst = 0;
+  for (std::size_t k = 0; k < a.as<T>().size(); ++k) {
+    worst = std::max(worst, std::abs(int{a.as<T>()[k]} - int{b.as<T>()[k]}));
+  }
+  return worst / 255.0;
+}
+
+// The largest difference of floats, as a share of the largest of their tensor, or of 8-bit
+// elements.
 double Difference(std::span<const Tensor> a, std::span<const Tensor> b) {
   double worst = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].data_type() == DataType::kInt8) {
+      worst = std::max(worst, StepDifference<std::int8_t>(a[i], b[i]));
+    } else if (a[i].data_type() == DataType::kUint8) {
+      worst = std::max(worst, StepDifference<std::uint8_t>(a[i], b[i]));
+    }
     if (a[i].data_type() != DataType::kFloat32) continue;
     double largest = 0;
     double difference = 0;

@@ -82,7 +82,7 @@ absl::Status RunSelfTest(Session& session, std::span<const Tensor> inputs,
   }
   RETURN_IF_ERROR(session.Run(views, output_views));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const absl::Status status = CompareTensors(outputs[i].view(), expected[i].view(), tolerance);
+    const absl::Status status = CompareAnswers(outputs[i].view(), expected[i].view(), tolerance);
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat("self-test: output \"", signature[i].name,
                                                       "\" ", status.message()));

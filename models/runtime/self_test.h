@@ -16,7 +16,8 @@ namespace octet {
 
 // Runs `session` on `inputs` and compares with `expected`, both in the signature's order: integers
 // and booleans must be equal, floats lie within `tolerance` times the largest |expected| of their
-// output. A NaN is equal to a NaN only.
+// output, int8 and uint8 within `tolerance` times 255, cut to whole steps. A NaN is equal to a NaN
+// only.
 //
 // Returns FAILED_PRECONDITION naming the first output and element that differ, with both values;
 // INVALID_ARGUMENT if the vectors do not fit the signature; UNIMPLEMENTED for 16-bit float and

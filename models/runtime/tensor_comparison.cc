@@ -61,7 +61,24 @@ absl::Status CompareWithin(const TensorView& got, const TensorView& wants, doubl
   return absl::OkStatus();
 }
 
+template <typename T>
+absl::Status CompareSteps(const TensorView& got, const TensorView& wants, double tolerance) {
+  const std::span<const T> a = Elements<T>(got);
+  const std::span<const T> b = Elements<T>(wants);
+  const double bound = std::floor(tolerance * 255);
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (std::abs(int{a[i]} - int{b[i]}) > bound) return Differs(i, a[i], b[i]);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status CompareAnswers(const TensorView& got, const TensorView& wants, double tolerance) {
+  if (wants.data_type == DataType::kInt8) return CompareSteps<std::int8_t>(got, wants, tolerance);
+  if (wants.data_type == DataType::kUint8) return CompareSteps<std::uint8_t>(got, wants, tolerance);
+  return CompareTensors(got, wants, tolerance);
+}
 
 absl::Status CompareTensors(const TensorView& got, const TensorView& wants, double tolerance) {
   assert(got.data_type == wants.data_type && std::ranges::equal(got.dims, wants.dims));

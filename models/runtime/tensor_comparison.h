@@ -17,4 +17,9 @@ namespace octet {
 // UNIMPLEMENTED for 16-bit float and 4-bit tensors.
 absl::Status CompareTensors(const TensorView& got, const TensorView& wants, double tolerance);
 
+// The same of what a whole model answers: int8 and uint8 elements, which may have been rounded from
+// floats, lie within `tolerance` times the 255 steps of their range: equal for a tolerance below
+// 1/255, as that of a model has which rounds no floats that it computed.
+absl::Status CompareAnswers(const TensorView& got, const TensorView& wants, double tolerance);
+
 }  // namespace octet

@@ -13,14 +13,22 @@ namespace octet {
 namespace {
 
 template <typename T>
+Tensor Make(DataType type, const std::vector<T>& elements) {
+  Tensor tensor(type, {static_cast<std::int64_t>(elements.size())});
+  std::ranges::copy(std::as_bytes(std::span(elements)), tensor.bytes().begin());
+  return tensor;
+}
+
+template <typename T>
 absl::Status Compare(DataType type, const std::vector<T>& got, const std::vector<T>& wants,
                      double tolerance = 0) {
-  const auto make = [&](const std::vector<T>& elements) {
-    Tensor tensor(type, {static_cast<std::int64_t>(elements.size())});
-    std::ranges::copy(std::as_bytes(std::span(elements)), tensor.bytes().begin());
-    return tensor;
-  };
-  return CompareTensors(make(got).view(), make(wants).view(), tolerance);
+  return CompareTensors(Make(type, got).view(), Make(type, wants).view(), tolerance);
+}
+
+template <typename T>
+absl::Status CompareAnswer(DataType type, const std::vector<T>& got, const std::vector<T>& wants,
+                           double tolerance) {
+  return CompareAnswers(Make(type, got).view(), Make(type, wants).view(), tolerance);
 }
 
 TEST(TensorComparisonTest, IntegersMustBeEqual) {
@@ -33,6 +41,19 @@ TEST(TensorComparisonTest, IntegersMustBeEqual) {
   EXPECT_FALSE(Compare<std::int32_t>(DataType::kInt32, {1 << 30}, {(1 << 30) + 1}).ok());
   EXPECT_FALSE(Compare<std::uint8_t>(DataType::kBool, {1}, {0}).ok());
   EXPECT_FALSE(Compare<std::int64_t>(DataType::kInt64, {1LL << 62}, {(1LL << 62) + 1}).ok());
+}
+
+TEST(TensorComparisonTest, AnswersOfEightBitsMayDifferBySteps) {
+  using Int8s = std::vector<std::int8_t>;
+  using Uint8s = std::vector<std::uint8_t>;
+  EXPECT_TRUE(CompareAnswer(DataType::kInt8, Int8s{1, -128}, Int8s{3, -126}, 1e-2).ok());
+  EXPECT_FALSE(CompareAnswer(DataType::kInt8, Int8s{1, -128}, Int8s{3, -125}, 1e-2).ok());
+  EXPECT_FALSE(CompareAnswer(DataType::kInt8, Int8s{1}, Int8s{2}, 1e-4).ok());
+  EXPECT_TRUE(CompareAnswer(DataType::kUint8, Uint8s{0, 255}, Uint8s{1, 254}, 5e-3).ok());
+  EXPECT_FALSE(CompareAnswer(DataType::kUint8, Uint8s{0}, Uint8s{255}, 5e-3).ok());
+  EXPECT_FALSE(CompareAnswer<std::int64_t>(DataType::kInt64, {1}, {2}, 10).ok()) << "a place";
+  EXPECT_FALSE(CompareAnswer<std::int16_t>(DataType::kInt16, {1}, {2}, 1e-2).ok());
+  EXPECT_TRUE(CompareAnswer<float>(DataType::kFloat32, {100, 0.5F}, {100, 0}, 0.01).ok());
 }
 
 TEST(TensorComparisonTest, FloatsMayDifferByTheirLargestsShare) {
