@@ -47,8 +47,10 @@ struct Layer {
 
 // Reference inputs and outputs; every tensor has at least 4 rows.
 struct SelfTest {
-  std::vector<Tensor> inputs;   // in the graph's order
-  std::vector<Tensor> outputs;  // floats agree within tolerance * max|expected|, integers exactly
+  std::vector<Tensor> inputs;  // in the graph's order
+  std::vector<Tensor> outputs;
+  // Floats agree within tolerance * max|expected|, int8 and uint8 within floor(tolerance * 255),
+  // other integers exactly.
   double tolerance = 1e-5;
 };
 
