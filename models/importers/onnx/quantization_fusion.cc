@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "models/importers/onnx/clip_fusion.h"
 #include "models/importers/onnx/node_protos.h"
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/weight_grid.h"
@@ -317,15 +318,6 @@ class Fuser {
     return uses != uses_.end() && uses->second == 1 ? MakerOf(name) : nullptr;
   }
 
-  // Whether a clip at 0 in front of `quantizer` changes nothing.
-  [[nodiscard]] bool ClipsAtZero(const NodeProto& quantizer) const {
-    const std::string name = InputOf(quantizer, 2);
-    if (name.empty()) return true;
-    const TensorProto* const zero = ConstantOf(name);
-    const auto value = zero == nullptr ? std::nullopt : ByteOf(*zero);
-    return value == (zero != nullptr && zero->data_type == kInt8 ? -128 : 0);
-  }
-
   static NodeProto Make(const NodeProto& from, absl::string_view op_type, absl::string_view domain,
                         std::vector<std::string> inputs, const NodeProto& last) {
     NodeProto node;
@@ -344,10 +336,8 @@ class Fuser {
       return std::nullopt;
     }
     const NodeProto* op = OnlyMaker(quantizer.inputs[0]);
-    if (op != nullptr && op->op_type == "Relu" && op->domain.empty() && op->inputs.size() == 1 &&
-        ClipsAtZero(quantizer)) {
-      op = OnlyMaker(op->inputs[0]);
-    }
+    const auto find = [this](const std::string& name) { return ConstantOf(name); };
+    if (op != nullptr && IsClippedAnyway(*op, quantizer, find)) op = OnlyMaker(op->inputs[0]);
     if (op == nullptr || op->inputs.empty()) return std::nullopt;
     if (op->domain == "com.microsoft" && op->op_type == "MatMulIntegerToFloat") {
       return MatMul(*op, quantizer);

@@ -28,7 +28,7 @@ namespace octet::onnx {
 // is not quantized becomes MatMulIntegerToFloat. Weights of MatMul may be transposed behind their
 // DequantizeLinear.
 //
-// A Relu in front of QuantizeLinear is left out where the zero point is the least integer.
+// A Relu or Clip in front of QuantizeLinear is left out where that clips as much by itself.
 void FuseQuantization(const GraphProto& graph, const NamedWeights& weights,
                       std::vector<const NodeProto*>& nodes, std::deque<NodeProto>& made);
 
