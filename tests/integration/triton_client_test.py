@@ -147,12 +147,12 @@ class TritonClientTest(unittest.TestCase):
         self.assertEqual(trace["trace_level"]["value"], ["OFF"])
         self.client.get_trace_settings("digits-fp32")
         with self.assertRaisesRegex(InferenceServerException, "trace_file"):
-            self.client.update_trace_settings(settings={"trace_file": "/tmp/x"})
+            self.client.update_trace_settings(settings={"trace_file": "/etc/passwd"})
         self.client.update_trace_settings("digits-fp32", {"trace_level": ["OFF"]})
         log = self.client.get_log_settings(as_json=True)["settings"]
         self.assertIs(log["log_error"]["bool_param"], True)
         with self.assertRaisesRegex(InferenceServerException, "log_file"):
-            self.client.update_log_settings({"log_file": "/root/.bashrc"})
+            self.client.update_log_settings({"log_file": "/etc/passwd"})
 
     def test_extensions_are_those_that_there_are(self):
         self.assertEqual(set(self.client.get_server_metadata().extensions),

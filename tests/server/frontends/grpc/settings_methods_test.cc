@@ -73,7 +73,7 @@ TEST_F(SettingsMethodsTest, LogIsToldAndNotChanged) {
   (*request.mutable_settings())["log_info"].set_string_param("false");
   ExpectRefused(Log(request), StatusCode::INVALID_ARGUMENT, "wrong type");
   request.clear_settings();
-  (*request.mutable_settings())["log_file"].set_string_param("/root/.bashrc");
+  (*request.mutable_settings())["log_file"].set_string_param("/etc/passwd");
   ExpectRefused(Log(request), StatusCode::UNIMPLEMENTED, "not changed over the network");
   request.clear_settings();
   (*request.mutable_settings())["log_verbose_level"].set_uint32_param(4);
