@@ -30,12 +30,8 @@ class BatchTime {
 
   // What the rows of so many bytes take in whatever batch is the best for them; 0: not known.
   [[nodiscard]] std::chrono::nanoseconds Least(std::size_t input_bytes) const {
-    double least = 0;
-    for (const double per_byte : nanoseconds_per_byte_) {
-      if (per_byte > 0 && (least == 0 || per_byte < least)) least = per_byte;
-    }
     return std::chrono::nanoseconds(
-        static_cast<std::int64_t>(least * static_cast<double>(input_bytes)));
+        static_cast<std::int64_t>(least_per_byte_ * static_cast<double>(input_bytes)));
   }
 
   // A batch of `input_bytes`, at least 1, took `time`.
@@ -44,6 +40,11 @@ class BatchTime {
     double& average = nanoseconds_per_byte_[SizeOf(input_bytes)];
     average = average == 0 ? per_byte : (7 * average + per_byte) / 8;
     largest_ = std::max(largest_, input_bytes);
+    // Here, once a batch, and not for each request that asks.
+    least_per_byte_ = average;
+    for (const double other : nanoseconds_per_byte_) {
+      if (other > 0) least_per_byte_ = std::min(least_per_byte_, other);
+    }
   }
 
  private:
@@ -53,6 +54,7 @@ class BatchTime {
   }
 
   std::array<double, 65> nanoseconds_per_byte_{};  // moving averages, by size; 0: none ran
+  double least_per_byte_ = 0;                      // the least of those that are known
   std::size_t largest_ = 0;
 };
 

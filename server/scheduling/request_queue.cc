@@ -49,9 +49,13 @@ RequestQueue::Ahead RequestQueue::AheadOf(const InferenceRequest& request, std::
   const std::int64_t room = std::max<std::int64_t>(0, max_rows - request.rows);
   const auto result = [&] {
     const std::int64_t shared = std::min(room, same_rows);
-    const std::chrono::nanoseconds before =
-        same_rows == 0 ? of_same : of_same * (same_rows - shared) / same_rows;
-    return Ahead{.work = of_others + before, .rows_in_batch = shared};
+    // Not in integers, which so many rows and nanoseconds could overflow.
+    const double before = same_rows == 0 ? 0
+                                         : static_cast<double>(of_same.count()) /
+                                               static_cast<double>(same_rows) *
+                                               static_cast<double>(same_rows - shared);
+    const std::chrono::nanoseconds same_before(static_cast<std::int64_t>(before));
+    return Ahead{.work = of_others + same_before, .rows_in_batch = shared};
   };
   for (const std::unique_ptr<InferenceRequest>& other : waiting_) {
     if (other->due > request.due || result().work > enough) break;

@@ -128,7 +128,8 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
       queue_.AheadOf(request, MaxBatchRows(options_.batching, *request.executable),
                      left * static_cast<std::int64_t>(busy.size()));
   const nanoseconds wait = ExpectedWait({.busy = busy, .work = ahead.work});
-  const nanoseconds run = request.least_time * (request.rows + ahead.rows_in_batch) / request.rows;
+  const nanoseconds run =
+      request.least_time + request.least_time / request.rows * ahead.rows_in_batch;
   if (IsInTime(options_.waiting, wait, run, left)) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat(
       "the deadline would pass before the answer: it is ", Microseconds(left),
