@@ -88,8 +88,8 @@ class ReloadTest(unittest.TestCase):
             for name in os.listdir(ZOO / "repository/digits-int8/1"):
                 shutil.copy(ZOO / "repository/digits-int8/1" / name, self.root / "digits/2" / name)
                 self.ask(client)
-            wait_for(lambda: client.get_model_metadata("digits", "2").properties["precision"]
-                     == "int8-dynamic")
+            wait_for(lambda: client.get_model_config("digits", "2").config
+                     .parameters["precision"].string_value == "int8-dynamic")
             # Cut short while it is served.
             (self.root / "digits/2/weights.safetensors").write_bytes(b"")
             wait_for(lambda: "serves as it was" in self.index(client)[("digits", "2")][1])
