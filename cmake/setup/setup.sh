@@ -220,7 +220,7 @@ fetch_old_keras() {
 }
 
 # TensorFlow Model Optimization for tests/golden/tfmot, with a TensorFlow of its own, which
-# tests/golden/tflite_lstm takes too: about 1.5 GB.
+# tests/golden/tflite_lstm takes too, and tf2onnx for tests/golden/tf2onnx: about 1.5 GB.
 fetch_tfmot() {
   local tfmot=build/tfmot list=tests/golden/tfmot/requirements.txt
   cmp -s "$list" "$tfmot/requirements.txt" && return

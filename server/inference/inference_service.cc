@@ -3,15 +3,43 @@
 #include "server/inference/inference_service.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "server/inference/classification.h"
 #include "server/inference/request_validation.h"
+#include "server/scheduling/batching_policy.h"
 
 namespace octet {
+namespace {
+
+// The most text of one answer's classes.
+constexpr std::size_t kMostClassBytes = std::size_t{256} << 20;
+
+// Makes the classes that the request asks for; null if it asks for none.
+std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model,
+                                                        const InferenceRequest& request) {
+  std::vector<OutputClasses> wanted;
+  bool wants_any = false;
+  for (std::size_t i = 0; i < request.outputs.size(); ++i) {
+    OutputClasses& classes = wanted.emplace_back();
+    classes.count = request.outputs[i].num_classes;
+    wants_any |= classes.count > 0;
+    // A bundle's labels are of its first output.
+    if (request.output_indices[i] == 0) classes.labels = model->class_labels;
+  }
+  if (!wants_any) return nullptr;
+  return [model, wanted = std::move(wanted)](InferenceAnswer& answer) {
+    return Classify(wanted, TakesBatches(*model->executable), kMostClassBytes, answer);
+  };
+}
+
+}  // namespace
 
 InferenceService::InferenceService(const ModelRepository& repository, Scheduler& scheduler,
                                    Metrics& metrics)
@@ -37,6 +65,7 @@ absl::Status InferenceService::Admit(InferenceRequest& request) {
     return {status.code(), absl::StrCat("model \"", model->name, "\" version ",
                                         model->version_string, ": ", status.message())};
   }
+  request.finish = ClassesOf(model, request);
   if (request.deadline <= std::chrono::steady_clock::now()) {
     return absl::DeadlineExceededError(
         "the deadline had passed when the request was read; nothing was computed");

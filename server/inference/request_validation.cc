@@ -14,6 +14,8 @@
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "models/tensor/shape.h"
+#include "server/inference/classification.h"
+#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -189,26 +191,45 @@ absl::Status BindInputs(const Executable& executable, InferenceRequest& request)
   return absl::OkStatus();
 }
 
+// Of the outputs that are asked for as tensors.
+absl::Status CheckTypedOutputs(const std::vector<TensorSignature>& offered,
+                               const InferenceRequest& request) {
+  for (std::size_t i = 0; i < request.output_indices.size(); ++i) {
+    if (!request.outputs.empty() && request.outputs[i].num_classes > 0) continue;
+    const TensorSignature& output = offered[request.output_indices[i]];
+    const DataType type = output.type.data_type;
+    if (type == DataType::kFloat16 || type == DataType::kBfloat16 || BitWidth(type) < 8) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("output ", Quoted(output.name), " is of datatype ", DataTypeName(type),
+                       ", which the protocol has no typed contents for; wants a request without "
+                       "octet_typed_outputs, answered in raw_output_contents"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BindOutputs(const Executable& executable, InferenceRequest& request) {
   const std::vector<TensorSignature>& offered = executable.outputs();
   request.output_indices.clear();
   if (request.outputs.empty()) {
     for (std::size_t i = 0; i < offered.size(); ++i) request.output_indices.push_back(i);
-    return absl::OkStatus();
   }
-  for (const std::string& name : request.outputs) {
-    const std::optional<std::size_t> index = Find(offered, name);
+  for (const RequestedOutput& output : request.outputs) {
+    const std::optional<std::size_t> index = Find(offered, output.name);
     if (!index) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("output ", Quoted(name), " is unknown, the model has ", Names(offered)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "output ", Quoted(output.name), " is unknown, the model has ", Names(offered)));
     }
     if (std::count(request.output_indices.begin(), request.output_indices.end(), *index) > 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("output ", Quoted(name), " is asked for twice, wants it once"));
+          absl::StrCat("output ", Quoted(output.name), " is asked for twice, wants it once"));
+    }
+    if (output.num_classes > 0) {
+      RETURN_IF_ERROR(CheckClasses(offered[*index], TakesBatches(executable), output.num_classes));
     }
     request.output_indices.push_back(*index);
   }
-  return absl::OkStatus();
+  return request.wants_typed_outputs ? CheckTypedOutputs(offered, request) : absl::OkStatus();
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ inline constexpr std::int64_t kMaxRequestRows = 65536;
 // Returns INVALID_ARGUMENT, naming the tensor, what it got and what it wants, for an input that is
 // unknown, missing or given twice, for a datatype, rank, dimension or number of bytes other than
 // the signature's, for dimensions that disagree about a symbol, for fewer than one row or more than
-// kMaxRequestRows, and for an output that is unknown or asked for twice.
+// kMaxRequestRows, for an output that is unknown or asked for twice, for classes of one that is not
+// of numbers or has fewer elements in a row (where the model fixes how many), and for an output of
+// a datatype without typed contents if those are wanted.
 absl::Status BindRequest(const Executable& executable, InferenceRequest& request);
 
 }  // namespace octet

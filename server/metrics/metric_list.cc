@@ -45,6 +45,9 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
     {MetricId::kRows, "octet_rows_total", kCounter, kOfVersion, "Rows of answered requests"},
     {MetricId::kBatchRows, "octet_batch_rows", kHistogram, kOfVersion,
      "Rows of a batch, and how many batches were run"},
+    {MetricId::kBatches, "octet_batches_total", kCounter, "model, version, precision, reason",
+     "Batches by why they had no more rows: idle (a worker was free, no more waited), "
+     "other_shape, full, alone (the model takes one request at a time)"},
     {MetricId::kSplitBatches, "octet_split_batches_total", kCounter, kOfVersion,
      "Batches whose rows several workers computed"},
     {MetricId::kHelpedParts, "octet_helped_parts_total", kCounter, kOfVersion,

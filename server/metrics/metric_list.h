@@ -29,6 +29,7 @@ enum class MetricId : std::uint8_t {
   kRequestFailures,
   kRows,
   kBatchRows,
+  kBatches,
   kSplitBatches,
   kHelpedParts,
   kTuningPendingLayers,

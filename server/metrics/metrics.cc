@@ -72,6 +72,10 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
   exposition.Add(MetricId::kRows, values, static_cast<double>(statistics.num_rows));
   exposition.AddBatchRows(MetricId::kBatchRows, values, statistics.batches,
                           static_cast<double>(statistics.num_batch_rows));
+  for (std::size_t i = 0; i < kNumDispatchReasons; ++i) {
+    exposition.Add(MetricId::kBatches, with({DispatchReasonName(static_cast<DispatchReason>(i))}),
+                   static_cast<double>(statistics.batches_by_reason[i]));
+  }
   exposition.Add(MetricId::kSplitBatches, values,
                  static_cast<double>(statistics.num_split_batches));
   exposition.Add(MetricId::kHelpedParts, values, static_cast<double>(statistics.num_helped_parts));

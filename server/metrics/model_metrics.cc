@@ -57,6 +57,20 @@ const char* StageName(Stage stage) {
   return "unknown";
 }
 
+const char* DispatchReasonName(DispatchReason reason) {
+  switch (reason) {
+    case DispatchReason::kIdle:
+      return "idle";
+    case DispatchReason::kOtherShape:
+      return "other_shape";
+    case DispatchReason::kFull:
+      return "full";
+    case DispatchReason::kAlone:
+      return "alone";
+  }
+  return "unknown";
+}
+
 // Two cache lines apart, so that no worker's stores touch a line (or its prefetched neighbour) that
 // another writes.
 struct alignas(128) ModelMetrics::Block {
@@ -67,6 +81,7 @@ struct alignas(128) ModelMetrics::Block {
   Counter num_batch_rows;
   Counter num_split_batches;
   Counter num_helped_parts;
+  std::array<Counter, kNumDispatchReasons> batches_by_reason;
   Counter failure_nanoseconds;
   std::array<Counter, 17> failures_by_code;
   std::array<BatchCounters, kMaxBatchRows + 1> batches;
@@ -110,6 +125,7 @@ void ModelMetrics::RecordBatch(std::size_t worker, const BatchTimes& times) {
   const std::int64_t rows = std::clamp<std::int64_t>(times.rows, 0, kMaxBatchRows);
   BatchCounters& batch = blocks_[worker].batches[static_cast<std::size_t>(rows)];
   batch.count.Add(1);
+  blocks_[worker].batches_by_reason[static_cast<std::size_t>(times.reason)].Add(1);
   blocks_[worker].num_batch_rows.Add(
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, times.rows)));
   if (times.helped_parts > 0) {
@@ -135,6 +151,9 @@ ModelStatistics ModelMetrics::Statistics() const {
     statistics.num_batch_rows += block.num_batch_rows.value();
     statistics.num_split_batches += block.num_split_batches.value();
     statistics.num_helped_parts += block.num_helped_parts.value();
+    for (std::size_t i = 0; i < kNumDispatchReasons; ++i) {
+      statistics.batches_by_reason[i] += block.batches_by_reason[i].value();
+    }
     statistics.failure.nanoseconds += block.failure_nanoseconds.value();
     for (std::size_t i = 0; i < block.failures_by_code.size(); ++i) {
       statistics.failures_by_code[i] += block.failures_by_code[i].value();

@@ -44,9 +44,21 @@ struct RequestTimes {
   std::int64_t rows = 1;
 };
 
+// Why a batch was begun with the rows that it has, and not with more.
+enum class DispatchReason : std::uint8_t {
+  kIdle,        // a worker was free, and no more waited for the version
+  kOtherShape,  // what else waited has other dimensions beyond rows
+  kFull,        // what else waited has more rows than there was room for
+  kAlone,       // the model takes one request at a time
+};
+inline constexpr std::size_t kNumDispatchReasons = 4;
+// "idle", "other_shape", ...: the value of the metrics' label `reason`.
+const char* DispatchReasonName(DispatchReason reason);
+
 // One run of the steps for a batch.
 struct BatchTimes {
   std::int64_t rows = 1;
+  DispatchReason reason = DispatchReason::kIdle;
   std::chrono::nanoseconds gather{0};   // inputs to one contiguous batch
   std::chrono::nanoseconds run{0};      // quantize and compute
   std::chrono::nanoseconds scatter{0};  // outputs to their requests
@@ -74,6 +86,7 @@ struct ModelStatistics {
   std::uint64_t num_batch_rows = 0;     // of those batches
   std::uint64_t num_split_batches = 0;  // those with helped parts
   std::uint64_t num_helped_parts = 0;
+  std::array<std::uint64_t, kNumDispatchReasons> batches_by_reason{};
   DurationSum success;
   DurationSum failure;
   LatencyCounts total;

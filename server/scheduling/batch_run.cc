@@ -133,6 +133,7 @@ InferenceAnswer BatchRun::AnswerTo(const InferenceRequest& request, std::int64_t
 void BatchRun::Answer(std::size_t worker, const BatchOutcome& outcome) {
   const TimePoint ran = steady_clock::now();
   BatchTimes times{.rows = batch_.rows,
+                   .reason = batch_.reason,
                    .gather = gather_time(),
                    .run = ran - gathered_,
                    .helped_parts = outcome.helped_parts};

@@ -28,6 +28,16 @@ class BatchTime {
         static_cast<std::int64_t>(nanoseconds_per_byte_[size] * static_cast<double>(input_bytes)));
   }
 
+  // What the rows of so many bytes take in whatever batch is the best for them; 0: not known.
+  [[nodiscard]] std::chrono::nanoseconds Least(std::size_t input_bytes) const {
+    double least = 0;
+    for (const double per_byte : nanoseconds_per_byte_) {
+      if (per_byte > 0 && (least == 0 || per_byte < least)) least = per_byte;
+    }
+    return std::chrono::nanoseconds(
+        static_cast<std::int64_t>(least * static_cast<double>(input_bytes)));
+  }
+
   // A batch of `input_bytes`, at least 1, took `time`.
   void Record(std::size_t input_bytes, std::chrono::nanoseconds time) {
     const double per_byte = static_cast<double>(time.count()) / static_cast<double>(input_bytes);

@@ -30,17 +30,20 @@ bool TakesBatches(const Executable& executable) {
          RowsComeFirst(executable.outputs());
 }
 
-bool FitsBatch(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable) {
+  return std::min(policy.max_rows, executable.max_rows());
+}
+
+BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
                const InferenceRequest& request) {
-  if (request.executable != first.executable) return false;
-  const std::int64_t most = std::min(policy.max_rows, first.executable->max_rows());
-  if (rows + request.rows > most) return false;
+  if (request.executable != first.executable) return BatchFit::kOtherExecutable;
   for (std::size_t i = 0; i < first.bound_inputs.size(); ++i) {
     const auto& a = first.bound_inputs[i].dims;
     const auto& b = request.bound_inputs[i].dims;
-    if (!std::equal(a.begin() + 1, a.end(), b.begin() + 1, b.end())) return false;
+    if (!std::equal(a.begin() + 1, a.end(), b.begin() + 1, b.end())) return BatchFit::kOtherShape;
   }
-  return true;
+  const bool has_room = rows + request.rows <= MaxBatchRows(policy, *first.executable);
+  return has_room ? BatchFit::kFits : BatchFit::kNoRoom;
 }
 
 std::int64_t PartRows(const BatchingPolicy& policy, const SplitCase& now) {

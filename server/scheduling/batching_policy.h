@@ -31,10 +31,15 @@ struct BatchingPolicy {
 // and there is an input to say how many there are.
 bool TakesBatches(const Executable& executable);
 
-// Whether `request` may join a batch that `first` began and that has `rows` rows by now: the same
+// Whether a request may join a batch, or why not.
+enum class BatchFit : std::uint8_t { kFits, kOtherExecutable, kOtherShape, kNoRoom };
+// Of `request` and a batch that `first` began and that has `rows` rows by now: it wants the same
 // executable, the same dimensions beyond rows, and room.
-bool FitsBatch(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
+BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
                const InferenceRequest& request);
+
+// The most rows of a batch of several requests for `executable`.
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable);
 
 // What a worker knows of a batch that it begins.
 struct SplitCase {

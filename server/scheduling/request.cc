@@ -27,6 +27,14 @@ void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metri
 void Answer(std::unique_ptr<InferenceRequest> request, std::size_t worker, InferenceAnswer answer) {
   RequestTimes times = answer.times;
   const TimePoint start = std::chrono::steady_clock::now();
+  if (absl::Status status = request->finish ? request->finish(answer) : absl::OkStatus();
+      !status.ok()) {
+    const absl::StatusCode code = status.code();
+    request->completion->Complete(std::move(status));
+    request->metrics->RecordFailure(worker, code,
+                                    std::chrono::steady_clock::now() - request->arrival);
+    return;
+  }
   request->completion->Complete(std::move(answer));
   const TimePoint end = std::chrono::steady_clock::now();
   times.respond = end - start;

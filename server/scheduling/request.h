@@ -3,8 +3,10 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +33,13 @@ struct RequestInput {
   std::span<const std::byte> data;
 };
 
+// An output as the request asks for it.
+struct RequestedOutput {
+  std::string name;
+  // 0: the tensor; else so many of the largest elements of each row, as text (classification.h).
+  std::int64_t num_classes = 0;
+};
+
 // What answers a request. Its views live as long as the ModelVersion that holds their text.
 struct ServedModel {
   absl::string_view name;
@@ -44,6 +53,8 @@ struct AnswerOutput {
   DataType data_type = DataType::kFloat32;
   Dims dims;
   std::span<const std::byte> data;
+  // The datatype is BYTES instead: of each element its length in 4 bytes, and its text.
+  bool holds_text = false;
 };
 
 struct InferenceAnswer {
@@ -70,7 +81,9 @@ struct InferenceRequest {
   std::string model_name;
   std::string model_version;  // empty: the newest
   std::vector<RequestInput> inputs;
-  std::vector<std::string> outputs;  // empty: all
+  std::vector<RequestedOutput> outputs;  // empty: all
+  // Whether every output has to be of a datatype that typed contents can hold.
+  bool wants_typed_outputs = false;
   TimePoint arrival;
   TimePoint deadline = kNever;
   std::unique_ptr<Completion> completion;
@@ -84,7 +97,13 @@ struct InferenceRequest {
   std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[...].dims and data
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
   std::int64_t rows = 1;
+  // What is made of the outputs before they are the answer, or an error; null: nothing.
+  std::function<absl::Status(InferenceAnswer&)> finish;
   TimePoint admitted;
+
+  // By the scheduler.
+  std::chrono::nanoseconds least_time{0};  // of one worker, as far as is known
+  TimePoint due;                           // DueTime
 };
 
 // Of the data of its inputs, as they came.
@@ -94,7 +113,7 @@ std::size_t InputByteSize(const InferenceRequest& request);
 void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
             absl::Status error);
 
-// Answers a request, and records it.
+// Answers a request, and records it; with the error of its `finish`, if that fails.
 void Answer(std::unique_ptr<InferenceRequest> request, std::size_t worker, InferenceAnswer answer);
 
 }  // namespace octet

@@ -13,10 +13,15 @@
 namespace octet {
 namespace {
 
+using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 // Events that one worker reads before it runs what it has read.
 constexpr int kMostEventsAtOnce = 256;
+
+std::int64_t Microseconds(nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
 
 }  // namespace
 
@@ -94,13 +99,47 @@ void Scheduler::Submit(std::size_t worker, std::unique_ptr<InferenceRequest> req
   {
     MutexLock lock(mutex_);
     request->admitted = steady_clock::now();
+    request->due = DueTime(options_.waiting, request->arrival, request->deadline);
+    const std::size_t known = PlaceOf(*request->executable);
+    if (known < known_.size()) {
+      request->least_time = known_[known].time.Least(InputByteSize(*request));
+    }
     room = queue_.CheckRoom(*request);
+    if (room.ok()) room = CheckWait(*request);
     if (room.ok()) {
       queue_.Push(std::move(request));
       return;
     }
   }
   Refuse(std::move(request), worker, metrics_, std::move(room));
+}
+
+std::size_t Scheduler::PlaceOf(const Executable& executable) const {
+  std::size_t place = 0;
+  while (place < known_.size() && known_[place].executable.get() != &executable) ++place;
+  return place;
+}
+
+absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
+  if (request.deadline == kNever || computing_ < options_.compute_threads) return absl::OkStatus();
+  const nanoseconds left = request.deadline - request.admitted;
+  std::vector<nanoseconds> busy;
+  for (const Active& active : active_) {
+    if (!active.is_active) continue;
+    busy.push_back(std::max(active.start + active.expected - request.admitted, nanoseconds(0)));
+  }
+  // Helpers give up what they do as soon as a request waits.
+  busy.resize(options_.compute_threads);
+  const RequestQueue::Ahead ahead =
+      queue_.AheadOf(request, MaxBatchRows(options_.batching, *request.executable),
+                     left * static_cast<std::int64_t>(busy.size()));
+  const nanoseconds wait = ExpectedWait({.busy = busy, .work = ahead.work});
+  const nanoseconds run = request.least_time * (request.rows + ahead.rows_in_batch) / request.rows;
+  if (IsInTime(options_.waiting, wait, run, left)) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "the deadline would pass before the answer: it is ", Microseconds(left),
+      " us away, what goes before takes about ", Microseconds(wait), " us, and its batch ",
+      Microseconds(run), " us; nothing was computed; back off, or give it more time"));
 }
 
 void Scheduler::HoldArrivals(TimePoint until) {
@@ -282,12 +321,10 @@ void Scheduler::Finish(std::size_t index, std::size_t place) {
 std::size_t Scheduler::Activate(Batch batch) {
   const std::size_t place = free_places_.back();
   free_places_.pop_back();
-  const Executable* const executable = batch.requests.front()->executable.get();
   Active& active = active_[place];
-  active.known = 0;
-  while (active.known < known_.size() && known_[active.known].executable.get() != executable) {
-    ++active.known;
-  }
+  active.known = PlaceOf(*batch.requests.front()->executable);
+  active.start = steady_clock::now();
+  active.is_active = true;
   active.expected = active.known < known_.size() ? known_[active.known].time.Expect(batch.bytes)
                                                  : std::chrono::nanoseconds(0);
   runs_[place]->Begin(std::move(batch));
@@ -297,6 +334,7 @@ std::size_t Scheduler::Activate(Batch batch) {
 void Scheduler::Release(std::size_t place, std::size_t byte_size, std::chrono::nanoseconds time) {
   --computing_;
   free_places_.push_back(place);
+  active_[place].is_active = false;
   const std::size_t known = active_[place].known;
   if (byte_size > 0 && known < known_.size()) known_[known].time.Record(byte_size, time);
 }

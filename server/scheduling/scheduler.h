@@ -33,6 +33,7 @@
 #include "server/scheduling/batch_time.h"
 #include "server/scheduling/batching_policy.h"
 #include "server/scheduling/event_source.h"
+#include "server/scheduling/queue_policy.h"
 #include "server/scheduling/request.h"
 #include "server/scheduling/request_queue.h"
 #include "server/scheduling/worker.h"
@@ -46,6 +47,7 @@ class Scheduler {
     std::size_t compute_threads = 1;  // the CPU budget, at least 1
     RequestQueue::Limits queue = {};
     BatchingPolicy batching = {};
+    QueuePolicy waiting = {};
     std::size_t max_answer_bytes = std::size_t{1} << 30;  // outputs of one batch
     std::function<void()> on_thread_start =
         nullptr;  // called by each worker's thread first, if given
@@ -80,8 +82,9 @@ class Scheduler {
   void Retire(const std::shared_ptr<const Executable>& executable)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
-  // Queues a checked request, or answers it with RESOURCE_EXHAUSTED. Called by a worker, whose
-  // index is `worker`, while it polls.
+  // Queues a checked request; or answers it, with RESOURCE_EXHAUSTED where the queue is full, with
+  // DEADLINE_EXCEEDED where it would wait past its deadline. Called by a worker, whose index is
+  // `worker`, while it polls.
   void Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -111,6 +114,8 @@ class Scheduler {
     bool owner_computes = false;           // and so takes parts that are given back
     std::size_t known = 0;                 // place in known_, or its size
     std::chrono::nanoseconds expected{0};  // of all rows on one worker; 0: not known
+    TimePoint start;
+    bool is_active = false;
   };
 
   void Work(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -130,6 +135,12 @@ class Scheduler {
   // Whether a helper must not compute `part` to its end: it is given back then.
   bool GivesUp(std::size_t place, RowRange part) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Place in known_ of what was prepared, or its size.
+  [[nodiscard]] std::size_t PlaceOf(const Executable& executable) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // DEADLINE_EXCEEDED if `request` would wait past its deadline.
+  [[nodiscard]] absl::Status CheckWait(const InferenceRequest& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // For a batch just taken from the queue. Returns its place.
   std::size_t Activate(Batch batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The worker that had the last of a batch is free. `time` is what its `byte_size` of inputs took

@@ -77,6 +77,7 @@ void Worker::Fail(BatchRun& run, const absl::Status& error) {
     Batch alone;
     alone.rows = request->rows;
     alone.bytes = InputByteSize(*request);
+    alone.reason = DispatchReason::kAlone;
     alone.requests.push_back(std::move(request));
     run.Begin(std::move(alone));
     Run(run);

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <hdf5.h>
 #include <map>
 #include <memory>
@@ -209,6 +212,49 @@ absl::StatusOr<Dims> ReadDims(hid_t dataset, absl::string_view path) {
   return dims;
 }
 
+// A string of variable length as the file refers to it: 4 bytes of length, and where it is, in
+// 8 bytes and 4, for files with addresses of 8 bytes.
+constexpr std::size_t kReferenceSize = 16;
+
+// Takes such references as they are, where libhdf5 would read the strings.
+herr_t KeepReferences(hid_t from, hid_t /*to*/, H5T_cdata_t* data, std::size_t /*count*/,
+                      std::size_t /*stride*/, std::size_t /*background_stride*/, void* /*buffer*/,
+                      void* /*background*/, hid_t /*properties*/) {
+  if (data->command != H5T_CONV_INIT) return 0;
+  data->need_bkg = H5T_BKG_NO;
+  return H5Tis_variable_str(from) > 0 ? 0 : -1;
+}
+
+// Whether the strings of `attribute`, `count` of variable length, are together no larger than the
+// limit: libhdf5 allocates what the file says before it looks for them.
+absl::Status CheckLengths(hid_t file, hid_t attribute, std::size_t count,
+                          const std::string& where) {
+  const Handle properties(H5Fget_create_plist(file), H5Pclose);
+  std::size_t address_size = 0;
+  if (!properties.ok() || H5Pget_sizes(properties.id(), &address_size, nullptr) < 0 ||
+      address_size != 8) {
+    return Damaged(where, "is in a file whose addresses have not 8 bytes");
+  }
+  const Handle references(H5Tcreate(H5T_OPAQUE, kReferenceSize), H5Tclose);
+  const Handle strings(H5Tcopy(H5T_C_S1), H5Tclose);
+  static constexpr char kName[] = "string references";
+  if (!references.ok() || !strings.ok() || H5Tset_size(strings.id(), H5T_VARIABLE) < 0 ||
+      H5Tregister(H5T_PERS_SOFT, kName, strings.id(), references.id(), KeepReferences) < 0) {
+    return Damaged(where, "cannot be looked at");
+  }
+  std::vector<std::array<std::byte, kReferenceSize>> found(count);
+  const bool was_read = H5Aread(attribute, references.id(), found.data()) >= 0;
+  H5Tunregister(H5T_PERS_SOFT, kName, -1, -1, KeepReferences);
+  if (!was_read) return Damaged(where, "cannot be looked at");
+  std::uint64_t byte_size = 0;
+  for (const auto& reference : found) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, reference.data(), sizeof(length));
+    byte_size += length;
+  }
+  return byte_size <= kMaxAttributeByteSize ? absl::OkStatus() : Damaged(where, "is too large");
+}
+
 }  // namespace
 
 absl::StatusOr<H5File> H5File::Open(std::span<const std::byte> bytes, std::int64_t max_byte_size) {
@@ -296,6 +342,12 @@ absl::StatusOr<ConstantTensor> H5File::ReadDataset(absl::string_view path) const
   return ConstantTensor(data_type, dims, bytes.first(static_cast<std::size_t>(byte_size)), tensor);
 }
 
+bool H5File::HasAttribute(absl::string_view path, const std::string& attribute) const {
+  const SilenceErrors silence;
+  const absl::StatusOr<Handle> group = OpenObject(file_, path, H5I_GROUP);
+  return group.ok() && H5Aexists(group->id(), attribute.c_str()) > 0;
+}
+
 absl::StatusOr<std::vector<std::string>> H5File::ReadStrings(absl::string_view path,
                                                              const std::string& attribute) const {
   const SilenceErrors silence;
@@ -319,6 +371,7 @@ absl::StatusOr<std::vector<std::string>> H5File::ReadStrings(absl::string_view p
   std::vector<std::string> strings;
   const auto length = static_cast<std::size_t>(count);
   if (H5Tis_variable_str(type.id()) > 0) {
+    if (length > 0) RETURN_IF_ERROR(CheckLengths(file_, handle.id(), length, where));
     std::vector<char*> pointers(length, nullptr);
     if (length > 0 && H5Aread(handle.id(), type.id(), pointers.data()) < 0) {
       return Damaged(where, "cannot be read");

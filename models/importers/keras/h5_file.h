@@ -40,6 +40,9 @@ class H5File {
   // The dataset at `path`.
   [[nodiscard]] absl::StatusOr<ConstantTensor> ReadDataset(absl::string_view path) const;
 
+  // Whether the group at `path` ("" for the file's own) has the attribute.
+  [[nodiscard]] bool HasAttribute(absl::string_view path, const std::string& attribute) const;
+
   // A string attribute, or one string for each element of an array of strings.
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> ReadStrings(
       absl::string_view path, const std::string& attribute) const;

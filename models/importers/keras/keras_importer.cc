@@ -54,17 +54,21 @@ absl::StatusOr<ModelFile> ReadArchive(std::span<const std::byte> bytes,
 absl::StatusOr<ModelFile> ReadHdf5Model(std::span<const std::byte> bytes,
                                         const ImportOptions& options) {
   ASSIGN_OR_RETURN(H5File file, H5File::Open(bytes, options.max_byte_size));
-  const absl::StatusOr<std::vector<std::string>> config = file.ReadStrings("", "model_config");
-  if (!config.ok() || config->size() != 1) {
+  if (!file.HasAttribute("", "model_config")) {
     return absl::InvalidArgumentError(
         "the HDF5 file has no \"model_config\": it holds weights, not a model; wants one that was "
         "saved with model.save()");
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> config, file.ReadStrings("", "model_config"));
+  if (config.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"model_config\" has ", config.size(), " strings, wants one"));
   }
   std::string version = "unknown";
   if (const auto stored = file.ReadStrings("", "keras_version"); stored.ok() && !stored->empty()) {
     version = stored->front();
   }
-  return ModelFile{std::move(version), config->front(), std::move(file), true};
+  return ModelFile{std::move(version), config.front(), std::move(file), true};
 }
 
 // Whether two inputs have dimensions of their own that only a request decides.

@@ -13,12 +13,18 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/counted_values.h"
 #include "models/importers/onnx/folding.h"
+#include "models/importers/onnx/operand_nodes.h"
 #include "models/importers/onnx/reshape_sizes.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
 
 namespace {
+
+bool IsSameNumber(const ConstantTensor& a, const ConstantTensor& b) {
+  return NumElements(a.dims()) == 1 && NumElements(b.dims()) == 1 &&
+         a.data_type() == b.data_type() && std::ranges::equal(a.bytes(), b.bytes());
+}
 
 bool IsOpen(const Dim& dim) { return !dim.is_constant(); }
 bool IsOpen(const Shape& shape) {
@@ -102,6 +108,78 @@ absl::StatusOr<FoldedOutputs> FoldZeroProduct(NodeCall& call, const Filled& zero
   return Single(Filled{zeros.value, std::move(shape)});
 }
 
+// Parts that are the same number everywhere, such as the initial states of two directions. Nothing
+// where they are not, or where the sum of their sizes is open.
+absl::StatusOr<FoldedOutputs> FoldSameParts(NodeCall& call) {
+  const Filled& first = *call.input(0).filled();
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, first.shape.size()));
+  Shape shape = first.shape;
+  std::int64_t size = 0;
+  for (const Operand& operand : call.inputs()) {
+    const Filled* const part = operand.filled();
+    if (part == nullptr || part->shape.size() != shape.size() || IsOpen(part->shape[axis]) ||
+        !IsSameNumber(part->value, first.value)) {
+      return FoldedOutputs();
+    }
+    Shape others = part->shape;
+    others[axis] = shape[axis];
+    if (others != shape) return call.Invalid("joins tensors of different shapes");
+    if (__builtin_add_overflow(size, part->shape[axis].value(), &size)) {
+      return call.Invalid("joins to a dimension that is no number");
+    }
+  }
+  shape[axis] = Dim(size);
+  return Single(Filled{WithDims(first.value, {1}), std::move(shape)});
+}
+
+// Parts along an axis that is known, of each row the same.
+absl::StatusOr<FoldedOutputs> FoldSplit(NodeCall& call, const Filled& filled) {
+  ASSIGN_OR_RETURN(const std::int64_t raw_axis, call.Int("axis", 0));
+  ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(raw_axis, filled.shape.size()));
+  if (IsOpen(filled.shape[axis])) return FoldedOutputs();
+  ASSIGN_OR_RETURN(const auto sizes, SplitSizes(call, filled.shape[axis].value()));
+  const Dims& dims = filled.value.dims();
+  const std::size_t missing = filled.shape.size() - dims.size();
+  std::vector<Operand> outputs(sizes.size(), Operand{"", filled.value});
+  if (axis >= missing && dims[axis - missing] != 1) {
+    std::vector<Operand> inputs = call.inputs();
+    inputs[0] = {call.input(0).name, filled.value};
+    std::vector<AttributeProto> attributes = call.node().attributes;
+    std::erase_if(attributes, [](const AttributeProto& a) { return a.name == "axis"; });
+    attributes.push_back(IntAttributeOf("axis", static_cast<std::int64_t>(axis - missing)));
+    ASSIGN_OR_RETURN(outputs, call.AsItself(inputs, attributes));
+  }
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const ConstantTensor* const part = outputs.at(i).constant();
+    if (part == nullptr) return call.Unimplemented("a constant that cannot be cut beforehand");
+    Shape shape = filled.shape;
+    shape[axis] = Dim(sizes[i]);
+    outputs[i] = {"", Filled{*part, std::move(shape)}};
+  }
+  return FoldedOutputs(std::move(outputs));
+}
+
+// A constant that is repeated along axes of 1, of which one at least is open: a class token.
+// Nothing where it has more than one element along such an axis, or is repeated along others.
+absl::StatusOr<FoldedOutputs> FoldTile(NodeCall& call) {
+  const ConstantTensor* const constant = call.input(0).constant();
+  if (constant == nullptr || call.num_inputs() != 2 || call.input(1).sizes() == nullptr) {
+    return FoldedOutputs();
+  }
+  ASSIGN_OR_RETURN(const std::vector<Dim> repeats, call.SizesOf(1, "repeats"));
+  Shape shape = ToShape(constant->dims());
+  if (repeats.size() != shape.size()) return call.Invalid("its repeats have not every axis");
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (repeats[axis] == Dim(1)) continue;
+    if (shape[axis] != Dim(1) || (repeats[axis].is_constant() && repeats[axis].value() < 1)) {
+      return FoldedOutputs();
+    }
+    shape[axis] = repeats[axis];
+  }
+  return Single(Filled{*constant, std::move(shape)});
+}
+
 absl::StatusOr<std::optional<Shape>> MovedShape(NodeCall& call, const Shape& from) {
   const std::string& op = call.node().op_type;
   if (op == "Slice") return SlicedShape(call, from);
@@ -164,7 +242,10 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Filled& filled) {
 
 absl::StatusOr<FoldedOutputs> FoldFilledMovement(NodeCall& call) {
   if (call.num_inputs() == 0) return FoldedOutputs();
+  if (call.node().op_type == "Tile") return FoldTile(call);
   const Filled* const filled = call.input(0).filled();
+  if (filled != nullptr && call.node().op_type == "Concat") return FoldSameParts(call);
+  if (filled != nullptr && call.node().op_type == "Split") return FoldSplit(call, *filled);
   if (filled == nullptr || NumElements(filled->value.dims()) != 1) return FoldedOutputs();
   if (call.node().op_type == "MatMul") return FoldZeroProduct(call, *filled);
   ASSIGN_OR_RETURN(const std::optional<Shape> shape, MovedShape(call, filled->shape));

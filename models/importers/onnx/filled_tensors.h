@@ -15,7 +15,8 @@
 namespace octet::onnx {
 
 // The node's outputs, if it moves elements of a stretched constant that is the same number
-// everywhere. Nothing where it is to be translated. Returns the node's errors.
+// everywhere, splits one, or repeats a constant an open number of times. Nothing where it is to be
+// translated. Returns the node's errors.
 absl::StatusOr<FoldedOutputs> FoldFilledMovement(NodeCall& call);
 
 // `operand`, which the node joins to values of the graph, as one of them, where it is the same in

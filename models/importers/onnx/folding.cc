@@ -184,43 +184,53 @@ bool GivesBool(const std::string& op) {
          op == "LessOrEqual" || op == "And" || op == "Or" || op == "Not";
 }
 
-absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
-  const DataType type = call.input(0).type();
+bool IsIndex(DataType type) { return type == DataType::kInt32 || type == DataType::kInt64; }
+
+// That of all operands.
+absl::StatusOr<DataType> OperandType(const NodeCall& call) {
+  DataType type = call.input(0).type();
   for (const Operand& operand : call.inputs()) {
-    if (operand.is_absent() || operand.type() != type) return call.Invalid("unlike operands");
+    if (operand.is_absent()) return call.Invalid("unlike operands");
+    if (operand.type() == type) continue;
+    // What is computed of sizes is of 64 bits here, also where the file has cast it.
+    if (!IsIndex(operand.type()) || !IsIndex(type)) return call.Invalid("unlike operands");
+    type = DataType::kInt64;
   }
-  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
-  const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
-  const std::size_t count = stretch.from[0].size();
-  if (type == DataType::kFloat32) {
-    std::vector<double> values;
-    for (std::size_t i = 0; i < call.num_inputs(); ++i) {
-      const std::vector<double> elements = DoubleElements(*call.input(i).constant());
-      for (std::size_t k = 0; k < count; ++k) {
-        const double element = elements[static_cast<std::size_t>(stretch.from[i][k])];
-        if (i == 0) {
-          values.push_back(element);
-        } else {
-          values[k] = function.real(values[k], element);
-        }
-      }
-    }
-    return Single(FromDoubles(result, stretch.dims, values));
-  }
-  if (function.integer == nullptr) return FoldedOutputs();
-  std::vector<std::int64_t> values;
+  return type;
+}
+
+// Every element of the first operand with those of the others, one after the other.
+template <typename Number, typename Elements, typename Function>
+std::vector<Number> CombinedElements(const NodeCall& call, const Stretch& stretch,
+                                     Elements elements_of, Function function) {
+  std::vector<Number> values;
   for (std::size_t i = 0; i < call.num_inputs(); ++i) {
-    const std::vector<std::int64_t> elements = Int64Elements(*call.input(i).constant());
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::int64_t element = elements[static_cast<std::size_t>(stretch.from[i][k])];
+    const std::vector<Number> elements = elements_of(*call.input(i).constant());
+    for (std::size_t k = 0; k < stretch.from[i].size(); ++k) {
+      const Number element = elements[static_cast<std::size_t>(stretch.from[i][k])];
       if (i == 0) {
         values.push_back(element);
       } else {
-        values[k] = function.integer(values[k], element);
+        values[k] = function(values[k], element);
       }
     }
   }
-  return Single(FromInt64s(result, stretch.dims, values));
+  return values;
+}
+
+absl::StatusOr<FoldedOutputs> FoldBinary(NodeCall& call, const BinaryFunction& function) {
+  ASSIGN_OR_RETURN(const DataType type, OperandType(call));
+  ASSIGN_OR_RETURN(const Stretch stretch, StretchOf(call));
+  const DataType result = GivesBool(call.node().op_type) ? DataType::kBool : type;
+  if (type == DataType::kFloat32) {
+    return Single(
+        FromDoubles(result, stretch.dims,
+                    CombinedElements<double>(call, stretch, DoubleElements, function.real)));
+  }
+  if (function.integer == nullptr) return FoldedOutputs();
+  return Single(
+      FromInt64s(result, stretch.dims,
+                 CombinedElements<std::int64_t>(call, stretch, Int64Elements, function.integer)));
 }
 
 // FoldBinary with sizes among the operands. Nothing where the result would be none.
@@ -454,17 +464,22 @@ absl::StatusOr<FoldedOutputs> FoldConstantNode(NodeCall& call) {
 
 absl::StatusOr<FoldedOutputs> FoldSizesProduct(NodeCall& call) {
   const Sizes& sizes = *call.input(0).sizes();
-  if (!sizes.products.empty()) return call.WithNode(NotOfOpen());
   ASSIGN_OR_RETURN(const auto axes, call.NumbersOrAttribute(1, "axes"));
   ASSIGN_OR_RETURN(const std::int64_t keeps, call.Int("keepdims", 1));
   call.Ignore("noop_with_empty_axes");
-  Dim product(1);
-  for (const Dim& dim : sizes.elements) {
-    const auto next = Dim::Product(product, dim);
-    if (!next.ok()) return call.WithNode(next.status());
-    product = *next;
+  Sizes result{Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {Dim(1)}};
+  Shape factors;
+  bool is_written = true;
+  for (std::size_t i = 0; i < sizes.elements.size(); ++i) {
+    for (const Dim& dim : FactorsAt(sizes, i)) {
+      factors.push_back(dim);
+      const auto next = Dim::Product(result.elements[0], dim);
+      is_written = is_written && next.ok();
+      if (next.ok()) result.elements[0] = *next;
+    }
   }
-  return Single(FromSizes({Dims(keeps != 0 ? sizes.dims.size() : 0, 1), {product}}));
+  if (!is_written) result.products[0] = std::move(factors);
+  return Single(FromSizes(std::move(result)));
 }
 
 absl::StatusOr<FoldedOutputs> FoldConstants(NodeCall& call) {

@@ -8,8 +8,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
@@ -30,6 +33,7 @@
 #include "models/importers/onnx/tensor_data.h"
 #include "models/importers/onnx/unused_parts.h"
 #include "models/importers/onnx/views.h"
+#include "models/importers/onnx/written_out_layers.h"
 
 namespace octet::onnx {
 
@@ -58,15 +62,42 @@ std::string NameOf(const NodeProto& node) {
   return node.outputs.empty() ? "" : node.outputs[0];
 }
 
+// What the file calls an open dimension; empty where that says nothing: tf2onnx counts them, each
+// one anew (`unk__17`).
+std::string NameOf(const DimensionProto& dimension) {
+  absl::string_view number = dimension.param;
+  const bool is_counted = absl::ConsumePrefix(&number, "unk__") && !number.empty() &&
+                          std::all_of(number.begin(), number.end(), absl::ascii_isdigit);
+  return is_counted ? "" : dimension.param;
+}
+
+bool IsOpen(const DimensionProto& dimension) { return dimension.value.value_or(-1) < 1; }
+
+// Whether two inputs of as many dimensions have open ones without names behind the batch, which
+// might be as long as each other.
+bool MayShareDimensions(const std::vector<const ValueInfoProto*>& inputs) {
+  std::set<std::pair<std::size_t, std::size_t>> found;
+  for (const ValueInfoProto* const input : inputs) {
+    for (std::size_t axis = 1; axis < input->shape->size(); ++axis) {
+      const DimensionProto& dimension = (*input->shape)[axis];
+      if (!IsOpen(dimension) || !NameOf(dimension).empty()) continue;
+      if (!found.emplace(input->shape->size(), axis).second) return true;
+    }
+  }
+  return false;
+}
+
 // Every operator that there is no translator for, with one node that uses it.
 absl::Status CheckOperators(const GraphProto& graph) {
   std::map<std::string, std::pair<std::size_t, std::string>> unknown;
+  bool has_control = false;
   for (const NodeProto& node : graph.nodes) {
     const bool has_graph = std::any_of(node.attributes.begin(), node.attributes.end(),
                                        [](const AttributeProto& a) { return a.has_graph; });
     const bool is_control =
         std::find(ControlFlow().begin(), ControlFlow().end(), node.op_type) != ControlFlow().end();
     if (!has_graph && !is_control && FindOperator(node.domain, node.op_type) != nullptr) continue;
+    has_control = has_control || has_graph || is_control;
     auto& entry = unknown[has_graph || is_control ? absl::StrCat(FullName(node), " (control flow)")
                                                   : FullName(node)];
     if (entry.first++ == 0) entry.second = NameOf(node);
@@ -76,8 +107,13 @@ absl::Status CheckOperators(const GraphProto& graph) {
   for (const auto& [op, entry] : unknown) {
     texts.push_back(absl::StrCat(op, " x ", entry.first, " (", Quoted(entry.second), ")"));
   }
-  return absl::UnimplementedError(
-      absl::StrCat("operators that cannot be imported: ", absl::StrJoin(texts, ", ")));
+  // Keras's recurrent layers, masked ones and all that its fast kernels do not take, become loops.
+  return absl::UnimplementedError(absl::StrCat(
+      "operators that cannot be imported: ", absl::StrJoin(texts, ", "),
+      has_control
+          ? "; a Keras model with loops can be imported as Keras saves it (.keras, .h5), or "
+            "exported with unroll=True in its recurrent layers"
+          : ""));
 }
 
 // The nodes in an order in which each comes after those whose outputs it takes: theirs, if it is
@@ -111,11 +147,12 @@ class ModelTranslator {
  public:
   ModelTranslator(const ModelProto& model, const NamedWeights& constants,
                   const std::vector<const ValueInfoProto*>& inputs, ExternalData& external,
-                  const ImportOptions& options, std::size_t lead)
+                  const ImportOptions& options, std::size_t lead, bool shares_dimensions)
       : model_(model),
         inputs_(inputs),
         external_(external),
         options_(options),
+        shares_dimensions_(shares_dimensions),
         translation_(*options.operators) {
     translation_.lead = lead;
     translation_.max_folded_bytes = options.max_byte_size;
@@ -159,7 +196,7 @@ class ModelTranslator {
       }
       const DimensionProto& first = input->shape->front();
       if (!first.value.has_value()) {
-        if (!first.param.empty()) batch_names_.insert(first.param);
+        if (!NameOf(first).empty()) batch_names_.insert(first.param);
         continue;
       }
       if (translation_.written_rows != -1 && translation_.written_rows != *first.value) {
@@ -188,12 +225,16 @@ class ModelTranslator {
         return absl::InvalidArgumentError(absl::StrCat(where, " is ", *dimension.value));
       }
     }
-    if (translation_.lead == 0 && batch_names_.contains(dimension.param)) {
+    std::string name = NameOf(dimension);
+    if (translation_.lead == 0 && batch_names_.contains(name)) {
       return absl::UnimplementedError(
           absl::StrCat(where, " is ", Quoted(dimension.param), ", which is the batch"));
     }
-    std::string name = dimension.param;
-    if (name.empty()) name = absl::StrCat(input.name, "/", axis);
+    if (name.empty()) {
+      name = absl::StrCat(input.name, "/", axis);
+      const std::pair place(input.shape->size(), axis);
+      if (shares_dimensions_) name = shared_names_.emplace(place, name).first->second;
+    }
     if (name == "rows") name = "rows/open";
     if (translation_.graph.graph().symbol_names.size() >= kMaxSymbols) {
       return absl::ResourceExhaustedError(
@@ -412,8 +453,12 @@ class ModelTranslator {
   const std::vector<const ValueInfoProto*>& inputs_;
   ExternalData& external_;
   const ImportOptions& options_;
+  // Whether open dimensions without names are one where inputs of as many have them.
+  const bool shares_dimensions_;
   Translation translation_;
   std::set<std::string> batch_names_;
+  // What is shared is called after the first input that has it; by how many dimensions, and which.
+  std::map<std::pair<std::size_t, std::size_t>, std::string> shared_names_;
   std::map<std::string, Operand> values_;
   std::map<std::string, std::size_t> left_;  // of translation_.uses, those still to come
   std::set<std::string> failed_;
@@ -453,17 +498,11 @@ absl::Status Replace(const NamedWeights& weights, NamedWeights& constants) {
       "and optimize=False"));
 }
 
-}  // namespace
-
-absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
-                                               const std::shared_ptr<const void>& owner,
-                                               const ImportOptions& options,
-                                               const NamedWeights& weights) {
-  const GraphProto& graph = *model.graph;
-  if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
-  RETURN_IF_ERROR(CheckOperators(graph));
+// The file's constants. Adds their names to `given`.
+absl::StatusOr<NamedWeights> ConstantsOf(const GraphProto& graph, ExternalData& external,
+                                         const std::shared_ptr<const void>& owner,
+                                         std::set<std::string>& given) {
   NamedWeights constants;
-  std::set<std::string> given;
   for (const TensorProto& tensor : graph.initializers) {
     ASSIGN_OR_RETURN(ConstantTensor constant, ToConstant(tensor, external, owner));
     if (!given.insert(tensor.name).second) {
@@ -472,7 +511,13 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     constants.emplace(tensor.name, std::move(constant));
   }
-  RETURN_IF_ERROR(Replace(weights, constants));
+  return constants;
+}
+
+// Those that are no constants with a name of their own. Adds their names to `given`.
+absl::StatusOr<std::vector<const ValueInfoProto*>> InputsOf(const GraphProto& graph,
+                                                            const NamedWeights& constants,
+                                                            std::set<std::string>& given) {
   std::vector<const ValueInfoProto*> inputs;
   for (const ValueInfoProto& input : graph.inputs) {
     if (constants.contains(input.name)) continue;  // with a default that nothing replaces
@@ -486,18 +531,42 @@ absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, External
     }
     inputs.push_back(&input);
   }
+  return inputs;
+}
+
+}  // namespace
+
+absl::StatusOr<TranslatedModel> TranslateModel(const ModelProto& model, ExternalData& external,
+                                               const std::shared_ptr<const void>& owner,
+                                               const ImportOptions& options,
+                                               const NamedWeights& weights) {
+  const GraphProto& graph = *model.graph;
+  if (graph.outputs.empty()) return absl::InvalidArgumentError("the graph has no outputs");
+  RETURN_IF_ERROR(CheckOperators(graph));
+  std::set<std::string> given;
+  ASSIGN_OR_RETURN(NamedWeights constants, ConstantsOf(graph, external, owner, given));
+  RETURN_IF_ERROR(Replace(weights, constants));
+  ASSIGN_OR_RETURN(const std::vector<const ValueInfoProto*> inputs,
+                   InputsOf(graph, constants, given));
   ASSIGN_OR_RETURN(std::vector<const NodeProto*> nodes, SortedNodes(graph, given));
   std::deque<NodeProto> made;
   SmallConstants small(constants, model.opsets.at(""), external, *options.operators);
   RecomposeQuantization(graph, small, nodes, made);
+  JoinWrittenOutLayers(graph, small, nodes, made);
   FuseQuantization(graph, constants, nodes, made);
-  const auto attempt = [&](std::size_t lead) {
-    return ModelTranslator(model, constants, inputs, external, options, lead).Translate(nodes);
+  const auto attempt = [&](std::size_t lead, bool shares_dimensions = false) {
+    return ModelTranslator(model, constants, inputs, external, options, lead, shares_dimensions)
+        .Translate(nodes);
   };
   // Without inputs there is no batch.
   if (inputs.empty()) return attempt(1);
   absl::StatusOr<TranslatedModel> batched = attempt(0);
   if (batched.ok() || absl::IsResourceExhausted(batched.status())) return batched;
+  if (MayShareDimensions(inputs)) {
+    absl::StatusOr<TranslatedModel> shared = attempt(0, /*shares_dimensions=*/true);
+    if (shared.ok() || absl::IsResourceExhausted(shared.status())) return shared;
+    if (shared.status().message().size() < batched.status().message().size()) batched = shared;
+  }
   absl::StatusOr<TranslatedModel> whole = attempt(1);
   if (whole.ok()) return whole;
   // A first dimension that is open is the batch; else the shorter list of complaints is the one

@@ -475,7 +475,7 @@ absl::StatusOr<ValueId> NodeCall::BroadcastInput(const Operand& operand, std::si
   return AddConstant(name, WithDims(moved, std::move(tight)));
 }
 
-absl::StatusOr<Operand> NodeCall::AsStretched(Operand value, Shape shape) const {
+absl::StatusOr<Operand> NodeCall::AsStretched(Operand value, const Shape& shape) const {
   const auto* const held = std::get_if<std::shared_ptr<Activation>>(&value.content);
   if (held == nullptr) return Unimplemented("stretches what is no value");
   std::shared_ptr<Activation> content = *held;
@@ -525,7 +525,7 @@ absl::StatusOr<Operand> NodeCall::Broadcast(const std::string& op, std::vector<O
     ids.push_back(id);
   }
   ASSIGN_OR_RETURN(const ValueId id, Emit(op, std::move(ids), std::move(attributes), suffix));
-  return AsStretched(Result(id, *order), std::move(wanted));
+  return AsStretched(Result(id, *order), wanted);
 }
 
 absl::StatusOr<Operand> NodeCall::Elementwise(const std::string& op, const Operand& operand,

@@ -213,7 +213,7 @@ class NodeCall {
       Activation& activation, const std::vector<std::size_t>& axes) const;
 
   // `value`, which is an activation, as a tensor of `shape`, which it stretches to.
-  [[nodiscard]] absl::StatusOr<Operand> AsStretched(Operand value, Shape shape) const;
+  [[nodiscard]] absl::StatusOr<Operand> AsStretched(Operand value, const Shape& shape) const;
   // The node `op` over operands that are stretched to one shape as NumPy does it. The result may be
   // one that is to be stretched further.
   [[nodiscard]] absl::StatusOr<Operand> Broadcast(const std::string& op,

@@ -351,7 +351,7 @@ absl::StatusOr<Operand> ValueOf(const NodeCall& call, const Places& places, std:
                            FromInt64s(places.type, {1}, {places.first})};
     ASSIGN_OR_RETURN(sum, call.Broadcast("Add", {sum, first}, {}, "from"));
   }
-  return call.AsStretched(std::move(sum), std::move(stretched));
+  return call.AsStretched(std::move(sum), stretched);
 }
 
 absl::StatusOr<FoldedOutputs> FoldOpen(NodeCall& call) {

@@ -9,6 +9,7 @@
 #include "models/importers/onnx/constant_movement.h"
 #include "models/importers/onnx/operator_list.h"
 #include "models/importers/onnx/reshape_sizes.h"
+#include "models/importers/onnx/reversal_operators.h"
 #include "models/importers/onnx/tensor_data.h"
 
 namespace octet::onnx {
@@ -265,7 +266,7 @@ Outputs TranslateExpand(NodeCall& call) {
   if (!is_same) {
     ASSIGN_OR_RETURN(result, call.Emit("Expand", {id}, {{"shape", shape}}));
   }
-  ASSIGN_OR_RETURN(Operand operand, call.AsStretched(call.Result(result, order), std::move(full)));
+  ASSIGN_OR_RETURN(Operand operand, call.AsStretched(call.Result(result, order), full));
   return Single(std::move(operand));
 }
 
@@ -281,12 +282,39 @@ Outputs TranslateTile(NodeCall& call) {
   return Single(call.Result(result, order));
 }
 
+// The axes that Pad is told the ends of: all where it names none.
+absl::StatusOr<std::vector<std::size_t>> PaddedAxes(const NodeCall& call, std::size_t rank) {
+  if (!call.Has(3)) return PlainOrder(rank);
+  ASSIGN_OR_RETURN(const auto numbers, call.Numbers(3, "axes"));
+  std::vector<std::size_t> axes;
+  for (const std::int64_t number : numbers) {
+    ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(number, rank));
+    axes.push_back(axis);
+  }
+  return axes;
+}
+
+// What Pad puts at both ends of `num_axes` axes: in front of each, and then behind each.
+absl::StatusOr<std::vector<std::int64_t>> PadsOf(NodeCall& call, std::size_t num_axes) {
+  ASSIGN_OR_RETURN(const auto pads, call.NumbersOrAttribute(1, "pads"));
+  if (!pads.has_value() || pads->size() != 2 * num_axes) {
+    return call.Invalid("its pads have not two for each axis");
+  }
+  constexpr std::int64_t kMostPadding = std::int64_t{1} << 31;
+  for (const std::int64_t pad : *pads) {
+    if (pad < -kMostPadding || pad > kMostPadding) {
+      return call.Invalid(
+          absl::StrCat("a pad of ", pad, ", wants ", -kMostPadding, " to ", kMostPadding));
+    }
+  }
+  return *pads;
+}
+
 Outputs TranslatePad(NodeCall& call) {
   RETURN_IF_ERROR(call.CheckInputs(1, 4));
   ASSIGN_OR_RETURN(auto x, call.ActivationOf(0));
   ASSIGN_OR_RETURN(const std::string mode, call.String("mode", "constant"));
   ASSIGN_OR_RETURN(float value, call.Float("value", 0.0F));
-  ASSIGN_OR_RETURN(const auto given, call.NumbersOrAttribute(1, "pads"));
   if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap") {
     return call.Invalid(absl::StrCat("attribute \"mode\" is \"", mode, "\""));
   }
@@ -296,33 +324,16 @@ Outputs TranslatePad(NodeCall& call) {
     value = FloatElements(constant)[0];
   }
   const std::size_t rank = x->shape.size();
-  std::vector<std::size_t> axes = PlainOrder(rank);
-  if (call.Has(3)) {
-    ASSIGN_OR_RETURN(const auto numbers, call.Numbers(3, "axes"));
-    axes.clear();
-    for (const std::int64_t number : numbers) {
-      ASSIGN_OR_RETURN(const std::size_t axis, call.Axis(number, rank));
-      axes.push_back(axis);
-    }
-  }
-  if (!given.has_value() || given->size() != 2 * axes.size()) {
-    return call.Invalid("its pads have not two for each axis");
-  }
-  constexpr std::int64_t kMostPadding = std::int64_t{1} << 31;
-  for (const std::int64_t pad : *given) {
-    if (pad < -kMostPadding || pad > kMostPadding) {
-      return call.Invalid(
-          absl::StrCat("a pad of ", pad, ", wants ", -kMostPadding, " to ", kMostPadding));
-    }
-  }
+  ASSIGN_OR_RETURN(const std::vector<std::size_t> axes, PaddedAxes(call, rank));
+  ASSIGN_OR_RETURN(const std::vector<std::int64_t> given, PadsOf(call, axes.size()));
   const auto [order, id] = NodeCall::AnyForm(*x);
   const std::size_t full_rank = rank + call.lead();
   std::vector<std::int64_t> pads(2 * full_rank, 0);
   SliceParts cut;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const auto place = static_cast<std::size_t>(call.AxisIn(order, axes[i]));
-    const std::int64_t before = (*given)[i];
-    const std::int64_t after = (*given)[i + axes.size()];
+    const std::int64_t before = given[i];
+    const std::int64_t after = given[i + axes.size()];
     pads[place] = std::max<std::int64_t>(before, 0);
     pads[place + full_rank] = std::max<std::int64_t>(after, 0);
     if (before < 0 || after < 0) {  // takes away instead
@@ -420,6 +431,7 @@ constexpr std::array kOperators = {
     OperatorEntry{"Flatten", TranslateFlatten},
     OperatorEntry{"Pad", TranslatePad},
     OperatorEntry{"Reshape", TranslateReshape},
+    OperatorEntry{"ReverseSequence", TranslateReverseSequence},
     OperatorEntry{"Slice", TranslateSlice},
     OperatorEntry{"SpaceToDepth", TranslateSpaceToDepth},
     OperatorEntry{"Split", TranslateSplit},

@@ -12,6 +12,24 @@ absl::Status NotOfOpen() {
   return absl::UnimplementedError("cannot be computed with open dimensions");
 }
 
+namespace {
+
+// The larger or the smaller of two sizes.
+absl::StatusOr<Dim> Extreme(bool is_larger, const Dim& left, const Dim& right) {
+  if (left == right) return left;
+  if (!left.is_constant() && !right.is_constant()) return NotOfOpen();
+  const Dim& open = left.is_constant() ? right : left;
+  const Dim& number = left.is_constant() ? left : right;
+  if (open.is_constant()) return (left.value() > right.value()) == is_larger ? left : right;
+  // A size is at least 1.
+  const bool is_more = number.value() <= 1 && open.scale() > 0 && open.offset() >= 0 &&
+                       open.scale() + open.offset() >= open.divisor();
+  if (!is_more) return NotOfOpen();
+  return is_larger ? open : number;
+}
+
+}  // namespace
+
 absl::StatusOr<Dim> Combined(const std::string& op, const Dim& left, const Dim& right) {
   if (op == "Add") return Dim::Sum(left, right);
   if (op == "Mul") return Dim::Product(left, right);
@@ -21,6 +39,7 @@ absl::StatusOr<Dim> Combined(const std::string& op, const Dim& left, const Dim& 
     return left.FloorDividedBy(right.value());
   }
   if (op == "Div" && left == right) return Dim(1);
+  if (op == "Max" || op == "Min") return Extreme(op == "Max", left, right);
   return NotOfOpen();
 }
 

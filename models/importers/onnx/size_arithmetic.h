@@ -18,7 +18,8 @@ namespace octet::onnx {
 // UNIMPLEMENTED, without a node: for what follows.
 absl::Status NotOfOpen();
 
-// What the operator `op` (Add, Sub, Mul, Div) gives. UNIMPLEMENTED where it cannot be written.
+// What the operator `op` (Add, Sub, Mul, Div, Max, Min) gives. UNIMPLEMENTED where it cannot be
+// written.
 absl::StatusOr<Dim> Combined(const std::string& op, const Dim& left, const Dim& right);
 
 // Whether two sizes are equal; nothing where that depends. An open dimension is none of the numbers

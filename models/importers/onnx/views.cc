@@ -371,8 +371,9 @@ absl::StatusOr<FoldedOutputs> FoldGemm(NodeCall& call, const View& view) {
   ASSIGN_OR_RETURN(const float beta, call.Float("beta", 1));
   ASSIGN_OR_RETURN(const std::int64_t turns_a, call.Int("transA", 0));
   ASSIGN_OR_RETURN(const std::int64_t turns_b, call.Int("transB", 0));
+  const bool has_addend = call.Has(2) && beta != 0;
   ASSIGN_OR_RETURN(const TakenApart apart, Apart(call, view));
-  if (apart.first != 0 || alpha != 1 || beta != 1 || turns_a != 0 ||
+  if (apart.first != 0 || alpha != 1 || (has_addend && beta != 1) || turns_a != 0 ||
       call.input(1).constant() == nullptr) {
     return call.Unimplemented("a product with a tensor that the batch is part of an axis of");
   }
@@ -381,7 +382,7 @@ absl::StatusOr<FoldedOutputs> FoldGemm(NodeCall& call, const View& view) {
   const Operand matrix = {call.input(1).name,
                           turns_b != 0 ? TransposeConstant(weights, {1, 0}) : weights};
   ASSIGN_OR_RETURN(auto results, call.As("MatMul", {{"", apart.activation}, matrix}, {}, ""));
-  if (call.Has(2)) {
+  if (has_addend) {
     ASSIGN_OR_RETURN(results, call.As("Add", {results.at(0), call.input(2)}, {}, "bias"));
   }
   return Together(call, results, apart.first, apart.count);
@@ -430,6 +431,22 @@ absl::StatusOr<FoldedOutputs> FoldConstantGather(NodeCall& call, const View& vie
   return Together(call, results, first, apart.count);
 }
 
+// Operators that compute with elements of views.
+absl::StatusOr<FoldedOutputs> FoldComputing(NodeCall& call) {
+  const std::string& op = call.node().op_type;
+  ASSIGN_OR_RETURN(FoldedOutputs outputs, FoldOfTensors(call));
+  if (outputs.has_value()) return outputs;
+  if (IsElementwise(op)) {
+    ASSIGN_OR_RETURN(outputs, FoldWithNumbers(call));
+    if (outputs.has_value()) return outputs;
+  }
+  if (op == "MatMul") return FoldMatMul(call);
+  const View* const view = call.input(0).view();
+  if (op == "Gemm" && view != nullptr) return FoldGemm(call, *view);
+  if (IsAnyParts(op)) return FoldOverParts(call);
+  return call.Unimplemented("takes a tensor that the batch is part of an axis of");
+}
+
 }  // namespace
 
 absl::StatusOr<FoldedOutputs> FoldView(NodeCall& call) {
@@ -449,16 +466,7 @@ absl::StatusOr<FoldedOutputs> FoldView(NodeCall& call) {
   if (op == "Shape" || op == "Size") return FoldedOutputs();
   if (op == "Transpose" && view != nullptr) return FoldTranspose(call, *view);
   if (op == "Unsqueeze" && view != nullptr) return FoldUnsqueeze(call, *view);
-  ASSIGN_OR_RETURN(FoldedOutputs outputs, FoldOfTensors(call));
-  if (outputs.has_value()) return outputs;
-  if (IsElementwise(op)) {
-    ASSIGN_OR_RETURN(outputs, FoldWithNumbers(call));
-    if (outputs.has_value()) return outputs;
-  }
-  if (op == "MatMul") return FoldMatMul(call);
-  if (op == "Gemm" && view != nullptr) return FoldGemm(call, *view);
-  if (IsAnyParts(op)) return FoldOverParts(call);
-  return call.Unimplemented("takes a tensor that the batch is part of an axis of");
+  return FoldComputing(call);
 }
 
 }  // namespace octet::onnx

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every method but ModelInfer: served as a stream of raw messages from the server's generic
-// service, on the same queue, without a thread for any of them.
+// Every method but ModelInfer and ModelStreamInfer: served as a stream of raw messages from the
+// server's generic service, on the same queue, without a thread for any of them.
 
 #pragma once
 

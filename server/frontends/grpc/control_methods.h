@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The methods beside ModelInfer: what each answers. No transport here.
+// The methods beside ModelInfer and ModelStreamInfer: what each answers. No transport here.
 
 #pragma once
 
@@ -25,6 +25,9 @@ struct ControlRooms {
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
 // are defined only, whose UNIMPLEMENTED says what to do instead.
 void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds TraceSetting and LogSettings of it, which tell what is set and refuse to change it.
+void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods);
 
 // Adds RepositoryModelLoad and RepositoryModelUnload, in the place of those that are defined only.
 // Precondition: there is a loader.

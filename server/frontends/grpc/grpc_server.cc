@@ -24,6 +24,8 @@
 #include "server/frontends/grpc/control_call.h"
 #include "server/frontends/grpc/control_methods.h"
 #include "server/frontends/grpc/inference_front_end.h"
+#include "server/frontends/grpc/inference_grpc_service.h"
+#include "server/frontends/grpc/inference_stream.h"
 
 namespace octet {
 namespace {
@@ -32,6 +34,7 @@ using std::chrono::steady_clock;
 
 // Calls that gRPC may match before a worker has come to make ready for more.
 constexpr std::size_t kExpectedInferences = 256;
+constexpr std::size_t kExpectedStreams = 16;
 constexpr std::size_t kExpectedControls = 16;
 
 // How long requests are held around the moment in which connections are told to go away: a caller
@@ -105,6 +108,7 @@ ControlMethods AllMethods(const ControlRooms& rooms) {
   ControlMethods methods;
   AddInferenceMethods(rooms, methods);
   if (rooms.loader != nullptr) AddRepositoryMethods(rooms, methods);
+  AddSettingsMethods(rooms, methods);
   AddHealthMethods(rooms, methods);
   AddReflectionMethods({"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
                         "inference.GRPCInferenceService"},
@@ -119,7 +123,8 @@ class GrpcServer::Impl {
   Impl(Options options, InferenceService& service, const ModelRepository& repository)
       : options_(std::move(options)),
         service_(service),
-        inference_(context_, service, options_.max_request_bytes),
+        inference_(context_, service, grpc_service_, options_.max_request_bytes),
+        streams_(context_, service, grpc_service_, options_.max_request_bytes),
         control_(context_, AllMethods({service, repository, options_.server_version,
                                        options_.loader, options_.allow_management})) {}
 
@@ -133,7 +138,7 @@ class GrpcServer::Impl {
     if (IsServed(options_.address)) return CannotListen();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(&inference_.grpc_service());
+    builder.RegisterService(&grpc_service_);
     builder.RegisterAsyncGenericService(&control_.grpc_service());
     Configure(builder);
     queue_ = builder.AddCompletionQueue();
@@ -148,6 +153,7 @@ class GrpcServer::Impl {
     }
     address_ = WithPort(options_.address, port_);
     inference_.Expect(kExpectedInferences);
+    streams_.Expect(kExpectedStreams);
     control_.Expect(kExpectedControls);
     return absl::OkStatus();
   }
@@ -177,7 +183,10 @@ class GrpcServer::Impl {
 
   void Shutdown(TimePoint deadline) {
     service_.scheduler().HoldArrivals(steady_clock::now() + kHoldBeforeGoAway + kHoldAfterGoAway);
-    Notice::Post(context_, [this] { control_.EndWaiting(); });
+    Notice::Post(context_, [this] {
+      control_.EndWaiting();
+      streams_.EndAll();
+    });
     std::this_thread::sleep_for(kHoldBeforeGoAway);
     std::atomic<bool> is_over = false;
     std::thread uploads([this, &is_over] { CancelUploads(is_over); });
@@ -210,7 +219,8 @@ class GrpcServer::Impl {
     while (!is_over) {
       std::this_thread::sleep_for(kLookInterval);
       const TimePoint now = steady_clock::now();
-      if (when == kNever && inference_.num_calls() == 0) when = now + kLastAnswerArrives;
+      if (when == kNever && inference_.num_calls() + streams_.num_calls() == 0)
+        when = now + kLastAnswerArrives;
       if (now < when) continue;
       grpc_server_cancel_all_calls(server_->c_server());
       return;
@@ -262,7 +272,9 @@ class GrpcServer::Impl {
   const Options options_;
   InferenceService& service_;
   CallContext context_;
+  InferenceGrpcService grpc_service_;
   InferenceFrontEnd inference_;
+  InferenceStreamFrontEnd streams_;
   ControlFrontEnd control_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;  // before the queue it uses

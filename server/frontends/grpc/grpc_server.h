@@ -2,8 +2,9 @@
 // The gRPC front end: one asynchronous server on one completion queue, which the workers poll.
 //
 // No thread of its own serves a call: ModelInfer is read from its raw bytes by the worker that
-// polls, every other method, health and reflection with their streams included, is served from the
-// same queue. Only Shutdown has a thread beside it, `uploads`, for as long as it runs.
+// polls, ModelStreamInfer alike, every other method, health and reflection with their streams
+// included, is served from the same queue. Only Shutdown has a thread beside it, `uploads`, for as
+// long as it runs.
 
 #pragma once
 

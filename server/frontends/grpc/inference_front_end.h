@@ -5,27 +5,20 @@
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
 
-#include "proto/inference/open_inference_grpc.grpc.pb.h"
 #include "server/frontends/grpc/call_context.h"
+#include "server/frontends/grpc/inference_grpc_service.h"
 #include "server/inference/inference_service.h"
 
 namespace octet {
 
-// The service of which ModelInfer is raw; its other methods go to the server's generic service.
-class InferenceGrpcService;
-
 class InferenceFrontEnd {
  public:
   // The references are borrowed for as long as calls may come.
-  InferenceFrontEnd(CallContext& context, InferenceService& service, std::size_t max_tensor_bytes);
-  ~InferenceFrontEnd();
+  InferenceFrontEnd(CallContext& context, InferenceService& service,
+                    InferenceGrpcService& grpc_service, std::size_t max_tensor_bytes);
   InferenceFrontEnd(const InferenceFrontEnd&) = delete;
   InferenceFrontEnd& operator=(const InferenceFrontEnd&) = delete;
-
-  // To register with the server's builder.
-  [[nodiscard]] grpc::Service& grpc_service();
 
   // Makes ready for `count` calls; each that comes makes ready for another.
   void Expect(std::size_t count);
@@ -40,8 +33,8 @@ class InferenceFrontEnd {
 
   CallContext& context_;
   InferenceService& service_;
+  InferenceGrpcService& grpc_service_;
   const std::size_t max_tensor_bytes_;
-  const std::unique_ptr<InferenceGrpcService> grpc_service_;
   std::atomic<std::size_t> num_calls_ = 0;
 };
 

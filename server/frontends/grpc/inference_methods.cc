@@ -64,7 +64,7 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   response.set_version(rooms.server_version);
   // A client takes it for load and unload.
   if (rooms.loader != nullptr) response.add_extensions("model_repository");
-  for (const char* const extension : {"model_configuration", "statistics"}) {
+  for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
     response.add_extensions(extension);
   }
   return response;
@@ -229,7 +229,6 @@ class MethodTable {
 };
 
 void AddLackingMethods(MethodTable& table) {
-  table.Lack("ModelStreamInfer", "call ModelInfer for each request; calls share a connection");
   for (const char* const name : {"RepositoryModelLoad", "RepositoryModelUnload"}) {
     table.Lack(name, "models are loaded at start from the model repository");
   }
@@ -238,8 +237,6 @@ void AddLackingMethods(MethodTable& table) {
         "CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
     table.Lack(name, "send tensors as raw_input_contents");
   }
-  table.Lack("TraceSetting", "ask for times with the request parameter octet_timing");
-  table.Lack("LogSettings", "the log goes to the server's standard error");
 }
 
 }  // namespace

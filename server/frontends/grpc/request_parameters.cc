@@ -2,6 +2,8 @@
 
 #include "server/frontends/grpc/request_parameters.h"
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -83,7 +85,10 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
   const absl::string_view name = parameter.name;
   if (name == "octet_timing") {
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
-    request.wants_timing = parameter.value != 0;
+    request.form.wants_timing = parameter.value != 0;
+  } else if (name == "octet_typed_outputs") {
+    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
+    request.form.wants_typed_outputs = parameter.value != 0;
   } else if (name == "timeout") {
     if (parameter.choice != Choice::kInt64 || IsNegative(parameter)) {
       return WrongType(parameter, "microseconds as an int64 of at least 0");
@@ -99,29 +104,34 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
       return WrongType(parameter, "a whole number or a string");
     }
-  } else if (name == "sequence_start" || name == "sequence_end" || name == "binary_data_output") {
+  } else if (name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
+             name == "triton_enable_empty_final_response") {
+    // No answer here is empty: the last of each request is its only one.
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
   } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
     return absl::InvalidArgumentError(
         absl::StrCat("parameter ", Quoted(name),
-                     " is reserved and unknown; wants octet_timing, or another prefix"));
+                     " is reserved and unknown; wants octet_timing, octet_typed_outputs, "
+                     "triton_enable_empty_final_response, or another prefix"));
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace place) {
+absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace place,
+                                 DecodedRequest& request) {
   if (absl::StartsWith(parameter.name, "shared_memory_")) {
-    return absl::UnimplementedError(absl::StrCat("parameter \"", parameter.name.substr(0, 128),
-                                                 "\": this server takes no shared memory, send "
+    return absl::UnimplementedError(absl::StrCat("parameter ", Quoted(parameter.name),
+                                                 ": this server takes no shared memory, send "
                                                  "raw_input_contents"));
   }
   if (place == ParameterPlace::kOutput && parameter.name == "classification") {
     if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value == 0) {
       return WrongType(parameter, "an int64 of at least 1");
     }
-    return absl::UnimplementedError(
-        "parameter \"classification\": this server returns tensors only; take the largest "
-        "elements of the output");
+    // A count beyond an int64's is beyond every output's elements, too.
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    request.outputs.back().num_classes =
+        static_cast<std::int64_t>(std::min(parameter.value, kMost));
   }
   return absl::OkStatus();
 }
@@ -134,7 +144,7 @@ absl::Status ReadParameter(Bytes entry, ParameterPlace place, DecodedRequest& re
     return absl::InvalidArgumentError("the request's bytes are no ModelInferRequest: a parameter");
   }
   if (place == ParameterPlace::kRequest) return ReadRequestParameter(*parameter, request);
-  return ReadTensorParameter(*parameter, place);
+  return ReadTensorParameter(*parameter, place, request);
 }
 
 }  // namespace octet

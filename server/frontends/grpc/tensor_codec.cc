@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "models/base/quoted.h"
@@ -62,7 +63,7 @@ class RequestDecoder {
       case 2:
         return ReadText(field.bytes, "model_version", request_.model_version);
       case 3:
-        return ReadText(field.bytes, "id", request_.id);
+        return ReadText(field.bytes, "id", request_.form.id);
       case 4:
         return ReadParameter(field.bytes, ParameterPlace::kRequest, request_);
       case 5:
@@ -116,11 +117,11 @@ class RequestDecoder {
 
   absl::Status TakeOutput(Bytes message) {
     if (request_.outputs.size() == kMostTensors) return TooMany("outputs", kMostTensors);
-    std::string& output = request_.outputs.emplace_back();
+    RequestedOutput& output = request_.outputs.emplace_back();
     WireReader reader(message);
     while (const std::optional<WireField> field = reader.Next()) {
       if (field->Is(1, WireType::kLengthDelimited)) {
-        RETURN_IF_ERROR(ReadText(field->bytes, "an output's name", output));
+        RETURN_IF_ERROR(ReadText(field->bytes, "an output's name", output.name));
       } else if (field->Is(2, WireType::kLengthDelimited)) {
         RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kOutput, request_));
       }
@@ -167,10 +168,21 @@ class RequestDecoder {
   std::vector<Bytes> raw_;
 };
 
-void AppendMessage(std::uint32_t number, absl::string_view message, std::string& out) {
-  AppendTag(number, WireType::kLengthDelimited, out);
-  AppendVarint(message.size(), out);
-  out.append(message.data(), message.size());
+absl::string_view TypeName(const AnswerOutput& output) {
+  return output.holds_text ? "BYTES" : DataTypeName(output.data_type);
+}
+
+absl::Status CheckTypedSize(const InferenceAnswer& answer, std::size_t max_bytes) {
+  std::size_t size = 0;
+  for (const AnswerOutput& output : answer.outputs) {
+    size += TypedByteSize(TypeName(output), output.data);
+    if (size > max_bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the typed contents asked for take more than ", max_bytes,
+          " bytes; send fewer rows, or leave octet_typed_outputs out for raw_output_contents"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // An entry of the response's parameters; `value` is an InferParameter.
@@ -181,12 +193,34 @@ void AppendParameter(absl::string_view name, absl::string_view value, std::strin
   AppendMessage(4, entry, out);
 }
 
+void AppendTextParameter(absl::string_view name, absl::string_view value, std::string& out) {
+  std::string parameter;
+  AppendMessage(3, value, parameter);
+  AppendParameter(name, parameter, out);
+}
+
+// Clients of models with several responses to a request wait for the one that says so.
+void AppendIsFinal(std::string& out) {
+  std::string parameter;
+  AppendTag(1, WireType::kVarint, parameter);
+  AppendVarint(1, parameter);
+  AppendParameter("triton_final_response", parameter, out);
+}
+
+// Makes a ModelInferResponse the answer of a ModelStreamInferResponse.
+void WrapForStream(const InferenceAnswer& answer, EncodedAnswer& encoded) {
+  std::size_t size = 0;
+  for (const std::string& header : encoded.headers) size += header.size();
+  if (!encoded.is_whole) {
+    for (const AnswerOutput& output : answer.outputs) size += output.data.size();
+  }
+  std::string prefix;
+  AppendTag(2, WireType::kLengthDelimited, prefix);
+  AppendVarint(size, prefix);
+  encoded.headers.front().insert(0, prefix);
+}
+
 void AppendTiming(const InferenceAnswer& answer, std::string& out) {
-  const auto text = [&](absl::string_view name, absl::string_view value) {
-    std::string parameter;
-    AppendMessage(3, value, parameter);
-    AppendParameter(name, parameter, out);
-  };
   const auto number = [&](absl::string_view name, std::chrono::nanoseconds value) {
     std::string parameter;
     AppendTag(2, WireType::kVarint, parameter);
@@ -194,8 +228,8 @@ void AppendTiming(const InferenceAnswer& answer, std::string& out) {
     AppendVarint(us < 0 ? 0 : static_cast<std::uint64_t>(us), parameter);
     AppendParameter(name, parameter, out);
   };
-  text("octet_precision", answer.model.precision);
-  text("octet_kernel_set", answer.model.kernel_set);
+  AppendTextParameter("octet_precision", answer.model.precision, out);
+  AppendTextParameter("octet_kernel_set", answer.model.kernel_set, out);
   number("octet_queue_us", answer.times.queue);
   number("octet_compute_us", answer.times.quantize + answer.times.compute);
 }
@@ -207,32 +241,60 @@ absl::StatusOr<DecodedRequest> DecodeRequest(std::span<const Bytes> chunks,
   return RequestDecoder(chunks, max_tensor_bytes).Decode();
 }
 
-EncodedAnswer EncodeAnswer(const InferenceAnswer& answer, absl::string_view id, bool with_timing) {
+std::string DecodeId(std::span<const Bytes> chunks) {
+  ChunkedReader reader(chunks);
+  std::string id;
+  while (const std::optional<WireField> field = reader.Next()) {
+    if (!field->Is(3, WireType::kLengthDelimited)) continue;
+    if (!ReadText(field->bytes, "id", id).ok()) id.clear();
+  }
+  return id;
+}
+
+absl::StatusOr<EncodedAnswer> EncodeAnswer(const InferenceAnswer& answer, const AnswerForm& form,
+                                           std::size_t max_typed_bytes) {
   EncodedAnswer encoded;
+  encoded.is_whole = form.wants_typed_outputs;
+  if (form.wants_typed_outputs) RETURN_IF_ERROR(CheckTypedSize(answer, max_typed_bytes));
   std::string& header = encoded.headers.emplace_back();
   AppendText(1, answer.model.name, header);
   AppendText(2, answer.model.version, header);
-  AppendText(3, id, header);
-  if (with_timing) AppendTiming(answer, header);
+  AppendText(3, form.id, header);
+  if (form.is_of_stream) AppendIsFinal(header);
+  if (form.wants_timing) AppendTiming(answer, header);
   std::string message;
   std::string shape;
   for (const AnswerOutput& output : answer.outputs) {
     message.clear();
     AppendText(1, output.name, message);
-    AppendText(2, DataTypeName(output.data_type), message);
+    AppendText(2, TypeName(output), message);
     shape.clear();
     for (const std::int64_t dim : output.dims) {
       AppendVarint(static_cast<std::uint64_t>(dim), shape);
     }
     AppendText(3, shape, message);
+    if (form.wants_typed_outputs) AppendTypedContents(TypeName(output), output.data, message);
     AppendMessage(5, message, header);
   }
-  for (std::size_t i = 0; i < answer.outputs.size(); ++i) {
+  for (std::size_t i = 0; !encoded.is_whole && i < answer.outputs.size(); ++i) {
     if (i > 0) encoded.headers.emplace_back();
     AppendTag(6, WireType::kLengthDelimited, encoded.headers.back());
     AppendVarint(answer.outputs[i].data.size(), encoded.headers.back());
   }
+  if (form.is_of_stream) WrapForStream(answer, encoded);
   return encoded;
+}
+
+std::string EncodeStreamError(const absl::Status& error, const AnswerForm& form) {
+  std::string response;
+  AppendText(3, form.id, response);
+  AppendTextParameter("octet_error_code", absl::StatusCodeToString(error.code()), response);
+  std::string whole;
+  // No text would say that there is an answer.
+  const absl::string_view text = error.message().empty() ? "no answer" : error.message();
+  AppendText(1, IsUtf8(text) ? std::string(text) : absl::CHexEscape(text), whole);
+  AppendMessage(2, response, whole);
+  return whole;
 }
 
 }  // namespace octet

@@ -18,6 +18,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are copied as they lie");
 
+constexpr std::uint32_t kUint64Field = 5;
 constexpr std::uint32_t kBytesField = 8;
 
 // Of InferTensorContents, by number.
@@ -57,10 +58,59 @@ constexpr std::array<TypedForm, 12> kForms = {{{"BOOL", 1, 1, 0, 1},
                                                {"UINT8", 4, 1, 0, 255},
                                                {"UINT16", 4, 2, 0, 65535},
                                                {"UINT32", 4, 4, 0, 4294967295LL},
-                                               {"UINT64", 5, 8, kLeast, kMost},
+                                               {"UINT64", kUint64Field, 8, kLeast, kMost},
                                                {"FP32", 6, 4, 0, 0},
                                                {"FP64", 7, 8, 0, 0},
                                                {"BYTES", kBytesField, 0, 0, 0}}};
+
+const TypedForm* FindForm(absl::string_view data_type) {
+  const auto* const form =
+      std::find_if(kForms.begin(), kForms.end(),
+                   [&](const TypedForm& candidate) { return candidate.data_type == data_type; });
+  return form == kForms.end() ? nullptr : form;
+}
+
+// Of a tag and the length that follows it, and of the bytes.
+std::size_t FieldByteSize(std::size_t byte_size) {
+  std::size_t size = 2;
+  for (std::size_t rest = byte_size >> 7; rest > 0; rest >>= 7) ++size;
+  return size + byte_size;
+}
+
+// The next element as the varint that carries it: a negative one is as long as an int64.
+std::uint64_t VarintOf(const TypedForm& form, Bytes element) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, element.data(), form.width);
+  const bool is_signed = form.least < 0 && form.field != kUint64Field;
+  if (!is_signed) return value;
+  const auto unused = static_cast<int>(64 - 8 * form.width);
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
+}
+
+std::size_t VarintByteSize(std::uint64_t value) {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
+// The bytes of the elements alone, as a packed field holds them.
+std::size_t PackedByteSize(const TypedForm& form, Bytes raw) {
+  if (ElementType(form.field) != WireType::kVarint) return raw.size();
+  std::size_t size = 0;
+  for (; !raw.empty(); raw = raw.subspan(form.width)) {
+    size += VarintByteSize(VarintOf(form, raw));
+  }
+  return size;
+}
+
+// Calls `call` with each element of a raw BYTES tensor.
+template <typename Call>
+void ForEachText(Bytes raw, Call call) {
+  while (!raw.empty()) {
+    std::uint32_t size = 0;
+    std::memcpy(&size, raw.data(), sizeof(size));
+    call(AsText(raw.subspan(sizeof(size), size)));
+    raw = raw.subspan(sizeof(size) + size);
+  }
+}
 
 absl::Status Malformed() {
   return absl::InvalidArgumentError(
@@ -108,10 +158,8 @@ absl::Status TypedContents::Read(Bytes message) {
 
 absl::StatusOr<Bytes> TypedContents::ToRaw(absl::string_view data_type, std::size_t max_bytes,
                                            std::unique_ptr<std::byte[]>& buffer) const {
-  const auto* const form =
-      std::find_if(kForms.begin(), kForms.end(),
-                   [&](const TypedForm& candidate) { return candidate.data_type == data_type; });
-  if (form == kForms.end()) {
+  const TypedForm* const form = FindForm(data_type);
+  if (form == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("datatype ", Quoted(data_type), " comes with ", kFieldNames[field_],
                      "; it has no typed contents, send raw_input_contents"));
@@ -157,6 +205,36 @@ absl::StatusOr<Bytes> TypedContents::ToRaw(absl::string_view data_type, std::siz
   }
   if (!reader.ok()) return Malformed();
   return Bytes{buffer.get(), count * form->width};
+}
+
+std::size_t TypedByteSize(absl::string_view data_type, Bytes raw) {
+  const TypedForm& form = *FindForm(data_type);
+  if (form.field != kBytesField) {
+    const std::size_t packed = PackedByteSize(form, raw);
+    return packed == 0 ? 0 : FieldByteSize(packed);
+  }
+  std::size_t size = 0;
+  ForEachText(raw, [&size](absl::string_view text) { size += FieldByteSize(text.size()); });
+  return size;
+}
+
+void AppendTypedContents(absl::string_view data_type, Bytes raw, std::string& out) {
+  const TypedForm& form = *FindForm(data_type);
+  AppendTag(5, WireType::kLengthDelimited, out);
+  AppendVarint(TypedByteSize(data_type, raw), out);
+  if (form.field == kBytesField) {
+    ForEachText(raw, [&out](absl::string_view text) { AppendMessage(kBytesField, text, out); });
+    return;
+  }
+  if (raw.empty()) return;
+  AppendTag(form.field, WireType::kLengthDelimited, out);
+  AppendVarint(PackedByteSize(form, raw), out);
+  if (ElementType(form.field) != WireType::kVarint) {
+    const absl::string_view bytes = AsText(raw);
+    out.append(bytes.data(), bytes.size());
+    return;
+  }
+  for (; !raw.empty(); raw = raw.subspan(form.width)) AppendVarint(VarintOf(form, raw), out);
 }
 
 }  // namespace octet

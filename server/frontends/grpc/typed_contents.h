@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,5 +40,14 @@ class TypedContents {
   Bytes first_;                    // the elements' wire bytes, if they are in one part
   std::vector<std::byte> joined_;  // else
 };
+
+// The other way round: the size of the InferTensorContents that holds an answer's `raw` elements of
+// `data_type`, at most ten times that of `raw`. Preconditions, here and below: the datatype is one
+// that has typed contents (all of the protocol's but FP16 and BF16), and `raw` holds whole
+// elements.
+std::size_t TypedByteSize(absl::string_view data_type, Bytes raw);
+
+// Appends the field `contents` of an output: number 5, an InferTensorContents.
+void AppendTypedContents(absl::string_view data_type, Bytes raw, std::string& out);
 
 }  // namespace octet

@@ -202,11 +202,14 @@ void AppendTag(std::uint32_t number, WireType type, std::string& out) {
   AppendVarint(std::uint64_t{number} << 3 | static_cast<std::uint64_t>(type), out);
 }
 
-void AppendText(std::uint32_t number, absl::string_view text, std::string& out) {
-  if (text.empty()) return;
+void AppendMessage(std::uint32_t number, absl::string_view message, std::string& out) {
   AppendTag(number, WireType::kLengthDelimited, out);
-  AppendVarint(text.size(), out);
-  out.append(text.data(), text.size());
+  AppendVarint(message.size(), out);
+  out.append(message.data(), message.size());
+}
+
+void AppendText(std::uint32_t number, absl::string_view text, std::string& out) {
+  if (!text.empty()) AppendMessage(number, text, out);
 }
 
 }  // namespace octet

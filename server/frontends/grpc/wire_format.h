@@ -89,7 +89,9 @@ bool IsUtf8(absl::string_view text);
 
 void AppendVarint(std::uint64_t value, std::string& out);
 void AppendTag(std::uint32_t number, WireType type, std::string& out);
-// The field with tag and length; nothing for an empty `text`, as proto3 writes it.
+// The field with tag and length.
+void AppendMessage(std::uint32_t number, absl::string_view message, std::string& out);
+// The same; nothing for an empty `text`, as proto3 writes it.
 void AppendText(std::uint32_t number, absl::string_view text, std::string& out);
 
 }  // namespace octet

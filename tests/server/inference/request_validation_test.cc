@@ -60,7 +60,7 @@ class RequestValidationTest : public ::testing::Test {
 
 TEST_F(RequestValidationTest, BindsInTheSignaturesOrder) {
   std::swap(request_.inputs[0], request_.inputs[1]);
-  request_.outputs = {"twice"};
+  request_.outputs = {{.name = "twice"}};
   const absl::Status status = BindRequest(*model_, request_);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(request_.rows, 2);
@@ -141,10 +141,24 @@ TEST_F(RequestValidationTest, AModelWithoutInputsTakesNone) {
 }
 
 TEST_F(RequestValidationTest, UnknownAndDuplicateOutputs) {
-  request_.outputs = {"nothing"};
+  request_.outputs = {{.name = "nothing"}};
   ExpectRefused({"\"nothing\"", "\"sum\", \"twice\""});
-  request_.outputs = {"sum", "sum"};
+  request_.outputs = {{.name = "sum"}, {.name = "sum"}};
   ExpectRefused({"asked for twice"});
+}
+
+TEST_F(RequestValidationTest, ClassesOfAnOutput) {
+  request_.outputs = {{.name = "sum", .num_classes = 3}};
+  EXPECT_TRUE(BindRequest(*model_, request_).ok());
+  request_.outputs[0].num_classes = 4;
+  ExpectRefused({"\"sum\"", "asks for 4 classes", "a row has 3 elements"});
+  request_.outputs[0].num_classes = std::numeric_limits<std::int64_t>::max();
+  ExpectRefused({"asks for 9223372036854775807 classes"});
+}
+
+TEST_F(RequestValidationTest, TypedOutputsOfTypesThatHaveContents) {
+  request_.wants_typed_outputs = true;
+  EXPECT_TRUE(BindRequest(*model_, request_).ok());
 }
 
 TEST_F(RequestValidationTest, RowsThatDisagreeOrAreNone) {

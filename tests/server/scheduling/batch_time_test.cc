@@ -20,6 +20,15 @@ TEST(BatchTimeTest, TimeGrowsWithTheBytes) {
   EXPECT_EQ(time.Expect(2000), 20us);
 }
 
+TEST(BatchTimeTest, LeastIsThatOfTheBestBatches) {
+  BatchTime time;
+  EXPECT_EQ(time.Least(100), 0ns);
+  time.Record(1000, 10us);
+  time.Record(8000, 16us);
+  EXPECT_EQ(time.Least(1000), 2us);
+  EXPECT_EQ(time.Least(100'000), 200us);
+}
+
 TEST(BatchTimeTest, WhatIsMuchLargerIsNotKnown) {
   BatchTime time;
   time.Record(1000, 10us);

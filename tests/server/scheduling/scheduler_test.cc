@@ -18,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::FakeRequest;
 using testing::Gate;
+using ::testing::HasSubstr;
 using testing::Outcome;
 using testing::RequestOptions;
 
@@ -138,6 +139,40 @@ TEST_F(GatedModelTest, NoMoreThanTheBudgetComputeAndSomebodyPollsMeanwhile) {
     EXPECT_EQ(outcomes[i]->completions, 1);
     EXPECT_THAT(outcomes[i]->values, ElementsAre(2 * x, 2 * x + 2, 2 * x + 4));
   }
+}
+
+TEST_F(GatedModelTest, WhatWouldWaitPastItsDeadlineIsRefusedAtOnce) {
+  using std::chrono::milliseconds;
+  const TimePoint until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  scheduler_.Start(events_);
+  ASSERT_TRUE(scheduler_.Prepare(gated_).ok());
+  // From now on a request of it is known to take 50 ms.
+  const auto teacher = Send({}, gated_);
+  ASSERT_TRUE(compute_gate_.AwaitInside(1, until));
+  std::this_thread::sleep_for(milliseconds(50));
+  compute_gate_.Open();
+  ASSERT_TRUE(gate_.WaitUntilEmpty(until));
+  compute_gate_.Close();
+  // Both workers compute, and requests that cannot share a batch come until one would be too late.
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  const TimePoint deadline = std::chrono::steady_clock::now() + milliseconds(300);
+  for (int i = 0; i < 30; ++i) {
+    outcomes.push_back(Send({.deadline = deadline}, gated_));
+    if (i < 2) {
+      ASSERT_TRUE(compute_gate_.AwaitInside(i + 1, until));
+    }
+  }
+  const auto patient = Send({}, gated_);
+  std::promise<void> handled;
+  events_.Post([&handled](std::size_t) { handled.set_value(); });
+  ASSERT_EQ(handled.get_future().wait_until(until), std::future_status::ready);
+  EXPECT_EQ(outcomes.back()->completions, 1) << "before anything that waits";
+  EXPECT_TRUE(absl::IsDeadlineExceeded(outcomes.back()->status)) << outcomes.back()->status;
+  EXPECT_THAT(std::string(outcomes.back()->status.message()), HasSubstr("what goes before takes"));
+  EXPECT_EQ(patient->completions, 0);
+  compute_gate_.Open();
+  ASSERT_TRUE(gate_.WaitUntilEmpty(until));
+  EXPECT_TRUE(patient->status.ok()) << patient->status;
 }
 
 class SmallQueueTest : public GatedModelTest {

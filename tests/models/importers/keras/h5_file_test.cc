@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/importers/keras/h5_file.h"
 
+#include <array>
+#include <cstring>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace octet::keras {
@@ -131,6 +134,47 @@ TEST(H5FileTest, RefusesShapesWithoutData) {
   EXPECT_THAT(ReadError(bytes, "x"), HasSubstr("stored bytes"));
   const auto huge = MakeH5([](hid_t file) { AddDataset(file, "x", {1 << 24, 1 << 20}); });
   EXPECT_THAT(ReadError(huge, "x"), HasSubstr("at most"));
+}
+
+TEST(H5FileTest, StringsThatAreSaidToBeHugeAreRefusedBeforeTheyAreRead) {
+  constexpr std::string_view kText = "twenty-three characters";
+  std::vector<std::byte> bytes = MakeH5([&](hid_t file) {
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    const hsize_t count = 2;
+    const hid_t space = H5Screate_simple(1, &count, nullptr);
+    const hid_t attribute = H5Acreate2(file, "names", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const std::array<const char*, 2> names = {"short", kText.data()};
+    H5Awrite(attribute, type, names.data());
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+  });
+  {
+    const auto good = H5File::Open(bytes, kLimit);
+    ASSERT_TRUE(good.ok()) << good.status();
+    EXPECT_TRUE(good->HasAttribute("", "names"));
+    EXPECT_FALSE(good->HasAttribute("", "other"));
+    EXPECT_THAT(good->ReadStrings("", "names").value(), ElementsAre("short", std::string(kText)));
+  }
+  // The reference to the longer string is its length, its heap's place, and its number there.
+  int changed = 0;
+  for (std::size_t at = 0; at + 16 <= bytes.size(); ++at) {
+    std::uint32_t length = 0;
+    std::uint64_t heap = 0;
+    std::memcpy(&length, bytes.data() + at, 4);
+    std::memcpy(&heap, bytes.data() + at + 4, 8);
+    if (length != kText.size() || heap + 4 > bytes.size()) continue;
+    if (std::memcmp(bytes.data() + heap, "GCOL", 4) != 0) continue;
+    length = 0xFFFFFF00;
+    std::memcpy(bytes.data() + at, &length, 4);
+    ++changed;
+  }
+  ASSERT_EQ(changed, 1);
+  const auto bad = H5File::Open(bytes, kLimit);
+  ASSERT_TRUE(bad.ok()) << bad.status();
+  EXPECT_THAT(std::string(bad->ReadStrings("", "names").status().message()),
+              HasSubstr("is too large"));
 }
 
 TEST(H5FileTest, RefusesTypesThatNeedConversion) {

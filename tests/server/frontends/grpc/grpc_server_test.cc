@@ -23,7 +23,7 @@
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "proto/inference/open_inference_grpc.grpc.pb.h"
-#include "tests/support/served_models.h"
+#include "tests/server/frontends/grpc/served_grpc.h"
 
 namespace octet {
 namespace {
@@ -41,64 +41,9 @@ std::size_t CountThreads() {
   return threads;
 }
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-  arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-}
-
-inference::ModelInferRequest RequestOf(const Tensor& images) {
-  inference::ModelInferRequest request;
-  request.set_model_name("net");
-  auto& input = *request.add_inputs();
-  input.set_name("image");
-  input.set_datatype("FP32");
-  for (const std::int64_t dim : images.dims()) input.add_shape(dim);
-  request.add_raw_input_contents(images.bytes().data(), images.bytes().size());
-  return request;
-}
-
-class GrpcServerTest : public ::testing::Test {
- protected:
-  explicit GrpcServerTest(RequestQueue::Limits queue = {}) : models_(2, queue) {
-    GrpcServer::Options options;
-    options.address = "127.0.0.1:0";
-    options.max_request_bytes = 1 << 20;
-    options.server_version = "test";
-    server_ = GrpcServer::Create(options, models_.service, models_.repository).value();
-    models_.scheduler.Start(*server_);
-    for (const ModelHandle& model : models_.repository.ReadyVersions()) {
-      EXPECT_TRUE(models_.scheduler.Prepare(model->executable).ok());
-    }
-    SetState(ServerState::kServing);
-    channel_ = Connect(server_->address());
-    stub_ = GRPCInferenceService::NewStub(channel_);
-  }
-  ~GrpcServerTest() override { Shutdown(); }
-
-  void SetState(ServerState state) {
-    models_.service.SetState(state);
-    server_->NotifyStateChanged();
-  }
-  void Shutdown() {
-    if (!server_) return;
-    server_->Shutdown(std::chrono::steady_clock::now() + std::chrono::seconds(20));
-    models_.scheduler.Join();
-    server_.reset();
-  }
-  grpc::Status Infer(const inference::ModelInferRequest& request,
-                     inference::ModelInferResponse* response) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
-    return stub_->ModelInfer(&context, request, response);
-  }
-
-  testing::ServedModels models_;
-  std::unique_ptr<GrpcServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<GRPCInferenceService::Stub> stub_;
-};
+using testing::Connect;
+using testing::RequestOf;
+using GrpcServerTest = testing::ServedGrpc;
 
 TEST_F(GrpcServerTest, InfersRawAndTypedTensorsAlike) {
   const Tensor images = testing::SmallImages(3);
@@ -278,11 +223,9 @@ TEST_F(GrpcServerTest, LackingAndUnknownMethodsSaySo) {
   const grpc::Status status = stub_->RepositoryModelLoad(&contexts[0], {}, &load);
   EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
   EXPECT_THAT(status.error_message(), HasSubstr("loaded at start"));
-  const auto stream = stub_->ModelStreamInfer(&contexts[1]);
-  stream->Write({});
-  inference::ModelStreamInferResponse response;
-  EXPECT_FALSE(stream->Read(&response));
-  EXPECT_EQ(stream->Finish().error_code(), StatusCode::UNIMPLEMENTED);
+  inference::SystemSharedMemoryStatusResponse regions;
+  EXPECT_EQ(stub_->SystemSharedMemoryStatus(&contexts[1], {}, &regions).error_code(),
+            StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(GrpcServerTest, HealthIsCheckedAndWatched) {

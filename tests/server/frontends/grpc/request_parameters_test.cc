@@ -35,7 +35,7 @@ class RequestParametersTest : public ::testing::Test {
 
 TEST_F(RequestParametersTest, TimingAndTimeout) {
   EXPECT_TRUE(Read("octet_timing", [](auto& p) { p.set_bool_param(true); }).ok());
-  EXPECT_TRUE(request_.wants_timing);
+  EXPECT_TRUE(request_.form.wants_timing);
   EXPECT_TRUE(Read("timeout", [](auto& p) { p.set_int64_param(1500); }).ok());
   EXPECT_EQ(request_.timeout_microseconds, 1500);
 }
@@ -83,13 +83,43 @@ TEST_F(RequestParametersTest, ReservedNamesAreRefusedAndOthersPassedOver) {
   EXPECT_TRUE(Read("empty", [](auto&) {}).ok());
 }
 
-TEST_F(RequestParametersTest, SharedMemoryAndClassificationAreNotOffered) {
+TEST_F(RequestParametersTest, TypedOutputs) {
+  EXPECT_FALSE(request_.form.wants_typed_outputs);
+  EXPECT_TRUE(Read("octet_typed_outputs", [](auto& p) { p.set_bool_param(true); }).ok());
+  EXPECT_TRUE(request_.form.wants_typed_outputs);
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Read("octet_typed_outputs", [](auto& p) { p.set_int64_param(1); })));
+}
+
+TEST_F(RequestParametersTest, EmptyFinalResponsesAreABool) {
+  const std::string name = "triton_enable_empty_final_response";
+  EXPECT_TRUE(Read(name, [](auto& p) { p.set_bool_param(true); }).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Read(name, [](auto& p) { p.set_string_param("1"); })));
+}
+
+TEST_F(RequestParametersTest, SharedMemoryIsNotOffered) {
   EXPECT_TRUE(absl::IsUnimplemented(Read(
       "shared_memory_region", [](auto& p) { p.set_string_param("r"); }, ParameterPlace::kInput)));
-  EXPECT_TRUE(absl::IsUnimplemented(Read(
-      "classification", [](auto& p) { p.set_int64_param(3); }, ParameterPlace::kOutput)));
-  EXPECT_TRUE(absl::IsInvalidArgument(Read(
-      "classification", [](auto& p) { p.set_int64_param(0); }, ParameterPlace::kOutput)));
+}
+
+TEST_F(RequestParametersTest, ClassificationIsAWholeNumberFromOne) {
+  request_.outputs = {{.name = "x"}, {.name = "y"}};
+  const auto read = [this](auto set) {
+    return Read("classification", set, ParameterPlace::kOutput);
+  };
+  EXPECT_TRUE(read([](auto& p) { p.set_int64_param(3); }).ok());
+  EXPECT_EQ(request_.outputs[0].num_classes, 0);
+  EXPECT_EQ(request_.outputs[1].num_classes, 3);
+  EXPECT_TRUE(
+      read([](auto& p) { p.set_uint64_param(std::numeric_limits<std::uint64_t>::max()); }).ok());
+  EXPECT_EQ(request_.outputs[1].num_classes, std::numeric_limits<std::int64_t>::max());
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{-1}}) {
+    const absl::Status status = read([count](auto& p) { p.set_int64_param(count); });
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("wants an int64 of at least 1"));
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(read([](auto& p) { p.set_string_param("3"); })));
+  EXPECT_TRUE(absl::IsInvalidArgument(read([](auto& p) { p.set_bool_param(true); })));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "server/frontends/grpc/tensor_codec.h"
 
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -44,7 +45,9 @@ ModelInferRequest TwoInputs() {
     input.add_shape(2);
     input.add_shape(3);
   }
-  message.add_outputs()->set_name("y");
+  auto& output = *message.add_outputs();
+  output.set_name("y");
+  (*output.mutable_parameters())["classification"].set_int64_param(2);
   message.add_raw_input_contents("abcdef");
   message.add_raw_input_contents("ghijkl");
   return message;
@@ -63,9 +66,11 @@ TEST(TensorCodecTest, RequestInPiecesOfAnySize) {
     ASSERT_TRUE(request.ok()) << request.status();
     EXPECT_EQ(request->model_name, "net");
     EXPECT_EQ(request->model_version, "3");
-    EXPECT_EQ(request->id, "caf\xc3\xa9");
-    EXPECT_TRUE(request->wants_timing);
-    EXPECT_THAT(request->outputs, ElementsAre("y"));
+    EXPECT_EQ(request->form.id, "caf\xc3\xa9");
+    EXPECT_TRUE(request->form.wants_timing);
+    ASSERT_EQ(request->outputs.size(), 1U);
+    EXPECT_EQ(request->outputs[0].name, "y");
+    EXPECT_EQ(request->outputs[0].num_classes, 2);
     ASSERT_EQ(request->inputs.size(), 2U);
     EXPECT_EQ(request->inputs[1].name, "b");
     EXPECT_EQ(request->inputs[1].data_type, "UINT8");
@@ -175,7 +180,7 @@ TEST(TensorCodecTest, RandomChangesNeverPassWhatProtobufRefuses) {
     ModelInferRequest message;
     ASSERT_TRUE(message.ParseFromString(wire)) << "round " << round;
     ASSERT_EQ(request->model_name, message.model_name());
-    ASSERT_EQ(request->id, message.id());
+    ASSERT_EQ(request->form.id, message.id());
     ASSERT_EQ(static_cast<int>(request->inputs.size()), message.inputs_size());
     for (int i = 0; i < message.inputs_size(); ++i) {
       const RequestInput& input = request->inputs[static_cast<std::size_t>(i)];
@@ -199,10 +204,13 @@ TEST(TensorCodecTest, AnswerIsAModelInferResponse) {
   answer.times.queue = std::chrono::microseconds(7);
   answer.times.compute = std::chrono::microseconds(300);
   for (const bool with_timing : {false, true}) {
-    const EncodedAnswer encoded = EncodeAnswer(answer, "id", with_timing);
-    ASSERT_EQ(encoded.headers.size(), 2U);
+    const auto encoded =
+        EncodeAnswer(answer, {.id = "id", .wants_timing = with_timing}, kMaxTensorBytes);
+    ASSERT_TRUE(encoded.ok()) << encoded.status();
+    ASSERT_EQ(encoded->headers.size(), 2U);
+    EXPECT_FALSE(encoded->is_whole);
     std::string wire;
-    for (const std::string& header : encoded.headers) {
+    for (const std::string& header : encoded->headers) {
       wire += header;
       wire.append(reinterpret_cast<const char*>(data.data()), data.size());
     }
@@ -222,6 +230,82 @@ TEST(TensorCodecTest, AnswerIsAModelInferResponse) {
       EXPECT_EQ(message.parameters().at("octet_compute_us").int64_param(), 300);
     }
   }
+}
+
+// The answer as a client that asked for typed contents gets it.
+ModelInferResponse Typed(const InferenceAnswer& answer) {
+  const auto encoded = EncodeAnswer(answer, {.wants_typed_outputs = true}, kMaxTensorBytes);
+  EXPECT_TRUE(encoded.ok()) << encoded.status();
+  EXPECT_TRUE(encoded->is_whole);
+  ModelInferResponse message;
+  EXPECT_TRUE(message.ParseFromString(encoded->headers.front()));
+  EXPECT_EQ(message.raw_output_contents_size(), 0);
+  return message;
+}
+
+template <typename T>
+AnswerOutput OutputOf(DataType type, const std::vector<T>& values) {
+  return {"y", type, {static_cast<std::int64_t>(values.size())}, std::as_bytes(std::span(values))};
+}
+
+TEST(TensorCodecTest, TypedAnswerOfEachDatatype) {
+  const std::vector<float> floats = {1.5F, -2.0F};
+  const std::vector<double> doubles = {0.1, -1e300};
+  const std::vector<std::int8_t> bytes = {-128, 0, 127};
+  const std::vector<std::uint16_t> shorts = {0, 128, 65535};
+  const std::vector<std::int32_t> ints = {-2147483647, 5};
+  const std::vector<std::int64_t> longs = {std::numeric_limits<std::int64_t>::min(), -1, 1};
+  const std::vector<std::uint64_t> wides = {0, std::numeric_limits<std::uint64_t>::max()};
+  const std::vector<std::uint8_t> bools = {1, 0, 1};
+  InferenceAnswer answer;
+  answer.outputs = {OutputOf(DataType::kFloat32, floats), OutputOf(DataType::kFloat64, doubles),
+                    OutputOf(DataType::kInt8, bytes),     OutputOf(DataType::kUint16, shorts),
+                    OutputOf(DataType::kInt32, ints),     OutputOf(DataType::kInt64, longs),
+                    OutputOf(DataType::kUint64, wides),   OutputOf(DataType::kBool, bools)};
+  const ModelInferResponse message = Typed(answer);
+  ASSERT_EQ(message.outputs_size(), 8);
+  EXPECT_THAT(message.outputs(0).contents().fp32_contents(), ElementsAre(1.5F, -2.0F));
+  EXPECT_THAT(message.outputs(1).contents().fp64_contents(), ElementsAre(0.1, -1e300));
+  EXPECT_THAT(message.outputs(2).contents().int_contents(), ElementsAre(-128, 0, 127));
+  EXPECT_THAT(message.outputs(3).contents().uint_contents(), ElementsAre(0, 128, 65535));
+  EXPECT_THAT(message.outputs(4).contents().int_contents(), ElementsAre(-2147483647, 5));
+  EXPECT_THAT(message.outputs(5).contents().int64_contents(), ElementsAre(longs[0], -1, 1));
+  EXPECT_THAT(message.outputs(6).contents().uint64_contents(), ElementsAre(0, wides[1]));
+  EXPECT_THAT(message.outputs(7).contents().bool_contents(), ElementsAre(true, false, true));
+}
+
+TEST(TensorCodecTest, TypedAnswerOfTexts) {
+  std::string raw;
+  for (const std::string& text : {std::string("0.9:1:cat"), std::string(), std::string(300, 'x')}) {
+    const auto size = static_cast<std::uint32_t>(text.size());
+    raw.append(reinterpret_cast<const char*>(&size), sizeof(size));
+    raw += text;
+  }
+  InferenceAnswer answer;
+  answer.outputs = {{"y", DataType::kFloat32, {1, 3}, std::as_bytes(std::span(raw)), true}};
+  const ModelInferResponse message = Typed(answer);
+  EXPECT_EQ(message.outputs(0).datatype(), "BYTES");
+  EXPECT_THAT(message.outputs(0).contents().bytes_contents(),
+              ElementsAre("0.9:1:cat", "", std::string(300, 'x')));
+}
+
+TEST(TensorCodecTest, TypedAnswerWithoutElements) {
+  InferenceAnswer answer;
+  answer.outputs = {{"y", DataType::kInt32, {2, 0}, {}}};
+  const ModelInferResponse message = Typed(answer);
+  EXPECT_TRUE(message.outputs(0).has_contents());
+  EXPECT_EQ(message.outputs(0).contents().int_contents_size(), 0);
+}
+
+// A negative element takes ten bytes.
+TEST(TensorCodecTest, TypedAnswerThatIsTooLarge) {
+  const std::vector<std::int8_t> values(100, -1);
+  InferenceAnswer answer;
+  answer.outputs = {OutputOf(DataType::kInt8, values)};
+  const AnswerForm typed = {.wants_typed_outputs = true};
+  EXPECT_TRUE(absl::IsResourceExhausted(EncodeAnswer(answer, typed, 1000).status()));
+  EXPECT_TRUE(EncodeAnswer(answer, typed, 1003).ok());
+  EXPECT_TRUE(EncodeAnswer(answer, {}, 10).ok());
 }
 
 }  // namespace
