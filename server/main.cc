@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,8 @@
 #include "server/process/stop_signals.h"
 #include "server/repository/bundle_loader.h"
 #include "server/repository/model_repository.h"
+#include "server/repository/repository_loader.h"
+#include "server/repository/store_watcher.h"
 #include "server/scheduling/scheduler.h"
 #include "server/tuning/tuner.h"
 #include "server/tuning/tuning_thread.h"
@@ -76,23 +79,24 @@ void LogAttentionPrecision(AttentionPrecision precision, const kernels::KernelSe
                                   : std::string(reduced->name));
 }
 
-// Loads the repository and gives every worker its Sessions; unready, but alive, until then.
-absl::Status Load(ModelRepository& repository, Scheduler& scheduler, const StopSignals& stop) {
-  RETURN_IF_ERROR(repository.LoadAll(LogOutcome, [&stop] { return !stop.HasCome(); }));
-  for (const ModelHandle& model : repository.ReadyVersions()) {
-    RETURN_IF_ERROR(scheduler.Prepare(model->executable));
-  }
-  return absl::OkStatus();
-}
+// What works beside the requests, until the drain.
+struct Background {
+  TuningThread& tuning;
+  RepositoryLoader& loading;
+  StoreWatcher& watcher;
+};
 
 // Serves until the first signal, and then until what came before the end of the drain delay is
 // answered.
 void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcServer& grpc,
-                       InferenceService& service, TuningThread& tuning, const StopSignals& stop) {
+                       InferenceService& service, const Background& background,
+                       const StopSignals& stop) {
   std::cout << "octet-server ready grpc=" << grpc.address() << " http=" << http.http_address()
             << " metrics=" << http.metrics_address() << std::endl;
   stop.Wait();
-  tuning.Stop();
+  background.watcher.Stop();
+  background.tuning.Stop();
+  background.loading.Stop();
   spdlog::info("draining: unready, {} requests in flight; a second signal ends at once",
                service.requests_in_flight());
   service.SetState(ServerState::kDraining);
@@ -123,12 +127,31 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
       {.compile = {.choices = choices, .attention_precision = config.attention_precision},
        .kernel_set_name = std::string(kernel_set->name)},
       operators, *kernel_set, metrics);
-  ModelRepository repository(config.model_repository, loader, metrics);
+  ModelRepository repository(config.models);
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;
   scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
   InferenceService service(repository, scheduler, metrics);
+  GrpcServer* front_end = nullptr;  // once there is one
+  RepositoryLoader loading(
+      {.path = config.model_repository,
+       .models = config.models,
+       .on_outcome = LogOutcome,
+       .on_change =
+           [&service, &repository, &front_end] {
+             // Of a server that had nothing to serve when it started.
+             if (service.state() != ServerState::kDraining || repository.ReadyVersions().empty()) {
+               return;
+             }
+             service.SetState(ServerState::kServing);
+             front_end->NotifyStateChanged();
+           },
+       .on_thread_start = kernels::PrepareThread},
+      {loader, repository, metrics, &scheduler});
+  StoreWatcher watcher(
+      {.path = config.model_repository, .poll = config.repository_poll},
+      [&loading](std::vector<StoredModel> listing) { loading.SetListing(std::move(listing)); });
   Tuner::Options tuner_options;
   tuner_options.choices_path = choices_path;
   tuner_options.budget = config.tune_budget;
@@ -142,23 +165,29 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                    GrpcServer::Create({.address = config.grpc_address,
                                        .max_request_bytes = config.max_request_bytes,
                                        .max_buffered_bytes = config.max_buffered_bytes,
-                                       .server_version = kVersion},
+                                       .server_version = kVersion,
+                                       .loader = &loading,
+                                       .allow_management = config.allow_management},
                                       service, repository));
+  front_end = grpc.get();
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
                    HttpServer::Create({.http_address = config.http_address,
                                        .metrics_address = config.metrics_address},
                                       {repository, metrics, is_ready, in_flight, kVersion}));
 
   scheduler.Start(*grpc);
-  const absl::Status loaded = Load(repository, scheduler, stop);
+  const absl::Status loaded = loading.LoadAll([&stop] { return !stop.HasCome(); });
   if (loaded.ok()) {
     const bool serves_any = !repository.ReadyVersions().empty();
     if (!serves_any) spdlog::error("{}: no model to serve: unready", config.model_repository);
     service.SetState(serves_any ? ServerState::kServing : ServerState::kDraining);
     grpc->NotifyStateChanged();
+    loading.Start();
+    if (config.repository_poll.count() > 0) watcher.Start();
     if (config.tune_budget.count() > 0) tuning.Start([tuner] { tuner->Run(); });
-    ServeUntilStopped(config, *http, *grpc, service, tuning, stop);
+    ServeUntilStopped(config, *http, *grpc, service, {tuning, loading, watcher}, stop);
   }
+  loading.Stop();
   grpc->Shutdown(std::chrono::steady_clock::now() + kLongestFinish);
   scheduler.Join();
   return absl::IsCancelled(loaded) ? absl::OkStatus() : loaded;
@@ -176,7 +205,6 @@ int Main(std::span<const char* const> arguments) {
   if (line->action == CommandLine::Action::kHelp) std::cout << HelpText();
   if (line->action == CommandLine::Action::kVersion)
     std::cout << "octet-server " << kVersion << "\n";
-  for (const std::string& warning : line->warnings) spdlog::warn("{}", warning);
   if (line->action == CommandLine::Action::kCheckConfig) std::cout << "configuration is valid\n";
   if (line->action != CommandLine::Action::kServe) return 0;
   const absl::Status status = Serve(line->config, stop);

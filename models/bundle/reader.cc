@@ -49,8 +49,14 @@ bool IsKnown(absl::string_view file) {
   return std::find(kKnownFiles.begin(), kKnownFiles.end(), file) != kKnownFiles.end();
 }
 
-absl::Status MapInto(Files& files, const std::string& path, const std::string& name) {
-  absl::StatusOr<std::shared_ptr<const MappedFile>> file = MappedFile::Open(path);
+absl::StatusOr<std::shared_ptr<const MappedFile>> OpenFile(const std::string& path,
+                                                           const ReadOptions& options) {
+  return options.copies_files ? MappedFile::ReadCopy(path) : MappedFile::Open(path);
+}
+
+absl::Status MapInto(Files& files, const std::string& path, const std::string& name,
+                     const ReadOptions& options) {
+  absl::StatusOr<std::shared_ptr<const MappedFile>> file = OpenFile(path, options);
   if (!file.ok()) return file.status();
   files.bytes[name] = (*file)->bytes();
   files.owners[name] = *std::move(file);
@@ -58,14 +64,15 @@ absl::Status MapInto(Files& files, const std::string& path, const std::string& n
 }
 
 // Maps the manifest, and for an archive all the rest.
-absl::StatusOr<Files> OpenBundle(const std::string& path, bool is_directory) {
+absl::StatusOr<Files> OpenBundle(const std::string& path, bool is_directory,
+                                 const ReadOptions& options) {
   Files files;
   const std::string manifest(kManifestFile);
   if (is_directory) {
-    RETURN_IF_ERROR(MapInto(files, absl::StrCat(path, "/", manifest), manifest));
+    RETURN_IF_ERROR(MapInto(files, absl::StrCat(path, "/", manifest), manifest, options));
     return files;
   }
-  absl::StatusOr<std::shared_ptr<const MappedFile>> archive = MappedFile::Open(path);
+  absl::StatusOr<std::shared_ptr<const MappedFile>> archive = OpenFile(path, options);
   if (!archive.ok()) return archive.status();
   ASSIGN_OR_RETURN(files.bytes, ReadStoredZip((*archive)->bytes()));
   for (const auto& [name, bytes] : files.bytes) {
@@ -80,7 +87,7 @@ absl::StatusOr<Files> OpenBundle(const std::string& path, bool is_directory) {
 
 // Checks that the manifest lists just the files that there are, and that they are as it says.
 absl::Status CheckFiles(const bundle::v1::Manifest& manifest, const std::string& path,
-                        bool is_directory, Files& files) {
+                        bool is_directory, const ReadOptions& options, Files& files) {
   std::string last;
   for (const bundle::v1::File& file : manifest.files()) {
     const std::string& name = file.path();
@@ -91,7 +98,7 @@ absl::Status CheckFiles(const bundle::v1::Manifest& manifest, const std::string&
     }
     last = name;
     if (is_directory) {
-      const absl::Status mapped = MapInto(files, absl::StrCat(path, "/", name), name);
+      const absl::Status mapped = MapInto(files, absl::StrCat(path, "/", name), name, options);
       if (absl::IsNotFound(mapped)) return absl::DataLossError(mapped.message());
       RETURN_IF_ERROR(mapped);
     }
@@ -211,7 +218,7 @@ absl::StatusOr<SelfTest> ReadSelfTest(const bundle::v1::SelfTest& message, Bytes
 absl::StatusOr<Bundle> ReadFiles(const std::string& path, const ReadOptions& options) {
   std::error_code ignored;
   const bool is_directory = std::filesystem::is_directory(path, ignored);
-  ASSIGN_OR_RETURN(Files files, OpenBundle(path, is_directory));
+  ASSIGN_OR_RETURN(Files files, OpenBundle(path, is_directory, options));
   const Bytes manifest_bytes = files.bytes.at(std::string(kManifestFile));
   bundle::v1::Manifest manifest;
   RETURN_IF_ERROR(FromJson(kManifestFile, manifest_bytes, kMaxManifestSize, manifest));
@@ -219,7 +226,7 @@ absl::StatusOr<Bundle> ReadFiles(const std::string& path, const ReadOptions& opt
     return absl::UnimplementedError(absl::StrCat("bundle format ", manifest.format_version(),
                                                  "; this reader knows ", kBundleFormatVersion));
   }
-  RETURN_IF_ERROR(CheckFiles(manifest, path, is_directory, files));
+  RETURN_IF_ERROR(CheckFiles(manifest, path, is_directory, options, files));
 
   const std::string weights(kWeightsFile);
   ASSIGN_OR_RETURN(const TensorSource source,
@@ -254,6 +261,12 @@ absl::StatusOr<Bundle> ReadFiles(const std::string& path, const ReadOptions& opt
 }
 
 }  // namespace
+
+std::span<const absl::string_view> BundleFileNames() {
+  static constexpr std::array kNames = {kManifestFile, kGraphFile, kLayersFile, kTestsFile,
+                                        kWeightsFile};
+  return kNames;
+}
 
 absl::StatusOr<Bundle> ReadBundle(const std::string& path, const ReadOptions& options) {
   absl::StatusOr<Bundle> bundle = ReadFiles(path, options);

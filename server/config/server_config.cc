@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -21,10 +22,12 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
 
+#include "models/base/quoted.h"
 #include "proto/octet/config/v1/config.pb.h"
 #include "server/config/address.h"
 #include "server/config/field_value.h"
 #include "server/config/yaml_message.h"
+#include "server/repository/store_listing.h"
 
 namespace octet {
 namespace {
@@ -51,15 +54,14 @@ constexpr std::array kFlags = {
          "keep serving this long after the first SIGTERM, unready, default 0s"},
     Flag{"workers", "N", "threads that compute at once, default 0: what CPUs and quota allow"},
     Flag{"repository_poll", "DURATION",
-         "look for new versions this often; this release loads models at start only"},
+         "look for new, changed and removed versions this often, default 1s; 0 never"},
     Flag{"state_directory", "DIR",
          "what outlives the server: kernel-choices.txt, what was measured of layers"},
     Flag{"tune_budget", "DURATION",
          "most time to measure kernel choices in, while idle, default 60s; 0 never"},
     Flag{"attention_precision", "float32|fastest",
          "fastest: less precise where this CPU gains by it, default float32"},
-    Flag{"allow_management", "",
-         "let clients load and unload models; this release has no such calls"},
+    Flag{"allow_management", "", "let clients of other machines load and unload models"},
 };
 
 constexpr std::uint64_t kLeastRequestBytes = 1024;
@@ -138,7 +140,7 @@ void ParseArgument(std::span<const char* const> arguments, std::size_t& index, P
   }
   const std::string field_name = absl::StrReplaceAll(absl::StripPrefix(name, "--"), {{"-", "_"}});
   const FieldDescriptor* field = ConfigMessage::descriptor()->FindFieldByName(field_name);
-  if (field == nullptr || absl::StrContains(name, "_")) {
+  if (field == nullptr || field->is_repeated() || absl::StrContains(name, "_")) {
     errors.push_back(absl::StrCat(name, ": unknown flag; --help lists them"));
     return;
   }
@@ -187,7 +189,7 @@ ServerConfig FromMessage(const ConfigMessage& message) {
   if (message.has_grpc_address()) config.grpc_address = message.grpc_address();
   if (message.has_http_address()) config.http_address = message.http_address();
   if (message.has_metrics_address()) config.metrics_address = message.metrics_address();
-  config.repository_poll = ToChrono(message.repository_poll());
+  if (message.has_repository_poll()) config.repository_poll = ToChrono(message.repository_poll());
   if (message.has_max_request_bytes()) config.max_request_bytes = message.max_request_bytes();
   config.max_buffered_bytes =
       message.has_max_buffered_bytes()
@@ -212,6 +214,42 @@ void TakeAttentionPrecision(const ConfigMessage& message, const Origins& origins
   } else {
     errors.push_back(
         absl::StrCat(origins.Of("attention_precision"), ": ", precision.status().message()));
+  }
+}
+
+// "octet.yaml: models[2].labels.stable": one of the file's alone.
+void TakeModels(const ConfigMessage& message, const Origins& origins, ServerConfig& config,
+                std::vector<std::string>& errors) {
+  for (int i = 0; i < message.models_size(); ++i) {
+    const config::v1::Model& model = message.models(i);
+    const std::string path = absl::StrCat(origins.Of("models"), "[", i, "]");
+    if (!IsModelName(model.name())) {
+      errors.push_back(
+          absl::StrCat(path, ".name: got ", Quoted(model.name()), ", wants a model's name"));
+      continue;
+    }
+    const auto [settings, is_first] = config.models.try_emplace(model.name());
+    if (!is_first) errors.push_back(absl::StrCat(path, ".name: ", model.name(), " is there twice"));
+    if (model.has_version_policy()) {
+      absl::StatusOr<VersionPolicy> policy = ParseVersionPolicy(model.version_policy());
+      if (policy.ok()) {
+        settings->second.policy = *std::move(policy);
+      } else {
+        errors.push_back(absl::StrCat(path, ".version_policy: ", policy.status().message()));
+      }
+    }
+    for (const auto& [label, version] : model.labels()) {
+      if (!IsVersionLabel(label)) {
+        errors.push_back(absl::StrCat(path, ".labels: got ", Quoted(label),
+                                      ", wants letters, digits, '_', '-' and '.', the first a "
+                                      "letter, at most 64"));
+      } else if (version == 0 || version > std::numeric_limits<std::int64_t>::max()) {
+        errors.push_back(absl::StrCat(path, ".labels.", label, ": got ", version,
+                                      ", wants a version, which is a whole number from 1"));
+      } else {
+        settings->second.labels[label] = static_cast<std::int64_t>(version);
+      }
+    }
   }
 }
 
@@ -269,23 +307,10 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
   }
   CheckLength("drain_delay", config.drain_delay, origins, errors);
   CheckLength("tune_budget", config.tune_budget, origins, errors);
+  CheckLength("repository_poll", config.repository_poll, origins, errors);
   if (config.workers > kMostWorkers) {
     errors.push_back(absl::StrCat(origins.Of("workers"), ": wants 0 to ", kMostWorkers));
   }
-}
-
-std::vector<std::string> Warnings(const ServerConfig& config, const Origins& origins) {
-  std::vector<std::string> warnings;
-  if (config.repository_poll.count() != 0) {
-    warnings.push_back(absl::StrCat(origins.Of("repository_poll"),
-                                    ": this release loads models at start only; restart it for new "
-                                    "versions"));
-  }
-  if (config.allow_management) {
-    warnings.push_back(
-        absl::StrCat(origins.Of("allow_management"), ": this release has no management calls"));
-  }
-  return warnings;
 }
 
 }  // namespace
@@ -313,9 +338,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);
   TakeAttentionPrecision(message, origins, line.config, errors);
+  TakeModels(message, origins, line.config, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
-  line.warnings = Warnings(line.config, origins);
   return line;
 }
 

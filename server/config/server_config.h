@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "models/runtime/attention_precision.h"
+#include "server/repository/model_settings.h"
 
 namespace octet {
 
@@ -21,7 +22,7 @@ struct ServerConfig {
   std::string grpc_address = "0.0.0.0:8001";
   std::string http_address = "0.0.0.0:8000";
   std::string metrics_address = "0.0.0.0:8002";
-  std::chrono::nanoseconds repository_poll{0};
+  std::chrono::nanoseconds repository_poll = std::chrono::seconds(1);  // 0: never
   std::uint64_t max_request_bytes = 64ULL << 20;
   std::uint64_t max_buffered_bytes = 1ULL << 30;
   std::chrono::nanoseconds drain_delay{0};
@@ -30,14 +31,14 @@ struct ServerConfig {
   std::chrono::nanoseconds tune_budget = std::chrono::seconds(60);  // 0: never
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   int workers = 0;  // 0: from the CPU budget
+  SettingsOfModels models;
 };
 
 struct CommandLine {
   enum class Action : std::uint8_t { kServe, kCheckConfig, kHelp, kVersion };
 
   Action action = Action::kServe;
-  ServerConfig config;                // of kServe and kCheckConfig
-  std::vector<std::string> warnings;  // values that were taken and have no effect, and why
+  ServerConfig config;  // of kServe and kCheckConfig
 };
 
 // `arguments` without the program's name. Flags are "--name value", "--name=value" and, for

@@ -70,12 +70,55 @@ class Filler {
   // Errors name the line of the key: an empty value has no line of its own.
   void FillField(const YAML::detail::iterator_value& entry, const std::string& path,
                  const FieldDescriptor& field, Message& message) {
+    if (field.is_map()) return FillMap(entry, path, field, message);
+    if (field.is_repeated()) return FillMessages(entry, path, field, message);
     if (!entry.second.IsScalar()) {
       AddError(entry.first, path, "wants one value");
       return;
     }
     const absl::Status status = SetField(entry.second.Scalar(), field, message);
     if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+  }
+
+  // A list of messages.
+  void FillMessages(const YAML::detail::iterator_value& entry, const std::string& path,
+                    const FieldDescriptor& field, Message& message) {
+    if (!entry.second.IsSequence()) {
+      AddError(entry.first, path,
+               absl::StrCat("wants a list, each with keys of: ", KnownKeys(*field.message_type())));
+      return;
+    }
+    std::size_t index = 0;
+    for (const YAML::Node& item : entry.second) {
+      Message& added = *message.GetReflection()->AddMessage(&message, &field);
+      Fill(item, absl::StrCat(path, "[", index++, "]"), added);
+    }
+  }
+
+  // A mapping whose keys are the user's.
+  void FillMap(const YAML::detail::iterator_value& entry, const std::string& path,
+               const FieldDescriptor& field, Message& message) {
+    if (!entry.second.IsMap()) {
+      AddError(entry.first, path, "wants a mapping");
+      return;
+    }
+    const Descriptor& type = *field.message_type();
+    std::set<std::string> seen;
+    for (const auto& item : entry.second) {
+      if (!item.first.IsScalar()) {
+        AddError(item.first, path, "a key must be a plain word");
+        continue;
+      }
+      const std::string item_path = absl::StrCat(path, ".", item.first.Scalar());
+      if (!seen.insert(item.first.Scalar()).second) {
+        AddError(item.first, item_path, "given twice");
+        continue;
+      }
+      Message& added = *message.GetReflection()->AddMessage(&message, &field);
+      const absl::Status key = SetField(item.first.Scalar(), *type.map_key(), added);
+      if (!key.ok()) AddError(item.first, item_path, std::string(key.message()));
+      FillField(item, item_path, *type.map_value(), added);
+    }
   }
 
   const std::string file_;

@@ -144,9 +144,15 @@ Metrics::~Metrics() = default;
 
 std::shared_ptr<ModelMetrics> Metrics::AddModel(ModelMetrics::Labels labels,
                                                 LoadedModelFigures figures) {
-  auto metrics = std::make_shared<ModelMetrics>(std::move(labels), options_.num_workers);
   MutexLock lock(mutex_);
   std::erase_if(models_, [](const Model& model) { return model.metrics.expired(); });
+  for (Model& model : models_) {
+    std::shared_ptr<ModelMetrics> held = model.metrics.lock();
+    if (!held || held->labels() != labels) continue;
+    model.figures = std::move(figures);
+    return held;
+  }
+  auto metrics = std::make_shared<ModelMetrics>(std::move(labels), options_.num_workers);
   models_.push_back({metrics, std::move(figures)});
   return metrics;
 }
@@ -159,6 +165,13 @@ void Metrics::RecordLoadFailure(const std::string& model, const std::string& ver
     return refused.model == model && refused.version == version;
   });
   if (!is_known) refused_.push_back({model, version});
+}
+
+void Metrics::ForgetLoadFailure(const std::string& model, const std::string& version) {
+  MutexLock lock(mutex_);
+  std::erase_if(refused_, [&](const RefusedVersion& refused) {
+    return refused.model == model && refused.version == version;
+  });
 }
 
 void Metrics::RecordUnroutedFailure(std::size_t worker, absl::StatusCode code) {

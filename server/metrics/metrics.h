@@ -66,13 +66,18 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   // For a version that is about to serve: what workers record to. It is exposed for as long as the
-  // caller, or somebody the caller gave it to, holds it.
+  // caller, or somebody the caller gave it to, holds it. Where one of these labels is still held it
+  // is that one, which counts on: the version was replaced.
   [[nodiscard]] std::shared_ptr<ModelMetrics> AddModel(ModelMetrics::Labels labels,
                                                        LoadedModelFigures figures);
 
   // A bundle that could not be loaded. `model` and `version` are names in the repository's folder,
   // never what a request said.
   void RecordLoadFailure(const std::string& model, const std::string& version, LoadStep step);
+
+  // The version was loaded after all, or is gone: it is no longer exposed as one that is not ready.
+  void ForgetLoadFailure(const std::string& model, const std::string& version)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A request that was answered with an error before it was known which loaded version it is for:
   // an unknown name, bytes that do not parse, draining. Takes no name: what a client made up must
@@ -97,7 +102,7 @@ class Metrics {
  private:
   struct UnroutedBlock;  // one worker's failures by code
   struct Model {
-    std::weak_ptr<const ModelMetrics> metrics;
+    std::weak_ptr<ModelMetrics> metrics;
     LoadedModelFigures figures;
   };
   struct RefusedVersion {

@@ -106,6 +106,7 @@ class ModelMetrics {
     std::string model;
     std::string version;
     std::string precision;
+    friend bool operator==(const Labels&, const Labels&) = default;
   };
   ModelMetrics(Labels labels, std::size_t num_workers);
   ~ModelMetrics();

@@ -22,6 +22,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+absl::Status Stopped() { return absl::CancelledError("loading was stopped"); }
+
 // Runs one row of zeros, so that the first request finds weights in memory and code in the caches.
 // Models with further open dimensions are warmed up by their self-test alone: no length is known to
 // be right for them.
@@ -95,7 +97,7 @@ const char* RemedyFor(const LoadOutcome& outcome) {
       return "give the server more memory, or serve fewer models";
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnavailable:
-      return "make it readable for the server's user, then restart";
+      return "make it readable for the server's user";
     default:
       return "`octet inspect` shows what is in it; rebuild the bundle";
   }
@@ -114,19 +116,21 @@ BundleLoader::BundleLoader(Options options, const OperatorRegistry& operators,
                            const kernels::KernelSet& kernels, Metrics& metrics)
     : options_(std::move(options)), operators_(operators), kernels_(kernels), metrics_(metrics) {}
 
-LoadOutcome BundleLoader::Load(const std::string& name, std::int64_t version,
-                               const std::string& path) const {
+LoadOutcome BundleLoader::Load(const LoadOrder& order) const {
   LoadOutcome outcome;
-  outcome.name = name;
-  outcome.version = absl::StrCat(version);
+  outcome.name = order.name;
+  outcome.version = absl::StrCat(order.version);
   auto loaded = std::make_shared<ModelVersion>();
-  loaded->name = name;
-  loaded->version = version;
+  loaded->name = order.name;
+  loaded->version = order.version;
   loaded->version_string = outcome.version;
-  loaded->path = path;
-  outcome.status = LoadInto(path, *loaded, outcome);
+  loaded->path = order.path;
+  outcome.status = LoadInto(order, *loaded, outcome);
+  if (absl::IsCancelled(outcome.status) || outcome.is_unchanged) return outcome;
   if (!outcome.status.ok()) {
-    metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
+    if (order.counts_failure) {
+      metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
+    }
     return outcome;
   }
   loaded->metrics =
@@ -139,15 +143,23 @@ LoadOutcome BundleLoader::Load(const std::string& name, std::int64_t version,
   return outcome;
 }
 
-absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& version,
+absl::Status BundleLoader::LoadInto(const LoadOrder& order, ModelVersion& version,
                                     LoadOutcome& outcome) const {
+  const std::string& path = order.path;
+  const auto stopped = [&order] { return order.stops && order.stops(); };
   const Clock::time_point start = Clock::now();
   outcome.step = LoadStep::kRead;
-  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(path));
+  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(path, {.copies_files = true}));
+  if (order.served && bundle.digest == order.served->digest) {
+    outcome.is_unchanged = true;
+    return absl::OkStatus();
+  }
+  if (stopped()) return Stopped();
 
   outcome.step = LoadStep::kCompile;
   ASSIGN_OR_RETURN(version.executable,
                    Executable::Compile(bundle.graph, operators_, kernels_, options_.compile));
+  if (stopped()) return Stopped();
   Arena arena;
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
                    Session::Create(version.executable, arena));
@@ -161,6 +173,7 @@ absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& versi
     outcome.warnings.push_back(absl::StrCat(path, ": has no self-test"));
   }
 
+  if (stopped()) return Stopped();
   outcome.step = LoadStep::kWarmUp;
   RETURN_IF_ERROR(WarmUp(*session));
 
@@ -174,7 +187,8 @@ absl::Status BundleLoader::LoadInto(const std::string& path, ModelVersion& versi
 }
 
 absl::StatusOr<Bundle> BundleLoader::ReadAgain(const ModelVersion& version) {
-  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(version.path));
+  // A copy too: whoever writes to it meanwhile must not end the process.
+  ASSIGN_OR_RETURN(Bundle bundle, ReadBundle(version.path, {.copies_files = true}));
   if (bundle.digest == version.digest) return bundle;
   return absl::FailedPreconditionError(
       absl::StrCat(version.path, ": is no longer the bundle that was loaded: its digest is ",
@@ -185,19 +199,18 @@ absl::StatusOr<ModelHandle> BundleLoader::Recompile(const ModelVersion& version,
                                                     const Bundle& bundle,
                                                     std::shared_ptr<const KernelChoices> choices,
                                                     absl::FunctionRef<bool()> stops) const {
-  const auto stopped = [] { return absl::CancelledError("recompiling was stopped"); };
   CompileOptions options = options_.compile;
   options.choices = std::move(choices);
-  if (stops()) return stopped();
+  if (stops()) return Stopped();
   auto recompiled = std::make_shared<ModelVersion>(version);
   ASSIGN_OR_RETURN(recompiled->executable,
                    Executable::Compile(bundle.graph, operators_, kernels_, options));
-  if (stops()) return stopped();
+  if (stops()) return Stopped();
   if (bundle.self_test) {
     RETURN_IF_ERROR(CompareSteps(*recompiled->executable, *version.executable,
                                  bundle.self_test->inputs, /*tolerance=*/0));
   }
-  if (stops()) return stopped();
+  if (stops()) return Stopped();
   Arena arena;
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session,
                    Session::Create(recompiled->executable, arena));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,17 @@ struct LoadOutcome {
   absl::Status status;                // why, naming the bundle, what it got and what it wants
   LoadStep step = LoadStep::kWarmUp;  // the last step that was tried
   std::vector<std::string> warnings;  // of one that serves: what was passed over
+  bool is_unchanged = false;          // OK without a handle: it is the bundle that serves already
+};
+
+// What Load is to load.
+struct LoadOrder {
+  std::string name;
+  std::int64_t version = 0;
+  std::string path;
+  ModelHandle served = nullptr;           // as this version is served now, if it is
+  std::function<bool()> stops = nullptr;  // asked between the steps, where given
+  bool counts_failure = true;             // in the metrics
 };
 
 // Of a failure, for people: the step, what it got and wants, and what to do.
@@ -45,12 +57,13 @@ class BundleLoader {
   BundleLoader(Options options, const OperatorRegistry& operators,
                const kernels::KernelSet& kernels, Metrics& metrics);
 
-  // Loads the bundle at `path` as version `version` of `name`. A failure is counted in the metrics.
+  // Loads a bundle, whose files may be written to meanwhile and afterwards: it is read once, whole,
+  // and loaded only if every file is what its manifest says. CANCELLED, if `order.stops` said so,
+  // is no failure. One that is served already is not compiled again.
   // The self-test runs on the very kernels that will serve: the outputs must be the stored ones,
   // and each step of a quantized model computes what the reference kernels compute from the same
   // inputs. A bundle without a self-test is only warmed up.
-  [[nodiscard]] LoadOutcome Load(const std::string& name, std::int64_t version,
-                                 const std::string& path) const;
+  [[nodiscard]] LoadOutcome Load(const LoadOrder& order) const;
 
   // Reads the bundle of `version` once more. Returns the errors of ReadBundle, and
   // FAILED_PRECONDITION if it is another one by now.
@@ -71,7 +84,7 @@ class BundleLoader {
   [[nodiscard]] const OperatorRegistry& operators() const { return operators_; }
 
  private:
-  absl::Status LoadInto(const std::string& path, ModelVersion& version, LoadOutcome& outcome) const;
+  absl::Status LoadInto(const LoadOrder& order, ModelVersion& version, LoadOutcome& outcome) const;
 
   const Options options_;
   const OperatorRegistry& operators_;

@@ -24,70 +24,51 @@ absl::Status NotReady(absl::string_view name, absl::string_view version, absl::s
 
 }  // namespace
 
-ModelRepository::ModelRepository(std::string path, const BundleLoader& loader, Metrics& metrics)
-    : path_(std::move(path)), loader_(loader), metrics_(metrics) {}
-
-absl::Status ModelRepository::LoadAll(const std::function<void(const LoadOutcome&)>& on_outcome,
-                                      const std::function<bool()>& keep_going) {
-  ASSIGN_OR_RETURN(const std::vector<StoredModel> stored, ListStore(path_));
-  const auto finish = [&](std::int64_t version, const LoadOutcome& outcome) {
-    Keep(version, outcome);
-    if (on_outcome) on_outcome(outcome);
-  };
-  const auto refuse = [&](const std::string& name, std::int64_t version, absl::Status status) {
-    LoadOutcome outcome;
-    outcome.name = name;
-    if (version > 0) outcome.version = absl::StrCat(version);
-    outcome.status = std::move(status);
-    outcome.step = LoadStep::kFind;
-    metrics_.RecordLoadFailure(outcome.name, outcome.version, outcome.step);
-    finish(version, outcome);
-  };
-  AnnounceAll(stored);
-  for (const StoredModel& model : stored) {
-    if (!model.status.ok()) {
-      refuse(model.name, 0, model.status);
-      continue;
-    }
-    for (const StoredVersion& version : model.versions) {
-      if (keep_going && !keep_going()) return absl::CancelledError("loading was stopped");
-      if (version.status.ok()) {
-        finish(version.version, loader_.Load(model.name, version.version, version.path));
-      } else {
-        refuse(model.name, version.version, version.status);
-      }
-    }
+const char* VersionStateName(VersionState state) {
+  switch (state) {
+    case VersionState::kReady:
+      return "READY";
+    case VersionState::kUnavailable:
+      return "UNAVAILABLE";
+    case VersionState::kLoading:
+      return "LOADING";
+    case VersionState::kUnloading:
+      return "UNLOADING";
   }
-  return absl::OkStatus();
+  return "UNAVAILABLE";
 }
 
-void ModelRepository::AnnounceAll(const std::vector<StoredModel>& stored) {
-  MutexLock lock(mutex_);
-  for (const StoredModel& model : stored) {
-    for (const StoredVersion& version : model.versions) {
-      models_[model.name][version.version].reason = "it is not loaded yet; try again later";
-    }
-  }
-}
+ModelRepository::ModelRepository(SettingsOfModels settings) : settings_(std::move(settings)) {}
 
-void ModelRepository::Keep(std::int64_t version, const LoadOutcome& outcome) {
-  Slot slot{outcome.handle, outcome.handle ? "" : DescribeFailure(outcome)};
-  MutexLock lock(mutex_);
-  models_[outcome.name][version] = std::move(slot);
+absl::StatusOr<std::optional<std::int64_t>> ModelRepository::NumberOf(
+    absl::string_view name, absl::string_view version) const {
+  const std::optional<std::int64_t> number = ParseVersion(version);
+  if (number || std::all_of(version.begin(), version.end(), [](char c) {
+        return absl::ascii_isdigit(static_cast<unsigned char>(c));
+      })) {
+    return number;
+  }
+  const auto settings = settings_.find(name);
+  if (settings == settings_.end() || settings->second.labels.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("model ", Quoted(name), ": version ",
+                                                   Quoted(version),
+                                                   " is no number, wants 1, 2 and so on"));
+  }
+  const auto& labels = settings->second.labels;
+  if (const auto label = labels.find(version); label != labels.end()) return label->second;
+  return absl::InvalidArgumentError(
+      absl::StrCat("model ", Quoted(name), ": version ", Quoted(version),
+                   " is no number and no label of it, wants 1, 2 and so on, or ",
+                   absl::StrJoin(labels, ", ", [](std::string* out, const auto& entry) {
+                     absl::StrAppend(out, entry.first);
+                   })));
 }
 
 absl::StatusOr<ModelHandle> ModelRepository::Find(absl::string_view name,
                                                   absl::string_view version) const {
   std::optional<std::int64_t> wanted;
   if (!version.empty()) {
-    wanted = ParseVersion(version);
-    if (!wanted && !std::all_of(version.begin(), version.end(), [](char c) {
-          return absl::ascii_isdigit(static_cast<unsigned char>(c));
-        })) {
-      return absl::InvalidArgumentError(absl::StrCat("model ", Quoted(name), ": version ",
-                                                     Quoted(version),
-                                                     " is no number, wants 1, 2 and so on"));
-    }
+    ASSIGN_OR_RETURN(wanted, NumberOf(name, version));
   }
   MutexLock lock(mutex_);
   const auto model = models_.find(name);
@@ -117,19 +98,65 @@ absl::StatusOr<ModelHandle> ModelRepository::Find(absl::string_view name,
   return slot->second.handle;
 }
 
-absl::Status ModelRepository::Replace(ModelHandle handle) {
+ModelHandle ModelRepository::Publish(ModelHandle handle, std::string reason) {
   MutexLock lock(mutex_);
-  const auto model = models_.find(handle->name);
-  if (model != models_.end()) {
-    const auto slot = model->second.find(handle->version);
-    if (slot != model->second.end() && slot->second.handle) {
-      // The old one is released without the lock: it may be the last to hold it.
-      slot->second.handle.swap(handle);
-      return absl::OkStatus();
+  Slot& slot = models_[handle->name][handle->version];
+  slot.state = VersionState::kReady;
+  slot.reason = std::move(reason);
+  slot.handle.swap(handle);
+  return handle;
+}
+
+absl::Status ModelRepository::Replace(const ModelHandle& expected, ModelHandle handle) {
+  {
+    MutexLock lock(mutex_);
+    const auto model = models_.find(handle->name);
+    if (model != models_.end()) {
+      const auto slot = model->second.find(handle->version);
+      if (slot != model->second.end() && expected && slot->second.handle == expected) {
+        // The old one is released without the lock: it may be the last to hold it.
+        slot->second.handle.swap(handle);
+        return absl::OkStatus();
+      }
     }
   }
-  return absl::NotFoundError(
-      absl::StrCat("model ", Quoted(handle->name), " version ", handle->version, " is not served"));
+  return absl::NotFoundError(absl::StrCat("model ", Quoted(handle->name), " version ",
+                                          handle->version, " is not served any more as it was"));
+}
+
+void ModelRepository::Describe(const std::string& name, std::int64_t version, VersionState state,
+                               std::string reason) {
+  MutexLock lock(mutex_);
+  Slot& slot = models_[name][version];
+  if (!slot.handle) slot.state = state;
+  slot.reason = std::move(reason);
+}
+
+ModelHandle ModelRepository::TakeAway(const std::string& name, std::int64_t version,
+                                      std::string reason) {
+  MutexLock lock(mutex_);
+  Slot& slot = models_[name][version];
+  slot.state = VersionState::kUnloading;
+  slot.reason = std::move(reason);
+  return std::exchange(slot.handle, nullptr);
+}
+
+void ModelRepository::Forget(const std::string& name, std::int64_t version) {
+  MutexLock lock(mutex_);
+  const auto model = models_.find(name);
+  if (model == models_.end()) return;
+  const auto slot = model->second.find(version);
+  if (slot == model->second.end() || slot->second.handle) return;
+  model->second.erase(slot);
+  if (model->second.empty()) models_.erase(model);
+}
+
+ModelHandle ModelRepository::Served(const std::string& name, std::int64_t version) const {
+  MutexLock lock(mutex_);
+  const auto model = models_.find(name);
+  if (model == models_.end()) return nullptr;
+  const auto slot = model->second.find(version);
+  return slot == model->second.end() ? nullptr : slot->second.handle;
 }
 
 std::vector<ModelHandle> ModelRepository::ReadyVersions() const {
@@ -148,9 +175,7 @@ std::vector<IndexEntry> ModelRepository::Index() const {
   MutexLock lock(mutex_);
   for (const auto& [name, versions] : models_) {
     for (const auto& [version, slot] : versions) {
-      entries.push_back({name, version > 0 ? absl::StrCat(version) : "",
-                         slot.handle ? VersionState::kReady : VersionState::kUnavailable,
-                         slot.reason});
+      entries.push_back({name, version > 0 ? absl::StrCat(version) : "", slot.state, slot.reason});
     }
   }
   return entries;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models by name, their versions, and who may still be using them.
 //
-// A repository is a folder: `<repository>/<model>/<version>/` is a bundle as a folder,
-// `<repository>/<model>/<version>.octet` one as a file; <version> is a whole number from 1.
-// All versions are loaded; a request that names none gets the newest that loaded.
+// A request that names no version gets the newest that is ready; a label stands for a version.
 
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,48 +17,67 @@
 #include "absl/strings/string_view.h"
 
 #include "models/base/mutex.h"
-#include "server/metrics/metrics.h"
-#include "server/repository/bundle_loader.h"
+#include "server/repository/model_settings.h"
 #include "server/repository/model_version.h"
-#include "server/repository/store_listing.h"
 
 namespace octet {
 
-enum class VersionState : std::uint8_t { kReady, kUnavailable };
+enum class VersionState : std::uint8_t {
+  kReady,
+  kUnavailable,  // refused, or left out
+  kLoading,      // and no older state of it serves
+  kUnloading,    // no new request gets it; those inside keep it
+};
+
+// "READY" and so on, as the protocol has it.
+const char* VersionStateName(VersionState state);
 
 // One line of the repository's index.
 struct IndexEntry {
   std::string name;
   std::string version;  // empty: the model's folder holds no bundle
   VersionState state = VersionState::kUnavailable;
-  std::string reason;  // why it is not ready, and what to do
+  std::string
+      reason;  // why it is not ready, and what to do; of one that is, what is wrong all the same
 };
 
-// Thread safety: any thread may call any method at any time, but for LoadAll.
+// Thread safety: any thread may call any method at any time.
 class ModelRepository {
  public:
-  // `loader` is borrowed for as long as the repository lives.
-  ModelRepository(std::string path, const BundleLoader& loader, Metrics& metrics);
+  // `settings`: of the models that have any.
+  explicit ModelRepository(SettingsOfModels settings = {});
 
-  // Loads every bundle: read, verify, compile, self-test, warm-up. Until it is a version's turn,
-  // that one is UNAVAILABLE. A bundle that fails is quarantined: it stays in the index with its
-  // reason, and the others serve. `on_outcome`, where given, hears of each version as it comes;
-  // `keep_going` is asked before each. Called once. Returns NOT_FOUND or UNAVAILABLE if the folder
-  // cannot be listed, CANCELLED if `keep_going` said no; never an error for a bad bundle.
-  absl::Status LoadAll(const std::function<void(const LoadOutcome&)>& on_outcome = nullptr,
-                       const std::function<bool()>& keep_going = nullptr)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // The version called `version`, or the newest ready one if `version` is empty.
-  // Returns NOT_FOUND for an unknown model or version, INVALID_ARGUMENT for a version that is not a
-  // whole number, UNAVAILABLE with its reason for one that could not be loaded.
+  // The version called `version`, a number or a label of the model, or the newest ready one if
+  // `version` is empty. Returns NOT_FOUND for an unknown model or version, INVALID_ARGUMENT for
+  // what is neither a whole number nor a label of it, UNAVAILABLE with its reason for one that is
+  // not ready.
   [[nodiscard]] absl::StatusOr<ModelHandle> Find(absl::string_view name,
                                                  absl::string_view version) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Puts `handle` in the place of the ready version of its name and number: requests that come now
-  // get it, those inside keep the one they have. Returns NOT_FOUND if there is no such one.
-  absl::Status Replace(ModelHandle handle) ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on requests get `handle`; those inside keep what they have. Returns what served in its
+  // place before, or null.
+  ModelHandle Publish(ModelHandle handle, std::string reason = "") ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The same, if `expected` serves in its place. Returns NOT_FOUND if it does not: it was exchanged
+  // or unloaded meanwhile.
+  absl::Status Replace(const ModelHandle& expected, ModelHandle handle) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Says of a version that is not ready why it is not, or of a ready one what is wrong all the
+  // same: its state stays then. Version 0 stands for a model without versions.
+  void Describe(const std::string& name, std::int64_t version, VersionState state,
+                std::string reason) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // No new request gets the version: it is kUnloading. Returns what served, or null.
+  ModelHandle TakeAway(const std::string& name, std::int64_t version, std::string reason)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Forgets a version that is not ready.
+  void Forget(const std::string& name, std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What serves as this version; null: nothing.
+  [[nodiscard]] ModelHandle Served(const std::string& name, std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The ready versions of every model, by name and then version.
   [[nodiscard]] std::vector<ModelHandle> ReadyVersions() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -71,18 +87,18 @@ class ModelRepository {
 
  private:
   struct Slot {
-    ModelHandle handle;  // null: not loaded yet, or quarantined
+    ModelHandle handle;  // null: not ready
+    VersionState state = VersionState::kUnavailable;
     std::string reason;
   };
   // Ascending; version 0 stands for a folder without bundles.
   using Versions = std::map<std::int64_t, Slot>;
 
-  void AnnounceAll(const std::vector<StoredModel>& stored) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Keep(std::int64_t version, const LoadOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The number that `version` stands for; nullopt for one that no version can have.
+  [[nodiscard]] absl::StatusOr<std::optional<std::int64_t>> NumberOf(
+      absl::string_view name, absl::string_view version) const;
 
-  const std::string path_;
-  const BundleLoader& loader_;
-  Metrics& metrics_;
+  const SettingsOfModels settings_;
 
   mutable Mutex mutex_;
   std::map<std::string, Versions, std::less<>> models_ ABSL_GUARDED_BY(mutex_);

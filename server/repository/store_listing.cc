@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sys/stat.h>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "absl/strings/strip.h"
 
 #include "models/base/status_macros.h"
+#include "models/bundle/reader.h"
 
 namespace octet {
 namespace {
@@ -51,6 +53,26 @@ absl::StatusOr<std::vector<Entry>> ListFolder(const fs::path& path) {
   return entries;
 }
 
+// "<name> <device> <inode> <size> <modified> <changed>\n" of a file; nothing where there is none.
+void AddFile(const std::string& path, absl::string_view name, std::string& fingerprint) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return;
+  absl::StrAppend(&fingerprint, name, " ", info.st_dev, " ", info.st_ino, " ", info.st_size, " ",
+                  info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec, " ", info.st_ctim.tv_sec, ".",
+                  info.st_ctim.tv_nsec, "\n");
+}
+
+std::string FingerprintOf(const std::string& path, bool is_folder) {
+  std::string fingerprint;
+  if (!is_folder) AddFile(path, "archive", fingerprint);
+  if (is_folder) {
+    for (const absl::string_view name : BundleFileNames()) {
+      AddFile(absl::StrCat(path, "/", name), name, fingerprint);
+    }
+  }
+  return fingerprint;
+}
+
 absl::Status FillVersions(const fs::path& folder, StoredModel& model) {
   ASSIGN_OR_RETURN(const std::vector<Entry> entries, ListFolder(folder));
   for (const Entry& entry : entries) {
@@ -58,7 +80,9 @@ absl::Status FillVersions(const fs::path& folder, StoredModel& model) {
     if (!entry.is_folder && !absl::ConsumeSuffix(&number, kBundleSuffix)) continue;
     const std::optional<std::int64_t> version = ParseVersion(number);
     if (!version) continue;
-    model.versions.push_back({*version, (folder / entry.name).string(), absl::OkStatus()});
+    const std::string path = (folder / entry.name).string();
+    model.versions.push_back(
+        {*version, path, absl::OkStatus(), FingerprintOf(path, entry.is_folder)});
   }
   if (model.versions.empty()) {
     return absl::NotFoundError(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in a model repository's folder, by name only: no bundle is opened.
+// What lies in a model repository's folder, by name and state of the files: no bundle is opened.
 
 #pragma once
 
@@ -18,12 +18,17 @@ struct StoredVersion {
   std::int64_t version = 0;  // at least 1
   std::string path;          // of the bundle: a folder, or a file ending in ".octet"
   absl::Status status;       // an error: why it is not to be loaded
+  // Another one as soon as one of the bundle's files is another, or was written to: which files
+  // there are, and of each the inode, the size and the times of the last changes.
+  std::string fingerprint = {};
+  friend bool operator==(const StoredVersion&, const StoredVersion&) = default;
 };
 
 struct StoredModel {
   std::string name;
   std::vector<StoredVersion> versions;  // ascending
   absl::Status status;                  // an error: none of it is to be loaded
+  friend bool operator==(const StoredModel&, const StoredModel&) = default;
 };
 
 // Whether a folder of this name is a model: letters, digits, '_', '-' and '.', at most 128 of them,

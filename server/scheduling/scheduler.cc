@@ -62,14 +62,20 @@ absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   assert(!threads_.empty());
   const bool takes_batches = TakesBatches(*executable);
   const std::size_t weight_bytes = executable->packed_byte_size();
+  MutexLock change(change_mutex_);
   MutexLock lock(mutex_);
-  known_.push_back({executable, takes_batches, weight_bytes, {}});
+  // Nobody counts for one that was retired any more: every worker has done with it.
+  auto known = std::find_if(known_.begin(), known_.end(),
+                            [](const Known& each) { return each.executable == nullptr; });
+  if (known == known_.end()) known = known_.emplace(known_.end());
+  *known = {executable, takes_batches, weight_bytes, {}};
   MakeChange({.executable = std::move(executable)});
   return std::exchange(prepare_error_, absl::OkStatus());
 }
 
 void Scheduler::Retire(const std::shared_ptr<const Executable>& executable) {
   assert(!threads_.empty());
+  MutexLock change(change_mutex_);
   MutexLock lock(mutex_);
   for (Known& known : known_) {
     if (known.executable == executable) known.executable = nullptr;
@@ -78,14 +84,14 @@ void Scheduler::Retire(const std::shared_ptr<const Executable>& executable) {
 }
 
 void Scheduler::MakeChange(SessionChange change) {
-  const std::size_t place = changes_.size();
   changes_.push_back(std::move(change));
   needed_.NotifyAll();
   events_->Wake();
-  while (*std::min_element(num_changes_.begin(), num_changes_.end()) <= place) {
+  while (*std::min_element(num_changes_.begin(), num_changes_.end()) == 0) {
     changed_.Wait(mutex_);
   }
-  changes_[place].executable = nullptr;
+  changes_.clear();
+  std::fill(num_changes_.begin(), num_changes_.end(), 0);
 }
 
 void Scheduler::Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request) {

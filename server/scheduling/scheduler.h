@@ -74,11 +74,13 @@ class Scheduler {
 
   // Returns once every worker has a Session of `executable`, or the first error of making one.
   // Precondition: between Start and the event source's shutdown.
-  absl::Status Prepare(std::shared_ptr<const Executable> executable) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Prepare(std::shared_ptr<const Executable> executable)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Returns once no worker has a Session of `executable`, which was prepared, any more.
   // Preconditions: as of Prepare; no request of it is in the server, and none will come.
-  void Retire(const std::shared_ptr<const Executable>& executable) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Retire(const std::shared_ptr<const Executable>& executable)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Queues a checked request; or answers it, with RESOURCE_EXHAUSTED where the queue is full, with
   // DEADLINE_EXCEEDED where it would wait past its deadline. Called by a worker, whose index is
@@ -93,7 +95,7 @@ class Scheduler {
  private:
   // Of what each worker is to make a Session, or to give it up.
   struct SessionChange {
-    std::shared_ptr<const Executable> executable;  // null once every worker has
+    std::shared_ptr<const Executable> executable;
     bool is_retired = false;
   };
 
@@ -174,12 +176,13 @@ class Scheduler {
   // last to the one that completed its progress.
   std::vector<std::unique_ptr<BatchRun>> runs_;
 
+  Mutex change_mutex_;  // one change at a time; taken before the other
   Mutex mutex_;
   CondVar needed_;   // a waiting worker has something to do
   CondVar changed_;  // a worker changed its Sessions
   RequestQueue queue_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);  // in the order of Prepare
-  std::vector<SessionChange> changes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Known> known_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SessionChange> changes_ ABSL_GUARDED_BY(mutex_);    // at most one
   std::vector<std::size_t> num_changes_ ABSL_GUARDED_BY(mutex_);  // made of them, by worker
   absl::Status prepare_error_ ABSL_GUARDED_BY(mutex_);
   // As many places as may compute: each active batch has a worker that computes.

@@ -73,6 +73,8 @@ void Tuner::TuneVersion(ModelHandle model) {
   const std::string name = work.model->name;
   const std::int64_t version = work.model->version;
   absl::Status status = work.status;
+  // What was unloaded or replaced meanwhile is let go of.
+  if (!IsServed(work.model)) status = absl::CancelledError("it does not serve any more");
   if (status.ok() && changed > 0) status = Exchange(work);
   if (absl::IsCancelled(status)) return;
   if (!status.ok()) {
@@ -86,7 +88,7 @@ void Tuner::TuneVersion(ModelHandle model) {
 
 void Tuner::MeasureLayers(Work& work) {
   while (work.next < work.layers.size() && HasTime() && work.status.ok()) {
-    if (!WaitUntilIdle()) return;
+    if (!WaitUntilIdle(work.model)) return;
     const std::size_t measured_before = work.measured;
     const std::chrono::nanoseconds start = environment_.now();
     environment_.RunAside([this, &work] { MeasureWhileIdle(work); });
@@ -134,7 +136,7 @@ void Tuner::MeasureWhileIdle(Work& work) {
 }
 
 absl::Status Tuner::Exchange(Work& work) {
-  if (!WaitUntilIdle()) return absl::CancelledError("stopped");
+  if (!WaitUntilIdle(work.model)) return absl::CancelledError("stopped");
   absl::StatusOr<ModelHandle> recompiled = absl::CancelledError("stopped");
   environment_.RunAside([&] {
     work.status = Read(work);
@@ -149,7 +151,7 @@ absl::Status Tuner::Exchange(Work& work) {
   absl::Status status = absl::CancelledError("stopped");
   environment_.RunUnlessStopped([&] {
     status = served_.scheduler.Prepare((*recompiled)->executable);
-    if (status.ok()) status = served_.repository.Replace(*recompiled);
+    if (status.ok()) status = served_.repository.Replace(work.model, *recompiled);
     if (!status.ok()) served_.scheduler.Retire((*recompiled)->executable);
   });
   RETURN_IF_ERROR(status);
@@ -188,8 +190,12 @@ void Tuner::Keep() {
                std::string(status.message()));
 }
 
-bool Tuner::WaitUntilIdle() {
-  while (!environment_.stopped()) {
+bool Tuner::IsServed(const ModelHandle& model) const {
+  return served_.repository.Served(model->name, model->version) == model;
+}
+
+bool Tuner::WaitUntilIdle(const ModelHandle& model) {
+  while (!environment_.stopped() && IsServed(model)) {
     if (idle_.Look(environment_.now(), environment_.requests())) return true;
     environment_.Wait(options_.look_every);
   }

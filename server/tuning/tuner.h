@@ -2,7 +2,7 @@
 // Measures which implementation of each layer is the fastest on this CPU while the server is idle,
 // and has the versions that it serves run it.
 //
-// One layer at a time, from the bundle mapped once more: no second copy of a model's weights. It
+// One layer at a time, from the bundle read once more, for as long as it works on a version. It
 // gives up the layer at hand as soon as a request comes, or the server drains, and goes on with it
 // when the server is idle again. A version of which something changes is compiled anew and takes
 // the old one's place: it answers the same to the bit, so that nobody notices but by the clock.
@@ -94,8 +94,9 @@ class Tuner {
   absl::Status Read(Work& work) const;
   // Adds what was measured to the file. Says once if that is not possible.
   void Keep();
-  // Returns whether the server is idle: if not, it is to stop.
-  bool WaitUntilIdle();
+  // Returns whether the server is idle: if not, it is to stop, or `model` does not serve any more.
+  bool WaitUntilIdle(const ModelHandle& model);
+  [[nodiscard]] bool IsServed(const ModelHandle& model) const;
   [[nodiscard]] bool HasTime() const { return figures_.time < options_.budget; }
   void Publish();
 

@@ -11,6 +11,7 @@
 #include "models/bundle/writer.h"
 #include "models/operators/operators.h"
 #include "server/inference/inference_service.h"
+#include "server/repository/repository_loader.h"
 #include "tests/support/small_bundle.h"
 #include "tests/support/small_network.h"
 
@@ -25,13 +26,13 @@ class ServedModels {
         metrics({.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = "test"}),
         loader({.kernel_set_name = "reference"}, operators, *kernels::FindKernelSet("reference"),
                metrics),
-        repository(root / "", loader, metrics),
         scheduler({.compute_threads = compute_threads, .queue = queue}, metrics),
         service(repository, scheduler, metrics) {
     EXPECT_TRUE(WriteBundle(SmallNetwork(), root / "net/1").ok());
     EXPECT_TRUE(WriteBundle(SmallNetwork(), root / "broken/1").ok());
     std::filesystem::resize_file(root / "broken/1/manifest.json", 10);
-    EXPECT_TRUE(repository.LoadAll().ok());
+    EXPECT_TRUE(
+        RepositoryLoader({.path = root / ""}, {loader, repository, metrics}).LoadAll().ok());
   }
 
   TemporaryDirectory root;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "grpc/grpc.h"
+#include "grpcpp/alarm.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
 
@@ -121,7 +123,23 @@ class ControlFrontEnd::Call final {
       watched_ = *std::move(message);
       return Update();
     }
-    absl::StatusOr<std::string> answer = method_->handle(*message);
+    if (method_->begin) return Begin(*message);
+    Answer(method_->handle(*message));
+  }
+
+  void Begin(const std::string& message) {
+    ++pending_;  // the answer keeps the call, and so the queue
+    method_->begin(message, context_.peer(), [this](absl::StatusOr<std::string> answer) {
+      later_ = std::move(answer);
+      later_alarm_.Set(front_end_.context_.queue, gpr_now(GPR_CLOCK_MONOTONIC), later_event_.tag());
+    });
+  }
+
+  void OnLater(bool /*ok*/) {
+    if (!finishing_ && !is_done_) Answer(std::move(later_));
+  }
+
+  void Answer(absl::StatusOr<std::string> answer) {
     if (!answer.ok()) return Finish(answer.status());
     Write(*std::move(answer));
   }
@@ -176,6 +194,7 @@ class ControlFrontEnd::Call final {
   Event written_{*this, &Call::OnWritten};
   Event finished_{*this, &Call::OnFinished};
   Event done_{*this, &Call::OnDone};
+  Event later_event_{*this, &Call::OnLater};
 
   const ControlMethod* method_ = nullptr;
   std::chrono::steady_clock::time_point accepted_at_;
@@ -183,6 +202,8 @@ class ControlFrontEnd::Call final {
   std::optional<std::string> watched_;  // the message that asked to watch
   std::optional<std::string> last_answer_;
   std::optional<absl::Status> end_after_write_;
+  absl::StatusOr<std::string> later_;  // of a method that takes its time
+  grpc::Alarm later_alarm_;
   int pending_ = 1;  // events that will come
   bool writing_ = false;
   bool finishing_ = false;

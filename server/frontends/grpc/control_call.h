@@ -25,6 +25,9 @@ namespace octet {
 // What a method does with a message: the serialized answer.
 using MessageHandler = std::function<absl::StatusOr<std::string>(absl::string_view message)>;
 
+// Takes the answer of a method that takes its time: once, on any thread.
+using LaterAnswer = std::function<void(absl::StatusOr<std::string>)>;
+
 struct ControlMethod {
   enum class Kind {
     kUnary,
@@ -33,6 +36,10 @@ struct ControlMethod {
   };
   Kind kind = Kind::kUnary;
   MessageHandler handle;
+  // Where given, of a unary method: begins what is answered later, so that no worker waits for it.
+  // `peer` is the caller's address as gRPC writes it.
+  std::function<void(absl::string_view message, const std::string& peer, LaterAnswer answer)>
+      begin = nullptr;
 };
 
 // By path: "/inference.GRPCInferenceService/ServerLive".

@@ -9,6 +9,7 @@
 #include "server/frontends/grpc/control_call.h"
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
+#include "server/repository/repository_loader.h"
 
 namespace octet {
 
@@ -17,6 +18,8 @@ struct ControlRooms {
   const InferenceService& service;
   const ModelRepository& repository;
   std::string server_version;
+  RepositoryLoader* loader = nullptr;  // null: clients cannot load and unload
+  bool allow_management = false;       // to clients of other machines
 };
 
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
@@ -25,6 +28,14 @@ void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods);
 
 // Adds TraceSetting and LogSettings of it, which tell what is set and refuse to change it.
 void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds RepositoryModelLoad and RepositoryModelUnload, in the place of those that are defined only.
+// Precondition: there is a loader.
+void AddRepositoryMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Whether a caller's address, as gRPC writes it, is this machine's own: its loopback or a Unix
+// socket.
+bool IsOwnMachine(const std::string& peer);
 
 // Adds grpc.health.v1.Health. Known services: "" and "inference.GRPCInferenceService".
 void AddHealthMethods(const ControlRooms& rooms, ControlMethods& methods);

@@ -16,6 +16,7 @@
 
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
+#include "server/repository/repository_loader.h"
 #include "server/scheduling/event_source.h"
 
 namespace octet {
@@ -33,6 +34,9 @@ class GrpcServer final : public EventSource {
     int max_streams_per_connection = 1024;
     int max_metadata_bytes = 16 << 10;  // of one call's headers
     std::string server_version;
+    // With which clients load and unload models; null: they cannot. Borrowed as the service is.
+    RepositoryLoader* loader = nullptr;
+    bool allow_management = false;  // to clients of other machines too
   };
 
   // Binds the address; calls are answered once a Scheduler polls this, and refused by `service`

@@ -62,7 +62,8 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   inference::ServerMetadataResponse response;
   response.set_name("octet");
   response.set_version(rooms.server_version);
-  // model_repository is left out: a client takes it for load and unload.
+  // A client takes it for load and unload.
+  if (rooms.loader != nullptr) response.add_extensions("model_repository");
   for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
     response.add_extensions(extension);
   }
@@ -199,7 +200,7 @@ absl::StatusOr<inference::RepositoryIndexResponse> Index(
     auto& model = *response.add_models();
     model.set_name(entry.name);
     model.set_version(entry.version);
-    model.set_state(is_ready ? "READY" : "UNAVAILABLE");
+    model.set_state(VersionStateName(entry.state));
     model.set_reason(entry.reason);
   }
   return response;

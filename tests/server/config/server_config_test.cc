@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -25,7 +26,6 @@ namespace fs = std::filesystem;
 using std::chrono_literals::operator""s;
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 class ServerConfigTest : public testing::Test {
  protected:
@@ -69,7 +69,6 @@ TEST_F(ServerConfigTest, OnlyTheRepositoryIsNeeded) {
   EXPECT_EQ(line->config.tune_budget, 60s);
   EXPECT_EQ(line->config.workers, 0);
   EXPECT_EQ(line->config.attention_precision, AttentionPrecision::kFloat32);
-  EXPECT_THAT(line->warnings, IsEmpty());
 }
 
 TEST_F(ServerConfigTest, AttentionPrecisionIsAWord) {
@@ -159,15 +158,53 @@ TEST_F(ServerConfigTest, CheckConfigHelpAndVersion) {
   EXPECT_THAT(ErrorOf({"--help", "--bogus"}), HasSubstr("--bogus"));
 }
 
-TEST_F(ServerConfigTest, ValuesWithoutEffectAreTakenWithAWarning) {
-  const absl::StatusOr<CommandLine> line =
-      Parse({"--model-repository", models_, "--repository-poll", "1s", "--allow-management"});
+TEST_F(ServerConfigTest, TheRepositoryIsWatchedUnlessItIsToldNotTo) {
+  using std::chrono_literals::operator""s;
+  EXPECT_EQ(Parse({"--model-repository", models_})->config.repository_poll, 1s);
+  const auto off = Parse({"--model-repository", models_, "--repository-poll", "0"});
+  EXPECT_EQ(off->config.repository_poll, 0s);
+  EXPECT_FALSE(off->config.allow_management);
+  EXPECT_TRUE(
+      Parse({"--model-repository", models_, "--allow-management"})->config.allow_management);
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--repository-poll", "2h"}),
+              HasSubstr("--repository-poll: got 7200s"));
+}
+
+TEST_F(ServerConfigTest, ModelsHavePoliciesAndLabels) {
+  const std::string file = WriteConfig(
+      "models:\n"
+      "  - name: digits\n"
+      "    version_policy: latest 2\n"
+      "    labels: {stable: 3, canary: 4}\n"
+      "  - {name: other, version_policy: 'specific 1, 7'}\n");
+  const auto line = Parse({"--model-repository", models_, "--config", file.c_str()});
   ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->warnings.size(), 2U);
-  EXPECT_THAT(
-      Parse({"--model-repository", models_, "--repository-poll", "0", "--state-directory", "/s"})
-          ->warnings,
-      IsEmpty());
+  const SettingsOfModels& models = line->config.models;
+  ASSERT_EQ(models.size(), 2U);
+  EXPECT_EQ(ToString(models.at("digits").policy), "latest 2");
+  EXPECT_EQ(models.at("digits").labels,
+            (std::map<std::string, std::int64_t, std::less<>>{{"canary", 4}, {"stable", 3}}));
+  EXPECT_EQ(ToString(models.at("other").policy), "specific 1, 7");
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--models", "digits"}),
+              HasSubstr("--models: unknown flag"));
+}
+
+TEST_F(ServerConfigTest, WhatIsWrongWithModelsIsSaidWithItsPath) {
+  const std::string file = WriteConfig(
+      "models:\n"
+      "  - {name: a, policies: all}\n"
+      "  - {name: a/b}\n"
+      "  - {name: c, version_policy: newest, labels: {7: 1, ok: 0, two: x}}\n"
+      "  - {name: a}\n");
+  const std::string errors = ErrorOf({"--model-repository", models_, "--config", file.c_str()});
+  EXPECT_THAT(errors,
+              HasSubstr(":2: models[0].policies: unknown key; known: name, version_policy"));
+  EXPECT_THAT(errors, HasSubstr("models[1].name: got \"a/b\", wants a model's name"));
+  EXPECT_THAT(errors, HasSubstr("models[2].version_policy: got \"newest\", wants \"all\""));
+  EXPECT_THAT(errors, HasSubstr("models[2].labels: got \"7\", wants letters"));
+  EXPECT_THAT(errors, HasSubstr("models[2].labels.ok: got 0, wants a version"));
+  EXPECT_THAT(errors, HasSubstr(":4: models[2].labels.two: got \"x\", wants"));
+  EXPECT_THAT(errors, HasSubstr("models[3].name: a is there twice"));
 }
 
 TEST(ServerConfigDocsTest, HelpAndDocsHaveEveryField) {
@@ -177,6 +214,10 @@ TEST(ServerConfigDocsTest, HelpAndDocsHaveEveryField) {
   const auto& type = *config::v1::ServerConfig::descriptor();
   for (int i = 0; i < type.field_count(); ++i) {
     const std::string& name = type.field(i)->name();
+    if (type.field(i)->is_repeated()) {
+      EXPECT_THAT(docs, HasSubstr(absl::StrCat("| `", name, "` | none |")));
+      continue;
+    }
     const std::string flag = absl::StrCat("--", absl::StrReplaceAll(name, {{"_", "-"}}));
     EXPECT_THAT(docs, HasSubstr(absl::StrCat("| `", name, "` | `", flag, "` |")));
     EXPECT_THAT(help, HasSubstr(flag + " ")) << flag;

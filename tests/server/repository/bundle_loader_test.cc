@@ -33,7 +33,7 @@ class BundleLoaderTest : public ::testing::Test {
   LoadOutcome Load(const std::string& path, const kernels::KernelSet& kernels) {
     return BundleLoader({.kernel_set_name = std::string(kernels.name)}, operators_, kernels,
                         metrics_)
-        .Load("m", 1, path);
+        .Load({.name = "m", .version = 1, .path = path});
   }
 
   // A copy of one of the zoo's bundles that hardly minds what it answers.
@@ -148,7 +148,7 @@ TEST_F(BundleLoaderTest, ABundleWithoutSelfTestServesWithAWarning) {
 
 TEST_F(BundleLoaderTest, ARecompiledVersionIsTheSameToItsClients) {
   const BundleLoader loader({.kernel_set_name = "reference"}, operators_, reference_, metrics_);
-  const LoadOutcome outcome = loader.Load("m", 1, kStaticBundle);
+  const LoadOutcome outcome = loader.Load({.name = "m", .version = 1, .path = kStaticBundle});
   ASSERT_NE(outcome.handle, nullptr) << outcome.status;
   const ModelVersion& before = *outcome.handle;
   EXPECT_EQ(before.path, kStaticBundle);
@@ -180,7 +180,7 @@ TEST_F(BundleLoaderTest, ARecompiledVersionThatComputesOtherBitsIsRefused) {
 
 TEST_F(BundleLoaderTest, RecompilingStopsWhenAsked) {
   const BundleLoader loader({.kernel_set_name = "reference"}, operators_, reference_, metrics_);
-  const LoadOutcome outcome = loader.Load("m", 1, kStaticBundle);
+  const LoadOutcome outcome = loader.Load({.name = "m", .version = 1, .path = kStaticBundle});
   const Bundle bundle = *ReadBundle(kStaticBundle);
   for (const int last : {1, 2, 3}) {
     int num_asked = 0;

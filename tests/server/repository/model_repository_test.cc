@@ -3,6 +3,9 @@
 #include "server/repository/model_repository.h"
 
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "models/bundle/reader.h"
 #include "models/bundle/writer.h"
 #include "models/operators/operators.h"
+#include "server/repository/repository_loader.h"
 #include "tests/support/small_bundle.h"
 
 namespace octet {
@@ -43,8 +47,14 @@ class ModelRepositoryTest : public ::testing::Test {
       : operators_(BuiltInOperators()),
         metrics_({.num_workers = 1, .server_version = "test"}),
         loader_({.kernel_set_name = "reference"}, operators_, *kernels::FindKernelSet("reference"),
-                metrics_),
-        repository_(root_ / "", loader_, metrics_) {}
+                metrics_) {}
+
+  absl::Status LoadAll(std::function<void(const LoadOutcome&)> on_outcome = nullptr,
+                       const std::function<bool()>& keep_going = nullptr) {
+    return RepositoryLoader({.path = root_ / "", .on_outcome = std::move(on_outcome)},
+                            {loader_, repository_, metrics_})
+        .LoadAll(keep_going);
+  }
 
   void Write(const Bundle& bundle, const std::string& path) {
     const absl::Status status = WriteBundle(bundle, root_ / path);
@@ -67,7 +77,7 @@ class ModelRepositoryTest : public ::testing::Test {
 TEST_F(ModelRepositoryTest, NewestVersionServesUnlessOneIsNamed) {
   Write(RightBundle(), "m/2");
   Write(RightBundle(), "m/10.octet");
-  ASSERT_TRUE(repository_.LoadAll().ok());
+  ASSERT_TRUE(LoadAll().ok());
   const auto newest = repository_.Find("m", "");
   ASSERT_TRUE(newest.ok()) << newest.status();
   EXPECT_EQ((*newest)->version, 10);
@@ -89,11 +99,9 @@ TEST_F(ModelRepositoryTest, BadBundleIsQuarantinedAndOthersServe) {
   std::filesystem::resize_file(root_ / "damaged/1/manifest.json", 10);
   Write(WrongBundle(), "wrong/1");
   std::vector<std::string> refused;
-  ASSERT_TRUE(repository_
-                  .LoadAll([&refused](const LoadOutcome& outcome) {
-                    if (!outcome.handle) refused.push_back(outcome.name);
-                  })
-                  .ok());
+  ASSERT_TRUE(LoadAll([&refused](const LoadOutcome& outcome) {
+                if (!outcome.handle) refused.push_back(outcome.name);
+              }).ok());
   EXPECT_EQ(refused, (std::vector<std::string>{"damaged", "wrong"}));
   EXPECT_TRUE(repository_.Find("good", "").ok());
   const auto wrong = repository_.Find("wrong", "");
@@ -111,7 +119,7 @@ TEST_F(ModelRepositoryTest, BadBundleIsQuarantinedAndOthersServe) {
 TEST_F(ModelRepositoryTest, OlderVersionServesWhereTheNewestIsBad) {
   Write(RightBundle(), "m/1");
   Write(WrongBundle(), "m/2");
-  ASSERT_TRUE(repository_.LoadAll().ok());
+  ASSERT_TRUE(LoadAll().ok());
   EXPECT_EQ((*repository_.Find("m", ""))->version, 1);
   EXPECT_EQ(repository_.Find("m", "2").status().code(), absl::StatusCode::kUnavailable);
 }
@@ -119,7 +127,7 @@ TEST_F(ModelRepositoryTest, OlderVersionServesWhereTheNewestIsBad) {
 TEST_F(ModelRepositoryTest, UnknownNamesAndVersions) {
   Write(RightBundle(), "m/1");
   std::filesystem::create_directories(root_ / "empty");
-  ASSERT_TRUE(repository_.LoadAll().ok());
+  ASSERT_TRUE(LoadAll().ok());
   EXPECT_EQ(repository_.Find("n", "").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(repository_.Find("m", "3").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(repository_.Find("m", "99999999999999999999").status().code(),
@@ -148,8 +156,7 @@ TEST_F(ModelRepositoryTest, EvaluationCountsForItsOwnBundleOnly) {
                   .ok());
   std::vector<std::string> warnings;
   ASSERT_TRUE(
-      repository_.LoadAll([&warnings](const LoadOutcome& outcome) { warnings = outcome.warnings; })
-          .ok());
+      LoadAll([&warnings](const LoadOutcome& outcome) { warnings = outcome.warnings; }).ok());
   EXPECT_EQ(warnings.size(), 1U);
   const auto handle = repository_.Find("m", "1");
   ASSERT_TRUE(handle.ok());
@@ -166,7 +173,7 @@ TEST_F(ModelRepositoryTest, AVersionThatWaitsForItsTurnIsUnavailable) {
     codes.push_back(repository_.Find("b", "").status().code());
     codes.push_back(repository_.Find("c", "").status().code());
   };
-  ASSERT_TRUE(repository_.LoadAll(look).ok());
+  ASSERT_TRUE(LoadAll(look).ok());
   using Code = absl::StatusCode;
   EXPECT_EQ(codes, (std::vector{Code::kUnavailable, Code::kNotFound, Code::kOk, Code::kNotFound}));
 }
@@ -180,7 +187,7 @@ TEST_F(ModelRepositoryTest, OfTwoEvaluationsOnOneDataSetTheLastCounts) {
   };
   testing::WriteWhole(root_ / "m/1/evaluation.json",
                       "{\"evaluations\": [" + evaluation("0.5") + ", " + evaluation("0.75") + "]}");
-  ASSERT_TRUE(repository_.LoadAll().ok());
+  ASSERT_TRUE(LoadAll().ok());
   const std::vector<EvaluationFigure> figures = (*repository_.Find("m", "1"))->evaluations;
   ASSERT_EQ(figures.size(), 1U);
   EXPECT_EQ(figures[0].accuracy, 0.75);
@@ -188,30 +195,53 @@ TEST_F(ModelRepositoryTest, OfTwoEvaluationsOnOneDataSetTheLastCounts) {
 
 TEST_F(ModelRepositoryTest, LoadingStopsWhenAsked) {
   Write(RightBundle(), "m/1");
-  EXPECT_EQ(repository_.LoadAll(nullptr, [] { return false; }).code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(LoadAll(nullptr, [] { return false; }).code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(repository_.ReadyVersions().empty());
 }
 
 TEST_F(ModelRepositoryTest, AReadyVersionIsReplaced) {
   Write(RightBundle(), "good/1");
   Write(WrongBundle(), "bad/1");
-  ASSERT_TRUE(repository_.LoadAll().ok());
+  ASSERT_TRUE(LoadAll().ok());
   const ModelHandle before = *repository_.Find("good", "1");
   const auto after = std::make_shared<ModelVersion>(*before);
-  ASSERT_TRUE(repository_.Replace(after).ok());
+  ASSERT_TRUE(repository_.Replace(before, after).ok());
   EXPECT_EQ(*repository_.Find("good", ""), after);
   EXPECT_EQ(before.use_count(), 1) << "only who has it keeps it";
+  EXPECT_TRUE(absl::IsNotFound(repository_.Replace(before, before))) << "it serves no more";
   for (const auto& [name, version] :
        {std::pair("good", 2), std::pair("bad", 1), std::pair("other", 1)}) {
     const auto stray = std::make_shared<ModelVersion>(*before);
     stray->name = name;
     stray->version = version;
-    const absl::Status status = repository_.Replace(stray);
+    const absl::Status status = repository_.Replace(before, stray);
     EXPECT_TRUE(absl::IsNotFound(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(name));
   }
   EXPECT_EQ(repository_.ReadyVersions().size(), 1U);
+}
+
+TEST_F(ModelRepositoryTest, ALabelStandsForAVersion) {
+  SettingsOfModels settings;
+  settings["m"].labels = {{"stable", 2}, {"canary", 4}};
+  ModelRepository repository(settings);
+  const auto add = [&repository](std::int64_t number) {
+    ModelVersion version;
+    version.name = "m";
+    version.version = number;
+    repository.Publish(std::make_shared<const ModelVersion>(version));
+  };
+  add(2);
+  add(3);
+  EXPECT_EQ((*repository.Find("m", "stable"))->version, 2);
+  EXPECT_EQ((*repository.Find("m", ""))->version, 3);
+  EXPECT_EQ(repository.Find("m", "canary").status().code(), absl::StatusCode::kNotFound);
+  add(4);
+  EXPECT_EQ((*repository.Find("m", "canary"))->version, 4);
+  const absl::Status unknown = repository.Find("m", "beta").status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("or canary, stable"));
+  EXPECT_EQ(repository.Find("other", "stable").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "models/operators/operators.h"
 #include "models/runtime/kernel_choices_file.h"
 #include "server/inference/inference_service.h"
+#include "server/repository/repository_loader.h"
 #include "tests/support/fake_event_source.h"
 #include "tests/support/fake_requests.h"
 #include "tests/support/small_bundle.h"
@@ -96,7 +97,8 @@ class TunerTest : public ::testing::Test {
       std::filesystem::copy(std::string("models/zoo/repository/") + model + "/1",
                             root_ / model + "/1", std::filesystem::copy_options::recursive);
     }
-    ASSERT_TRUE(repository_.LoadAll().ok());
+    ASSERT_TRUE(
+        RepositoryLoader({.path = root_ / ""}, {loader_, repository_, metrics_}).LoadAll().ok());
     ASSERT_EQ(repository_.ReadyVersions().size(), 3U);
     scheduler_.Start(events_);
     for (const ModelHandle& model : repository_.ReadyVersions()) {
@@ -170,7 +172,7 @@ class TunerTest : public ::testing::Test {
   const OperatorRegistry operators_ = BuiltInOperators();
   Metrics metrics_{{.num_workers = Scheduler::NumWorkers(2), .server_version = "test"}};
   BundleLoader loader_{{.kernel_set_name = "avx2"}, operators_, kernels_, metrics_};
-  ModelRepository repository_{root_ / "", loader_, metrics_};
+  ModelRepository repository_;
   testing::FakeEventSource events_;
   Scheduler scheduler_{{.compute_threads = 2, .on_thread_start = kernels::PrepareThread}, metrics_};
   InferenceService service_{repository_, scheduler_, metrics_};

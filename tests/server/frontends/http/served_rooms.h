@@ -17,6 +17,7 @@
 #include "server/metrics/metrics.h"
 #include "server/repository/bundle_loader.h"
 #include "server/repository/model_repository.h"
+#include "server/repository/repository_loader.h"
 #include "tests/support/small_bundle.h"
 
 namespace octet::testing {
@@ -27,13 +28,13 @@ class ServedRooms {
       : operators_(BuiltInOperators()),
         metrics_({.num_workers = 1, .server_version = "1.2.3"}),
         loader_({.kernel_set_name = "reference"}, operators_, *kernels::FindKernelSet("reference"),
-                metrics_),
-        repository_(folder_ / "", loader_, metrics_) {
+                metrics_) {
     Bundle bundle = SmallBundle();
     bundle.self_test.reset();
     EXPECT_TRUE(WriteBundle(bundle, folder_ / "good/1").ok());
     std::filesystem::create_directories(folder_ / "bad/1");
-    EXPECT_TRUE(repository_.LoadAll().ok());
+    EXPECT_TRUE(
+        RepositoryLoader({.path = folder_ / ""}, {loader_, repository_, metrics_}).LoadAll().ok());
     EXPECT_EQ(repository_.ReadyVersions().size(), 1U);
   }
 
