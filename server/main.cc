@@ -21,6 +21,8 @@
 #include "models/base/status_macros.h"
 #include "models/operators/operators.h"
 #include "models/runtime/kernel_choices_file.h"
+#include "server/access/access_control.h"
+#include "server/access/credential_files.h"
 #include "server/config/server_config.h"
 #include "server/frontends/grpc/grpc_server.h"
 #include "server/frontends/http/http_server.h"
@@ -77,6 +79,37 @@ void LogAttentionPrecision(AttentionPrecision precision, const kernels::KernelSe
   spdlog::info("attention precision: {}",
                reduced == nullptr ? std::string("float32, this CPU is faster at nothing less")
                                   : std::string(reduced->name));
+}
+
+// Files that hold what is secret: what became of them, without anything that they say.
+void LogCredentials(CredentialFiles::Outcome outcome, const std::string& message) {
+  switch (outcome) {
+    case CredentialFiles::Outcome::kTaken:
+      return spdlog::info("{}", message);
+    case CredentialFiles::Outcome::kWarning:
+      return spdlog::warn("{}", message);
+    case CredentialFiles::Outcome::kRefused:
+      return spdlog::error("{}", message);
+  }
+}
+
+AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials) {
+  AccessFigures figures;
+  for (const ListenerKind listener :
+       {ListenerKind::kGrpc, ListenerKind::kHttp, ListenerKind::kMetrics}) {
+    const AccessControl::Refusals refusals = access.refusals(listener);
+    figures.refusals.push_back(
+        {ListenerKindName(listener), refusals.unauthenticated, refusals.permission_denied});
+  }
+  const CredentialFiles::Counts counts = credentials.counts();
+  figures.reloads = {{"certificates", counts.certificates_taken, counts.certificates_refused},
+                     {"access", counts.identities_taken, counts.identities_refused}};
+  if (credentials.tls() != nullptr) {
+    figures.certificate_not_after =
+        std::chrono::duration<double>(credentials.tls()->current()->not_after().time_since_epoch())
+            .count();
+  }
+  return figures;
 }
 
 // What works beside the requests, until the drain.
@@ -161,20 +194,35 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   const auto is_ready = [&service] { return service.is_ready(); };
   const auto in_flight = [&service] { return service.requests_in_flight(); };
   metrics.SetSources({is_ready, in_flight});
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> grpc,
-                   GrpcServer::Create({.address = config.grpc_address,
-                                       .max_request_bytes = config.max_request_bytes,
-                                       .max_buffered_bytes = config.max_buffered_bytes,
-                                       .server_version = kVersion,
-                                       .loader = &loading,
-                                       .allow_management = config.allow_management},
-                                      service, repository));
+  AccessControl access(config.access.policy);
+  ASSIGN_OR_RETURN(const std::unique_ptr<CredentialFiles> credentials,
+                   CredentialFiles::Create({.tls = config.access.tls_files,
+                                            .access_file = config.access.access_file,
+                                            .on_event = LogCredentials},
+                                           access));
+  for (const std::string& warning : config.access.warnings) spdlog::warn("{}", warning);
+  metrics.SetAccessSource([&access, &credentials] { return FiguresOf(access, *credentials); });
+  const auto tls_of = [&config, &credentials](ListenerKind listener) {
+    return config.access.tls_of(listener).is_on ? credentials->tls() : nullptr;
+  };
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcServer> grpc,
+      GrpcServer::Create({.address = config.grpc_address,
+                          .max_request_bytes = config.max_request_bytes,
+                          .max_buffered_bytes = config.max_buffered_bytes,
+                          .server_version = kVersion,
+                          .loader = &loading,
+                          .access = &access,
+                          .tls = tls_of(ListenerKind::kGrpc),
+                          .client_certificates = config.access.tls_of(ListenerKind::kGrpc).clients},
+                         service, repository));
   front_end = grpc.get();
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
                    HttpServer::Create({.http_address = config.http_address,
                                        .metrics_address = config.metrics_address},
                                       {repository, metrics, is_ready, in_flight, kVersion}));
 
+  credentials->Start();
   scheduler.Start(*grpc);
   const absl::Status loaded = loading.LoadAll([&stop] { return !stop.HasCome(); });
   if (loaded.ok()) {

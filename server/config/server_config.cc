@@ -61,7 +61,12 @@ constexpr std::array kFlags = {
          "most time to measure kernel choices in, while idle, default 60s; 0 never"},
     Flag{"attention_precision", "float32|fastest",
          "fastest: less precise where this CPU gains by it, default float32"},
-    Flag{"allow_management", "", "let clients of other machines load and unload models"},
+    Flag{"allow_management", "", "let everybody load and unload models and change settings"},
+    Flag{"tls_certificate", "FILE.pem",
+         "serve TLS with this certificate chain, read anew when changed"},
+    Flag{"tls_key", "FILE.pem", "its private key"},
+    Flag{"tls_client_ca", "FILE.pem", "only clients with a certificate of these issuers"},
+    Flag{"access_file", "FILE", "tokens and client certificates, with roles: who may do what"},
 };
 
 constexpr std::uint64_t kLeastRequestBytes = 1024;
@@ -140,7 +145,8 @@ void ParseArgument(std::span<const char* const> arguments, std::size_t& index, P
   }
   const std::string field_name = absl::StrReplaceAll(absl::StripPrefix(name, "--"), {{"-", "_"}});
   const FieldDescriptor* field = ConfigMessage::descriptor()->FindFieldByName(field_name);
-  if (field == nullptr || field->is_repeated() || absl::StrContains(name, "_")) {
+  if (field == nullptr || field->is_repeated() || IsMessage(*field) ||
+      absl::StrContains(name, "_")) {
     errors.push_back(absl::StrCat(name, ": unknown flag; --help lists them"));
     return;
   }
@@ -339,6 +345,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   line.config = FromMessage(message);
   TakeAttentionPrecision(message, origins, line.config, errors);
   TakeModels(message, origins, line.config, errors);
+  line.config.access = TakeAccess(
+      message, {line.config.grpc_address, line.config.http_address, line.config.metrics_address},
+      [&origins](const std::string& field) { return origins.Of(field); }, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return line;

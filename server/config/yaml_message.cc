@@ -72,6 +72,11 @@ class Filler {
                  const FieldDescriptor& field, Message& message) {
     if (field.is_map()) return FillMap(entry, path, field, message);
     if (field.is_repeated()) return FillMessages(entry, path, field, message);
+    if (IsMessage(field)) {
+      Fill(entry.second.IsMap() ? entry.second : entry.first, path,
+           *message.GetReflection()->MutableMessage(&message, &field));
+      return;
+    }
     if (!entry.second.IsScalar()) {
       AddError(entry.first, path, "wants one value");
       return;
@@ -126,6 +131,11 @@ class Filler {
 };
 
 }  // namespace
+
+bool IsMessage(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+         field.message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_UNSPECIFIED;
+}
 
 std::vector<std::string> FillFromYaml(const std::string& text, const std::string& file,
                                       Message& message) {

@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
 namespace octet {
+
+// Whether the field holds a message with keys of its own; a Duration is one value.
+bool IsMessage(const google::protobuf::FieldDescriptor& field);
 
 // Fills `message` from `text`. Returns every error, each beginning with
 // "<file>:<line>: <path of the key>: ", and none if all is well; `file` is for these messages only.

@@ -60,6 +60,14 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
      "Time for which it measured, what it gave up for a request included"},
     {MetricId::kTuningRecompiledVersions, "octet_tuning_recompiled_versions_total", kCounter, "",
      "Versions that were compiled anew and exchanged because of what was measured"},
+    {MetricId::kAccessRefusals, "octet_access_refusals_total", kCounter, "listener, code",
+     "Calls refused because of who made them, by listener (grpc, http, metrics) and code: "
+     "UNAUTHENTICATED, PERMISSION_DENIED"},
+    {MetricId::kCredentialReloads, "octet_credential_reloads_total", kCounter, "files, outcome",
+     "Changed files that were read again: certificates or access; taken, or refused, which leaves "
+     "what was taken before"},
+    {MetricId::kTlsCertificateNotAfter, "octet_tls_certificate_not_after_seconds", kGauge, "",
+     "When the certificate that TLS shows expires, in seconds since 1970; absent without TLS"},
     {MetricId::kCpuLimit, "octet_cpu_limit_cpus", kGauge, "",
      "CPUs that this process may use: the smaller of its CPUs and its quota"},
     {MetricId::kCpuPeriods, "octet_cpu_periods_total", kCounter, "",

@@ -89,6 +89,24 @@ void AddTuningFigures(const TuningFigures& figures, Exposition& exposition) {
                  static_cast<double>(figures.recompiled_versions));
 }
 
+void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
+  for (const AccessFigures::Refusals& refusals : figures.refusals) {
+    exposition.Add(MetricId::kAccessRefusals, {refusals.listener, "UNAUTHENTICATED"},
+                   static_cast<double>(refusals.unauthenticated));
+    exposition.Add(MetricId::kAccessRefusals, {refusals.listener, "PERMISSION_DENIED"},
+                   static_cast<double>(refusals.permission_denied));
+  }
+  for (const AccessFigures::Reloads& reloads : figures.reloads) {
+    exposition.Add(MetricId::kCredentialReloads, {reloads.files, "taken"},
+                   static_cast<double>(reloads.taken));
+    exposition.Add(MetricId::kCredentialReloads, {reloads.files, "refused"},
+                   static_cast<double>(reloads.refused));
+  }
+  if (figures.certificate_not_after) {
+    exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
+  }
+}
+
 void AddProcessFigures(const std::string& root, Exposition& exposition) {
   const CpuBudget budget = ReadCpuBudget(root);
   const int cpus =
@@ -188,6 +206,11 @@ void Metrics::SetSources(Sources sources) {
   sources_ = std::move(sources);
 }
 
+void Metrics::SetAccessSource(std::function<AccessFigures()> source) {
+  MutexLock lock(mutex_);
+  access_ = std::move(source);
+}
+
 void Metrics::SetTuningFigures(const TuningFigures& figures) {
   MutexLock lock(mutex_);
   tuning_ = figures;
@@ -229,6 +252,7 @@ std::string Metrics::Scrape() const {
                      static_cast<double>(load_failures_[step]));
     }
     AddTuningFigures(tuning_, exposition);
+    if (access_) AddAccessFigures(access_(), exposition);
   }
   AddProcessFigures(options_.root, exposition);
   return exposition.Serialize();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,23 @@ struct TuningFigures {
   std::uint64_t measured_layers = 0;
   std::uint64_t recompiled_versions = 0;
   std::chrono::nanoseconds time{0};
+};
+
+// Who was refused, and what became of the files that say who is known.
+struct AccessFigures {
+  struct Refusals {
+    std::string listener;
+    std::uint64_t unauthenticated = 0;
+    std::uint64_t permission_denied = 0;
+  };
+  struct Reloads {
+    std::string files;
+    std::uint64_t taken = 0;
+    std::uint64_t refused = 0;
+  };
+  std::vector<Refusals> refusals;
+  std::vector<Reloads> reloads;
+  std::optional<double> certificate_not_after;  // seconds since 1970
 };
 
 // Thread safety: any thread may call any method; RecordUnroutedFailure has a rule of its own.
@@ -91,6 +109,9 @@ class Metrics {
   };
   void SetSources(Sources sources) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Asked as the others are; until then there are no such figures.
+  void SetAccessSource(std::function<AccessFigures()> source) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Replaces what was said before.
   void SetTuningFigures(const TuningFigures& figures) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -115,6 +136,7 @@ class Metrics {
 
   mutable Mutex mutex_;
   Sources sources_ ABSL_GUARDED_BY(mutex_);
+  std::function<AccessFigures()> access_ ABSL_GUARDED_BY(mutex_);
   TuningFigures tuning_ ABSL_GUARDED_BY(mutex_);
   std::vector<Model> models_ ABSL_GUARDED_BY(mutex_);
   std::vector<RefusedVersion> refused_ ABSL_GUARDED_BY(mutex_);

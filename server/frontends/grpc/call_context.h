@@ -9,6 +9,7 @@
 
 #include "grpcpp/completion_queue.h"
 
+#include "server/access/access_control.h"
 #include "server/scheduling/drain_gate.h"
 
 namespace octet {
@@ -25,10 +26,11 @@ class QueueEvent {
 };
 
 struct CallContext {
+  const AccessControl& access;  // who may call what
   grpc::ServerCompletionQueue* queue = nullptr;
   // Everything that may still touch the queue holds a pass: the queue is shut down when it is
   // empty.
-  DrainGate alive;
+  DrainGate alive{};
 };
 
 }  // namespace octet

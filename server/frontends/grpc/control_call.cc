@@ -11,6 +11,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
 
+#include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/status_codec.h"
 
 namespace octet {
@@ -43,6 +44,14 @@ absl::StatusOr<std::string> ReadWhole(const grpc::ByteBuffer& bytes) {
     whole.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
   return whole;
+}
+
+// "ServerLive" of "/inference.GRPCInferenceService/ServerLive".
+absl::string_view NameOf(absl::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+ControlMethods WithOperations(ControlMethods methods) {
+  for (auto& [path, method] : methods) method.operation = OperationOfRpc(path);
+  return methods;
 }
 
 }  // namespace
@@ -102,6 +111,9 @@ class ControlFrontEnd::Call final {
     const auto found = front_end_.methods_.find(context_.method());
     if (found == front_end_.methods_.end()) return Finish(Unimplemented(context_.method()));
     method_ = &found->second;
+    const absl::Status status = front_end_.context_.access.Authorize(
+        ListenerKind::kGrpc, method_->operation, NameOf(context_.method()), GrpcCaller(context_));
+    if (!status.ok()) return Finish(status);
     const bool is_stream = method_->kind != ControlMethod::Kind::kUnary;
     if (is_stream && front_end_.ends_streams_) return End();
     front_end_.open_.insert(this);
@@ -129,7 +141,7 @@ class ControlFrontEnd::Call final {
 
   void Begin(const std::string& message) {
     ++pending_;  // the answer keeps the call, and so the queue
-    method_->begin(message, context_.peer(), [this](absl::StatusOr<std::string> answer) {
+    method_->begin(message, [this](absl::StatusOr<std::string> answer) {
       later_ = std::move(answer);
       later_alarm_.Set(front_end_.context_.queue, gpr_now(GPR_CLOCK_MONOTONIC), later_event_.tag());
     });
@@ -211,7 +223,7 @@ class ControlFrontEnd::Call final {
 };
 
 ControlFrontEnd::ControlFrontEnd(CallContext& context, ControlMethods methods)
-    : context_(context), methods_(std::move(methods)) {}
+    : context_(context), methods_(WithOperations(std::move(methods))) {}
 
 void ControlFrontEnd::Expect(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {

@@ -18,6 +18,7 @@
 #include "google/protobuf/message.h"
 #include "grpcpp/generic/async_generic_service.h"
 
+#include "server/access/operation.h"
 #include "server/frontends/grpc/call_context.h"
 
 namespace octet {
@@ -37,9 +38,9 @@ struct ControlMethod {
   Kind kind = Kind::kUnary;
   MessageHandler handle;
   // Where given, of a unary method: begins what is answered later, so that no worker waits for it.
-  // `peer` is the caller's address as gRPC writes it.
-  std::function<void(absl::string_view message, const std::string& peer, LaterAnswer answer)>
-      begin = nullptr;
+  std::function<void(absl::string_view message, LaterAnswer answer)> begin = nullptr;
+  // Who may call it; ControlFrontEnd sets it by the method's path.
+  Operation operation = Operation::kManage;
 };
 
 // By path: "/inference.GRPCInferenceService/ServerLive".

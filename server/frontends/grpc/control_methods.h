@@ -19,7 +19,6 @@ struct ControlRooms {
   const ModelRepository& repository;
   std::string server_version;
   RepositoryLoader* loader = nullptr;  // null: clients cannot load and unload
-  bool allow_management = false;       // to clients of other machines
 };
 
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
@@ -32,10 +31,6 @@ void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods);
 // Adds RepositoryModelLoad and RepositoryModelUnload, in the place of those that are defined only.
 // Precondition: there is a loader.
 void AddRepositoryMethods(const ControlRooms& rooms, ControlMethods& methods);
-
-// Whether a caller's address, as gRPC writes it, is this machine's own: its loopback or a Unix
-// socket.
-bool IsOwnMachine(const std::string& peer);
 
 // Adds grpc.health.v1.Health. Known services: "" and "inference.GRPCInferenceService".
 void AddHealthMethods(const ControlRooms& rooms, ControlMethods& methods);

@@ -26,6 +26,7 @@
 #include "server/frontends/grpc/inference_front_end.h"
 #include "server/frontends/grpc/inference_grpc_service.h"
 #include "server/frontends/grpc/inference_stream.h"
+#include "server/frontends/grpc/tls_server_credentials.h"
 
 namespace octet {
 namespace {
@@ -123,10 +124,14 @@ class GrpcServer::Impl {
   Impl(Options options, InferenceService& service, const ModelRepository& repository)
       : options_(std::move(options)),
         service_(service),
+        context_{.access = options_.access != nullptr ? *options_.access : open_access_},
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
-        control_(context_, AllMethods({service, repository, options_.server_version,
-                                       options_.loader, options_.allow_management})) {}
+        control_(context_,
+                 AllMethods({service, repository, options_.server_version, options_.loader})),
+        credentials_(options_.tls == nullptr
+                         ? grpc::InsecureServerCredentials()
+                         : TlsServerCredentials(*options_.tls, options_.client_certificates)) {}
 
   ~Impl() {
     if (server_ == nullptr || is_shut_down_) return;
@@ -137,7 +142,7 @@ class GrpcServer::Impl {
   absl::Status Start() {
     if (IsServed(options_.address)) return CannotListen();
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(options_.address, credentials_, &port_);
     builder.RegisterService(&grpc_service_);
     builder.RegisterAsyncGenericService(&control_.grpc_service());
     Configure(builder);
@@ -271,13 +276,15 @@ class GrpcServer::Impl {
 
   const Options options_;
   InferenceService& service_;
+  const AccessControl open_access_{AccessPolicy()};  // where there is none
   CallContext context_;
   InferenceGrpcService grpc_service_;
   InferenceFrontEnd inference_;
   InferenceStreamFrontEnd streams_;
   ControlFrontEnd control_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  std::unique_ptr<grpc::Server> server_;  // before the queue it uses
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
+  std::unique_ptr<grpc::Server> server_;  // before the queue and the credentials it uses
   int port_ = 0;
   std::string address_;
   bool is_shut_down_ = false;

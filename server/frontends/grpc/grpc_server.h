@@ -14,6 +14,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "server/access/access_control.h"
+#include "server/access/credential_files.h"
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
@@ -36,7 +38,12 @@ class GrpcServer final : public EventSource {
     std::string server_version;
     // With which clients load and unload models; null: they cannot. Borrowed as the service is.
     RepositoryLoader* loader = nullptr;
-    bool allow_management = false;  // to clients of other machines too
+    // Who may call what. Borrowed likewise; null: everybody everything that needs no role `admin`,
+    // and this machine's callers that too.
+    const AccessControl* access = nullptr;
+    // With what it serves TLS. Borrowed likewise; null: it does not.
+    const TlsProvider* tls = nullptr;
+    ClientCertificates client_certificates = ClientCertificates::kIgnored;  // of TLS
   };
 
   // Binds the address; calls are answered once a Scheduler polls this, and refused by `service`

@@ -10,6 +10,7 @@
 #include "grpcpp/support/async_unary_call.h"
 #include "grpcpp/support/byte_buffer.h"
 
+#include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/inference_message.h"
 #include "server/frontends/grpc/status_codec.h"
 
@@ -70,8 +71,12 @@ class InferenceFrontEnd::Call final : public QueueEvent {
   void Read(std::size_t worker) {
     auto request = std::make_unique<InferenceRequest>();
     request->completion = std::make_unique<CallCompletion>(*this);
-    absl::Status status = ReadRequest(bytes_, context_.raw_deadline(), front_end_.max_tensor_bytes_,
-                                      message_, *request);
+    absl::Status status = front_end_.context_.access.Authorize(
+        ListenerKind::kGrpc, Operation::kInfer, "ModelInfer", GrpcCaller(context_));
+    if (status.ok()) {
+      status = ReadRequest(bytes_, context_.raw_deadline(), front_end_.max_tensor_bytes_, message_,
+                           *request);
+    }
     if (status.ok()) {
       front_end_.service_.Infer(worker, std::move(request));
     } else {

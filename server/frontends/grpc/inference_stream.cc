@@ -16,6 +16,7 @@
 #include "grpcpp/support/byte_buffer.h"
 
 #include "models/base/mutex.h"
+#include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/inference_message.h"
 #include "server/frontends/grpc/status_codec.h"
 
@@ -124,10 +125,19 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
     const MutexLock lock(mutex_);
     ++pending_;  // done, which comes now
     errors_end_it_ = HasTrueHeader(context_, kErrorsEndTheStream);
+    if (const absl::Status status = Authorize(); !status.ok()) return EndWith(status);
     if (front_end_.ends_streams_) {
       return EndWith(absl::UnavailableError("the server is shutting down; reconnect"));
     }
     ReadOn();
+  }
+
+  // Whether its caller may infer, and still may once the access file has changed.
+  absl::Status Authorize() {
+    const AccessControl& access = front_end_.context_.access;
+    access_generation_ = access.generation();
+    return access.Authorize(ListenerKind::kGrpc, Operation::kInfer, "ModelStreamInfer",
+                            GrpcCaller(context_));
   }
 
   void OnRead(bool ok, std::size_t worker) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -139,6 +149,9 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
       is_reading_ = false;
       if (is_finishing_ || is_done_) return;
       if (!ok) return EndWith(absl::OkStatus());  // the client sends no more
+      if (front_end_.context_.access.generation() != access_generation_) {
+        if (const absl::Status status = Authorize(); !status.ok()) return EndWith(status);
+      }
       bytes.Swap(&read_);
       auto made = std::make_unique<TurnCompletion>(shared_from_this(), first_turn_ + turns_.size());
       completion = made.get();
@@ -250,7 +263,8 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
   InferenceStreamFrontEnd& front_end_;
   const DrainGate::Pass alive_;
   grpc::ServerContext context_;
-  std::shared_ptr<Call> self_;  // until the last event
+  std::shared_ptr<Call> self_;           // until the last event
+  std::uint64_t access_generation_ = 0;  // of what was last decided; of the worker that polls
 
   Event accepted_{*this, &Call::OnAccepted};
   Event read_event_{*this, &Call::OnRead};

@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
@@ -15,15 +14,6 @@
 
 namespace octet {
 namespace {
-
-absl::Status CheckCaller(const ControlRooms& rooms, absl::string_view method,
-                         const std::string& peer) {
-  if (rooms.allow_management || IsOwnMachine(peer)) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat(method,
-                   " is for callers on the server's own machine: call it there over its loopback "
-                   "or a Unix socket, or start the server with --allow-management"));
-}
 
 template <typename Parameters>
 absl::Status CheckParameters(const Parameters& parameters) {
@@ -47,9 +37,7 @@ absl::Status CheckParameters(const Parameters& parameters) {
 
 // What both methods ask of a request.
 template <typename Request>
-absl::StatusOr<std::string> ReadModelName(const ControlRooms& rooms, absl::string_view method,
-                                          absl::string_view message, const std::string& peer) {
-  RETURN_IF_ERROR(CheckCaller(rooms, method, peer));
+absl::StatusOr<std::string> ReadModelName(absl::string_view message) {
   Request request;
   if (!request.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return absl::InvalidArgumentError(
@@ -67,14 +55,13 @@ absl::StatusOr<std::string> ReadModelName(const ControlRooms& rooms, absl::strin
   return request.model_name();
 }
 
-using Operation = void (RepositoryLoader::*)(const std::string&, RepositoryLoader::Done);
+using LoaderCall = void (RepositoryLoader::*)(const std::string&, RepositoryLoader::Done);
 
 template <typename Request, typename Response>
-ControlMethod Method(const ControlRooms& rooms, std::string name, Operation operation) {
+ControlMethod Method(const ControlRooms& rooms, LoaderCall operation) {
   ControlMethod method;
-  method.begin = [rooms, name = std::move(name), operation](
-                     absl::string_view message, const std::string& peer, LaterAnswer answer) {
-    const absl::StatusOr<std::string> model = ReadModelName<Request>(rooms, name, message, peer);
+  method.begin = [rooms, operation](absl::string_view message, LaterAnswer answer) {
+    const absl::StatusOr<std::string> model = ReadModelName<Request>(message);
     if (!model.ok()) return answer(model.status());
     (rooms.loader->*operation)(*model, [answer = std::move(answer)](const absl::Status& status) {
       if (!status.ok()) return answer(status);
@@ -86,23 +73,13 @@ ControlMethod Method(const ControlRooms& rooms, std::string name, Operation oper
 
 }  // namespace
 
-bool IsOwnMachine(const std::string& peer) {
-  // IPv6 addresses have their brackets escaped, or not, by gRPC's release.
-  for (const absl::string_view own :
-       {"unix:", "unix-abstract:", "ipv4:127.",
-        "ipv6:[::1]:", "ipv6:%5B::1%5D:", "ipv6:[::ffff:127.", "ipv6:%5B::ffff:127."}) {
-    if (absl::StartsWith(peer, own)) return true;
-  }
-  return false;
-}
-
 void AddRepositoryMethods(const ControlRooms& rooms, ControlMethods& methods) {
   methods["/inference.GRPCInferenceService/RepositoryModelLoad"] =
       Method<inference::RepositoryModelLoadRequest, inference::RepositoryModelLoadResponse>(
-          rooms, "RepositoryModelLoad", &RepositoryLoader::Load);
+          rooms, &RepositoryLoader::Load);
   methods["/inference.GRPCInferenceService/RepositoryModelUnload"] =
       Method<inference::RepositoryModelUnloadRequest, inference::RepositoryModelUnloadResponse>(
-          rooms, "RepositoryModelUnload", &RepositoryLoader::Unload);
+          rooms, &RepositoryLoader::Unload);
 }
 
 }  // namespace octet

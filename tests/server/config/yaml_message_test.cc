@@ -27,6 +27,21 @@ TEST(FillFromYamlTest, FillsFields) {
   EXPECT_FALSE(message.has_workers());
 }
 
+TEST(FillFromYamlTest, FillsMessagesInMessages) {
+  config::v1::ServerConfig message;
+  EXPECT_THAT(FillFromYaml("access:\n  grpc: {tls: false, anonymous: 'infer, read'}\n"
+                           "  protect_health: true\n",
+                           "f.yaml", message),
+              IsEmpty());
+  EXPECT_TRUE(message.access().grpc().has_tls());
+  EXPECT_EQ(message.access().grpc().anonymous(), "infer, read");
+  EXPECT_TRUE(message.access().protect_health());
+  EXPECT_FALSE(message.access().has_http());
+  EXPECT_THAT(FillFromYaml("access:\n  grpc: none\n  http: {tsl: true}\n", "f.yaml", message),
+              ElementsAre(StartsWith("f.yaml:2: access.grpc: wants a mapping with keys of: tls"),
+                          StartsWith("f.yaml:3: access.http.tsl: unknown key; known: tls")));
+}
+
 TEST(FillFromYamlTest, EmptyDocumentSetsNothing) {
   config::v1::ServerConfig message;
   EXPECT_THAT(FillFromYaml("", "f.yaml", message), IsEmpty());

@@ -25,6 +25,11 @@ TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
   const auto model = metrics.AddModel(
       {"digits", "1", "fp32"},
       {.kernel_set = "avx2", .digest = "abc", .evaluations = {{"digits", 360, 0.98}}});
+  metrics.SetAccessSource([] {
+    return AccessFigures{.refusals = {{"grpc", 3, 2}},
+                         .reloads = {{"certificates", 1, 4}},
+                         .certificate_not_after = 2e9};
+  });
   const std::string text = metrics.Scrape();
   for (const MetricDescription& metric : AllMetrics()) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("# TYPE ", metric.name, " ",
@@ -33,6 +38,11 @@ TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
   EXPECT_THAT(text, HasSubstr("octet_model_accuracy_ratio{model=\"digits\",version=\"1\","
                               "precision=\"fp32\",dataset=\"digits\"} 0.98\n"));
   EXPECT_THAT(text, HasSubstr("octet_models_loaded 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_access_refusals_total{listener=\"grpc\","
+                              "code=\"UNAUTHENTICATED\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("octet_credential_reloads_total{files=\"certificates\","
+                              "outcome=\"refused\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("octet_tls_certificate_not_after_seconds 2000000000\n"));
   EXPECT_THAT(text, HasSubstr("octet_build_info{version=\"1.2.3\"} 1\n"));
 }
 
