@@ -55,8 +55,9 @@ class ReloadedCredentials final : public grpc::ServerCredentials {
     const TlsPem& pem = now->pem();
     const grpc_ssl_pem_key_cert_pair pair = {.private_key = pem.key.c_str(),
                                              .cert_chain = pem.certificate.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        pem.client_ca.empty() ? nullptr : pem.client_ca.c_str(), &pair, 1);
+    // gRPC wants some, also where it asks clients for no certificate and so trusts none of them.
+    const std::string& roots = pem.client_ca.empty() ? pem.certificate : pem.client_ca;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
     fetched_ = std::move(now);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
