@@ -34,6 +34,7 @@
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
 #include "server/repository/store_watcher.h"
+#include "server/scheduling/posted_work.h"
 #include "server/scheduling/scheduler.h"
 #include "server/tuning/tuner.h"
 #include "server/tuning/tuning_thread.h"
@@ -44,6 +45,8 @@ namespace {
 constexpr char kVersion[] = OCTET_VERSION;
 // What is in flight when the drain delay ends has this long to finish.
 constexpr std::chrono::seconds kLongestFinish{30};
+// And an answer over HTTP as long to leave.
+constexpr std::chrono::seconds kLongestAnswer{5};
 
 absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets the environment
@@ -110,6 +113,15 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
             .count();
   }
   return figures;
+}
+
+HttpServer::Options HttpOptions(const ServerConfig& config) {
+  return {.http_address = config.http_address,
+          .metrics_address = config.metrics_address,
+          .max_request_bytes = config.max_request_bytes,
+          .max_buffered_bytes = config.max_buffered_bytes,
+          .authorize_http = AuthorizeManagement(
+              config.allow_management ? ManagementCallers::kAll : ManagementCallers::kOwnMachine)};
 }
 
 // What works beside the requests, until the drain.
@@ -217,13 +229,17 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                           .client_certificates = config.access.tls_of(ListenerKind::kGrpc).clients},
                          service, repository));
   front_end = grpc.get();
-  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
-                   HttpServer::Create({.http_address = config.http_address,
-                                       .metrics_address = config.metrics_address},
-                                      {repository, metrics, is_ready, in_flight, kVersion}));
+  PostedWork workers(*grpc);
+  const auto is_draining = [&service] { return service.state() == ServerState::kDraining; };
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<HttpServer> http,
+      HttpServer::Create(
+          HttpOptions(config),
+          {repository, metrics, is_ready, in_flight, kVersion, &loading, {}, is_draining},
+          {&service, &workers}));
 
   credentials->Start();
-  scheduler.Start(*grpc);
+  scheduler.Start(workers);
   const absl::Status loaded = loading.LoadAll([&stop] { return !stop.HasCome(); });
   if (loaded.ok()) {
     const bool serves_any = !repository.ReadyVersions().empty();
@@ -236,8 +252,11 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
     ServeUntilStopped(config, *http, *grpc, service, {tuning, loading, watcher}, stop);
   }
   loading.Stop();
+  http->EndConnections();
   grpc->Shutdown(std::chrono::steady_clock::now() + kLongestFinish);
   scheduler.Join();
+  // Every request that was read is answered: the answers are on their way.
+  http->Finish(std::chrono::steady_clock::now() + kLongestAnswer);
   return absl::IsCancelled(loaded) ? absl::OkStatus() : loaded;
 }
 

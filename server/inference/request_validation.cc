@@ -199,10 +199,10 @@ absl::Status CheckTypedOutputs(const std::vector<TensorSignature>& offered,
     const TensorSignature& output = offered[request.output_indices[i]];
     const DataType type = output.type.data_type;
     if (type == DataType::kFloat16 || type == DataType::kBfloat16 || BitWidth(type) < 8) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("output ", Quoted(output.name), " is of datatype ", DataTypeName(type),
-                       ", which the protocol has no typed contents for; wants a request without "
-                       "octet_typed_outputs, answered in raw_output_contents"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "output ", Quoted(output.name), " is of datatype ", DataTypeName(type),
+          ", which the protocol has no typed contents for; wants a request for raw bytes: "
+          "without octet_typed_outputs over gRPC, with binary_data over HTTP"));
     }
   }
   return absl::OkStatus();

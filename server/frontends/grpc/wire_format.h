@@ -16,6 +16,8 @@
 
 #include "absl/strings/string_view.h"
 
+#include "models/base/utf8_check.h"  // a proto3 string has to be
+
 namespace octet {
 
 using Bytes = std::span<const std::byte>;
@@ -83,9 +85,6 @@ class ChunkedReader {
   std::deque<std::unique_ptr<std::byte[]>> copies_;
   bool ok_ = true;
 };
-
-// Whether `text` is well-formed UTF-8, as a proto3 string has to be.
-bool IsUtf8(absl::string_view text);
 
 void AppendVarint(std::uint64_t value, std::string& out);
 void AppendTag(std::uint32_t number, WireType type, std::string& out);

@@ -2,44 +2,67 @@
 
 #include "server/frontends/http/http_server.h"
 
+#include <optional>
 #include <pthread.h>
 #include <thread>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "boost/asio/io_context.hpp"
+#include "boost/asio/post.hpp"
 
 #include "models/base/status_macros.h"
-#include "server/frontends/http/connection.h"
+#include "server/frontends/http/byte_stream.h"
 #include "server/frontends/http/listener.h"
+#include "server/frontends/http/reply_head.h"
+#include "server/scheduling/drain_gate.h"
 
 namespace octet {
+namespace {
+
+HttpAuthorize OrOwnMachine(HttpAuthorize authorize) {
+  return authorize ? std::move(authorize) : AuthorizeManagement(ManagementCallers::kOwnMachine);
+}
+
+// Says why, if that goes at once, and closes.
+void TurnAway(Listener::Socket socket) {
+  const HttpReply reply = ErrorReply(503, "the server has all the connections that it takes");
+  const std::string text = ReplyHead(reply, 11, ConnectionField::kClose) + reply.body;
+  boost::system::error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(boost::asio::buffer(text), ignored);
+  socket.shutdown(boost::asio::socket_base::shutdown_send, ignored);
+}
+
+}  // namespace
 
 // Everything that the thread touches.
 class HttpServer::Loop {
  public:
-  Loop(Options options, HttpRooms rooms) : options_(std::move(options)), rooms_(std::move(rooms)) {
-    const auto fill = [this](HttpSurface surface, Connections& connections) {
-      connections.options.timeout = options_.timeout;
-      connections.options.answer = [this, surface](absl::string_view method,
-                                                   absl::string_view target) {
-        return Answer(method, target, surface, rooms_);
-      };
-      connections.options.on_close = [&connections] { --connections.count; };
-    };
-    fill(HttpSurface::kAll, http_connections_);
-    fill(HttpSurface::kMetricsOnly, metrics_connections_);
-  }
+  Loop(Options options, HttpRooms rooms, HttpInference inference)
+      : options_(std::move(options)),
+        rooms_(std::move(rooms)),
+        bodies_(options_.max_buffered_bytes),
+        http_router_(HttpSurface::kAll, OrOwnMachine(options_.authorize_http), rooms_,
+                     MakeInferRooms(inference)),
+        metrics_router_(HttpSurface::kMetricsOnly, OrOwnMachine(options_.authorize_metrics), rooms_,
+                        nullptr),
+        http_(options_, http_router_, bodies_),
+        metrics_(options_, metrics_router_, bodies_) {}
 
   ~Loop() {
     context_.stop();
     if (thread_.joinable()) thread_.join();
+    http_.listener.reset();
+    metrics_.listener.reset();
   }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
   absl::Status Start() {
-    ASSIGN_OR_RETURN(http_, Listen(options_.http_address, http_connections_));
-    ASSIGN_OR_RETURN(metrics_, Listen(options_.metrics_address, metrics_connections_));
+    RETURN_IF_ERROR(Listen(options_.http_address, http_));
+    RETURN_IF_ERROR(Listen(options_.metrics_address, metrics_));
     thread_ = std::thread([this] {
       pthread_setname_np(pthread_self(), "http");
       context_.run();
@@ -47,41 +70,88 @@ class HttpServer::Loop {
     return absl::OkStatus();
   }
 
-  [[nodiscard]] const std::string& http_address() const { return http_->address(); }
-  [[nodiscard]] const std::string& metrics_address() const { return metrics_->address(); }
+  [[nodiscard]] const std::string& http_address() const { return http_.bound; }
+  [[nodiscard]] const std::string& metrics_address() const { return metrics_.bound; }
+
+  void EndConnections() {
+    boost::asio::post(context_, [this] {
+      http_.listener.reset();
+      std::vector<std::shared_ptr<Connection>> open;
+      for (const auto& [raw, entry] : http_.open) open.push_back(entry.connection.lock());
+      for (const std::shared_ptr<Connection>& connection : open) {
+        if (connection) connection->EndWhenIdle();
+      }
+    });
+  }
+
+  void Finish(TimePoint deadline) { http_.gate.WaitUntilEmpty(deadline); }
 
  private:
   // Of one address.
   struct Connections {
-    ConnectionOptions options;
-    std::size_t count = 0;  // on the thread only
+    struct Entry {
+      std::weak_ptr<Connection> connection;
+      DrainGate::Pass pass;
+    };
+
+    Connections(const Options& server, HttpService& service, ByteBudget& bodies)
+        : options{.limits = server.limits,
+                  .service = service,
+                  .bodies = bodies,
+                  .on_close = [this](Connection& connection) { open.erase(&connection); }} {}
+
+    const Connection::Options options;
+    std::string bound;
+    std::unique_ptr<Listener> listener;
+    DrainGate gate;
+    std::unordered_map<Connection*, Entry> open;  // on the thread only
   };
 
-  absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address,
-                                                   Connections& connections) {
-    return Listener::Create(context_, address, [this, &connections](Listener::Socket socket) {
-      // A refused socket is closed as it goes out of scope.
-      if (connections.count >= options_.max_connections) return;
-      ++connections.count;
-      ServeConnection(std::move(socket), connections.options);
-    });
+  const InferRooms* MakeInferRooms(HttpInference inference) {
+    if (inference.service == nullptr) return nullptr;
+    infer_rooms_.emplace(InferRooms{*inference.service, rooms_.repository, *inference.workers,
+                                    bodies_, options_.max_request_bytes});
+    return &*infer_rooms_;
+  }
+
+  absl::Status Listen(const std::string& address, Connections& connections) {
+    ASSIGN_OR_RETURN(
+        connections.listener,
+        Listener::Create(context_, address, [this, &connections](Listener::Socket socket) {
+          Accept(std::move(socket), connections);
+        }));
+    connections.bound = connections.listener->address();
+    return absl::OkStatus();
+  }
+
+  void Accept(Listener::Socket socket, Connections& connections) const {
+    std::optional<DrainGate::Pass> pass = connections.gate.Enter();
+    if (connections.open.size() >= options_.max_connections || !pass) {
+      return TurnAway(std::move(socket));
+    }
+    const auto connection = std::make_shared<Connection>(
+        std::make_unique<SocketStream>(std::move(socket)), connections.options);
+    connections.open.emplace(connection.get(), Connections::Entry{connection, *std::move(pass)});
+    connection->Start();
   }
 
   const Options options_;
   const HttpRooms rooms_;
-  Connections http_connections_;
-  Connections metrics_connections_;
+  ByteBudget bodies_;
+  std::optional<InferRooms> infer_rooms_;
+  HttpRouter http_router_;
+  HttpRouter metrics_router_;
+  Connections http_;
+  Connections metrics_;
 
-  // Destroyed in the opposite order: the listeners, then the context with what its connections
-  // still had pending.
+  // Destroyed first, with what its connections still had pending.
   boost::asio::io_context context_{1};
-  std::unique_ptr<Listener> http_;
-  std::unique_ptr<Listener> metrics_;
   std::thread thread_;
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(Options options, HttpRooms rooms) {
-  auto loop = std::make_unique<Loop>(std::move(options), std::move(rooms));
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(Options options, HttpRooms rooms,
+                                                               HttpInference inference) {
+  auto loop = std::make_unique<Loop>(std::move(options), std::move(rooms), inference);
   RETURN_IF_ERROR(loop->Start());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop)));
 }
@@ -93,5 +163,9 @@ HttpServer::~HttpServer() = default;
 const std::string& HttpServer::http_address() const { return loop_->http_address(); }
 
 const std::string& HttpServer::metrics_address() const { return loop_->metrics_address(); }
+
+void HttpServer::EndConnections() { loop_->EndConnections(); }
+
+void HttpServer::Finish(TimePoint deadline) { loop_->Finish(deadline); }
 
 }  // namespace octet

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Health, metadata, metrics and the status page over HTTP/1.1, on one thread called `http`.
+// The Open Inference Protocol over REST, health, metrics and the status page, on one thread called
+// `http`, which touches sockets and answers what is known at once: inference is a worker's.
 
 #pragma once
 
@@ -10,11 +11,23 @@
 
 #include "absl/status/statusor.h"
 
-#include "server/frontends/http/routes.h"
+#include "server/frontends/http/connection.h"
+#include "server/frontends/http/control_answers.h"
+#include "server/frontends/http/http_router.h"
+#include "server/inference/inference_service.h"
+#include "server/scheduling/event_source.h"
+#include "server/scheduling/posted_work.h"
 
 namespace octet {
 
-// Thread safety: Create and the destructor from one thread; the rest from any.
+// Who runs models. Borrowed.
+struct HttpInference {
+  InferenceService* service = nullptr;  // null: nobody
+  PostedWork* workers = nullptr;
+};
+
+// Thread safety: Create, EndConnections, Finish and the destructor from one thread; the rest from
+// any.
 class HttpServer {
  public:
   struct Options {
@@ -22,18 +35,26 @@ class HttpServer {
     std::string http_address = "0.0.0.0:8000";
     std::string metrics_address = "0.0.0.0:8002";
     // Of each address, so that whoever holds all of the public one keeps no scrape away; more are
-    // closed at once.
+    // told so and closed.
     std::size_t max_connections = 256;
-    std::chrono::milliseconds timeout{10'000};  // for a request to come, and for its answer to go
+    ConnectionLimits limits = {};
+    std::size_t max_request_bytes = std::size_t{64} << 20;
+    // Of all bodies that are coming in or wait, together.
+    std::size_t max_buffered_bytes = std::size_t{1} << 30;
+    // Of each address; null: AuthorizeManagement(kOwnMachine).
+    HttpAuthorize authorize_http = nullptr;
+    HttpAuthorize authorize_metrics = nullptr;
   };
 
-  // Binds both addresses and starts the thread. What `rooms` refers to is borrowed for as long as
-  // the server lives; its functions are called on the thread.
+  // Binds both addresses and starts the thread. What `rooms` and `inference` refer to is borrowed
+  // for as long as the server lives; the functions are called on the thread.
   // Returns INVALID_ARGUMENT for an address that does not parse or resolve, UNAVAILABLE for one
   // that cannot be bound; the message names the address.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Options options, HttpRooms rooms);
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Options options, HttpRooms rooms,
+                                                            HttpInference inference = {});
 
-  // Closes every connection and joins the thread.
+  // Closes every connection and joins the thread. Precondition: every request that was handed on
+  // is answered.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -41,6 +62,12 @@ class HttpServer {
   // The addresses as bound, with the real ports.
   [[nodiscard]] const std::string& http_address() const;
   [[nodiscard]] const std::string& metrics_address() const;
+
+  // From now on the HTTP address takes no connection; those on which nothing is under way end, the
+  // others after their answer.
+  void EndConnections();
+  // Returns when none of them is left, at `deadline` at the latest.
+  void Finish(TimePoint deadline);
 
  private:
   class Loop;

@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-#include "server/frontends/http/routes.h"
+#include "server/frontends/http/control_answers.h"
 
 namespace octet {
 

@@ -123,7 +123,7 @@ TEST_F(HttpServerTest, HostileRequestsAreAnsweredAndTheServerLives) {
   EXPECT_THAT(Ask("GARBAGE\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Ask(absl::StrCat("GET / HTTP/1.1\r\nX: ", std::string(9000, 'a'), "\r\n\r\n")),
               StartsWith("HTTP/1.1 431 "));
-  EXPECT_THAT(Ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"),
+  EXPECT_THAT(Ask("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
   EXPECT_THAT(
       Ask("POST /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"),
@@ -132,10 +132,14 @@ TEST_F(HttpServerTest, HostileRequestsAreAnsweredAndTheServerLives) {
 }
 
 TEST_F(HttpServerTest, IdleConnectionIsClosedAfterTheTimeout) {
-  Start({.http_address = "127.0.0.1:0", .metrics_address = "127.0.0.1:0", .timeout = 50ms});
+  Start({.http_address = "127.0.0.1:0",
+         .metrics_address = "127.0.0.1:0",
+         .limits = {.header_time = 50ms, .idle_time = 50ms}});
   Client<tcp> client(EndpointOf(server_->http_address()));
-  client.Send("GET / HT");
   EXPECT_EQ(client.ReadToEnd(), "");
+  Client<tcp> slow(EndpointOf(server_->http_address()));
+  slow.Send("GET / HT");
+  EXPECT_THAT(slow.ReadToEnd(), StartsWith("HTTP/1.1 408 "));
 }
 
 TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreClosed) {
@@ -146,7 +150,8 @@ TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreClosed) {
     held.back()->Send(kGetLive);
     EXPECT_THAT(held.back()->ReadUntil("{\"live\":true}"), StartsWith("HTTP/1.1 200 "));
   }
-  EXPECT_EQ(Ask(kGetLive), "");
+  EXPECT_THAT(Client<tcp>(EndpointOf(server_->http_address())).ReadToEnd(),
+              StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(held.size(), 2U);
 }
 

@@ -13,7 +13,7 @@
 #include "kernels/kernel_set.h"
 #include "models/bundle/writer.h"
 #include "models/operators/operators.h"
-#include "server/frontends/http/routes.h"
+#include "server/frontends/http/control_answers.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/bundle_loader.h"
 #include "server/repository/model_repository.h"
