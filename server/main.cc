@@ -25,6 +25,7 @@
 #include "server/access/credential_files.h"
 #include "server/config/server_config.h"
 #include "server/frontends/grpc/grpc_server.h"
+#include "server/frontends/http/http_access.h"
 #include "server/frontends/http/http_server.h"
 #include "server/inference/inference_service.h"
 #include "server/metrics/metrics.h"
@@ -115,13 +116,20 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
   return figures;
 }
 
-HttpServer::Options HttpOptions(const ServerConfig& config) {
+HttpServer::Options HttpOptions(const ServerConfig& config, const AccessControl& access,
+                                const CredentialFiles& credentials) {
+  const auto tls_of = [&](ListenerKind listener) -> HttpServer::Options::Tls {
+    const AccessSettings::Tls& tls = config.access.tls_of(listener);
+    return {.provider = tls.is_on ? credentials.tls() : nullptr, .clients = tls.clients};
+  };
   return {.http_address = config.http_address,
           .metrics_address = config.metrics_address,
           .max_request_bytes = config.max_request_bytes,
           .max_buffered_bytes = config.max_buffered_bytes,
-          .authorize_http = AuthorizeManagement(
-              config.allow_management ? ManagementCallers::kAll : ManagementCallers::kOwnMachine)};
+          .authorize_http = AuthorizeBy(access, ListenerKind::kHttp),
+          .authorize_metrics = AuthorizeBy(access, ListenerKind::kMetrics),
+          .http_tls = tls_of(ListenerKind::kHttp),
+          .metrics_tls = tls_of(ListenerKind::kMetrics)};
 }
 
 // What works beside the requests, until the drain.
@@ -234,7 +242,7 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<HttpServer> http,
       HttpServer::Create(
-          HttpOptions(config),
+          HttpOptions(config, access, *credentials),
           {repository, metrics, is_ready, in_flight, kVersion, &loading, {}, is_draining},
           {&service, &workers}));
 

@@ -121,7 +121,8 @@ class TlsTest(unittest.TestCase):
             done = subprocess.run(
                 ["openssl", "s_client", "-connect", server.grpc, "-servername", "localhost",
                  "-verify_return_error", "-CAfile", str(self.authority.certificate), "-alpn", "h2"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                timeout=120)
             self.assertIn("Verify return code: 0 (ok)", done.stdout, done.stderr)
             # Without TLS nothing is answered.
             with grpc.insecure_channel(server.grpc) as channel:

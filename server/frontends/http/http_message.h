@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
+#include "server/access/identity_list.h"
 #include "server/frontends/http/body_buffer.h"
 
 namespace octet {
@@ -42,7 +43,11 @@ struct RequestHead {
 
 // Who is at the other end of a connection.
 struct HttpPeer {
+  using CertificateNames = std::vector<std::pair<CertificateNameKind, std::string>>;
+
   bool is_own_machine = false;  // over its loopback or a Unix socket
+  // Of its certificate, which TLS has verified; null without one.
+  std::shared_ptr<const CertificateNames> certificate_names = nullptr;
 };
 
 struct HttpRequest {

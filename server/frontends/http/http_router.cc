@@ -67,7 +67,11 @@ std::variant<std::size_t, HttpReply> HttpRouter::Begin(const RequestHead& head,
   std::variant<RouteMatch, HttpReply> found = Find(head);
   if (auto* const reply = std::get_if<HttpReply>(&found)) return std::move(*reply);
   const Route& route = *std::get<RouteMatch>(found).route;
-  if (absl::Status status = authorize_(route, head, peer); !status.ok()) return ErrorReply(status);
+  if (absl::Status status = authorize_(route, head, peer); !status.ok()) {
+    HttpReply reply = ErrorReply(status);
+    if (reply.status == 401) reply.fields.push_back({"WWW-Authenticate", "Bearer"});
+    return reply;
+  }
   switch (route.body) {
     case BodyUse::kNone:
       return kMostDroppedBytes;

@@ -16,6 +16,7 @@
 #include "server/frontends/http/byte_stream.h"
 #include "server/frontends/http/listener.h"
 #include "server/frontends/http/reply_head.h"
+#include "server/frontends/http/tls_stream.h"
 #include "server/scheduling/drain_gate.h"
 
 namespace octet {
@@ -48,8 +49,8 @@ class HttpServer::Loop {
                      MakeInferRooms(inference)),
         metrics_router_(HttpSurface::kMetricsOnly, OrOwnMachine(options_.authorize_metrics), rooms_,
                         nullptr),
-        http_(options_, http_router_, bodies_),
-        metrics_(options_, metrics_router_, bodies_) {}
+        http_(options_, http_router_, bodies_, options_.http_tls),
+        metrics_(options_, metrics_router_, bodies_, options_.metrics_tls) {}
 
   ~Loop() {
     context_.stop();
@@ -94,12 +95,22 @@ class HttpServer::Loop {
       DrainGate::Pass pass;
     };
 
-    Connections(const Options& server, HttpService& service, ByteBudget& bodies)
-        : options{.limits = server.limits,
+    Connections(const Options& server, HttpService& service, ByteBudget& bodies,
+                const Options::Tls& its_tls)
+        : tls(its_tls),
+          options{.limits = server.limits,
                   .service = service,
                   .bodies = bodies,
                   .on_close = [this](Connection& connection) { open.erase(&connection); }} {}
 
+    // Of a connection that begins now.
+    [[nodiscard]] std::unique_ptr<ByteStream> Wrap(Listener::Socket socket) const {
+      if (tls.provider == nullptr) return std::make_unique<SocketStream>(std::move(socket));
+      const std::shared_ptr<const TlsCredentials> credentials = tls.provider->current();
+      return std::make_unique<TlsStream>(std::move(socket), credentials->context(tls.clients));
+    }
+
+    const Options::Tls tls;
     const Connection::Options options;
     std::string bound;
     std::unique_ptr<Listener> listener;
@@ -127,10 +138,11 @@ class HttpServer::Loop {
   void Accept(Listener::Socket socket, Connections& connections) const {
     std::optional<DrainGate::Pass> pass = connections.gate.Enter();
     if (connections.open.size() >= options_.max_connections || !pass) {
-      return TurnAway(std::move(socket));
+      if (connections.tls.provider == nullptr) TurnAway(std::move(socket));
+      return;  // which closes it
     }
-    const auto connection = std::make_shared<Connection>(
-        std::make_unique<SocketStream>(std::move(socket)), connections.options);
+    const auto connection =
+        std::make_shared<Connection>(connections.Wrap(std::move(socket)), connections.options);
     connections.open.emplace(connection.get(), Connections::Entry{connection, *std::move(pass)});
     connection->Start();
   }

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "server/access/credential_files.h"
 #include "server/frontends/http/connection.h"
 #include "server/frontends/http/control_answers.h"
 #include "server/frontends/http/http_router.h"
@@ -44,6 +45,13 @@ class HttpServer {
     // Of each address; null: AuthorizeManagement(kOwnMachine).
     HttpAuthorize authorize_http = nullptr;
     HttpAuthorize authorize_metrics = nullptr;
+    // Of each address.
+    struct Tls {
+      const TlsProvider* provider = nullptr;  // borrowed; null: no TLS
+      ClientCertificates clients = ClientCertificates::kIgnored;
+    };
+    Tls http_tls = {};
+    Tls metrics_tls = {};
   };
 
   // Binds both addresses and starts the thread. What `rooms` and `inference` refer to is borrowed
