@@ -2,14 +2,18 @@
 """Who may call what: every listener, every method of every service, every kind of caller."""
 
 import hashlib
+import http.client
+import json
 import os
 import pathlib
 import queue
 import re
 import socket
+import ssl
 import tempfile
 import time
 import unittest
+import urllib.request
 from unittest import mock
 
 import grpc
@@ -51,6 +55,39 @@ RPCS = {
     "/inference.GRPCInferenceService/CudaSharedMemoryUnregister": ADMIN,
 }
 
+# The same of HTTP's paths, as its OpenAPI document has them.
+ROUTES = {
+    ("GET", "/"): READ,
+    ("GET", "/metrics"): READ,
+    ("GET", "/v2"): DESCRIBE,
+    ("GET", "/v2/openapi.json"): DESCRIBE,
+    ("GET", "/v2/health/live"): ANYBODY,
+    ("GET", "/v2/health/ready"): ANYBODY,
+    ("GET", "/v2/models/stats"): READ,
+    ("GET", "/v2/models/{model}"): DESCRIBE,
+    ("GET", "/v2/models/{model}/versions/{version}"): DESCRIBE,
+    ("GET", "/v2/models/{model}/ready"): ANYBODY,
+    ("GET", "/v2/models/{model}/versions/{version}/ready"): ANYBODY,
+    ("GET", "/v2/models/{model}/config"): DESCRIBE,
+    ("GET", "/v2/models/{model}/versions/{version}/config"): DESCRIBE,
+    ("GET", "/v2/models/{model}/stats"): READ,
+    ("GET", "/v2/models/{model}/versions/{version}/stats"): READ,
+    ("POST", "/v2/models/{model}/infer"): {"infer"},
+    ("POST", "/v2/models/{model}/versions/{version}/infer"): {"infer"},
+    ("POST", "/v2/repository/index"): READ,
+    ("POST", "/v2/repository/models/{model}/load"): ADMIN,
+    ("POST", "/v2/repository/models/{model}/unload"): ADMIN,
+    ("GET", "/v2/trace/setting"): ADMIN,
+    ("POST", "/v2/trace/setting"): ADMIN,
+    ("GET", "/v2/models/{model}/trace/setting"): ADMIN,
+    ("POST", "/v2/models/{model}/trace/setting"): ADMIN,
+    ("GET", "/v2/logging"): ADMIN,
+    ("POST", "/v2/logging"): ADMIN,
+    ("GET", "/v2/systemsharedmemory/status"): ADMIN,
+    ("GET", "/v2/cudasharedmemory/status"): ADMIN,
+}
+UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
+
 TOKENS = {role: f"{role}-token-{hashlib.sha256(role.encode()).hexdigest()}"
           for role in ("infer", "read", "admin")}
 
@@ -87,6 +124,26 @@ def code_of(channel, path: str, metadata=()) -> grpc.StatusCode:
     except grpc.RpcError as error:
         return error.code()
     return grpc.StatusCode.OK
+
+
+def http_status(address: str, method: str, path: str, headers=(), context=None) -> int:
+    host, port = address.rsplit(":", 1)
+    if context is None:
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    else:
+        connection = http.client.HTTPSConnection("localhost", int(port), timeout=60,
+                                                 context=context)
+    try:
+        path = path.replace("{model}", "none").replace("{version}", "1")
+        connection.request(method, path, body="{}" if method == "POST" else None,
+                           headers={name.title(): value for name, value in headers})
+        response = connection.getresponse()
+        response.read()
+        if response.status == 401:
+            assert response.getheader("WWW-Authenticate") == "Bearer"
+        return response.status
+    finally:
+        connection.close()
 
 
 def bearer(token: str):
@@ -161,6 +218,73 @@ class AccessTest(unittest.TestCase):
                 refused = code in (grpc.StatusCode.UNAUTHENTICATED,
                                    grpc.StatusCode.PERMISSION_DENIED)
                 self.assertEqual(code if refused else None, expected(allowed))
+
+    def check_http(self, address: str, who: str, headers, context, expected,
+                   routes=ROUTES) -> None:
+        for (method, path), allowed in routes.items():
+            with self.subTest(who=who, method=method, path=path):
+                status = http_status(address, method, path, headers, context)
+                code = {401: UNAUTHENTICATED, 403: DENIED}.get(status)
+                self.assertEqual(code, expected(allowed), status)
+
+    def client_context(self, client: str = "") -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.authority.certificate))
+        if client:
+            context.load_cert_chain(self.folder / f"{client}.pem", self.folder / f"{client}.key")
+        return context
+
+    def test_http_and_metrics_with_tls_and_roles(self):
+        config = ("access: {http: {require_client_certificate: false}, "
+                  "metrics: {require_client_certificate: false}}\n")
+        metrics = {("GET", "/metrics"): READ}
+
+        def of(role, code):
+            return lambda allowed: None if None in allowed or role in allowed else code
+
+        with self.serve(*self.tls(), "--access-file", str(self.access), config=config) as server:
+            for address, routes in ((server.http, ROUTES), (server.metrics, metrics)):
+                plain = self.client_context()
+                check = lambda *how: self.check_http(address, *how, routes)  # noqa: E731,B023
+                check("nobody", (), plain, of(None, UNAUTHENTICATED))
+                check("unknown token", bearer("x" * 40), plain, of(None, UNAUTHENTICATED))
+                check("another scheme", (("authorization", "Basic eDp5"),), plain,
+                      of(None, UNAUTHENTICATED))
+                check("certificate of nobody", (), self.client_context("unknown-client"),
+                      of(None, UNAUTHENTICATED))
+                for role, token in TOKENS.items():
+                    check(f"token of {role}", bearer(token), plain, of(role, DENIED))
+                    check(f"certificate of {role}", (), self.client_context(f"{role}-client"),
+                          of(role, DENIED))
+
+    def test_the_routes_are_all_there_are(self):
+        with self.serve() as server:
+            text = urllib.request.urlopen(f"http://{server.http}/v2/openapi.json").read()
+            found = {(method.upper(), path) for path, methods in json.loads(text)["paths"].items()
+                     for method in methods if method in ("get", "post", "put", "delete", "patch")}
+            self.assertEqual(found, set(ROUTES))
+
+    def test_http_without_an_access_file(self):
+        with self.serve() as server:
+            self.check_http(server.http, "own machine", (), None, lambda allowed: None)
+            # A page in a browser on this machine is no caller of this machine.
+            self.check_http(server.http, "web page", (("origin", "http://evil.example"),), None,
+                            lambda allowed: DENIED if allowed == ADMIN else None)
+        other = own_address_beside_loopback()
+        if other is None:
+            self.skipTest("this machine has no address beside its loopback")
+        refused = lambda allowed: DENIED if allowed == ADMIN else None  # noqa: E731
+        with self.serve("--http-address", f"{other}:0") as server:
+            self.check_http(server.http, "another machine", (), None, refused)
+        with self.serve("--http-address", f"{other}:0", "--allow-management") as server:
+            self.check_http(server.http, "another machine, allowed", (), None, lambda allowed: None)
+
+    def test_metrics_can_be_open_where_the_rest_is_not(self):
+        config = "access: {metrics: {anonymous: read, tls: false}}\n"
+        with self.serve("--access-file", str(self.tokens_alone), config=config) as server:
+            self.assertEqual(http_status(server.metrics, "GET", "/metrics"), 200)
+            self.assertEqual(http_status(server.http, "GET", "/metrics"), 401)
+            self.assertEqual(
+                http_status(server.http, "GET", "/metrics", bearer(TOKENS["read"])), 200)
 
     def test_the_table_has_every_method(self):
         self.assertEqual(set(RPCS), set(STREAMS))
@@ -262,6 +386,8 @@ class AccessTest(unittest.TestCase):
                 for path in RPCS:
                     for token in [*TOKENS.values(), "unknown-unknown-unknown"]:
                         code_of(channel, path, bearer(token))
+                        http_status(server.http, "POST", "/v2/models/{model}/infer", bearer(token),
+                                    self.client_context("read-client"))
             text = self.access.read_text()
             self.access.write_text(text + "again infer token:" + TOKENS["admin"] + "%\n")
             self.await_log(server, "the token wants letters")

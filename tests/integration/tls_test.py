@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS with real clients: versions, certificates that are wrong, and exchanging them under load."""
 
+import json
 import pathlib
 import re
 import socket
@@ -131,6 +132,47 @@ class TlsTest(unittest.TestCase):
                         pb.ServerLiveRequest(), timeout=20)
             self.assert_refused(server, root="other-ca.pem")  # a client that trusts another
 
+    def curl(self, server, *arguments: str, scheme: str = "https") -> tuple[int, str]:
+        """curl's exit status, and what it printed."""
+        port = server.http.rsplit(":", 1)[1]
+        done = subprocess.run(
+            ["curl", "-sS", "--max-time", "60", "--cacert", str(self.authority.certificate),
+             *arguments, f"{scheme}://localhost:{port}/v2/models/digits-mlp-fp32"],
+            capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def test_http(self):
+        with self.serve() as server:
+            self.assertIn("pixels", self.curl(server)[1])
+            self.assertIn("pixels", self.curl(server, "--tls-max", "1.2")[1])
+            self.assertNotEqual(self.curl(server, "--tls-max", "1.1", "--tlsv1.1", "--ciphers",
+                                          "DEFAULT:@SECLEVEL=0")[0], 0)
+            self.assertIn("this address speaks TLS", self.curl(server, scheme="http")[1])
+            # A body and an answer that take many records.
+            body = self.folder / "body.json"
+            rows = 4096
+            body.write_text('{"inputs": [{"name": "pixels", "shape": [%d, 64], "datatype": "FP32",'
+                            ' "data": [%s]}]}' % (rows, ",".join(["0.5"] * 64 * rows)))
+            port = server.http.rsplit(":", 1)[1]
+            done = subprocess.run(
+                ["curl", "-sS", "--max-time", "120", "--cacert", str(self.authority.certificate),
+                 "-H", "Content-Type: application/json", "--data-binary", f"@{body}",
+                 f"https://localhost:{port}/v2/models/digits-mlp-fp32/infer"],
+                capture_output=True, text=True)
+            answer = json.loads(done.stdout)
+            self.assertEqual(answer["outputs"][0]["shape"], [rows, 10])
+            self.assertEqual(len(answer["outputs"][0]["data"]), rows * 10)
+
+    def test_http_with_client_certificates(self):
+        def with_certificate(name: str) -> tuple:
+            return ("--cert", str(self.folder / f"{name}.pem"), "--key",
+                    str(self.folder / f"{name}.key"))
+
+        with self.serve_mutual() as server:
+            self.assertIn("pixels", self.curl(server, *with_certificate("client"))[1])
+            for wrong in ((), with_certificate("expired"), with_certificate("stranger")):
+                self.assertNotEqual(self.curl(server, *wrong)[0], 0, wrong)
+
     def test_mutual_tls(self):
         with self.serve_mutual() as server:
             self.assertEqual(len(self.infer(server, "client").outputs), 1)
@@ -156,7 +198,7 @@ class TlsTest(unittest.TestCase):
             expiry = "octet_tls_certificate_not_after_seconds"
             first_expiry = self.metric(server, expiry)
             self.assertAlmostEqual(first_expiry, time.time() + 10 * 86400, delta=3600)
-            failures, calls = [], [0, 0]
+            failures, calls = [], [0, 0, 0]
             ended = threading.Event()
 
             def load(index: int, is_new_connection: bool) -> None:
@@ -173,7 +215,16 @@ class TlsTest(unittest.TestCase):
                         failures.append(f"{error.code()}: {error.details()}")
                 channel.close()
 
+            def load_http() -> None:
+                while not ended.is_set():
+                    status, text = self.curl(server, "--cert", str(self.folder / "client.pem"),
+                                             "--key", str(self.folder / "client.key"))
+                    if status != 0 or "pixels" not in text:
+                        failures.append(f"curl: {status}: {text}")
+                    calls[2] += 1
+
             threads = [threading.Thread(target=load, args=(i, i == 0)) for i in range(2)]
+            threads.append(threading.Thread(target=load_http))
             for thread in threads:
                 thread.start()
             for i, (certificate, key) in enumerate(pairs):
