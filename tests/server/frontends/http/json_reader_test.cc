@@ -60,7 +60,7 @@ TEST(JsonReaderTest, RefusesWhatIsNone) {
                            "NaN",
                            "Infinity",
                            "-Infinity",
-                           "tru",
+                           "t",
                            "nul",
                            "truex",
                            "\"",
