@@ -2,6 +2,8 @@
 
 #include "server/frontends/http/http_access.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace octet {
 namespace {
 
@@ -25,43 +27,13 @@ class HttpCaller final : public Caller {
 
 }  // namespace
 
-Operation OperationOfRoute(RouteId route) {
-  switch (route) {
-    case RouteId::kLive:
-    case RouteId::kReady:
-    case RouteId::kModelReady:
-      return Operation::kHealth;
-    case RouteId::kServerMetadata:
-    case RouteId::kOpenApi:
-    case RouteId::kModelMetadata:
-    case RouteId::kModelConfig:
-      return Operation::kDescribe;
-    case RouteId::kInfer:
-      return Operation::kInfer;
-    case RouteId::kStatusPage:
-    case RouteId::kMetrics:
-    case RouteId::kModelStatistics:
-    case RouteId::kAllStatistics:
-    case RouteId::kRepositoryIndex:
-      return Operation::kRead;
-    case RouteId::kLoad:
-    case RouteId::kUnload:
-    case RouteId::kTraceSettings:
-    case RouteId::kSetTraceSettings:
-    case RouteId::kLogSettings:
-    case RouteId::kSetLogSettings:
-    case RouteId::kSharedMemory:
-      break;
-  }
-  return Operation::kManage;
-}
-
 HttpAuthorize AuthorizeBy(const AccessControl& access, ListenerKind listener) {
-  return [&access, listener, refuse_pages = AuthorizeManagement(ManagementCallers::kAll)](
-             const Route& route, const RequestHead& head, const HttpPeer& peer) {
-    if (absl::Status status = refuse_pages(route, head, peer); !status.ok()) return status;
-    return access.Authorize(listener, OperationOfRoute(route.id), route.path,
-                            HttpCaller(head, peer));
+  return [&access, listener](const Route& route, const RequestHead& head, const HttpPeer& peer) {
+    if (route.operation == Operation::kManage && !head.Find("Origin").empty()) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(route.path, " is not for web pages: wants no Origin"));
+    }
+    return access.Authorize(listener, route.operation, route.path, HttpCaller(head, peer));
   };
 }
 

@@ -4,14 +4,9 @@
 #pragma once
 
 #include "server/access/access_control.h"
-#include "server/access/operation.h"
 #include "server/frontends/http/http_router.h"
-#include "server/frontends/http/route_table.h"
 
 namespace octet {
-
-// What a route does, which says who may ask for it.
-Operation OperationOfRoute(RouteId route);
 
 // Lets callers do what `access` lets them at `listener`; but no web page manages, whose browser may
 // be on this machine. `access` is borrowed.

@@ -33,18 +33,6 @@ HttpReply UnknownPath(absl::string_view path) {
 
 }  // namespace
 
-HttpAuthorize AuthorizeManagement(ManagementCallers callers) {
-  return [callers](const Route& route, const RequestHead& head, const HttpPeer& peer) {
-    if (!route.is_management) return absl::OkStatus();
-    if (!head.Find("Origin").empty()) {
-      return absl::PermissionDeniedError(
-          "loading and unloading are not for web pages: wants no Origin");
-    }
-    if (callers == ManagementCallers::kAll || peer.is_own_machine) return absl::OkStatus();
-    return ManagementRefused(route.summary);
-  };
-}
-
 HttpRouter::HttpRouter(HttpSurface surface, HttpAuthorize authorize, const HttpRooms& rooms,
                        const InferRooms* inference)
     : surface_(surface), authorize_(std::move(authorize)), rooms_(rooms), inference_(inference) {}

@@ -25,12 +25,6 @@ enum class HttpSurface : std::uint8_t {
 using HttpAuthorize =
     std::function<absl::Status(const Route& route, const RequestHead& head, const HttpPeer& peer)>;
 
-enum class ManagementCallers : std::uint8_t { kOwnMachine, kAll };
-
-// Lets everybody call what changes nothing, and `callers` the rest; but no web page, whose browser
-// may be on this machine: those send an Origin.
-HttpAuthorize AuthorizeManagement(ManagementCallers callers);
-
 // Of one address.
 class HttpRouter final : public HttpService {
  public:

@@ -14,6 +14,7 @@
 
 #include "models/base/status_macros.h"
 #include "server/frontends/http/byte_stream.h"
+#include "server/frontends/http/http_access.h"
 #include "server/frontends/http/listener.h"
 #include "server/frontends/http/reply_head.h"
 #include "server/frontends/http/tls_stream.h"
@@ -21,10 +22,6 @@
 
 namespace octet {
 namespace {
-
-HttpAuthorize OrOwnMachine(HttpAuthorize authorize) {
-  return authorize ? std::move(authorize) : AuthorizeManagement(ManagementCallers::kOwnMachine);
-}
 
 // Says why, if that goes at once, and closes.
 void TurnAway(Listener::Socket socket) {
@@ -45,10 +42,10 @@ class HttpServer::Loop {
       : options_(std::move(options)),
         rooms_(std::move(rooms)),
         bodies_(options_.max_buffered_bytes),
-        http_router_(HttpSurface::kAll, OrOwnMachine(options_.authorize_http), rooms_,
+        http_router_(HttpSurface::kAll, Or(options_.authorize_http, ListenerKind::kHttp), rooms_,
                      MakeInferRooms(inference)),
-        metrics_router_(HttpSurface::kMetricsOnly, OrOwnMachine(options_.authorize_metrics), rooms_,
-                        nullptr),
+        metrics_router_(HttpSurface::kMetricsOnly,
+                        Or(options_.authorize_metrics, ListenerKind::kMetrics), rooms_, nullptr),
         http_(options_, http_router_, bodies_, options_.http_tls),
         metrics_(options_, metrics_router_, bodies_, options_.metrics_tls) {}
 
@@ -118,6 +115,11 @@ class HttpServer::Loop {
     std::unordered_map<Connection*, Entry> open;  // on the thread only
   };
 
+  // `authorize`, or where there is none, by what is open to everybody.
+  HttpAuthorize Or(const HttpAuthorize& authorize, ListenerKind listener) const {
+    return authorize ? authorize : AuthorizeBy(open_access_, listener);
+  }
+
   const InferRooms* MakeInferRooms(HttpInference inference) {
     if (inference.service == nullptr) return nullptr;
     infer_rooms_.emplace(InferRooms{*inference.service, rooms_.repository, *inference.workers,
@@ -147,6 +149,7 @@ class HttpServer::Loop {
     connection->Start();
   }
 
+  const AccessControl open_access_{AccessPolicy()};
   const Options options_;
   const HttpRooms rooms_;
   ByteBudget bodies_;

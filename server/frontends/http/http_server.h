@@ -42,7 +42,7 @@ class HttpServer {
     std::size_t max_request_bytes = std::size_t{64} << 20;
     // Of all bodies that are coming in or wait, together.
     std::size_t max_buffered_bytes = std::size_t{1} << 30;
-    // Of each address; null: AuthorizeManagement(kOwnMachine).
+    // Of each address; null: by an AccessPolicy as it is.
     HttpAuthorize authorize_http = nullptr;
     HttpAuthorize authorize_metrics = nullptr;
     // Of each address.

@@ -59,8 +59,11 @@ Json Responses(const Route& route) {
   if (has_model || route.id == RouteId::kRepositoryIndex) {
     responses["404"] = ErrorResponse("There is no such model or version");
   }
-  if (route.is_management) {
-    responses["403"] = ErrorResponse("For callers of the server's own machine");
+  if (route.operation != Operation::kHealth) {
+    responses["401"] = ErrorResponse("The caller has proved nothing, or its token is unknown");
+    responses["403"] = ErrorResponse("The caller lacks the role for it");
+  }
+  if (route.id == RouteId::kLoad || route.id == RouteId::kUnload) {
     responses["500"] = ErrorResponse("The bundle is damaged");
   }
   if (route.body != BodyUse::kNone) {

@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "server/access/operation.h"
+
 namespace octet {
 
 enum class RouteId : std::uint8_t {
@@ -51,8 +53,7 @@ struct Route {
   // Segments in braces stand for any text.
   const char* path;
   BodyUse body;
-  // It changes what is served: for callers of this machine, unless others are allowed too.
-  bool is_management;
+  Operation operation;  // who may ask for it
   const char* summary;
 };
 

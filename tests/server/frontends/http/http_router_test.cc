@@ -3,6 +3,7 @@
 #include "server/frontends/http/http_router.h"
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "server/frontends/http/http_access.h"
 #include "tests/server/frontends/http/served_rooms.h"
 
 namespace octet {
@@ -29,9 +31,9 @@ std::string FieldOf(const HttpReply& reply, absl::string_view name) {
 class HttpRouterTest : public ::testing::Test {
  protected:
   HttpReply Ask(RequestHead head, absl::string_view body = "",
-                HttpSurface surface = HttpSurface::kAll, HttpPeer peer = {}) {
+                HttpSurface surface = HttpSurface::kAll, HttpPeer peer = {.is_own_machine = true}) {
     const HttpRooms rooms = served_.rooms();
-    HttpRouter router(surface, AuthorizeManagement(ManagementCallers::kOwnMachine), rooms, nullptr);
+    HttpRouter router(surface, AuthorizeBy(*access_, ListenerKind::kHttp), rooms, nullptr);
     std::variant<std::size_t, HttpReply> begun = router.Begin(head, peer);
     if (auto* const reply = std::get_if<HttpReply>(&begun)) return *reply;
     HttpRequest request;
@@ -53,6 +55,7 @@ class HttpRouterTest : public ::testing::Test {
   }
 
   testing::ServedRooms served_;
+  std::optional<AccessControl> access_{std::in_place, AccessPolicy()};
 };
 
 TEST_F(HttpRouterTest, HealthFollowsReadiness) {
@@ -178,12 +181,40 @@ TEST_F(HttpRouterTest, UnknownModelNameNeverReachesTheMetrics) {
 TEST_F(HttpRouterTest, LoadingIsForThisMachineAndNoWebPage) {
   const RequestHead head{
       .method = "POST", .target = "/v2/repository/models/good/load", .content_length = 0};
-  EXPECT_EQ(Ask(head).status, 403U);
+  const HttpPeer other;
+  EXPECT_EQ(Ask(head, "", HttpSurface::kAll, other).status, 403U);
   const HttpPeer own{.is_own_machine = true};
   EXPECT_EQ(Ask(head, "", HttpSurface::kAll, own).status, 501U) << "nobody loads here";
   RequestHead of_page = head;
   of_page.fields.push_back({"Origin", "http://localhost:8000"});
   EXPECT_EQ(Ask(of_page, "", HttpSurface::kAll, own).status, 403U);
+}
+
+TEST_F(HttpRouterTest, WithAnAccessFileRolesDecide) {
+  AccessPolicy closed;
+  closed.listeners.fill({.anonymous = {}, .own_machine = {}});
+  access_.emplace(closed);
+  std::vector<std::string> errors;
+  access_->SetIdentities(std::make_shared<const IdentityList>(IdentityList::Parse(
+      "board read token:board-board-board\nfront infer dns:front.example", "access", errors)));
+  EXPECT_EQ(Get("/v2/health/ready").status, 200U);
+  const HttpReply refused = Get("/v2/models/stats");
+  EXPECT_EQ(refused.status, 401U);
+  EXPECT_EQ(FieldOf(refused, "WWW-Authenticate"), "Bearer");
+  RequestHead head{.method = "GET", .target = "/v2/models/stats"};
+  head.fields.push_back({"Authorization", "Bearer board-board-board"});
+  EXPECT_EQ(Ask(head).status, 200U);
+  head.method = "POST";
+  head.target = "/v2/models/good/infer";
+  EXPECT_EQ(Ask(head).status, 403U);
+  head.fields.clear();
+  const HttpPeer front{
+      .certificate_names = std::make_shared<const HttpPeer::CertificateNames>(
+          HttpPeer::CertificateNames{{CertificateNameKind::kDns, "front.example"}})};
+  EXPECT_EQ(Ask(head, "", HttpSurface::kAll, front).status, 501U) << "nobody infers here";
+  head.method = "GET";
+  head.target = "/metrics";
+  EXPECT_EQ(Ask(head, "", HttpSurface::kMetricsOnly, front).status, 403U);
 }
 
 TEST_F(HttpRouterTest, SettingsAreToldAndNotChanged) {
