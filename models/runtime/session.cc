@@ -178,7 +178,8 @@ void Session::PlaceValues(std::span<const TensorView> inputs,
       case Storage::kSubview:
         break;
       case Storage::kConstant:
-        data_[i] = ConstantData(graph.values[i]);
+        // As with inputs.
+        data_[i] = const_cast<std::byte*>(graph.values[i].constant->bytes().data());
         break;
       case Storage::kInput:
         data_[i] = input_data_[static_cast<std::size_t>(place.index)] + place.byte_offset;

@@ -26,6 +26,7 @@
 #include "proto/octet/config/v1/config.pb.h"
 #include "server/config/address.h"
 #include "server/config/field_value.h"
+#include "server/config/model_entries.h"
 #include "server/config/yaml_message.h"
 #include "server/repository/store_listing.h"
 
@@ -217,42 +218,6 @@ void TakeAttentionPrecision(const ConfigMessage& message, const Origins& origins
   }
 }
 
-// "octet.yaml: models[2].labels.stable": one of the file's alone.
-void TakeModels(const ConfigMessage& message, const Origins& origins, ServerConfig& config,
-                std::vector<std::string>& errors) {
-  for (int i = 0; i < message.models_size(); ++i) {
-    const config::v1::Model& model = message.models(i);
-    const std::string path = absl::StrCat(origins.Of("models"), "[", i, "]");
-    if (!IsModelName(model.name())) {
-      errors.push_back(
-          absl::StrCat(path, ".name: got ", Quoted(model.name()), ", wants a model's name"));
-      continue;
-    }
-    const auto [settings, is_first] = config.models.try_emplace(model.name());
-    if (!is_first) errors.push_back(absl::StrCat(path, ".name: ", model.name(), " is there twice"));
-    if (model.has_version_policy()) {
-      absl::StatusOr<VersionPolicy> policy = ParseVersionPolicy(model.version_policy());
-      if (policy.ok()) {
-        settings->second.policy = *std::move(policy);
-      } else {
-        errors.push_back(absl::StrCat(path, ".version_policy: ", policy.status().message()));
-      }
-    }
-    for (const auto& [label, version] : model.labels()) {
-      if (!IsVersionLabel(label)) {
-        errors.push_back(absl::StrCat(path, ".labels: got ", Quoted(label),
-                                      ", wants letters, digits, '_', '-' and '.', the first a "
-                                      "letter, at most 64"));
-      } else if (version == 0 || version > std::numeric_limits<std::int64_t>::max()) {
-        errors.push_back(absl::StrCat(path, ".labels.", label, ": got ", version,
-                                      ", wants a version, which is a whole number from 1"));
-      } else {
-        settings->second.labels[label] = static_cast<std::int64_t>(version);
-      }
-    }
-  }
-}
-
 void CheckAddresses(const ServerConfig& config, const Origins& origins,
                     std::vector<std::string>& errors) {
   struct Named {
@@ -338,7 +303,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);
   TakeAttentionPrecision(message, origins, line.config, errors);
-  TakeModels(message, origins, line.config, errors);
+  TakeModels(message, origins.Of("models"), line.config.models, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return line;

@@ -13,7 +13,6 @@
 #include "models/base/status_macros.h"
 #include "server/inference/classification.h"
 #include "server/inference/request_validation.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -35,7 +34,7 @@ std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model
   }
   if (!wants_any) return nullptr;
   return [model, wanted = std::move(wanted)](InferenceAnswer& answer) {
-    return Classify(wanted, TakesBatches(*model->executable), kMostClassBytes, answer);
+    return Classify(wanted, model->executable->takes_batches(), kMostClassBytes, answer);
   };
 }
 
@@ -43,7 +42,19 @@ std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model
 
 InferenceService::InferenceService(const ModelRepository& repository, Scheduler& scheduler,
                                    Metrics& metrics)
-    : repository_(repository), scheduler_(scheduler), metrics_(metrics) {}
+    : repository_(repository), scheduler_(scheduler), metrics_(metrics) {
+  for (const auto& [name, settings] : repository.settings()) {
+    if (!settings.scheduling.preserves_order) continue;
+    orders_[&settings.scheduling] = std::make_shared<AnswerOrder>();
+  }
+}
+
+void InferenceService::TakePlace(InferenceRequest& request) {
+  if (orders_.empty()) return;
+  const auto order = orders_.find(request.scheduling);
+  if (order == orders_.end()) return;
+  request.completion = order->second->Enter(std::move(request.completion));
+}
 
 absl::Status InferenceService::Admit(InferenceRequest& request) {
   if (state() == ServerState::kStarting) {
@@ -58,6 +69,9 @@ absl::Status InferenceService::Admit(InferenceRequest& request) {
   ASSIGN_OR_RETURN(const ModelHandle model,
                    repository_.Find(request.model_name, request.model_version));
   request.metrics = model->metrics;
+  if (const ModelSettings* const settings = repository_.SettingsOf(model->name)) {
+    request.scheduling = &settings->scheduling;
+  }
   request.model = {model->name, model->version_string, model->precision, model->kernel_set};
   request.executable = model->executable;
   request.model_owner = model;
@@ -78,6 +92,7 @@ void InferenceService::Infer(std::size_t worker, std::unique_ptr<InferenceReques
     Refuse(std::move(request), worker, metrics_, std::move(status));
     return;
   }
+  TakePlace(*request);
   scheduler_.Submit(worker, std::move(request));
 }
 

@@ -6,10 +6,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 
 #include "server/metrics/metrics.h"
 #include "server/repository/model_repository.h"
+#include "server/scheduling/answer_order.h"
 #include "server/scheduling/drain_gate.h"
 #include "server/scheduling/request.h"
 #include "server/scheduling/scheduler.h"
@@ -47,10 +49,14 @@ class InferenceService {
  private:
   // Everything before the queue. On success the request is complete.
   absl::Status Admit(InferenceRequest& request);
+  // Where answers leave in the order of the requests, has the request take its place in it.
+  void TakePlace(InferenceRequest& request);
 
   const ModelRepository& repository_;
   Scheduler& scheduler_;
   Metrics& metrics_;
+  // Of the models that ask for it.
+  std::map<const ModelScheduling*, std::shared_ptr<AnswerOrder>> orders_;
   DrainGate gate_;
   std::atomic<ServerState> state_{ServerState::kStarting};
 };

@@ -24,12 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 absl::Status Stopped() { return absl::CancelledError("loading was stopped"); }
 
-// The bundle's memory is a copy of its files, which is to be freed when all is packed.
-BundleLoader::Options WithCopiedConstants(BundleLoader::Options options) {
-  options.compile.copies_constants = true;
-  return options;
-}
-
 // Runs one row of zeros, so that the first request finds weights in memory and code in the caches.
 // Models with further open dimensions are warmed up by their self-test alone: no length is known to
 // be right for them.
@@ -120,10 +114,7 @@ std::string DescribeFailure(const LoadOutcome& outcome) {
 
 BundleLoader::BundleLoader(Options options, const OperatorRegistry& operators,
                            const kernels::KernelSet& kernels, Metrics& metrics)
-    : options_(WithCopiedConstants(std::move(options))),
-      operators_(operators),
-      kernels_(kernels),
-      metrics_(metrics) {}
+    : options_(std::move(options)), operators_(operators), kernels_(kernels), metrics_(metrics) {}
 
 LoadOutcome BundleLoader::Load(const LoadOrder& order) const {
   LoadOutcome outcome;
@@ -191,6 +182,11 @@ absl::Status BundleLoader::LoadInto(const LoadOrder& order, ModelVersion& versio
   version.digest = std::move(bundle.digest);
   version.class_labels = std::move(bundle.class_labels);
   version.evaluations = ReadFigures(path, version.digest, outcome.warnings);
+  if (options_.costs != nullptr) {
+    if (const auto curve = options_.costs->Find(CostKeyOf(*version.executable, version.digest))) {
+      version.paying_rows = PayingRows(*curve);
+    }
+  }
   version.load_time = Clock::now() - start;
   return absl::OkStatus();
 }

@@ -21,6 +21,7 @@
 #include "server/metrics/metrics.h"
 #include "server/scheduling/drain_gate.h"
 #include "server/scheduling/event_source.h"
+#include "server/scheduling/model_scheduling.h"
 
 namespace octet {
 
@@ -85,7 +86,9 @@ struct InferenceRequest {
   // Whether every output has to be of a datatype that typed contents can hold.
   bool wants_typed_outputs = false;
   TimePoint arrival;
-  TimePoint deadline = kNever;
+  TimePoint deadline = kNever;          // of the transport
+  std::chrono::nanoseconds timeout{0};  // the parameter; 0: none
+  std::uint64_t priority = 0;           // the parameter; 0: none
   std::unique_ptr<Completion> completion;
 
   // By the inference service, once it is known to fit its model.
@@ -93,6 +96,8 @@ struct InferenceRequest {
   std::shared_ptr<const void> model_owner;  // keeps `model` and the executable
   ServedModel model;
   std::shared_ptr<const Executable> executable;
+  // Lives as long as the server; null: the model has no settings.
+  const ModelScheduling* scheduling = nullptr;
   std::shared_ptr<ModelMetrics> metrics;
   std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[...].dims and data
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
@@ -101,7 +106,12 @@ struct InferenceRequest {
   std::function<absl::Status(InferenceAnswer&)> finish;
   TimePoint admitted;
 
-  // By the scheduler.
+  // By the scheduler, which makes `deadline` the earliest of all.
+  std::uint32_t level = 0;                 // LevelOf
+  TimePoint start_by = kNever;             // WaitLimits
+  TimePoint delay_at = kNever;             // WaitLimits; kNever once it was delayed
+  TimePoint ripe_at = TimePoint::min();    // until then it may wait for others to share its batch
+  std::int64_t max_batch_rows = 0;         // of a batch that it shares; 0: as BatchingPolicy says
   std::chrono::nanoseconds least_time{0};  // of one worker, as far as is known
   TimePoint due;                           // DueTime
 };

@@ -8,9 +8,9 @@
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "proto/inference/open_inference_grpc.pb.h"
+#include "server/frontends/grpc/batching_message.h"
 #include "server/frontends/grpc/control_methods.h"
 #include "server/inference/request_validation.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -94,7 +94,8 @@ inference::ModelMetadataResponse ModelMetadata(const ControlRooms& rooms,
   return response;
 }
 
-inference::ModelConfigResponse ModelConfig(const ModelVersion& model) {
+inference::ModelConfigResponse ModelConfig(const ModelRepository& repository,
+                                           const ModelVersion& model) {
   inference::ModelConfigResponse response;
   inference::ModelConfig& config = *response.mutable_config();
   config.set_name(model.name);
@@ -102,10 +103,12 @@ inference::ModelConfigResponse ModelConfig(const ModelVersion& model) {
   config.set_backend("octet");
   config.mutable_model_transaction_policy();
   const Executable& executable = *model.executable;
-  const bool takes_batches = TakesBatches(executable);
+  const bool takes_batches = executable.takes_batches();
   if (takes_batches) {
     config.set_max_batch_size(static_cast<int>(kMaxRequestRows));
-    config.mutable_dynamic_batching();
+    const ModelSettings* const settings = repository.SettingsOf(model.name);
+    Describe(settings == nullptr ? ModelScheduling() : settings->scheduling,
+             *config.mutable_dynamic_batching());
   }
   const auto add = [takes_batches](const TensorSignature& tensor, auto* described) {
     described->set_name(tensor.name);
@@ -280,7 +283,7 @@ void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
       [rooms](const auto& request) -> absl::StatusOr<inference::ModelConfigResponse> {
         ASSIGN_OR_RETURN(const ModelHandle model,
                          rooms.repository.Find(request.name(), request.version()));
-        return ModelConfig(*model);
+        return ModelConfig(rooms.repository, *model);
       });
   table.Add<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
       "ModelStatistics", [rooms](const auto& request) { return Statistics(rooms, request); });

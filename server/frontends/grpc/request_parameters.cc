@@ -100,6 +100,7 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (!IsWhole(parameter) || IsNegative(parameter)) {
       return WrongType(parameter, "a whole number of at least 0");
     }
+    request.priority = parameter.value;
   } else if (name == "sequence_id") {
     if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
       return WrongType(parameter, "a whole number or a string");

@@ -35,6 +35,7 @@ struct DecodedRequest {
   std::vector<RequestedOutput> outputs;
   AnswerForm form;
   std::optional<std::int64_t> timeout_microseconds;  // parameter timeout, at least 1
+  std::uint64_t priority = 0;                        // parameter priority; 0: none
   std::deque<std::unique_ptr<std::byte[]>> buffers;
 };
 
