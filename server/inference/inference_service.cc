@@ -12,6 +12,7 @@
 
 #include "models/base/status_macros.h"
 #include "server/inference/classification.h"
+#include "server/inference/request_memory.h"
 #include "server/inference/request_validation.h"
 #include "server/scheduling/batching_policy.h"
 
@@ -42,8 +43,27 @@ std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model
 }  // namespace
 
 InferenceService::InferenceService(const ModelRepository& repository, Scheduler& scheduler,
-                                   Metrics& metrics)
-    : repository_(repository), scheduler_(scheduler), metrics_(metrics) {}
+                                   Metrics& metrics, SharedMemoryRegions* memory)
+    : repository_(repository), scheduler_(scheduler), metrics_(metrics), memory_(memory) {}
+
+absl::Status InferenceService::Bind(const ModelHandle& model, InferenceRequest& request) {
+  std::shared_ptr<RequestMemory> memory;
+  if (NamesSharedMemory(request)) {
+    ASSIGN_OR_RETURN(memory, RequestMemory::Find(memory_, request));
+  }
+  RETURN_IF_ERROR(BindRequest(*model->executable, request));
+  request.finish = ClassesOf(model, request);
+  if (memory == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(memory->ReadInputs(request));
+  request.input_owner = memory;
+  if (memory->has_outputs()) {
+    request.finish = [memory, classify = std::move(request.finish)](InferenceAnswer& answer) {
+      if (classify) RETURN_IF_ERROR(classify(answer));
+      return memory->WriteOutputs(answer);
+    };
+  }
+  return absl::OkStatus();
+}
 
 absl::Status InferenceService::Admit(InferenceRequest& request) {
   if (state() == ServerState::kStarting) {
@@ -61,11 +81,10 @@ absl::Status InferenceService::Admit(InferenceRequest& request) {
   request.model = {model->name, model->version_string, model->precision, model->kernel_set};
   request.executable = model->executable;
   request.model_owner = model;
-  if (absl::Status status = BindRequest(*model->executable, request); !status.ok()) {
+  if (absl::Status status = Bind(model, request); !status.ok()) {
     return {status.code(), absl::StrCat("model \"", model->name, "\" version ",
                                         model->version_string, ": ", status.message())};
   }
-  request.finish = ClassesOf(model, request);
   if (request.deadline <= std::chrono::steady_clock::now()) {
     return absl::DeadlineExceededError(
         "the deadline had passed when the request was read; nothing was computed");
