@@ -38,6 +38,11 @@ absl::Status ReadText(Bytes bytes, absl::string_view what, std::string& text) {
   return absl::OkStatus();
 }
 
+absl::Status OfInput(const std::string& name, const absl::Status& status) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat("input ", Quoted(name), ": ", status.message())};
+}
+
 absl::Status CheckMemory(absl::string_view kind, const std::string& name,
                          const std::optional<SharedMemoryRange>& memory) {
   if (!memory || (!memory->region.empty() && memory->byte_size > 0)) return absl::OkStatus();
@@ -104,7 +109,7 @@ class RequestDecoder {
       } else if (field->Is(4, WireType::kLengthDelimited)) {
         RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kInput, request_));
       } else if (field->Is(5, WireType::kLengthDelimited)) {
-        RETURN_IF_ERROR(contents.Read(field->bytes));
+        RETURN_IF_ERROR(OfInput(input.name, contents.Read(field->bytes)));
       }
     }
     if (!reader.ok()) return Malformed("an input");
@@ -173,10 +178,7 @@ class RequestDecoder {
       }
       std::unique_ptr<std::byte[]> buffer;
       absl::StatusOr<Bytes> data = contents_[i].ToRaw(input.data_type, bytes_left_, buffer);
-      if (!data.ok()) {
-        return {data.status().code(),
-                absl::StrCat("input ", Quoted(input.name), ": ", data.status().message())};
-      }
+      if (!data.ok()) return OfInput(input.name, data.status());
       bytes_left_ -= std::min(bytes_left_, data->size());
       input.data = *data;
       if (buffer) request_.buffers.push_back(std::move(buffer));
