@@ -97,6 +97,13 @@ class Step {
   // Which kernel runs, for people: "avx2:fully_connected_s8s8", "onednn:jit:avx2".
   [[nodiscard]] virtual std::string kernel_name() const = 0;
 
+  // Whether Run reads the elements of input `index` where it is a constant; not, where Prepare made
+  // of them all that it needs. The others may be freed.
+  [[nodiscard]] virtual bool ReadsConstant(std::size_t index) const {
+    static_cast<void>(index);
+    return true;
+  }
+
   // Bytes held for packed weights.
   [[nodiscard]] virtual std::size_t packed_byte_size() const { return 0; }
 };

@@ -172,6 +172,7 @@ class VolumeStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override { return index == Inputs::kX; }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return convolution_->PackedByteSize();
   }

@@ -78,6 +78,7 @@ class DynamicLstmStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return absl::StrCat("recurrent:", std::string(recurrent_->Provider()));
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override { return index == kProjected; }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return recurrent_->PackedByteSize();
   }

@@ -147,6 +147,7 @@ class FixedPointLstmStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return absl::StrCat("recurrent:", std::string(projection_->Provider()));
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override { return index == kX; }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return projection_->PackedByteSize() + recurrent_->PackedByteSize() + cell_.ByteSize();
   }

@@ -104,6 +104,9 @@ class FloatStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kResidual || index == Input::kRowScale;
+  }
   [[nodiscard]] std::size_t packed_byte_size() const override { return matmul_->PackedByteSize(); }
 
  private:
@@ -161,6 +164,9 @@ class DynamicStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kResidual || index == Input::kRowScale;
+  }
   [[nodiscard]] std::size_t packed_byte_size() const override { return matmul_->PackedByteSize(); }
 
  private:
@@ -214,6 +220,9 @@ class StaticStep final : public Step {
   [[nodiscard]] bool is_exact() const override { return !activation_.over_rows.has_value(); }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
+  }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kResidual || index == Input::kRowScale;
   }
   [[nodiscard]] std::size_t packed_byte_size() const override { return matmul_->PackedByteSize(); }
 

@@ -95,6 +95,9 @@ class FixedStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kXZeroPoint;
+  }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return convolution_->PackedByteSize();
   }
@@ -150,6 +153,9 @@ class PaddedStep final : public Step {
   [[nodiscard]] bool is_exact() const override { return true; }
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(convolution_->Provider());
+  }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kXZeroPoint;
   }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return convolution_->PackedByteSize();

@@ -61,6 +61,9 @@ class IntegerMatMulStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return std::string(matmul_->Provider());
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Input::kX || index == Input::kXZeroPoint;
+  }
   [[nodiscard]] std::size_t packed_byte_size() const override { return matmul_->PackedByteSize(); }
 
  private:

@@ -64,6 +64,10 @@ class RecurrentStep final : public Step {
   [[nodiscard]] std::string kernel_name() const override {
     return absl::StrCat("recurrent:", std::string(projection_->Provider()));
   }
+  [[nodiscard]] bool ReadsConstant(std::size_t index) const override {
+    return index == Inputs::kX || index == Inputs::kMask || index == Inputs::kH0 ||
+           index == Inputs::kC0;
+  }
   [[nodiscard]] std::size_t packed_byte_size() const override {
     return projection_->PackedByteSize() + cell_->packed_byte_size();
   }

@@ -58,8 +58,14 @@ struct CompiledValue {
   std::int32_t index = -1;
   // Of what is a subview in some runs or in all, its index in CompiledGraph::subviews.
   std::int32_t subview = -1;
-  std::optional<ConstantTensor> constant;
+  std::optional<ConstantTensor> constant;  // kConstant: where it is read (kept_constants.h)
 };
+
+// The elements of a kConstant value, null where no step reads them. Steps only read their inputs;
+// the views of inputs are const again.
+inline std::byte* ConstantData(const CompiledValue& value) {
+  return value.constant ? const_cast<std::byte*>(value.constant->bytes().data()) : nullptr;
+}
 
 // The way a step computes, where its operator asked which of several to take.
 struct StepImplementation {

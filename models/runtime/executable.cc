@@ -15,6 +15,7 @@
 #include "models/base/status_macros.h"
 #include "models/graph/passes/passes.h"
 #include "models/graph/verify.h"
+#include "models/runtime/kept_constants.h"
 #include "models/runtime/memory_plan.h"
 #include "models/runtime/subviews.h"
 #include "models/runtime/symbol_binding.h"
@@ -47,6 +48,7 @@ class Compiler {
     result_.chains = FindRowChains(result_, alias_of_);
     PlaceArena();
     ResolveAliases();
+    KeepReadConstants(options_.copies_constants, result_);
     return std::move(result_);
   }
 

@@ -34,6 +34,9 @@ struct CompileOptions {
   // changes a result.
   std::shared_ptr<const KernelChoices> choices = nullptr;
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
+  // Whether constants that steps read are copied: nothing of the memory that the graph's constants
+  // lie in is held then. Else they are borrowed, as they are mapped from a bundle.
+  bool copies_constants = false;
 };
 
 // A named input or output of a model.

@@ -178,8 +178,7 @@ void Session::PlaceValues(std::span<const TensorView> inputs,
       case Storage::kSubview:
         break;
       case Storage::kConstant:
-        // As with inputs.
-        data_[i] = const_cast<std::byte*>(graph.values[i].constant->bytes().data());
+        data_[i] = ConstantData(graph.values[i]);
         break;
       case Storage::kInput:
         data_[i] = input_data_[static_cast<std::size_t>(place.index)] + place.byte_offset;

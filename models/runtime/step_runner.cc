@@ -31,7 +31,8 @@ absl::Status StepRunner::EvaluateDims(std::span<const Tensor> inputs) {
     Dims dims;
     for (const Dim& dim : value.shape) dims.push_back(dim.Evaluate(symbols));
     RETURN_IF_ERROR(CheckedNumElements(dims).status());
-    RETURN_IF_ERROR(CheckSize(value.constant ? 0 : ByteSize(value.data_type, dims)));
+    RETURN_IF_ERROR(
+        CheckSize(value.storage == Storage::kConstant ? 0 : ByteSize(value.data_type, dims)));
     dims_.push_back(std::move(dims));
   }
   return absl::OkStatus();
@@ -49,9 +50,9 @@ void StepRunner::PlaceValues(std::span<const Tensor> inputs) {
   data_.resize(graph.values.size(), nullptr);
   for (std::size_t i = 0; i < data_.size(); ++i) {
     const CompiledValue& value = graph.values[i];
-    // Steps only read their inputs; the views of inputs are const again.
-    if (value.constant) data_[i] = const_cast<std::byte*>(value.constant->bytes().data());
+    if (value.storage == Storage::kConstant) data_[i] = ConstantData(value);
     if (value.storage == Storage::kInput) {
+      // As with constants.
       data_[i] =
           const_cast<std::byte*>(inputs[static_cast<std::size_t>(value.index)].bytes().data());
     }

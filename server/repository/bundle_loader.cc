@@ -24,6 +24,12 @@ using Clock = std::chrono::steady_clock;
 
 absl::Status Stopped() { return absl::CancelledError("loading was stopped"); }
 
+// The bundle's memory is a copy of its files, which is to be freed when all is packed.
+BundleLoader::Options WithCopiedConstants(BundleLoader::Options options) {
+  options.compile.copies_constants = true;
+  return options;
+}
+
 // Runs one row of zeros, so that the first request finds weights in memory and code in the caches.
 // Models with further open dimensions are warmed up by their self-test alone: no length is known to
 // be right for them.
@@ -114,7 +120,10 @@ std::string DescribeFailure(const LoadOutcome& outcome) {
 
 BundleLoader::BundleLoader(Options options, const OperatorRegistry& operators,
                            const kernels::KernelSet& kernels, Metrics& metrics)
-    : options_(std::move(options)), operators_(operators), kernels_(kernels), metrics_(metrics) {}
+    : options_(WithCopiedConstants(std::move(options))),
+      operators_(operators),
+      kernels_(kernels),
+      metrics_(metrics) {}
 
 LoadOutcome BundleLoader::Load(const LoadOrder& order) const {
   LoadOutcome outcome;

@@ -155,9 +155,9 @@ class TritonClientTest(unittest.TestCase):
             self.client.update_log_settings({"log_file": "/etc/passwd"})
 
     def test_extensions_are_those_that_there_are(self):
-        self.assertEqual(set(self.client.get_server_metadata().extensions),
-                         {"classification", "model_configuration", "model_repository",
-                          "statistics"})
+        self.assertEqual(
+            set(self.client.get_server_metadata().extensions),
+            {"classification", "model_configuration", "model_repository", "statistics"})
 
     def test_errors_say_what_is_wrong(self):
         x = triton.InferInput("wrong", [1, 64], "FP32")
