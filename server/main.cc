@@ -129,14 +129,14 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
        .kernel_set_name = std::string(kernel_set->name)},
       operators, *kernel_set, metrics);
   ModelRepository repository(config.models);
-  Scheduler::Options scheduling;
-  scheduling.compute_threads = compute_threads;
-  scheduling.on_thread_start = kernels::PrepareThread;
-  Scheduler scheduler(scheduling, metrics);
   SharedMemoryRegions regions({.key_prefix = config.shared_memory_prefix,
                                .max_request_bytes = config.max_request_bytes,
                                .max_copied_bytes = config.max_buffered_bytes});
   SharedMemoryRegions* const shared_memory = config.allow_shared_memory ? &regions : nullptr;
+  Scheduler::Options scheduling;
+  scheduling.compute_threads = compute_threads;
+  scheduling.on_thread_start = kernels::PrepareThread;
+  Scheduler scheduler(scheduling, metrics);
   InferenceService service(repository, scheduler, metrics, shared_memory);
   GrpcServer* front_end = nullptr;  // once there is one
   RepositoryLoader loading(

@@ -37,6 +37,9 @@ absl::Status CannotOpen(const std::string& key, int error) {
     case ENFILE:
       return absl::ResourceExhaustedError(
           absl::StrCat(what, ": the server has no descriptor left; raise its limit of open files"));
+    case EAGAIN:  // without O_NONBLOCK, the server would wait for it
+      return absl::UnavailableError(
+          absl::StrCat(what, " is leased to another process; wants one that nobody holds"));
     default:
       return absl::InvalidArgumentError(
           absl::StrCat(what, " is no shared memory object; wants one made with shm_open"));

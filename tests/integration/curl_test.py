@@ -60,6 +60,21 @@ class CurlTest(unittest.TestCase):
             self.assertIn("text/plain", kind)
             self.assertIn("octet_requests_in_flight 0", body)
 
+    def test_inference(self):
+        if not outside_clients.has_rest(self.server.http, MODEL):
+            self.skipTest("this server has no inference over HTTP")
+        metadata = json.loads(self.get(f"/v2/models/{MODEL}")[2])
+        tensor = {"name": metadata["inputs"][0]["name"], "datatype": "FP32", "shape": [1, 64],
+                  "data": IMAGES[0].tolist()}
+        code, _, body = self.get(f"/v2/models/{MODEL}/infer", "--header",
+                                 "Content-Type: application/json", "--data",
+                                 json.dumps({"id": "by curl", "inputs": [tensor]}))
+        self.assertEqual(code, 200, body)
+        answer = json.loads(body)
+        self.assertEqual(answer["id"], "by curl")
+        labels = np.load(ZOO / "data" / "digits_test_labels.npy")
+        self.assertEqual(int(np.argmax(answer["outputs"][0]["data"])), int(labels[0]))
+
     def grpc_call(self, method, message):
         """The answer's bytes, or None, and gRPC's status: what grpcurl does, by hand."""
         with tempfile.TemporaryDirectory() as folder:

@@ -5,10 +5,10 @@ V2 REST."""
 import asyncio
 import importlib.metadata
 import json
+import logging
 import os
 import sys
 import unittest
-import urllib.error
 import urllib.request
 
 from tests.support import outside_clients
@@ -31,17 +31,6 @@ from tests.support.server_process import ZOO, ServerProcess
 IMAGES = np.load(ZOO / "data" / "digits_test_images.npy")
 LABELS = np.load(ZOO / "data" / "digits_test_labels.npy")
 MODEL = "digits-int8"
-
-
-def has_rest(address: str) -> bool:
-    """Whether inference is served over HTTP: an empty request is refused rather than unknown."""
-    request = urllib.request.Request(f"http://{address}/v2/models/{MODEL}/infer", b"{}",
-                                     {"Content-Type": "application/json"})
-    try:
-        urllib.request.urlopen(request, timeout=60).close()
-    except urllib.error.HTTPError as error:
-        return error.code == 400
-    return True
 
 
 class KserveClientTest(unittest.IsolatedAsyncioTestCase):
@@ -113,7 +102,7 @@ class KserveClientTest(unittest.IsolatedAsyncioTestCase):
             self.assertTrue(await client.is_model_ready(self.base, MODEL))
 
     async def test_rest_inference(self):
-        if not has_rest(self.server.http):
+        if not outside_clients.has_rest(self.server.http, MODEL):
             self.skipTest("this server has no inference over HTTP")
         async with InferenceGRPCClient(self.server.grpc) as client:
             scores = self.check(await client.infer(self.request(IMAGES, True)), 360)
@@ -128,5 +117,6 @@ class KserveClientTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # they log each error that they raise
     print(f"kserve {importlib.metadata.version('kserve')}")
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -43,12 +43,12 @@ class LoadToolsTest(unittest.TestCase):
     def statistics(self, model=MODEL):
         return self.client.get_inference_statistics(model).model_stats[0]
 
-    def analyze(self, *arguments, model=MODEL):
+    def analyze(self, *arguments, model=MODEL, protocol="grpc"):
         """Runs perf_analyzer; its requests in the measured windows, as it and the server saw them,
         and all that the server answered meanwhile."""
         before = self.statistics(model)
-        text = outside_clients.run("perf_analyzer", "-m", model, "-i", "grpc", "-u",
-                                   self.server.grpc, *WINDOW, *arguments)
+        text = outside_clients.run("perf_analyzer", "-m", model, "-i", protocol, "-u",
+                                   getattr(self.server, protocol), *WINDOW, *arguments)
         after = self.statistics(model)
         self.assertNotIn("Failed", text)
         self.assertNotIn("error", text.lower().replace("error_message", ""))
@@ -75,6 +75,12 @@ class LoadToolsTest(unittest.TestCase):
     def test_perf_analyzer_asynchronously_and_over_streams(self):
         self.analyze("--async", "--concurrency-range", "8")
         self.analyze("--async", "--streaming", "--concurrency-range", "8")
+
+    def test_perf_analyzer_over_http(self):
+        if not outside_clients.has_rest(self.server.http, MODEL):
+            self.skipTest("this server has no inference over HTTP")
+        self.analyze("--concurrency-range", "2", protocol="http")
+        self.analyze("--async", "-b", "4", "--request-rate-range", "50", protocol="http")
 
     def test_perf_analyzer_at_a_rate(self):
         text, _, _ = self.analyze("--request-rate-range", "100", "--request-distribution",

@@ -8,6 +8,7 @@ import queue
 import shutil
 import socket
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -383,6 +384,17 @@ class LimitsTest(unittest.TestCase):
             with self.assertRaisesRegex(InferenceServerException, "limit of file sizes"):
                 client.infer(MODEL, [tensor], outputs=[output])
         self.assertIsNone(server.process.poll())
+
+    def test_a_unix_socket_is_of_this_machine(self):
+        with tempfile.TemporaryDirectory() as folder:
+            address = f"unix:{folder}/socket"
+            _, client, x, y = self.serve("--allow-shared-memory", "--grpc-address", address)
+            whole = triton.InferInput(x, list(IMAGES.shape), "FP32")
+            whole.set_data_from_numpy(IMAGES)
+            with Region(client, IMAGES.nbytes, IMAGES) as region:
+                np.testing.assert_array_equal(
+                    self.infer(client, x, region.name, 360).as_numpy(y),
+                    client.infer(MODEL, [whole]).as_numpy(y))
 
     def test_callers_of_other_machines_are_refused(self):
         address = own_address()

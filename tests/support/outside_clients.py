@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 from tests.support.server_process import ROOT
 
@@ -26,6 +28,17 @@ def skip_unless(there: bool, what: str) -> None:
         return
     print(f"skipped: {what} is not there; cmake/setup/setup.sh check fetches it")
     sys.exit(1 if os.environ.get("OCTET_REQUIRE_ALL") == "1" else 77)
+
+
+def has_rest(address: str, model: str) -> bool:
+    """Whether inference is served over HTTP: an empty request is refused rather than unknown."""
+    request = urllib.request.Request(f"http://{address}/v2/models/{model}/infer", b"{}",
+                                     {"Content-Type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=60).close()
+    except urllib.error.HTTPError as error:
+        return error.code == 400
+    return True
 
 
 def run(name: str, *arguments: str, stdin: str | None = None, status: int = 0) -> str:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -112,6 +113,17 @@ TEST(SharedMemoryRegionTest, AnotherUsersObjectHasToBeEverybodys) {
   ASSERT_EQ(fchmod(object.descriptor(), 0644), 0);
   EXPECT_FALSE(SharedMemoryRegion::Open({object.key(), 0, 8}).ok());
   ASSERT_EQ(fchmod(object.descriptor(), 0666), 0);
+  EXPECT_TRUE(SharedMemoryRegion::Open({object.key(), 0, 8}).ok());
+}
+
+TEST(SharedMemoryRegionTest, ALeaseOnTheObjectIsNotWaitedFor) {
+  const SharedObject object(8);
+  std::signal(SIGIO, SIG_IGN);  // tells the holder that somebody wants to open it
+  if (fcntl(object.descriptor(), F_SETLEASE, F_WRLCK) != 0) GTEST_SKIP() << "no leases here";
+  // The kernel would break it after 45 s.
+  const absl::Status status = SharedMemoryRegion::Open({object.key(), 0, 8}).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(fcntl(object.descriptor(), F_SETLEASE, F_UNLCK), 0);
   EXPECT_TRUE(SharedMemoryRegion::Open({object.key(), 0, 8}).ok());
 }
 
