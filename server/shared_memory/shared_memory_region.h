@@ -34,8 +34,8 @@ class SharedMemoryRegion {
   // Opens the object. Returns INVALID_ARGUMENT for a key that is no plain name, for no bytes and
   // for a place that reaches beyond the object's end; NOT_FOUND where there is no such object;
   // PERMISSION_DENIED where the server may not read and write it, or only because of its own
-  // privileges: it is neither the server's user's nor everybody's; UNAVAILABLE while another process
-  // has a lease on it; RESOURCE_EXHAUSTED without descriptors. Waits for nobody.
+  // privileges: it is neither the server's user's nor everybody's; UNAVAILABLE while another
+  // process has a lease on it; RESOURCE_EXHAUSTED without descriptors. Waits for nobody.
   static absl::StatusOr<std::shared_ptr<const SharedMemoryRegion>> Open(SharedMemoryPlace place);
   ~SharedMemoryRegion();
   SharedMemoryRegion(const SharedMemoryRegion&) = delete;
