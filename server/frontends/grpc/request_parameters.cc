@@ -83,6 +83,13 @@ bool IsWhole(const Parameter& parameter) {
   return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
 }
 
+// Those that are a bool and mean nothing: no answer here is empty, the last of each request is its
+// only one.
+bool IsBoolWithoutMeaning(absl::string_view name) {
+  return name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
+         name == "triton_enable_empty_final_response";
+}
+
 absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& request) {
   const absl::string_view name = parameter.name;
   if (name == "octet_timing") {
@@ -106,9 +113,7 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
       return WrongType(parameter, "a whole number or a string");
     }
-  } else if (name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
-             name == "triton_enable_empty_final_response") {
-    // No answer here is empty: the last of each request is its only one.
+  } else if (IsBoolWithoutMeaning(name)) {
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
   } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
     return absl::InvalidArgumentError(
