@@ -34,6 +34,7 @@
 #include "server/repository/repository_loader.h"
 #include "server/repository/store_watcher.h"
 #include "server/scheduling/scheduler.h"
+#include "server/shared_memory/shared_memory_regions.h"
 #include "server/tuning/tuner.h"
 #include "server/tuning/tuning_thread.h"
 
@@ -130,11 +131,15 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
        .costs = &costs},
       operators, *kernel_set, metrics);
   ModelRepository repository(config.models);
+  SharedMemoryRegions regions({.key_prefix = config.shared_memory_prefix,
+                               .max_request_bytes = config.max_request_bytes,
+                               .max_copied_bytes = config.max_buffered_bytes});
+  SharedMemoryRegions* const shared_memory = config.allow_shared_memory ? &regions : nullptr;
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;
   scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
-  InferenceService service(repository, scheduler, metrics);
+  InferenceService service(repository, scheduler, metrics, shared_memory);
   GrpcServer* front_end = nullptr;  // once there is one
   TuningThread tuning([&service] { return service.gate().counts(); }, kernels::PrepareThread);
   RepositoryLoader loading(
@@ -170,7 +175,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                                        .max_buffered_bytes = config.max_buffered_bytes,
                                        .server_version = kVersion,
                                        .loader = &loading,
-                                       .allow_management = config.allow_management},
+                                       .allow_management = config.allow_management,
+                                       .shared_memory = shared_memory},
                                       service, repository));
   front_end = grpc.get();
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,

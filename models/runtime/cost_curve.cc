@@ -27,7 +27,8 @@ constexpr double kLeastGain = 0.03;
 constexpr std::size_t kMaxInputByteSize = std::size_t{64} << 20;
 
 double TimeOfRow(const CostPoint& point) {
-  return static_cast<double>(point.time.count()) / static_cast<double>(point.rows);
+  return static_cast<double>((point.time + kTimeBesideRun).count()) /
+         static_cast<double>(point.rows);
 }
 
 // A batch of made-up rows, run again and again.

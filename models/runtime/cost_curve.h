@@ -28,10 +28,13 @@ using CostCurve = std::vector<CostPoint>;
 // who waits for a larger batch waits for less than what he gains.
 inline constexpr double kCostTolerance = 0.1;
 
-// The rows of the smallest batch whose time a row, time / rows, is at most 1 + kCostTolerance times
-// the least of the curve: where the weights are read for each batch, as in a large fully connected
-// layer, that is many rows; where each row has as much to do with or without the others, as in a
-// convolution, it is one. 1 for an empty curve.
+// What a batch costs a server beside its run: it is taken from the queue, gathered and counted.
+inline constexpr std::chrono::nanoseconds kTimeBesideRun = std::chrono::microseconds(5);
+
+// The rows of the smallest batch whose time a row, (time + kTimeBesideRun) / rows, is at most
+// 1 + kCostTolerance times the least of the curve: where the weights are read for each batch, as in
+// a large fully connected layer, that is many rows; where each row has as much to do with or
+// without the others, as in a convolution, it is one. 1 for an empty curve.
 std::int64_t PayingRows(std::span<const CostPoint> curve);
 
 struct MeasureCurveOptions {

@@ -29,6 +29,7 @@
 #include "server/config/model_entries.h"
 #include "server/config/yaml_message.h"
 #include "server/repository/store_listing.h"
+#include "server/shared_memory/shared_memory_region.h"
 
 namespace octet {
 namespace {
@@ -63,6 +64,8 @@ constexpr std::array kFlags = {
     Flag{"attention_precision", "float32|fastest",
          "fastest: less precise where this CPU gains by it, default float32"},
     Flag{"allow_management", "", "let clients of other machines load and unload models"},
+    Flag{"allow_shared_memory", "", "take tensors in shared memory from clients of this machine"},
+    Flag{"shared_memory_prefix", "TEXT", "only of keys that begin with it, default any"},
 };
 
 constexpr std::uint64_t kLeastRequestBytes = 1024;
@@ -200,6 +203,8 @@ ServerConfig FromMessage(const ConfigMessage& message) {
   config.state_directory = message.state_directory();
   if (message.has_tune_budget()) config.tune_budget = ToChrono(message.tune_budget());
   config.allow_management = message.allow_management();
+  config.allow_shared_memory = message.allow_shared_memory();
+  config.shared_memory_prefix = message.shared_memory_prefix();
   config.workers = static_cast<int>(std::min<std::uint32_t>(message.workers(), kMostWorkers + 1));
   return config;
 }
@@ -250,6 +255,21 @@ void CheckLength(const char* field, std::chrono::nanoseconds length, const Origi
       "s, wants at most ", std::chrono::seconds(kLongestDuration).count(), "s"));
 }
 
+void CheckSharedMemory(const ServerConfig& config, const Origins& origins,
+                       std::vector<std::string>& errors) {
+  const std::string& prefix = config.shared_memory_prefix;
+  if (prefix.empty()) return;
+  if (!config.allow_shared_memory) {
+    errors.push_back(absl::StrCat(origins.Of("shared_memory_prefix"), ": got ", Quoted(prefix),
+                                  " without --allow-shared-memory, wants both"));
+  }
+  if (!IsSharedMemoryKey(prefix) || absl::StartsWith(prefix, "/")) {
+    errors.push_back(absl::StrCat(origins.Of("shared_memory_prefix"), ": got ", Quoted(prefix),
+                                  ", wants what a key begins with behind its '/': printable ASCII "
+                                  "without '/' and spaces"));
+  }
+}
+
 void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
   std::error_code error;
   if (config.model_repository.empty()) {
@@ -259,6 +279,7 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
                                   config.model_repository, "\", wants a folder that is there"));
   }
   CheckAddresses(config, origins, errors);
+  CheckSharedMemory(config, origins, errors);
   if (config.max_request_bytes < kLeastRequestBytes ||
       config.max_request_bytes > kMostRequestBytes) {
     errors.push_back(absl::StrCat(origins.Of("max_request_bytes"), ": got ",

@@ -12,6 +12,7 @@
 
 #include "models/base/status_macros.h"
 #include "server/inference/classification.h"
+#include "server/inference/request_memory.h"
 #include "server/inference/request_validation.h"
 
 namespace octet {
@@ -41,8 +42,8 @@ std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model
 }  // namespace
 
 InferenceService::InferenceService(const ModelRepository& repository, Scheduler& scheduler,
-                                   Metrics& metrics)
-    : repository_(repository), scheduler_(scheduler), metrics_(metrics) {
+                                   Metrics& metrics, SharedMemoryRegions* memory)
+    : repository_(repository), scheduler_(scheduler), metrics_(metrics), memory_(memory) {
   for (const auto& [name, settings] : repository.settings()) {
     if (!settings.scheduling.preserves_order) continue;
     orders_[&settings.scheduling] = std::make_shared<AnswerOrder>();
@@ -54,6 +55,25 @@ void InferenceService::TakePlace(InferenceRequest& request) {
   const auto order = orders_.find(request.scheduling);
   if (order == orders_.end()) return;
   request.completion = order->second->Enter(std::move(request.completion));
+}
+
+absl::Status InferenceService::Bind(const ModelHandle& model, InferenceRequest& request) {
+  std::shared_ptr<RequestMemory> memory;
+  if (NamesSharedMemory(request)) {
+    ASSIGN_OR_RETURN(memory, RequestMemory::Find(memory_, request));
+  }
+  RETURN_IF_ERROR(BindRequest(*model->executable, request));
+  request.finish = ClassesOf(model, request);
+  if (memory == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(memory->ReadInputs(request));
+  request.input_owner = memory;
+  if (memory->has_outputs()) {
+    request.finish = [memory, classify = std::move(request.finish)](InferenceAnswer& answer) {
+      if (classify) RETURN_IF_ERROR(classify(answer));
+      return memory->WriteOutputs(answer);
+    };
+  }
+  return absl::OkStatus();
 }
 
 absl::Status InferenceService::Admit(InferenceRequest& request) {
@@ -75,11 +95,10 @@ absl::Status InferenceService::Admit(InferenceRequest& request) {
   request.model = {model->name, model->version_string, model->precision, model->kernel_set};
   request.executable = model->executable;
   request.model_owner = model;
-  if (absl::Status status = BindRequest(*model->executable, request); !status.ok()) {
+  if (absl::Status status = Bind(model, request); !status.ok()) {
     return {status.code(), absl::StrCat("model \"", model->name, "\" version ",
                                         model->version_string, ": ", status.message())};
   }
-  request.finish = ClassesOf(model, request);
   if (request.deadline <= std::chrono::steady_clock::now()) {
     return absl::DeadlineExceededError(
         "the deadline had passed when the request was read; nothing was computed");

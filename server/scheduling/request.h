@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,13 @@
 
 namespace octet {
 
+// Bytes of a region of shared memory that a client has registered, unchecked.
+struct SharedMemoryRange {
+  std::string region;
+  std::uint64_t offset = 0;  // in the region
+  std::uint64_t byte_size = 0;
+};
+
 // An input as the request states it.
 struct RequestInput {
   std::string name;
@@ -32,6 +40,8 @@ struct RequestInput {
   Dims dims;              // unchecked
   // Row-major, little-endian, perhaps unaligned; lives as long as the request's completion.
   std::span<const std::byte> data;
+  // Where the data is instead, which the inference service copies.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 // An output as the request asks for it.
@@ -39,6 +49,8 @@ struct RequestedOutput {
   std::string name;
   // 0: the tensor; else so many of the largest elements of each row, as text (classification.h).
   std::int64_t num_classes = 0;
+  // Where it is to be written, rather than into the answer.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 // What answers a request. Its views live as long as the ModelVersion that holds their text.
@@ -56,6 +68,8 @@ struct AnswerOutput {
   std::span<const std::byte> data;
   // The datatype is BYTES instead: of each element its length in 4 bytes, and its text.
   bool holds_text = false;
+  // Where the data has been written, which is not in `data` then.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 struct InferenceAnswer {
@@ -85,6 +99,9 @@ struct InferenceRequest {
   std::vector<RequestedOutput> outputs;  // empty: all
   // Whether every output has to be of a datatype that typed contents can hold.
   bool wants_typed_outputs = false;
+  // Whether the caller is of this machine, as who uses its shared memory has to be. Front ends need
+  // not know of requests that name none.
+  bool is_of_own_machine = false;
   TimePoint arrival;
   TimePoint deadline = kNever;          // of the transport
   std::chrono::nanoseconds timeout{0};  // the parameter; 0: none
@@ -99,6 +116,7 @@ struct InferenceRequest {
   // Lives as long as the server; null: the model has no settings.
   const ModelScheduling* scheduling = nullptr;
   std::shared_ptr<ModelMetrics> metrics;
+  std::shared_ptr<const void> input_owner;  // of inputs that were copied
   std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[...].dims and data
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
   std::int64_t rows = 1;
@@ -115,6 +133,9 @@ struct InferenceRequest {
   std::chrono::nanoseconds least_time{0};  // of one worker, as far as is known
   TimePoint due;                           // DueTime
 };
+
+// Whether an input or an output of it is in shared memory.
+bool NamesSharedMemory(const InferenceRequest& request);
 
 // Of the data of its inputs, as they came.
 std::size_t InputByteSize(const InferenceRequest& request);

@@ -62,11 +62,7 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   inference::ServerMetadataResponse response;
   response.set_name("octet");
   response.set_version(rooms.server_version);
-  // A client takes it for load and unload.
-  if (rooms.loader != nullptr) response.add_extensions("model_repository");
-  for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
-    response.add_extensions(extension);
-  }
+  for (std::string& extension : Extensions(rooms)) response.add_extensions(std::move(extension));
   return response;
 }
 
@@ -236,13 +232,28 @@ void AddLackingMethods(MethodTable& table) {
     table.Lack(name, "models are loaded at start from the model repository");
   }
   for (const char* const name :
-       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister",
-        "CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
-    table.Lack(name, "send tensors as raw_input_contents");
+       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it was not started with --allow-shared-memory; send tensors as raw_input_contents");
+  }
+  for (const char* const name :
+       {"CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it computes on CPUs, whose memory CUDA does not share; send tensors as "
+               "raw_input_contents, or have them in system shared memory");
   }
 }
 
 }  // namespace
+
+std::vector<std::string> Extensions(const ControlRooms& rooms) {
+  std::vector<std::string> extensions = {"classification", "model_configuration"};
+  // A client takes it for load and unload.
+  if (rooms.loader != nullptr) extensions.emplace_back("model_repository");
+  extensions.emplace_back("statistics");
+  if (rooms.shared_memory != nullptr) extensions.emplace_back("system_shared_memory");
+  return extensions;
+}
 
 void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
   MethodTable table(methods);

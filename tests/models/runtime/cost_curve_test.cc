@@ -42,7 +42,9 @@ TEST(PayingRowsTest, LargerBatchesPayAsLongAsARowGetsCheaper) {
   // A convolution: each row has as much to do.
   EXPECT_EQ(PayingRows(Curve({100, 196, 390, 790})), 1);
   // Something for each batch, and a little for each row.
-  EXPECT_EQ(PayingRows(Curve({30, 40, 60, 100, 180, 340, 660})), 16);
+  EXPECT_EQ(PayingRows(Curve({30, 40, 60, 100, 180, 340, 660})), 32);
+  // Next to nothing for a batch: the server's own work is more.
+  EXPECT_EQ(PayingRows(Curve({1, 1, 2, 3, 7, 13, 26})), 64);
   // Larger ones are worse: a row of 4 is cheapest.
   EXPECT_EQ(PayingRows(Curve({100, 120, 160, 480, 1200})), 4);
 }
