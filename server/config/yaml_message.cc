@@ -71,11 +71,14 @@ class Filler {
   void FillField(const YAML::detail::iterator_value& entry, const std::string& path,
                  const FieldDescriptor& field, Message& message) {
     if (field.is_map()) return FillMap(entry, path, field, message);
-    if (field.is_repeated()) return FillMessages(entry, path, field, message);
+    if (field.is_repeated()) {
+      return IsMessage(field) ? FillMessages(entry, path, field, message)
+                              : FillValues(entry, path, field, message);
+    }
     if (IsMessage(field)) {
-      Fill(entry.second.IsMap() ? entry.second : entry.first, path,
-           *message.GetReflection()->MutableMessage(&message, &field));
-      return;
+      // An empty value has no line.
+      return Fill(entry.second.IsMap() ? entry.second : entry.first, path,
+                  *message.GetReflection()->MutableMessage(&message, &field));
     }
     if (!entry.second.IsScalar()) {
       AddError(entry.first, path, "wants one value");
@@ -83,6 +86,18 @@ class Filler {
     }
     const absl::Status status = SetField(entry.second.Scalar(), field, message);
     if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+  }
+
+  // A list of values.
+  void FillValues(const YAML::detail::iterator_value& entry, const std::string& path,
+                  const FieldDescriptor& field, Message& message) {
+    if (!entry.second.IsSequence()) return AddError(entry.first, path, "wants a list");
+    for (const YAML::Node& item : entry.second) {
+      const absl::Status status = item.IsScalar()
+                                      ? AddToField(item.Scalar(), field, message)
+                                      : absl::InvalidArgumentError("wants a list of values");
+      if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+    }
   }
 
   // A list of messages.

@@ -46,7 +46,7 @@ ModelDescription DescribeModel(const ModelRepository& repository, const ModelVer
 ModelConfiguration ConfigurationOf(const ModelVersion& model) {
   ModelConfiguration configuration;
   configuration.name = model.name;
-  const bool takes_batches = TakesBatches(*model.executable);
+  const bool takes_batches = model.executable->takes_batches();
   if (takes_batches) configuration.max_batch_size = kMaxRequestRows;
   configuration.inputs = Describe(model.executable->inputs(), takes_batches ? 1 : 0);
   configuration.outputs = Describe(model.executable->outputs(), takes_batches ? 1 : 0);

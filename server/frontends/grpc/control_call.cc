@@ -141,7 +141,7 @@ class ControlFrontEnd::Call final {
 
   void Begin(const std::string& message) {
     ++pending_;  // the answer keeps the call, and so the queue
-    method_->begin(message, [this](absl::StatusOr<std::string> answer) {
+    method_->begin(message, context_.peer(), [this](absl::StatusOr<std::string> answer) {
       later_ = std::move(answer);
       later_alarm_.Set(front_end_.context_.queue, gpr_now(GPR_CLOCK_MONOTONIC), later_event_.tag());
     });

@@ -38,7 +38,9 @@ struct ControlMethod {
   Kind kind = Kind::kUnary;
   MessageHandler handle;
   // Where given, of a unary method: begins what is answered later, so that no worker waits for it.
-  std::function<void(absl::string_view message, LaterAnswer answer)> begin = nullptr;
+  // `peer` is the caller's address as gRPC writes it.
+  std::function<void(absl::string_view message, const std::string& peer, LaterAnswer answer)>
+      begin = nullptr;
   // Who may call it; ControlFrontEnd sets it by the method's path.
   Operation operation = Operation::kManage;
 };

@@ -109,6 +109,7 @@ ControlMethods AllMethods(const ControlRooms& rooms) {
   ControlMethods methods;
   AddInferenceMethods(rooms, methods);
   if (rooms.loader != nullptr) AddRepositoryMethods(rooms, methods);
+  if (rooms.shared_memory != nullptr) AddSharedMemoryMethods(rooms, methods);
   AddSettingsMethods(rooms, methods);
   AddHealthMethods(rooms, methods);
   AddReflectionMethods({"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
@@ -127,8 +128,8 @@ class GrpcServer::Impl {
         context_{.access = options_.access != nullptr ? *options_.access : open_access_},
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
-        control_(context_,
-                 AllMethods({service, repository, options_.server_version, options_.loader})),
+        control_(context_, AllMethods({service, repository, options_.server_version,
+                                       options_.loader, options_.shared_memory})),
         credentials_(options_.tls == nullptr
                          ? grpc::InsecureServerCredentials()
                          : TlsServerCredentials(*options_.tls, options_.client_certificates)) {}

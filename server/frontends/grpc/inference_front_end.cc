@@ -10,6 +10,7 @@
 #include "grpcpp/support/async_unary_call.h"
 #include "grpcpp/support/byte_buffer.h"
 
+#include "server/access/own_machine.h"
 #include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/inference_message.h"
 #include "server/frontends/grpc/status_codec.h"
@@ -78,6 +79,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
                            *request);
     }
     if (status.ok()) {
+      if (NamesSharedMemory(*request)) request->is_of_own_machine = IsOwnMachine(context_.peer());
       front_end_.service_.Infer(worker, std::move(request));
     } else {
       front_end_.service_.Reject(worker, std::move(request), std::move(status));

@@ -43,6 +43,12 @@ absl::StatusOr<std::string> ReadModelName(absl::string_view message) {
     return absl::InvalidArgumentError(
         absl::StrCat("the request's bytes are no ", Request::descriptor()->full_name()));
   }
+  if (!request.repository_name().empty() && request.model_name().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got repository_name ", Quoted(request.repository_name()),
+                     " and no model_name, wants the model's name in model_name, which is field 2 "
+                     "here and in Triton, field 1 in KServe's clients"));
+  }
   if (!request.repository_name().empty()) {
     return absl::NotFoundError("there is one repository, which has no name; leave it empty");
   }
@@ -60,7 +66,8 @@ using LoaderCall = void (RepositoryLoader::*)(const std::string&, RepositoryLoad
 template <typename Request, typename Response>
 ControlMethod Method(const ControlRooms& rooms, LoaderCall operation) {
   ControlMethod method;
-  method.begin = [rooms, operation](absl::string_view message, LaterAnswer answer) {
+  method.begin = [rooms, operation](absl::string_view message, const std::string& /*peer*/,
+                                    LaterAnswer answer) {
     const absl::StatusOr<std::string> model = ReadModelName<Request>(message);
     if (!model.ok()) return answer(model.status());
     (rooms.loader->*operation)(*model, [answer = std::move(answer)](const absl::Status& status) {
