@@ -5,13 +5,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
-#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "proto/inference/open_inference_grpc.pb.h"
 #include "server/frontends/grpc/control_methods.h"
-#include "server/repository/store_listing.h"
+#include "server/inference/repository_requests.h"
 
 namespace octet {
 namespace {
@@ -19,28 +17,13 @@ namespace {
 absl::Status CheckCaller(const ControlRooms& rooms, absl::string_view method,
                          const std::string& peer) {
   if (rooms.allow_management || IsOwnMachine(peer)) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat(method,
-                   " is for callers on the server's own machine: call it there over its loopback "
-                   "or a Unix socket, or start the server with --allow-management"));
+  return ManagementRefused(method);
 }
 
 template <typename Parameters>
 absl::Status CheckParameters(const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
-    if (name == "unload_dependents") continue;  // no model has any
-    if (name == "config") {
-      return absl::InvalidArgumentError(
-          "parameter \"config\" is not taken: what a model needs is in its bundle, and version "
-          "policy and labels are in the server's configuration file");
-    }
-    if (absl::StartsWith(name, "file:")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameter ", Quoted(name),
-                       " is not taken: put the bundle into the model repository's folder"));
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameter ", Quoted(name), " is unknown; wants none"));
+    RETURN_IF_ERROR(CheckRepositoryParameter(name));
   }
   return absl::OkStatus();
 }
@@ -55,14 +38,8 @@ absl::StatusOr<std::string> ReadModelName(const ControlRooms& rooms, absl::strin
     return absl::InvalidArgumentError(
         absl::StrCat("the request's bytes are no ", Request::descriptor()->full_name()));
   }
-  if (!request.repository_name().empty()) {
-    return absl::NotFoundError("there is one repository, which has no name; leave it empty");
-  }
-  if (!IsModelName(request.model_name())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model_name is ", Quoted(request.model_name()),
-                     ", wants letters, digits, '_', '-' and '.', at most 128, the first no '.'"));
-  }
+  RETURN_IF_ERROR(CheckRepositoryName(request.repository_name()));
+  RETURN_IF_ERROR(CheckModelName(request.model_name()));
   RETURN_IF_ERROR(CheckParameters(request.parameters()));
   return request.model_name();
 }
