@@ -19,6 +19,11 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+// Whether its value is a mapping of its own.
+bool IsMessage(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field);
+}
+
 std::string KnownKeys(const Descriptor& type) {
   std::vector<std::string> names;
   for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
@@ -71,13 +76,31 @@ class Filler {
   void FillField(const YAML::detail::iterator_value& entry, const std::string& path,
                  const FieldDescriptor& field, Message& message) {
     if (field.is_map()) return FillMap(entry, path, field, message);
-    if (field.is_repeated()) return FillMessages(entry, path, field, message);
+    if (field.is_repeated()) {
+      return IsMessage(field) ? FillMessages(entry, path, field, message)
+                              : FillValues(entry, path, field, message);
+    }
+    if (IsMessage(field)) {
+      return Fill(entry.second, path, *message.GetReflection()->MutableMessage(&message, &field));
+    }
     if (!entry.second.IsScalar()) {
       AddError(entry.first, path, "wants one value");
       return;
     }
     const absl::Status status = SetField(entry.second.Scalar(), field, message);
     if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+  }
+
+  // A list of values.
+  void FillValues(const YAML::detail::iterator_value& entry, const std::string& path,
+                  const FieldDescriptor& field, Message& message) {
+    if (!entry.second.IsSequence()) return AddError(entry.first, path, "wants a list");
+    for (const YAML::Node& item : entry.second) {
+      const absl::Status status = item.IsScalar()
+                                      ? AddToField(item.Scalar(), field, message)
+                                      : absl::InvalidArgumentError("wants a list of values");
+      if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+    }
   }
 
   // A list of messages.

@@ -8,6 +8,7 @@
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "proto/inference/open_inference_grpc.pb.h"
+#include "server/frontends/grpc/batching_message.h"
 #include "server/frontends/grpc/control_methods.h"
 #include "server/inference/inference_statistics.h"
 #include "server/inference/model_description.h"
@@ -61,11 +62,7 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   inference::ServerMetadataResponse response;
   response.set_name("octet");
   response.set_version(rooms.server_version);
-  // A client takes it for load and unload.
-  if (rooms.loader != nullptr) response.add_extensions("model_repository");
-  for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
-    response.add_extensions(extension);
-  }
+  for (std::string& extension : Extensions(rooms)) response.add_extensions(std::move(extension));
   return response;
 }
 
@@ -89,16 +86,19 @@ inference::ModelMetadataResponse ModelMetadata(const ControlRooms& rooms,
   return response;
 }
 
-inference::ModelConfigResponse ModelConfig(const ModelVersion& model) {
-  const ModelConfiguration configuration = ConfigurationOf(model);
+inference::ModelConfigResponse ModelConfig(const ModelRepository& repository,
+                                           const ModelVersion& model) {
+  const ModelConfiguration configuration = ConfigurationOf(repository, model);
   inference::ModelConfigResponse response;
   inference::ModelConfig& config = *response.mutable_config();
   config.set_name(configuration.name);
   config.set_platform(configuration.platform);
   config.set_backend(configuration.backend);
   config.mutable_model_transaction_policy();
-  config.set_max_batch_size(static_cast<int>(configuration.max_batch_size));
-  if (configuration.max_batch_size > 0) config.mutable_dynamic_batching();
+  if (configuration.max_batch_size > 0) {
+    config.set_max_batch_size(static_cast<int>(configuration.max_batch_size));
+    Describe(configuration.scheduling, *config.mutable_dynamic_batching());
+  }
   const auto add = [](const TensorDescription& tensor, auto* described) {
     described->set_name(tensor.name);
     described->set_data_type(ToProto(tensor.data_type));
@@ -193,13 +193,28 @@ void AddLackingMethods(MethodTable& table) {
     table.Lack(name, "models are loaded at start from the model repository");
   }
   for (const char* const name :
-       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister",
-        "CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
-    table.Lack(name, "send tensors as raw_input_contents");
+       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it was not started with --allow-shared-memory; send tensors as raw_input_contents");
+  }
+  for (const char* const name :
+       {"CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it computes on CPUs, whose memory CUDA does not share; send tensors as "
+               "raw_input_contents, or have them in system shared memory");
   }
 }
 
 }  // namespace
+
+std::vector<std::string> Extensions(const ControlRooms& rooms) {
+  std::vector<std::string> extensions = {"classification", "model_configuration"};
+  // A client takes it for load and unload.
+  if (rooms.loader != nullptr) extensions.emplace_back("model_repository");
+  extensions.emplace_back("statistics");
+  if (rooms.shared_memory != nullptr) extensions.emplace_back("system_shared_memory");
+  return extensions;
+}
 
 void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
   MethodTable table(methods);
@@ -240,7 +255,7 @@ void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
       [rooms](const auto& request) -> absl::StatusOr<inference::ModelConfigResponse> {
         ASSIGN_OR_RETURN(const ModelHandle model,
                          rooms.repository.Find(request.name(), request.version()));
-        return ModelConfig(*model);
+        return ModelConfig(rooms.repository, *model);
       });
   table.Add<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
       "ModelStatistics", [rooms](const auto& request) { return Statistics(rooms, request); });

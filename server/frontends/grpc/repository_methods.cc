@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "proto/inference/open_inference_grpc.pb.h"
 #include "server/frontends/grpc/control_methods.h"
@@ -37,6 +38,12 @@ absl::StatusOr<std::string> ReadModelName(const ControlRooms& rooms, absl::strin
   if (!request.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return absl::InvalidArgumentError(
         absl::StrCat("the request's bytes are no ", Request::descriptor()->full_name()));
+  }
+  if (!request.repository_name().empty() && request.model_name().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got repository_name ", Quoted(request.repository_name()),
+                     " and no model_name, wants the model's name in model_name, which is field 2 "
+                     "here and in Triton, field 1 in KServe's clients"));
   }
   RETURN_IF_ERROR(CheckRepositoryName(request.repository_name()));
   RETURN_IF_ERROR(CheckModelName(request.model_name()));

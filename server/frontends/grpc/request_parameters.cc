@@ -23,6 +23,7 @@ struct Parameter {
   absl::string_view name;
   Choice choice = Choice::kNone;
   std::uint64_t value = 0;  // of a bool, int64 or uint64
+  absl::string_view text;   // of a string
 };
 
 std::optional<Parameter> Parse(Bytes entry) {
@@ -41,13 +42,23 @@ std::optional<Parameter> Parse(Bytes entry) {
         if (!is_choice) continue;
         parameter.choice = static_cast<Choice>(choice->number);
         parameter.value = choice->value;
-        if (parameter.choice == Choice::kString && !IsUtf8(AsText(choice->bytes))) return {};
+        parameter.text = AsText(choice->bytes);
+        if (parameter.choice == Choice::kString && !IsUtf8(parameter.text)) return {};
       }
       if (!value.ok()) return std::nullopt;
     }
   }
   if (!reader.ok() || !IsUtf8(parameter.name)) return std::nullopt;
   return parameter;
+}
+
+bool IsWhole(const Parameter& parameter) {
+  return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
+}
+
+// Whether the value is whole and below 0.
+bool IsNegative(const Parameter& parameter) {
+  return parameter.choice == Choice::kInt64 && static_cast<std::int64_t>(parameter.value) < 0;
 }
 
 ParameterValue ValueOf(const Parameter& parameter) {
@@ -59,9 +70,9 @@ ParameterValue ValueOf(const Parameter& parameter) {
     case Choice::kUint64:
       return parameter.value;
     case Choice::kString:
-      return std::string();  // no string says anything here
+      return std::string(parameter.text);
     case Choice::kDouble:
-      return 0.0;  // nor does a double
+      return 0.0;  // no parameter is one
     case Choice::kNone:
       break;
   }
@@ -75,16 +86,42 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
   RETURN_IF_ERROR(TakeRequestParameter(parameter.name, ValueOf(parameter), options));
   request.form.wants_timing = options.wants_timing;
   request.form.wants_typed_outputs = options.wants_typed_outputs;
+  if (options.priority) request.priority = *options.priority;
   if (options.timeout_microseconds) request.timeout_microseconds = options.timeout_microseconds;
+  return absl::OkStatus();
+}
+
+absl::Status ReadMemoryParameter(const Parameter& parameter,
+                                 std::optional<SharedMemoryRange>& memory) {
+  if (!memory) memory.emplace();
+  if (parameter.name == "shared_memory_region") {
+    if (parameter.choice != Choice::kString || parameter.text.empty()) {
+      return WrongParameterType(parameter.name, ValueOf(parameter), "a region's name as a string");
+    }
+    memory->region = std::string(parameter.text);
+    return absl::OkStatus();
+  }
+  const bool is_size = parameter.name == "shared_memory_byte_size";
+  if (!is_size && parameter.name != "shared_memory_offset") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter ", Quoted(parameter.name),
+                     " is unknown; wants shared_memory_region, shared_memory_byte_size or "
+                     "shared_memory_offset"));
+  }
+  if (!IsWhole(parameter) || IsNegative(parameter) || (is_size && parameter.value == 0)) {
+    return WrongParameterType(parameter.name, ValueOf(parameter),
+                              is_size ? "an int64 of at least 1" : "an int64 of at least 0");
+  }
+  (is_size ? memory->byte_size : memory->offset) = parameter.value;
   return absl::OkStatus();
 }
 
 absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace place,
                                  DecodedRequest& request) {
   if (absl::StartsWith(parameter.name, "shared_memory_")) {
-    return absl::UnimplementedError(absl::StrCat("parameter ", Quoted(parameter.name),
-                                                 ": this server takes no shared memory, send "
-                                                 "raw_input_contents"));
+    return ReadMemoryParameter(parameter, place == ParameterPlace::kInput
+                                              ? request.inputs.back().memory
+                                              : request.outputs.back().memory);
   }
   if (place == ParameterPlace::kOutput && parameter.name == "classification") {
     ASSIGN_OR_RETURN(request.outputs.back().num_classes, NumClasses(ValueOf(parameter)));

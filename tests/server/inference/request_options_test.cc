@@ -24,6 +24,8 @@ TEST(RequestOptionsTest, KnownParametersAreTaken) {
   EXPECT_TRUE(TakeRequestParameter("octet_typed_outputs", true, options).ok());
   EXPECT_TRUE(TakeRequestParameter("binary_data_output", true, options).ok());
   EXPECT_TRUE(TakeRequestParameter("timeout", std::int64_t{7}, options).ok());
+  EXPECT_TRUE(TakeRequestParameter("priority", std::int64_t{2}, options).ok());
+  EXPECT_EQ(options.priority, 2U);
   EXPECT_TRUE(options.wants_timing);
   EXPECT_TRUE(options.wants_typed_outputs);
   EXPECT_TRUE(options.wants_binary_outputs);
@@ -54,14 +56,13 @@ TEST(RequestOptionsTest, ClassesAreCounted) {
   EXPECT_FALSE(NumClasses(1.0).ok());
 }
 
-TEST(RequestOptionsTest, DeadlineIsFromTheArrival) {
-  const TimePoint arrival = TimePoint() + std::chrono::hours(1);
+TEST(RequestOptionsTest, TimeoutIsATimeOrNone) {
   RequestOptions options;
-  EXPECT_EQ(DeadlineOf(options, arrival), kNever);
+  EXPECT_EQ(TimeoutOf(options).count(), 0);
   options.timeout_microseconds = 5;
-  EXPECT_EQ(DeadlineOf(options, arrival), arrival + std::chrono::microseconds(5));
+  EXPECT_EQ(TimeoutOf(options), std::chrono::microseconds(5));
   options.timeout_microseconds = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(DeadlineOf(options, arrival), kNever);
+  EXPECT_EQ(TimeoutOf(options).count(), 0) << "so long a time is none";
 }
 
 }  // namespace
