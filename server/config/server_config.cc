@@ -47,7 +47,7 @@ struct Flag {
 constexpr std::array kFlags = {
     Flag{"model_repository", "DIR", "folder of <model>/<version>/ bundles; required"},
     Flag{"grpc_address", "ADDRESS", "gRPC, default 0.0.0.0:8001"},
-    Flag{"http_address", "ADDRESS", "health, metadata and the status page, default 0.0.0.0:8000"},
+    Flag{"http_address", "ADDRESS", "REST, health and the status page, default 0.0.0.0:8000"},
     Flag{"metrics_address", "ADDRESS", "Prometheus metrics, default 0.0.0.0:8002"},
     Flag{"max_request_bytes", "SIZE", "largest request taken, default 64MiB"},
     Flag{"max_buffered_bytes", "SIZE",

@@ -4,7 +4,6 @@
 
 #include "models/runtime/executable.h"
 #include "server/inference/request_validation.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -43,11 +42,15 @@ ModelDescription DescribeModel(const ModelRepository& repository, const ModelVer
   return description;
 }
 
-ModelConfiguration ConfigurationOf(const ModelVersion& model) {
+ModelConfiguration ConfigurationOf(const ModelRepository& repository, const ModelVersion& model) {
   ModelConfiguration configuration;
   configuration.name = model.name;
   const bool takes_batches = model.executable->takes_batches();
-  if (takes_batches) configuration.max_batch_size = kMaxRequestRows;
+  if (takes_batches) {
+    configuration.max_batch_size = kMaxRequestRows;
+    const ModelSettings* const settings = repository.SettingsOf(model.name);
+    if (settings != nullptr) configuration.scheduling = settings->scheduling;
+  }
   configuration.inputs = Describe(model.executable->inputs(), takes_batches ? 1 : 0);
   configuration.outputs = Describe(model.executable->outputs(), takes_batches ? 1 : 0);
   configuration.parameters = PropertiesOf(model);

@@ -11,6 +11,7 @@
 #include "models/tensor/data_type.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/model_version.h"
+#include "server/scheduling/model_scheduling.h"
 
 namespace octet {
 
@@ -38,10 +39,11 @@ struct ModelConfiguration {
   std::string backend = "octet";
   // 0: it takes no batches. Else the tensors are without the dimension of rows.
   std::int64_t max_batch_size = 0;
+  ModelScheduling scheduling;  // of one that does
   std::vector<TensorDescription> inputs;
   std::vector<TensorDescription> outputs;
   std::vector<std::pair<std::string, std::string>> parameters;
 };
-ModelConfiguration ConfigurationOf(const ModelVersion& model);
+ModelConfiguration ConfigurationOf(const ModelRepository& repository, const ModelVersion& model);
 
 }  // namespace octet

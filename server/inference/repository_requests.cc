@@ -40,11 +40,4 @@ absl::Status CheckRepositoryParameter(absl::string_view name) {
       absl::StrCat("parameter ", Quoted(name), " is unknown; wants none"));
 }
 
-absl::Status ManagementRefused(absl::string_view method) {
-  return absl::PermissionDeniedError(
-      absl::StrCat(method,
-                   " is for callers on the server's own machine: call it there over its loopback "
-                   "or a Unix socket, or start the server with --allow-management"));
-}
-
 }  // namespace octet

@@ -18,7 +18,4 @@ absl::Status CheckModelName(absl::string_view name);
 // here, and what to do instead. No client gives files or settings over the network.
 absl::Status CheckRepositoryParameter(absl::string_view name);
 
-// PERMISSION_DENIED: `method` is for callers on the server's own machine.
-absl::Status ManagementRefused(absl::string_view method);
-
 }  // namespace octet

@@ -60,6 +60,9 @@ absl::Status TakeRequestParameter(absl::string_view name, const ParameterValue& 
     if (!IsWhole(value) || IsNegative(value)) {
       return WrongParameterType(name, value, "a whole number of at least 0");
     }
+    const auto* const small = std::get_if<std::int64_t>(&value);
+    options.priority =
+        small != nullptr ? static_cast<std::uint64_t>(*small) : std::get<std::uint64_t>(value);
   } else if (name == "sequence_id") {
     if (!IsWhole(value) && !std::holds_alternative<std::string>(value)) {
       return WrongParameterType(name, value, "a whole number or a string");
@@ -92,11 +95,11 @@ absl::StatusOr<std::int64_t> NumClasses(const ParameterValue& value) {
   return *count;
 }
 
-TimePoint DeadlineOf(const RequestOptions& options, TimePoint arrival) {
+std::chrono::nanoseconds TimeoutOf(const RequestOptions& options) {
   const std::chrono::microseconds timeout(options.timeout_microseconds.value_or(0));
   // More than a day is as good as none, and cannot overflow.
-  if (timeout.count() == 0 || timeout >= std::chrono::hours(24)) return kNever;
-  return arrival + timeout;
+  if (timeout >= std::chrono::hours(24)) return std::chrono::nanoseconds(0);
+  return timeout;
 }
 
 }  // namespace octet

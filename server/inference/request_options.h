@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,8 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-
-#include "server/scheduling/request.h"
 
 namespace octet {
 
@@ -27,6 +26,7 @@ struct RequestOptions {
   bool wants_typed_outputs = false;                  // octet_typed_outputs
   bool wants_binary_outputs = false;                 // binary_data_output
   std::optional<std::int64_t> timeout_microseconds;  // timeout, at least 1
+  std::optional<std::uint64_t> priority;             // priority
 };
 
 // Takes one parameter of a request; one that means nothing is passed over.
@@ -43,7 +43,7 @@ absl::StatusOr<std::int64_t> NumClasses(const ParameterValue& value);
 absl::Status WrongParameterType(absl::string_view name, const ParameterValue& value,
                                 absl::string_view wanted);
 
-// The deadline that `options` sets for a request that arrived at `arrival`; kNever: none.
-TimePoint DeadlineOf(const RequestOptions& options, TimePoint arrival);
+// The time that `options` sets a request; 0: none.
+std::chrono::nanoseconds TimeoutOf(const RequestOptions& options);
 
 }  // namespace octet

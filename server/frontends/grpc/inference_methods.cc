@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +10,9 @@
 #include "proto/inference/open_inference_grpc.pb.h"
 #include "server/frontends/grpc/batching_message.h"
 #include "server/frontends/grpc/control_methods.h"
-#include "server/inference/request_validation.h"
+#include "server/inference/inference_statistics.h"
+#include "server/inference/model_description.h"
+#include "server/inference/repository_requests.h"
 
 namespace octet {
 namespace {
@@ -50,8 +52,6 @@ inference::DataType ToProto(DataType type) {
   return inference::TYPE_INVALID;
 }
 
-std::int64_t ToProto(const Dim& dim) { return dim.is_constant() ? dim.value() : -1; }
-
 inference::ModelReadyResponse ModelReady(const ControlRooms& rooms, const ModelHandle& model) {
   inference::ModelReadyResponse response;
   response.set_ready(model != nullptr && rooms.service.is_ready());
@@ -68,130 +68,91 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
 
 inference::ModelMetadataResponse ModelMetadata(const ControlRooms& rooms,
                                                const ModelVersion& model) {
+  const ModelDescription description = DescribeModel(rooms.repository, model);
   inference::ModelMetadataResponse response;
-  response.set_name(model.name);
-  for (const ModelHandle& other : rooms.repository.ReadyVersions()) {
-    if (other->name == model.name) response.add_versions(other->version_string);
-  }
-  response.set_platform("octet");
-  const auto add = [](const TensorSignature& tensor, auto* metadata) {
+  response.set_name(description.name);
+  for (const std::string& version : description.versions) response.add_versions(version);
+  response.set_platform(description.platform);
+  const auto add = [](const TensorDescription& tensor, auto* metadata) {
     metadata->set_name(tensor.name);
-    metadata->set_datatype(std::string(DataTypeName(tensor.type.data_type)));
-    for (const Dim& dim : tensor.type.shape) metadata->add_shape(ToProto(dim));
+    metadata->set_datatype(std::string(DataTypeName(tensor.data_type)));
+    for (const std::int64_t dim : tensor.dims) metadata->add_shape(dim);
   };
-  for (const TensorSignature& input : model.executable->inputs()) add(input, response.add_inputs());
-  for (const TensorSignature& output : model.executable->outputs()) {
-    add(output, response.add_outputs());
+  for (const TensorDescription& input : description.inputs) add(input, response.add_inputs());
+  for (const TensorDescription& output : description.outputs) add(output, response.add_outputs());
+  for (const auto& [name, value] : description.properties) {
+    (*response.mutable_properties())[name] = value;
   }
-  auto& properties = *response.mutable_properties();
-  properties["precision"] = model.precision;
-  properties["kernel_set"] = model.kernel_set;
-  properties["digest"] = model.digest;
   return response;
 }
 
 inference::ModelConfigResponse ModelConfig(const ModelRepository& repository,
                                            const ModelVersion& model) {
+  const ModelConfiguration configuration = ConfigurationOf(repository, model);
   inference::ModelConfigResponse response;
   inference::ModelConfig& config = *response.mutable_config();
-  config.set_name(model.name);
-  config.set_platform("octet");
-  config.set_backend("octet");
+  config.set_name(configuration.name);
+  config.set_platform(configuration.platform);
+  config.set_backend(configuration.backend);
   config.mutable_model_transaction_policy();
-  const Executable& executable = *model.executable;
-  const bool takes_batches = executable.takes_batches();
-  if (takes_batches) {
-    config.set_max_batch_size(static_cast<int>(kMaxRequestRows));
-    const ModelSettings* const settings = repository.SettingsOf(model.name);
-    Describe(settings == nullptr ? ModelScheduling() : settings->scheduling,
-             *config.mutable_dynamic_batching());
+  if (configuration.max_batch_size > 0) {
+    config.set_max_batch_size(static_cast<int>(configuration.max_batch_size));
+    Describe(configuration.scheduling, *config.mutable_dynamic_batching());
   }
-  const auto add = [takes_batches](const TensorSignature& tensor, auto* described) {
+  const auto add = [](const TensorDescription& tensor, auto* described) {
     described->set_name(tensor.name);
-    described->set_data_type(ToProto(tensor.type.data_type));
-    const Shape& shape = tensor.type.shape;
-    for (std::size_t i = takes_batches ? 1 : 0; i < shape.size(); ++i) {
-      described->add_dims(ToProto(shape[i]));
-    }
+    described->set_data_type(ToProto(tensor.data_type));
+    for (const std::int64_t dim : tensor.dims) described->add_dims(dim);
   };
-  for (const TensorSignature& input : executable.inputs()) add(input, config.add_input());
-  for (const TensorSignature& output : executable.outputs()) add(output, config.add_output());
-  auto& parameters = *config.mutable_parameters();
-  parameters["precision"].set_string_value(model.precision);
-  parameters["kernel_set"].set_string_value(model.kernel_set);
-  parameters["digest"].set_string_value(model.digest);
+  for (const TensorDescription& input : configuration.inputs) add(input, config.add_input());
+  for (const TensorDescription& output : configuration.outputs) add(output, config.add_output());
+  for (const auto& [name, value] : configuration.parameters) {
+    (*config.mutable_parameters())[name].set_string_value(value);
+  }
   return response;
 }
 
-void Set(std::uint64_t count, std::uint64_t nanoseconds, inference::StatisticDuration* out) {
-  out->set_count(count);
-  out->set_ns(nanoseconds);
-}
-void Set(const DurationSum& sum, inference::StatisticDuration* out) {
-  Set(sum.count, sum.nanoseconds, out);
-}
-std::uint64_t Nanoseconds(const LatencyCounts& counts) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(counts.sum_nanoseconds, 0));
+void Set(const CountedTime& time, inference::StatisticDuration* out) {
+  out->set_count(time.count);
+  out->set_ns(time.nanoseconds);
 }
 
-void SetStatistics(const ModelVersion& model, inference::ModelStatistics& out) {
-  const ModelStatistics statistics = model.metrics->Statistics();
-  const auto stage = [&](Stage s) -> const LatencyCounts& {
-    return statistics.stages[static_cast<std::size_t>(s)];
-  };
+void SetStatistics(const InferenceStatistics& model, inference::ModelStatistics& out) {
   out.set_name(model.name);
-  out.set_version(model.version_string);
-  out.set_last_inference(static_cast<std::uint64_t>(
-      std::max<std::int64_t>(statistics.last_inference_unix_milliseconds, 0)));
-  out.set_inference_count(statistics.num_rows);
-  out.set_execution_count(statistics.num_batches);
+  out.set_version(model.version);
+  out.set_last_inference(model.last_inference);
+  out.set_inference_count(model.inference_count);
+  out.set_execution_count(model.execution_count);
   inference::InferStatistics& times = *out.mutable_inference_stats();
-  Set(statistics.success, times.mutable_success());
-  Set(statistics.failure, times.mutable_fail());
-  const auto set_stage = [&](Stage s, inference::StatisticDuration* to) {
-    Set(stage(s).count, Nanoseconds(stage(s)), to);
-  };
-  set_stage(Stage::kQueue, times.mutable_queue());
-  set_stage(Stage::kParse, times.mutable_compute_input());
-  Set(stage(Stage::kCompute).count,
-      Nanoseconds(stage(Stage::kQuantize)) + Nanoseconds(stage(Stage::kCompute)),
-      times.mutable_compute_infer());
-  set_stage(Stage::kRespond, times.mutable_compute_output());
+  Set(model.success, times.mutable_success());
+  Set(model.fail, times.mutable_fail());
+  Set(model.queue, times.mutable_queue());
+  Set(model.compute_input, times.mutable_compute_input());
+  Set(model.compute_infer, times.mutable_compute_infer());
+  Set(model.compute_output, times.mutable_compute_output());
   times.mutable_cache_hit();
   times.mutable_cache_miss();
-  for (const BatchSizeStatistics& batch : statistics.batches) {
+  for (const BatchStatistics& batch : model.batches) {
     inference::InferBatchStatistics& size = *out.add_batch_stats();
-    size.set_batch_size(static_cast<std::uint64_t>(batch.rows));
-    Set(batch.gather, size.mutable_compute_input());
-    Set(batch.run, size.mutable_compute_infer());
-    Set(batch.scatter, size.mutable_compute_output());
+    size.set_batch_size(batch.batch_size);
+    Set(batch.compute_input, size.mutable_compute_input());
+    Set(batch.compute_infer, size.mutable_compute_infer());
+    Set(batch.compute_output, size.mutable_compute_output());
   }
 }
 
 absl::StatusOr<inference::ModelStatisticsResponse> Statistics(
     const ControlRooms& rooms, const inference::ModelStatisticsRequest& request) {
+  ASSIGN_OR_RETURN(const std::vector<InferenceStatistics> all,
+                   StatisticsOf(rooms.repository, request.name(), request.version()));
   inference::ModelStatisticsResponse response;
-  if (!request.name().empty()) {
-    ASSIGN_OR_RETURN(const ModelHandle model,
-                     rooms.repository.Find(request.name(), request.version()));
-    if (!request.version().empty()) {
-      SetStatistics(*model, *response.add_model_stats());
-      return response;
-    }
-  }
-  for (const ModelHandle& model : rooms.repository.ReadyVersions()) {
-    if (request.name().empty() || model->name == request.name()) {
-      SetStatistics(*model, *response.add_model_stats());
-    }
-  }
+  for (const InferenceStatistics& model : all) SetStatistics(model, *response.add_model_stats());
   return response;
 }
 
 absl::StatusOr<inference::RepositoryIndexResponse> Index(
     const ControlRooms& rooms, const inference::RepositoryIndexRequest& request) {
-  if (!request.repository_name().empty()) {
-    return absl::NotFoundError("there is one repository, which has no name; leave it empty");
-  }
+  RETURN_IF_ERROR(CheckRepositoryName(request.repository_name()));
   inference::RepositoryIndexResponse response;
   for (const IndexEntry& entry : rooms.repository.Index()) {
     const bool is_ready = entry.state == VersionState::kReady;

@@ -10,7 +10,7 @@
 #include "models/base/status_macros.h"
 #include "proto/inference/open_inference_grpc.pb.h"
 #include "server/frontends/grpc/control_methods.h"
-#include "server/repository/store_listing.h"
+#include "server/inference/repository_requests.h"
 
 namespace octet {
 namespace {
@@ -18,19 +18,7 @@ namespace {
 template <typename Parameters>
 absl::Status CheckParameters(const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
-    if (name == "unload_dependents") continue;  // no model has any
-    if (name == "config") {
-      return absl::InvalidArgumentError(
-          "parameter \"config\" is not taken: what a model needs is in its bundle, and version "
-          "policy and labels are in the server's configuration file");
-    }
-    if (absl::StartsWith(name, "file:")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameter ", Quoted(name),
-                       " is not taken: put the bundle into the model repository's folder"));
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameter ", Quoted(name), " is unknown; wants none"));
+    RETURN_IF_ERROR(CheckRepositoryParameter(name));
   }
   return absl::OkStatus();
 }
@@ -49,14 +37,8 @@ absl::StatusOr<std::string> ReadModelName(absl::string_view message) {
                      " and no model_name, wants the model's name in model_name, which is field 2 "
                      "here and in Triton, field 1 in KServe's clients"));
   }
-  if (!request.repository_name().empty()) {
-    return absl::NotFoundError("there is one repository, which has no name; leave it empty");
-  }
-  if (!IsModelName(request.model_name())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model_name is ", Quoted(request.model_name()),
-                     ", wants letters, digits, '_', '-' and '.', at most 128, the first no '.'"));
-  }
+  RETURN_IF_ERROR(CheckRepositoryName(request.repository_name()));
+  RETURN_IF_ERROR(CheckModelName(request.model_name()));
   RETURN_IF_ERROR(CheckParameters(request.parameters()));
   return request.model_name();
 }

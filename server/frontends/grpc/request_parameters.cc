@@ -2,8 +2,7 @@
 
 #include "server/frontends/grpc/request_parameters.h"
 
-#include <algorithm>
-#include <limits>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -11,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/quoted.h"
+#include "models/base/status_macros.h"
+#include "server/inference/request_options.h"
 
 namespace octet {
 namespace {
@@ -24,24 +25,6 @@ struct Parameter {
   std::uint64_t value = 0;  // of a bool, int64 or uint64
   absl::string_view text;   // of a string
 };
-
-const char* TypeName(Choice choice) {
-  switch (choice) {
-    case Choice::kBool:
-      return "a bool";
-    case Choice::kInt64:
-      return "an int64";
-    case Choice::kString:
-      return "a string";
-    case Choice::kDouble:
-      return "a double";
-    case Choice::kUint64:
-      return "a uint64";
-    case Choice::kNone:
-      break;
-  }
-  return "nothing";
-}
 
 std::optional<Parameter> Parse(Bytes entry) {
   Parameter parameter;
@@ -69,9 +52,8 @@ std::optional<Parameter> Parse(Bytes entry) {
   return parameter;
 }
 
-absl::Status WrongType(const Parameter& parameter, absl::string_view wanted) {
-  return absl::InvalidArgumentError(absl::StrCat("parameter \"", parameter.name, "\": got ",
-                                                 TypeName(parameter.choice), ", wants ", wanted));
+bool IsWhole(const Parameter& parameter) {
+  return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
 }
 
 // Whether the value is whole and below 0.
@@ -79,49 +61,33 @@ bool IsNegative(const Parameter& parameter) {
   return parameter.choice == Choice::kInt64 && static_cast<std::int64_t>(parameter.value) < 0;
 }
 
-bool IsWhole(const Parameter& parameter) {
-  return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
-}
-
-// Those that are a bool and mean nothing: no answer here is empty, the last of each request is its
-// only one.
-bool IsBoolWithoutMeaning(absl::string_view name) {
-  return name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
-         name == "triton_enable_empty_final_response";
+ParameterValue ValueOf(const Parameter& parameter) {
+  switch (parameter.choice) {
+    case Choice::kBool:
+      return parameter.value != 0;
+    case Choice::kInt64:
+      return static_cast<std::int64_t>(parameter.value);
+    case Choice::kUint64:
+      return parameter.value;
+    case Choice::kString:
+      return std::string(parameter.text);
+    case Choice::kDouble:
+      return 0.0;  // no parameter is one
+    case Choice::kNone:
+      break;
+  }
+  return {};
 }
 
 absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& request) {
-  const absl::string_view name = parameter.name;
-  if (name == "octet_timing") {
-    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
-    request.form.wants_timing = parameter.value != 0;
-  } else if (name == "octet_typed_outputs") {
-    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
-    request.form.wants_typed_outputs = parameter.value != 0;
-  } else if (name == "timeout") {
-    if (parameter.choice != Choice::kInt64 || IsNegative(parameter)) {
-      return WrongType(parameter, "microseconds as an int64 of at least 0");
-    }
-    if (parameter.value > 0) {
-      request.timeout_microseconds = static_cast<std::int64_t>(parameter.value);
-    }
-  } else if (name == "priority") {
-    if (!IsWhole(parameter) || IsNegative(parameter)) {
-      return WrongType(parameter, "a whole number of at least 0");
-    }
-    request.priority = parameter.value;
-  } else if (name == "sequence_id") {
-    if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
-      return WrongType(parameter, "a whole number or a string");
-    }
-  } else if (IsBoolWithoutMeaning(name)) {
-    if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
-  } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameter ", Quoted(name),
-                     " is reserved and unknown; wants octet_timing, octet_typed_outputs, "
-                     "triton_enable_empty_final_response, or another prefix"));
-  }
+  RequestOptions options;
+  options.wants_timing = request.form.wants_timing;
+  options.wants_typed_outputs = request.form.wants_typed_outputs;
+  RETURN_IF_ERROR(TakeRequestParameter(parameter.name, ValueOf(parameter), options));
+  request.form.wants_timing = options.wants_timing;
+  request.form.wants_typed_outputs = options.wants_typed_outputs;
+  if (options.priority) request.priority = *options.priority;
+  if (options.timeout_microseconds) request.timeout_microseconds = options.timeout_microseconds;
   return absl::OkStatus();
 }
 
@@ -130,7 +96,7 @@ absl::Status ReadMemoryParameter(const Parameter& parameter,
   if (!memory) memory.emplace();
   if (parameter.name == "shared_memory_region") {
     if (parameter.choice != Choice::kString || parameter.text.empty()) {
-      return WrongType(parameter, "a region's name as a string");
+      return WrongParameterType(parameter.name, ValueOf(parameter), "a region's name as a string");
     }
     memory->region = std::string(parameter.text);
     return absl::OkStatus();
@@ -143,7 +109,8 @@ absl::Status ReadMemoryParameter(const Parameter& parameter,
                      "shared_memory_offset"));
   }
   if (!IsWhole(parameter) || IsNegative(parameter) || (is_size && parameter.value == 0)) {
-    return WrongType(parameter, is_size ? "an int64 of at least 1" : "an int64 of at least 0");
+    return WrongParameterType(parameter.name, ValueOf(parameter),
+                              is_size ? "an int64 of at least 1" : "an int64 of at least 0");
   }
   (is_size ? memory->byte_size : memory->offset) = parameter.value;
   return absl::OkStatus();
@@ -157,13 +124,7 @@ absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace plac
                                               : request.outputs.back().memory);
   }
   if (place == ParameterPlace::kOutput && parameter.name == "classification") {
-    if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value == 0) {
-      return WrongType(parameter, "an int64 of at least 1");
-    }
-    // A count beyond an int64's is beyond every output's elements, too.
-    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    request.outputs.back().num_classes =
-        static_cast<std::int64_t>(std::min(parameter.value, kMost));
+    ASSIGN_OR_RETURN(request.outputs.back().num_classes, NumClasses(ValueOf(parameter)));
   }
   return absl::OkStatus();
 }

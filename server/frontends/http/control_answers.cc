@@ -51,7 +51,8 @@ HttpReply ModelReady(const RouteMatch& match, const HttpRooms& rooms) {
 
 absl::StatusOr<std::string> ModelJson(const RouteMatch& match, const HttpRooms& rooms) {
   ASSIGN_OR_RETURN(const ModelHandle model, rooms.repository.Find(match.model, match.version));
-  if (match.route->id == RouteId::kModelConfig) return ToJson(ConfigurationOf(*model));
+  if (match.route->id == RouteId::kModelConfig)
+    return ToJson(ConfigurationOf(rooms.repository, *model));
   return ToJson(DescribeModel(rooms.repository, *model));
 }
 

@@ -2,6 +2,9 @@
 
 #include "server/frontends/http/control_json.h"
 
+#include <chrono>
+#include <cstdint>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +40,33 @@ Json ToConfiguration(const std::vector<TensorDescription>& tensors) {
                      {"dims", tensor.dims}});
   }
   return array;
+}
+
+std::int64_t Microseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
+Json ToJson(const WaitingPolicy& policy) {
+  return {{"timeout_action", policy.action == TimeoutAction::kDelay ? "DELAY" : "REJECT"},
+          {"default_timeout_microseconds", Microseconds(policy.timeout)},
+          {"allow_timeout_override", policy.allows_override},
+          {"max_queue_size", policy.max_requests}};
+}
+
+Json ToJson(const ModelScheduling& scheduling) {
+  Json json = {{"preferred_batch_size", scheduling.preferred_rows},
+               {"max_queue_delay_microseconds", Microseconds(scheduling.max_queue_delay)},
+               {"preserve_ordering", scheduling.preserves_order},
+               {"priority_levels", scheduling.priority_levels},
+               {"default_priority_level", scheduling.default_level}};
+  if (!scheduling.has_waiting_policy) return json;
+  json["default_queue_policy"] = ToJson(scheduling.default_policy);
+  Json levels = Json::object();
+  for (const auto& [level, policy] : scheduling.policy_of_level) {
+    levels[absl::StrCat(level)] = ToJson(policy);
+  }
+  json["priority_queue_policy"] = std::move(levels);
+  return json;
 }
 
 Json ToJson(const CountedTime& time) { return {{"count", time.count}, {"ns", time.nanoseconds}}; }
@@ -87,7 +117,7 @@ std::string ToJson(const ModelConfiguration& configuration) {
                {"input", ToConfiguration(configuration.inputs)},
                {"output", ToConfiguration(configuration.outputs)},
                {"model_transaction_policy", {{"decoupled", false}}}};
-  if (configuration.max_batch_size > 0) json["dynamic_batching"] = Json::object();
+  if (configuration.max_batch_size > 0) json["dynamic_batching"] = ToJson(configuration.scheduling);
   Json parameters = Json::object();
   for (const auto& [name, value] : configuration.parameters) {
     parameters[name] = {{"string_value", value}};

@@ -82,7 +82,7 @@ absl::StatusOr<InferBody> ReadBody(const InferRooms& rooms, Call& call) {
   }
   ASSIGN_OR_RETURN(const ModelHandle model,
                    rooms.repository.Find(call.match.model, call.match.version));
-  return RawInferBody(ConfigurationOf(*model), bytes);
+  return RawInferBody(ConfigurationOf(rooms.repository, *model), bytes);
 }
 
 bool WantsTypedOutputs(const InferAnswerForm& form) {
@@ -102,7 +102,8 @@ void Run(const InferRooms& rooms, std::size_t worker, std::unique_ptr<Call> call
     call->body = *std::move(body);
     request->inputs = std::move(call->body.inputs);
     request->outputs = std::move(call->body.outputs);
-    request->deadline = DeadlineOf(call->body.options, call->arrival);
+    request->timeout = TimeoutOf(call->body.options);
+    request->priority = call->body.options.priority.value_or(0);
     request->wants_typed_outputs = WantsTypedOutputs(call->body.form);
   }
   request->completion = std::make_unique<CallCompletion>(std::move(call));

@@ -6,19 +6,16 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "boost/asio/local/stream_protocol.hpp"
-#include "boost/asio/read.hpp"
-#include "boost/asio/write.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/server/frontends/http/raw_client.h"
 #include "tests/server/frontends/http/served_rooms.h"
 
 namespace octet {
@@ -26,52 +23,12 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using testing::EndpointOf;
+using testing::kGetLive;
+using testing::RawClient;
 using std::chrono_literals::operator""ms;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-constexpr const char* kGetLive = "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n";
-
-// A plain client whose reads end after 10 s rather than hang.
-template <typename Protocol>
-class Client {
- public:
-  explicit Client(const typename Protocol::endpoint& endpoint) : socket_(context_) {
-    socket_.connect(endpoint);
-    timeval timeout{10, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-  }
-  void Send(const std::string& text) {
-    boost::system::error_code ignored;  // the server may have closed already
-    asio::write(socket_, asio::buffer(text), ignored);
-  }
-  // All that comes until the server closes.
-  std::string ReadToEnd() {
-    std::string text;
-    boost::system::error_code ignored;
-    asio::read(socket_, asio::dynamic_buffer(text), ignored);
-    return text;
-  }
-  // Until `end` has come.
-  std::string ReadUntil(const std::string& end) {
-    std::string text;
-    boost::system::error_code error;
-    char byte = 0;
-    while (!error && text.find(end) == std::string::npos) {
-      if (asio::read(socket_, asio::buffer(&byte, 1), error) == 1) text.push_back(byte);
-    }
-    return text;
-  }
-
- private:
-  asio::io_context context_;
-  typename Protocol::socket socket_;
-};
-
-tcp::endpoint EndpointOf(const std::string& address) {
-  return {asio::ip::make_address("127.0.0.1"),
-          static_cast<unsigned short>(std::stoi(address.substr(address.rfind(':') + 1)))};
-}
 
 class HttpServerTest : public ::testing::Test {
  protected:
@@ -82,7 +39,7 @@ class HttpServerTest : public ::testing::Test {
   }
   void Start() { Start({.http_address = "127.0.0.1:0", .metrics_address = "127.0.0.1:0"}); }
   std::string Ask(const std::string& request) {
-    Client<tcp> client(EndpointOf(server_->http_address()));
+    RawClient<tcp> client(EndpointOf(server_->http_address()));
     client.Send(request);
     return client.ReadToEnd();
   }
@@ -96,14 +53,14 @@ TEST_F(HttpServerTest, BothAddressesAnswerOnRealPorts) {
   EXPECT_NE(server_->http_address(), "127.0.0.1:0");
   EXPECT_THAT(Ask("GET /v2/health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
               StartsWith("HTTP/1.1 200 OK\r\n"));
-  Client<tcp> metrics(EndpointOf(server_->metrics_address()));
+  RawClient<tcp> metrics(EndpointOf(server_->metrics_address()));
   metrics.Send("GET /metrics HTTP/1.0\r\n\r\n");
   EXPECT_THAT(metrics.ReadToEnd(), HasSubstr("octet_models_loaded 1\n"));
 }
 
 TEST_F(HttpServerTest, ConnectionIsKeptForFurtherRequests) {
   Start();
-  Client<tcp> client(EndpointOf(server_->http_address()));
+  RawClient<tcp> client(EndpointOf(server_->http_address()));
   for (int i = 0; i < 3; ++i) {
     client.Send(kGetLive);
     EXPECT_THAT(client.ReadUntil("{\"live\":true}"), StartsWith("HTTP/1.1 200 OK\r\n"));
@@ -135,22 +92,22 @@ TEST_F(HttpServerTest, IdleConnectionIsClosedAfterTheTimeout) {
   Start({.http_address = "127.0.0.1:0",
          .metrics_address = "127.0.0.1:0",
          .limits = {.header_time = 50ms, .idle_time = 50ms}});
-  Client<tcp> client(EndpointOf(server_->http_address()));
+  RawClient<tcp> client(EndpointOf(server_->http_address()));
   EXPECT_EQ(client.ReadToEnd(), "");
-  Client<tcp> slow(EndpointOf(server_->http_address()));
+  RawClient<tcp> slow(EndpointOf(server_->http_address()));
   slow.Send("GET / HT");
   EXPECT_THAT(slow.ReadToEnd(), StartsWith("HTTP/1.1 408 "));
 }
 
 TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreClosed) {
   Start({.http_address = "127.0.0.1:0", .metrics_address = "127.0.0.1:0", .max_connections = 2});
-  std::vector<std::unique_ptr<Client<tcp>>> held;
+  std::vector<std::unique_ptr<RawClient<tcp>>> held;
   for (int i = 0; i < 2; ++i) {
-    held.push_back(std::make_unique<Client<tcp>>(EndpointOf(server_->http_address())));
+    held.push_back(std::make_unique<RawClient<tcp>>(EndpointOf(server_->http_address())));
     held.back()->Send(kGetLive);
     EXPECT_THAT(held.back()->ReadUntil("{\"live\":true}"), StartsWith("HTTP/1.1 200 "));
   }
-  EXPECT_THAT(Client<tcp>(EndpointOf(server_->http_address())).ReadToEnd(),
+  EXPECT_THAT(RawClient<tcp>(EndpointOf(server_->http_address())).ReadToEnd(),
               StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(held.size(), 2U);
 }
@@ -167,7 +124,7 @@ TEST_F(HttpServerTest, UnixSocketsServeAndReplaceStaleFiles) {
   Start({.http_address = "unix:" + path, .metrics_address = "127.0.0.1:0"});
   EXPECT_EQ(server_->http_address(), "unix:" + path);
   {
-    Client<asio::local::stream_protocol> client{asio::local::stream_protocol::endpoint(path)};
+    RawClient<asio::local::stream_protocol> client{asio::local::stream_protocol::endpoint(path)};
     client.Send("GET /v2/health/live HTTP/1.0\r\n\r\n");
     EXPECT_THAT(client.ReadToEnd(), HasSubstr("{\"live\":true}"));
   }
@@ -189,7 +146,7 @@ TEST_F(HttpServerTest, AddressThatCannotBeBoundIsNamed) {
 
 TEST_F(HttpServerTest, EndsWhileConnectionsAreOpen) {
   Start();
-  Client<tcp> client(EndpointOf(server_->http_address()));
+  RawClient<tcp> client(EndpointOf(server_->http_address()));
   client.Send("GET / HT");
   server_.reset();
   EXPECT_EQ(client.ReadToEnd(), "");
