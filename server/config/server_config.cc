@@ -26,6 +26,7 @@
 #include "proto/octet/config/v1/config.pb.h"
 #include "server/config/address.h"
 #include "server/config/field_value.h"
+#include "server/config/operations_config.h"
 #include "server/config/yaml_message.h"
 #include "server/repository/store_listing.h"
 
@@ -61,6 +62,8 @@ constexpr std::array kFlags = {
          "most time to measure kernel choices in, while idle, default 60s; 0 never"},
     Flag{"attention_precision", "float32|fastest",
          "fastest: less precise where this CPU gains by it, default float32"},
+    Flag{"log_format", "text|json", "how lines of the log look, default text"},
+    Flag{"log_level", "LEVEL", "debug, info, warn or error, default info"},
     Flag{"allow_management", "", "let clients of other machines load and unload models"},
 };
 
@@ -106,6 +109,13 @@ std::optional<std::string> TakeValue(std::optional<std::string> attached,
   return std::string(arguments[++index]);
 }
 
+// Whether a flag can say it, and not the file alone.
+bool IsOneValue(const FieldDescriptor& field) {
+  if (field.is_repeated()) return false;
+  return field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
+         field.message_type()->full_name() == "google.protobuf.Duration";
+}
+
 // One argument and, where it takes one, its value.
 void ParseArgument(std::span<const char* const> arguments, std::size_t& index, ParsedFlags& parsed,
                    std::vector<std::string>& errors) {
@@ -140,7 +150,7 @@ void ParseArgument(std::span<const char* const> arguments, std::size_t& index, P
   }
   const std::string field_name = absl::StrReplaceAll(absl::StripPrefix(name, "--"), {{"-", "_"}});
   const FieldDescriptor* field = ConfigMessage::descriptor()->FindFieldByName(field_name);
-  if (field == nullptr || field->is_repeated() || absl::StrContains(name, "_")) {
+  if (field == nullptr || !IsOneValue(*field) || absl::StrContains(name, "_")) {
     errors.push_back(absl::StrCat(name, ": unknown flag; --help lists them"));
     return;
   }
@@ -339,6 +349,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   line.config = FromMessage(message);
   TakeAttentionPrecision(message, origins, line.config, errors);
   TakeModels(message, origins, line.config, errors);
+  TakeOperations(
+      message, [&origins](const std::string& field) { return origins.Of(field); },
+      line.config.operations, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return line;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "models/runtime/attention_precision.h"
+#include "server/config/operations_config.h"
 #include "server/repository/model_settings.h"
 
 namespace octet {
@@ -32,6 +33,7 @@ struct ServerConfig {
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   int workers = 0;  // 0: from the CPU budget
   SettingsOfModels models;
+  OperationsConfig operations;
 };
 
 struct CommandLine {

@@ -25,6 +25,12 @@ std::string KnownKeys(const Descriptor& type) {
   return absl::StrJoin(names, ", ");
 }
 
+// Whether a field is a mapping in its turn; a duration is a word.
+bool HasKeys(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+         field.message_type()->full_name() != "google.protobuf.Duration";
+}
+
 // Walks one document; collects errors and goes on.
 class Filler {
  public:
@@ -72,6 +78,14 @@ class Filler {
                  const FieldDescriptor& field, Message& message) {
     if (field.is_map()) return FillMap(entry, path, field, message);
     if (field.is_repeated()) return FillMessages(entry, path, field, message);
+    if (HasKeys(field)) {
+      if (!entry.second.IsMap()) {
+        AddError(entry.first, path,
+                 absl::StrCat("wants a mapping with keys of: ", KnownKeys(*field.message_type())));
+        return;
+      }
+      return Fill(entry.second, path, *message.GetReflection()->MutableMessage(&message, &field));
+    }
     if (!entry.second.IsScalar()) {
       AddError(entry.first, path, "wants one value");
       return;

@@ -26,7 +26,10 @@ std::int64_t Microseconds(nanoseconds time) {
 }  // namespace
 
 Scheduler::Scheduler(Options options, Metrics& metrics)
-    : options_(std::move(options)), metrics_(metrics), queue_(options_.queue) {
+    : options_(std::move(options)),
+      metrics_(metrics),
+      queue_(options_.queue),
+      compute_limit_(options_.compute_threads) {
   assert(options_.compute_threads >= 1);
   const std::size_t num_workers = NumWorkers(options_.compute_threads);
   assert(metrics.num_workers() == num_workers);
@@ -121,7 +124,7 @@ std::size_t Scheduler::PlaceOf(const Executable& executable) const {
 }
 
 absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
-  if (request.deadline == kNever || computing_ < options_.compute_threads) return absl::OkStatus();
+  if (request.deadline == kNever || computing_ < compute_limit_) return absl::OkStatus();
   const nanoseconds left = request.deadline - request.admitted;
   std::vector<nanoseconds> busy;
   for (const Active& active : active_) {
@@ -129,7 +132,7 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
     busy.push_back(std::max(active.start + active.expected - request.admitted, nanoseconds(0)));
   }
   // Helpers give up what they do as soon as a request waits.
-  busy.resize(options_.compute_threads);
+  busy.resize(std::max(busy.size(), compute_limit_));
   const RequestQueue::Ahead ahead =
       queue_.AheadOf(request, MaxBatchRows(options_.batching, *request.executable),
                      left * static_cast<std::int64_t>(busy.size()));
@@ -141,6 +144,17 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
       "the deadline would pass before the answer: it is ", Microseconds(left),
       " us away, what goes before takes about ", Microseconds(wait), " us, and its batch ",
       Microseconds(run), " us; nothing was computed; back off, or give it more time"));
+}
+
+void Scheduler::SetComputeThreads(std::size_t count) {
+  MutexLock lock(mutex_);
+  compute_limit_ = std::clamp<std::size_t>(count, 1, options_.compute_threads);
+  needed_.NotifyAll();  // what waits may be computed by more now
+}
+
+std::size_t Scheduler::compute_threads() {
+  MutexLock lock(mutex_);
+  return compute_limit_;
 }
 
 void Scheduler::HoldArrivals(TimePoint until) {
@@ -193,7 +207,7 @@ bool Scheduler::RunOneBatch(std::size_t index) {
   {
     MutexLock lock(mutex_);
     const TimePoint before = Before(steady_clock::now());
-    if (computing_ == options_.compute_threads) {
+    if (computing_ >= compute_limit_) {
       CallHelpersBack(before);
       return false;
     }
@@ -262,7 +276,7 @@ bool Scheduler::HelpOneBatch(std::size_t index) {
   RowRange part;
   {
     MutexLock lock(mutex_);
-    if (offered_.empty() || computing_ == options_.compute_threads) return false;
+    if (offered_.empty() || computing_ >= compute_limit_) return false;
     const TimePoint before = Before(steady_clock::now());
     if (queue_.HasWork(before)) return false;
     ++computing_;
@@ -293,7 +307,7 @@ bool Scheduler::GivesUp(std::size_t place, RowRange part) {
   if (!helpers_called_back_.load(std::memory_order_relaxed)) return false;
   MutexLock lock(mutex_);
   Active& active = active_[place];
-  if (!active.owner_computes || computing_ < options_.compute_threads ||
+  if (!active.owner_computes || computing_ < compute_limit_ ||
       !queue_.HasWork(Before(steady_clock::now()))) {
     return false;
   }
@@ -343,11 +357,10 @@ void Scheduler::Release(std::size_t place, std::size_t byte_size, std::chrono::n
 std::int64_t Scheduler::ChoosePartRows(std::size_t place, TimePoint before) const {
   const BatchRun& run = *runs_[place];
   const Active& active = active_[place];
-  if (options_.compute_threads == 1 || active.known == known_.size() ||
-      !known_[active.known].takes_batches) {
+  if (compute_limit_ == 1 || active.known == known_.size() || !known_[active.known].takes_batches) {
     return run.rows();
   }
-  const std::size_t may_compute = options_.compute_threads - computing_;
+  const std::size_t may_compute = compute_limit_ - std::min(computing_, compute_limit_);
   return PartRows(options_.batching,
                   {.rows = run.rows(),
                    .max_rows = run.executable()->max_rows(),
@@ -372,7 +385,7 @@ void Scheduler::UpdateOffer(std::size_t place) {
 }
 
 void Scheduler::HandOver(std::chrono::nanoseconds expected, TimePoint before) {
-  const bool one_may_compute = computing_ < options_.compute_threads;
+  const bool one_may_compute = computing_ < compute_limit_;
   const HandOverCase now = {
       .idle_workers = waiting_,
       .polled = polled_,
@@ -382,7 +395,7 @@ void Scheduler::HandOver(std::chrono::nanoseconds expected, TimePoint before) {
 }
 
 void Scheduler::CallHelpersBack(TimePoint before) {
-  helpers_called_back_.store(computing_ == options_.compute_threads && queue_.HasWork(before),
+  helpers_called_back_.store(computing_ >= compute_limit_ && queue_.HasWork(before),
                              std::memory_order_relaxed);
 }
 
@@ -397,8 +410,7 @@ bool Scheduler::PollOrWait(std::size_t index) {
     MutexLock lock(mutex_);
     if (num_changes_[index] < changes_.size()) return true;
     const TimePoint now = steady_clock::now();
-    if (computing_ < options_.compute_threads &&
-        (queue_.HasWork(Before(now)) || !offered_.empty())) {
+    if (computing_ < compute_limit_ && (queue_.HasWork(Before(now)) || !offered_.empty())) {
       return true;
     }
     if (shut_down_) {

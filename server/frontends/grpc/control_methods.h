@@ -13,6 +13,16 @@
 
 namespace octet {
 
+// What TraceSetting and LogSettings tell.
+struct ReportedSettings {
+  std::string log_format = "text";
+  bool logs_info = true;
+  bool logs_warnings = true;
+  bool logs_debug = false;
+  bool is_traced = false;
+  double trace_sample = 1;  // share of the requests whose caller says nothing
+};
+
 // What the answers are made from. The references are borrowed.
 struct ControlRooms {
   const InferenceService& service;
@@ -20,6 +30,7 @@ struct ControlRooms {
   std::string server_version;
   RepositoryLoader* loader = nullptr;  // null: clients cannot load and unload
   bool allow_management = false;       // to clients of other machines
+  ReportedSettings settings = {};
 };
 
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that

@@ -125,8 +125,9 @@ class GrpcServer::Impl {
         service_(service),
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
-        control_(context_, AllMethods({service, repository, options_.server_version,
-                                       options_.loader, options_.allow_management})) {}
+        control_(context_,
+                 AllMethods({service, repository, options_.server_version, options_.loader,
+                             options_.allow_management, options_.settings})) {}
 
   ~Impl() {
     if (server_ == nullptr || is_shut_down_) return;

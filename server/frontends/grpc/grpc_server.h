@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "server/frontends/grpc/control_methods.h"
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
@@ -37,6 +38,7 @@ class GrpcServer final : public EventSource {
     // With which clients load and unload models; null: they cannot. Borrowed as the service is.
     RepositoryLoader* loader = nullptr;
     bool allow_management = false;  // to clients of other machines too
+    ReportedSettings settings = {};
   };
 
   // Binds the address; calls are answered once a Scheduler polls this, and refused by `service`

@@ -11,6 +11,7 @@
 #include "grpcpp/support/byte_buffer.h"
 
 #include "server/frontends/grpc/inference_message.h"
+#include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
 
 namespace octet {
@@ -72,6 +73,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
     request->completion = std::make_unique<CallCompletion>(*this);
     absl::Status status = ReadRequest(bytes_, context_.raw_deadline(), front_end_.max_tensor_bytes_,
                                       message_, *request);
+    ObserveRequest(front_end_.service_, context_, message_.form.id, "ModelInfer", *request);
     if (status.ok()) {
       front_end_.service_.Infer(worker, std::move(request));
     } else {

@@ -17,6 +17,7 @@
 
 #include "models/base/mutex.h"
 #include "server/frontends/grpc/inference_message.h"
+#include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
 
 namespace octet {
@@ -151,6 +152,8 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
     absl::Status status = ReadRequest(bytes, context_.raw_deadline(), front_end_.max_tensor_bytes_,
                                       completion->message(), *request);
     completion->message().form.is_of_stream = true;
+    ObserveRequest(front_end_.service_, context_, completion->message().form.id, "ModelStreamInfer",
+                   *request);
     if (status.ok()) {
       front_end_.service_.Infer(worker, std::move(request));
     } else {

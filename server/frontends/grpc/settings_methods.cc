@@ -3,6 +3,9 @@
 // must not choose files to write, nor how much is written.
 
 #include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 
@@ -22,33 +25,37 @@ absl::Status Unknown(absl::string_view kind, const std::string& name) {
       kind, " setting ", Quoted(name), " is unknown; a request without settings lists them all"));
 }
 
-struct TraceValue {
-  const char* name;
-  const char* value;
-};
+using TraceValues = std::map<std::string, std::string>;
 
-constexpr std::array<TraceValue, 6> kTraceSettings = {{{"log_frequency", "0"},
-                                                       {"trace_count", "-1"},
-                                                       {"trace_file", ""},
-                                                       {"trace_level", "OFF"},
-                                                       {"trace_mode", "triton"},
-                                                       {"trace_rate", "1000"}}};
-
-absl::Status CheckTraceValue(const std::string& name,
-                             const inference::TraceSettingRequest::SettingValue& value) {
-  for (const TraceValue& setting : kTraceSettings) {
-    if (name != setting.name) continue;
-    // No value clears a setting, which is what it is.
-    const bool is_kept =
-        value.value_size() == 0 || (value.value_size() == 1 && value.value(0) == setting.value);
-    if (is_kept) return absl::OkStatus();
-    return absl::UnimplementedError(absl::StrCat(
-        "trace setting ", Quoted(name), ": got ", Quoted(absl::StrJoin(value.value(), ",")),
-        ", is ", Quoted(setting.value),
-        " and stays so: this server writes no traces; ask for times with the request parameter "
-        "octet_timing"));
+// As the protocol's trace extension has them. A rate is one of so many requests.
+TraceValues CurrentTraceSettings(const ReportedSettings& settings) {
+  // What other servers say by default, where nothing is traced anyway.
+  std::int64_t rate = 1000;
+  if (settings.is_traced) {
+    constexpr double kLeast = 1e-9;
+    rate = settings.trace_sample < kLeast ? 0 : std::llround(1 / settings.trace_sample);
   }
-  return Unknown("trace", name);
+  return {{"log_frequency", "0"},
+          {"trace_count", "-1"},
+          {"trace_file", ""},
+          {"trace_level", settings.is_traced ? "TIMESTAMPS" : "OFF"},
+          {"trace_mode", settings.is_traced ? "opentelemetry" : "triton"},
+          {"trace_rate", absl::StrCat(rate)}};
+}
+
+absl::Status CheckTraceValue(const TraceValues& current, const std::string& name,
+                             const inference::TraceSettingRequest::SettingValue& value) {
+  const auto setting = current.find(name);
+  if (setting == current.end()) return Unknown("trace", name);
+  // No value clears a setting, which is what it is.
+  const bool is_kept =
+      value.value_size() == 0 || (value.value_size() == 1 && value.value(0) == setting->second);
+  if (is_kept) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(
+      "trace setting ", Quoted(name), ": got ", Quoted(absl::StrJoin(value.value(), ",")), ", is ",
+      Quoted(setting->second),
+      " and stays so: traces are set where the server is started (tracing in its configuration), "
+      "not over the network; ask for times with the request parameter octet_timing"));
 }
 
 absl::StatusOr<inference::TraceSettingResponse> TraceSettings(
@@ -56,12 +63,13 @@ absl::StatusOr<inference::TraceSettingResponse> TraceSettings(
   if (!request.model_name().empty()) {
     RETURN_IF_ERROR(rooms.repository.Find(request.model_name(), "").status());
   }
+  const TraceValues current = CurrentTraceSettings(rooms.settings);
   for (const auto& [name, value] : request.settings()) {
-    RETURN_IF_ERROR(CheckTraceValue(name, value));
+    RETURN_IF_ERROR(CheckTraceValue(current, name, value));
   }
   inference::TraceSettingResponse response;
-  for (const TraceValue& setting : kTraceSettings) {
-    (*response.mutable_settings())[setting.name].add_value(setting.value);
+  for (const auto& [name, value] : current) {
+    (*response.mutable_settings())[name].add_value(value);
   }
   return response;
 }
@@ -71,14 +79,17 @@ struct LogValue {
   std::variant<bool, std::uint32_t, const char*> value;
 };
 
-const std::array<LogValue, 6>& CurrentLogSettings() {
-  static constexpr std::array<LogValue, 6> kSettings = {{{"log_error", true},
-                                                         {"log_file", ""},
-                                                         {"log_format", "default"},
-                                                         {"log_info", true},
-                                                         {"log_verbose_level", std::uint32_t{0}},
-                                                         {"log_warning", true}}};
-  return kSettings;
+using LogValues = std::array<LogValue, 6>;
+
+LogValues CurrentLogSettings(const ReportedSettings& settings) {
+  // The protocol's word for lines of text.
+  const char* const format = settings.log_format == "json" ? "json" : "default";
+  return {{{"log_error", true},
+           {"log_file", ""},
+           {"log_format", format},
+           {"log_info", settings.logs_info},
+           {"log_verbose_level", std::uint32_t{settings.logs_debug ? 1U : 0U}},
+           {"log_warning", settings.logs_warnings}}};
 }
 
 void Set(const LogValue& setting, inference::LogSettingsResponse::SettingValue& out) {
@@ -91,9 +102,9 @@ void Set(const LogValue& setting, inference::LogSettingsResponse::SettingValue& 
   }
 }
 
-absl::Status CheckLogValue(const std::string& name,
+absl::Status CheckLogValue(const LogValues& settings, const std::string& name,
                            const inference::LogSettingsRequest::SettingValue& value) {
-  for (const LogValue& setting : CurrentLogSettings()) {
+  for (const LogValue& setting : settings) {
     if (name != setting.name) continue;
     inference::LogSettingsResponse::SettingValue current;
     Set(setting, current);
@@ -113,12 +124,13 @@ absl::Status CheckLogValue(const std::string& name,
 }
 
 absl::StatusOr<inference::LogSettingsResponse> LogSettings(
-    const inference::LogSettingsRequest& request) {
+    const ControlRooms& rooms, const inference::LogSettingsRequest& request) {
+  const LogValues current = CurrentLogSettings(rooms.settings);
   for (const auto& [name, value] : request.settings()) {
-    RETURN_IF_ERROR(CheckLogValue(name, value));
+    RETURN_IF_ERROR(CheckLogValue(current, name, value));
   }
   inference::LogSettingsResponse response;
-  for (const LogValue& setting : CurrentLogSettings()) {
+  for (const LogValue& setting : current) {
     Set(setting, (*response.mutable_settings())[setting.name]);
   }
   return response;
@@ -133,7 +145,8 @@ void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods) {
           [rooms](const auto& request) { return TraceSettings(rooms, request); })};
   methods["/inference.GRPCInferenceService/LogSettings"] = {
       ControlMethod::Kind::kUnary,
-      Handle<inference::LogSettingsRequest, inference::LogSettingsResponse>(LogSettings)};
+      Handle<inference::LogSettingsRequest, inference::LogSettingsResponse>(
+          [rooms](const auto& request) { return LogSettings(rooms, request); })};
 }
 
 }  // namespace octet

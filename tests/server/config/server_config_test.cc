@@ -214,7 +214,9 @@ TEST(ServerConfigDocsTest, HelpAndDocsHaveEveryField) {
   const auto& type = *config::v1::ServerConfig::descriptor();
   for (int i = 0; i < type.field_count(); ++i) {
     const std::string& name = type.field(i)->name();
-    if (type.field(i)->is_repeated()) {
+    const auto* const message = type.field(i)->message_type();
+    // Of the file alone.
+    if (message != nullptr && message->full_name() != "google.protobuf.Duration") {
       EXPECT_THAT(docs, HasSubstr(absl::StrCat("| `", name, "` | none |")));
       continue;
     }
