@@ -47,4 +47,4 @@ format: ## formats every C++ file in place
 
 clean: ## removes what was built; keeps what was fetched
 	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 \
-	  ! -name onednn ! -name venv ! -name tools ! -name peers ! -name keras ! -name torch ! -name tfmot -exec rm -rf {} +
+	  ! -name onednn ! -name venv ! -name tools ! -name clients ! -name peers ! -name keras ! -name torch ! -name tfmot -exec rm -rf {} +

@@ -20,6 +20,7 @@
 #include "models/base/cpu_budget.h"
 #include "models/base/status_macros.h"
 #include "models/operators/operators.h"
+#include "models/runtime/cost_curve_cache.h"
 #include "models/runtime/kernel_choices_file.h"
 #include "server/config/server_config.h"
 #include "server/frontends/grpc/grpc_server.h"
@@ -35,6 +36,7 @@
 #include "server/repository/repository_loader.h"
 #include "server/repository/store_watcher.h"
 #include "server/scheduling/scheduler.h"
+#include "server/shared_memory/shared_memory_regions.h"
 #include "server/tracing/tracer.h"
 #include "server/tuning/tuner.h"
 #include "server/tuning/tuning_thread.h"
@@ -56,11 +58,9 @@ absl::StatusOr<const kernels::KernelSet*> ChooseKernelSet() {
   return selection.set;
 }
 
-// Where what is measured of layers is kept; empty without a state directory.
-std::string ChoicesPath(const ServerConfig& config) {
-  return config.state_directory.empty()
-             ? ""
-             : absl::StrCat(config.state_directory, "/kernel-choices.txt");
+// A file that outlives the server; empty without a state directory.
+std::string StatePath(const ServerConfig& config, absl::string_view name) {
+  return config.state_directory.empty() ? "" : absl::StrCat(config.state_directory, "/", name);
 }
 
 // What was measured before; null without a path.
@@ -169,18 +169,25 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
   Metrics metrics(
       {.num_workers = Scheduler::NumWorkers(compute_threads), .server_version = kVersion});
   const OperatorRegistry operators = BuiltInOperators();
-  const std::string choices_path = ChoicesPath(config);
+  const std::string choices_path = StatePath(config, "kernel-choices.txt");
   const std::shared_ptr<const KernelChoices> choices = StoredChoices(choices_path);
+  CostCurveCache costs(StatePath(config, "cost-curves.txt"));
+  if (!costs.warning().empty()) spdlog::warn("cost curves: {}", costs.warning());
   const BundleLoader loader(
       {.compile = {.choices = choices, .attention_precision = config.attention_precision},
-       .kernel_set_name = std::string(kernel_set->name)},
+       .kernel_set_name = std::string(kernel_set->name),
+       .costs = &costs},
       operators, *kernel_set, metrics);
   ModelRepository repository(config.models);
+  SharedMemoryRegions regions({.key_prefix = config.shared_memory_prefix,
+                               .max_request_bytes = config.max_request_bytes,
+                               .max_copied_bytes = config.max_buffered_bytes});
+  SharedMemoryRegions* const shared_memory = config.allow_shared_memory ? &regions : nullptr;
   Scheduler::Options scheduling;
   scheduling.compute_threads = compute_threads;
   scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
-  InferenceService service(repository, scheduler, metrics);
+  InferenceService service(repository, scheduler, metrics, shared_memory);
   const std::unique_ptr<Tracer> tracer = MakeTracer(config.operations);
   const std::unique_ptr<RequestObserver> observer =
       MakeObserver(config.operations, log, tracer.get());
@@ -190,12 +197,14 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
                        .apply = [&](std::size_t count) { scheduler.SetComputeThreads(count); }},
                       budget);
   GrpcServer* front_end = nullptr;  // once there is one
+  TuningThread tuning([&service] { return service.gate().counts(); }, kernels::PrepareThread);
   RepositoryLoader loading(
       {.path = config.model_repository,
        .models = config.models,
        .on_outcome = LogOutcome,
        .on_change =
-           [&service, &repository, &front_end] {
+           [&service, &repository, &front_end, &tuning] {
+             tuning.NotifyChange();
              // Of a server that had nothing to serve when it started.
              if (service.state() != ServerState::kDraining || repository.ReadyVersions().empty()) {
                return;
@@ -211,9 +220,8 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
   Tuner::Options tuner_options;
   tuner_options.choices_path = choices_path;
   tuner_options.budget = config.tune_budget;
-  TuningThread tuning([&service] { return service.gate().counts(); }, kernels::PrepareThread);
   const auto tuner = std::make_shared<Tuner>(
-      tuner_options, choices, Tuner::Served{loader, repository, scheduler, metrics}, tuning);
+      tuner_options, choices, Tuner::Served{loader, repository, scheduler, metrics, costs}, tuning);
   const auto is_ready = [&service] { return service.is_ready(); };
   const auto in_flight = [&service] { return service.requests_in_flight(); };
   metrics.SetSources(
@@ -225,6 +233,7 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
                                        .server_version = kVersion,
                                        .loader = &loading,
                                        .allow_management = config.allow_management,
+                                       .shared_memory = shared_memory,
                                        .settings = SettingsOf(config.operations)},
                                       service, repository));
   front_end = grpc.get();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // `octet inspect`: what a bundle holds, and which kernels run it here.
 
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 
@@ -18,6 +20,7 @@
 #include "client/cli/table.h"
 #include "kernels/kernel_set.h"
 #include "models/base/status_macros.h"
+#include "models/runtime/cost_curve.h"
 
 namespace octet::cli {
 namespace {
@@ -30,6 +33,7 @@ struct InspectOptions {
   std::string choices;
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   bool graph = false;
+  bool batches = false;
   bool json = false;
 };
 
@@ -163,6 +167,47 @@ void Print(const LocalModel& model, const GraphReport& report, const absl::Statu
   }
 }
 
+// What batches cost here, and up to where larger ones pay.
+struct BatchCosts {
+  CostCurve curve;  // empty: the model takes no batches
+  [[nodiscard]] std::int64_t paying_rows() const { return PayingRows(curve); }
+};
+
+absl::StatusOr<BatchCosts> MeasureBatches(const LocalModel& model) {
+  BatchCosts costs;
+  if (!model.executable()->takes_batches()) return costs;
+  ASSIGN_OR_RETURN(costs.curve, MeasureCostCurve(model.executable()));
+  return costs;
+}
+
+double Microseconds(const CostPoint& point) {
+  return std::chrono::duration<double, std::micro>(point.time).count();
+}
+
+Json ToJson(const BatchCosts& costs) {
+  Json curve = Json::array();
+  for (const CostPoint& point : costs.curve) {
+    curve.push_back({{"rows", point.rows}, {"us", Microseconds(point)}});
+  }
+  return {{"paying_rows", costs.paying_rows()}, {"curve", std::move(curve)}};
+}
+
+void Print(const BatchCosts& costs) {
+  if (costs.curve.empty()) {
+    std::cout << "\nbatches: none, its inputs and outputs do not all have rows first\n";
+    return;
+  }
+  Table table({"rows", "us a batch", "us a row"});
+  for (const CostPoint& point : costs.curve) {
+    const double us = Microseconds(point);
+    table.AddRow({absl::StrCat(point.rows), absl::StrFormat("%.1f", us),
+                  absl::StrFormat("%.2f", us / static_cast<double>(point.rows))});
+  }
+  std::cout << "\n"
+            << table.ToString() << "batches pay up to " << costs.paying_rows()
+            << " rows on this CPU: a server forms none that are larger\n";
+}
+
 absl::Status Inspect(const InspectOptions& options) {
   ASSIGN_OR_RETURN(const auto model,
                    LocalModel::LoadUntested(options.bundle, options.kernel_set,
@@ -172,12 +217,18 @@ absl::Status Inspect(const InspectOptions& options) {
   absl::Status self_test = model->RunSelfTest();
   ASSIGN_OR_RETURN(const GraphReport report,
                    MakeGraphReport(model->bundle().graph, model->operators()));
+  std::optional<BatchCosts> batches;
+  if (options.batches) {
+    ASSIGN_OR_RETURN(batches, MeasureBatches(*model));
+  }
   if (options.json) {
     Json json = ToJson(*model, report, self_test);
+    if (batches) json["batches"] = ToJson(*batches);
     if (options.graph) json["graph"] = GraphsJson(report);
     std::cout << json.dump(2) << "\n";
   } else {
     Print(*model, report, self_test);
+    if (batches) Print(*batches);
     if (options.graph) std::cout << "\n" << GraphsText(report);
   }
   return self_test;
@@ -200,6 +251,9 @@ void AddInspect(CLI::App& app, absl::Status& result) {
   AddAttentionPrecision(*command, options->attention_precision);
   command->add_flag("--graph", options->graph,
                     "The nodes too, as the bundle has them and as they are run");
+  command->add_flag("--batches", options->batches,
+                    "Measure what batches cost here, for half a second, and up to how many rows\n"
+                    "larger ones pay");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &result] { result = Inspect(*options); });
 }

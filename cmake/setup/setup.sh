@@ -11,6 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly setup=cmake/setup logs=build/setup onednn=build/onednn venv=build/venv
+readonly clients=build/clients
 readonly supported="Debian 12, Debian 13 and Ubuntu 24.04"
 
 fail() {
@@ -189,16 +190,71 @@ download_promtool() (
   apt-get download -q promtool || apt-get download -q prometheus
 )
 
-# helm, which no distribution packages, compiled by the Go that PyPI brings.
-fetch_helm() {
-  local tools=$PWD/build/tools
-  { [ -x "$tools/bin/helm" ] || command -v helm >/dev/null; } && return
-  echo "octet set-up: building helm (minutes)"
+# build_with_go NAME PACKAGE@VERSION FOLDER: a program that no distribution packages, into FOLDER,
+# compiled by the Go that PyPI brings.
+build_with_go() {
+  local name=$1 package=$2 folder=$3
+  echo "octet set-up: building $name (minutes)"
   "$venv/bin/pip" install -q --disable-pip-version-check -r "$setup/go-requirements.txt" \
     >"$logs/go.log" 2>&1 || fail "pip could not install Go: check the network ($logs/go.log)"
-  GOBIN=$tools/bin GOPATH=$tools/go GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0 \
-    "$venv/bin/go" install -ldflags="-s -w" helm.sh/helm/v3/cmd/helm@v3.19.0 >"$logs/helm.log" 2>&1 ||
-    fail "go could not install helm: check the network ($logs/helm.log), then run make again"
+  GOBIN=$folder GOPATH=$PWD/build/tools/go GOFLAGS=-modcacherw GOTOOLCHAIN=local CGO_ENABLED=0 \
+    "$venv/bin/go" install -ldflags="-s -w" "$package" >"$logs/$name.log" 2>&1 ||
+    fail "go could not install $name: check the network ($logs/$name.log), then run make again"
+}
+
+fetch_helm() {
+  { [ -x build/tools/bin/helm ] || command -v helm >/dev/null; } && return
+  build_with_go helm helm.sh/helm/v3/cmd/helm@v3.19.0 "$PWD/build/tools/bin"
+}
+
+# Clients that others wrote and that tests drive the server with: ghz and grpcurl, perf_analyzer,
+# KServe's.
+fetch_clients() {
+  mkdir -p "$clients/bin"
+  [ -x "$clients/bin/ghz" ] ||
+    build_with_go ghz github.com/bojand/ghz/cmd/ghz@v0.120.0 "$PWD/$clients/bin"
+  [ -x "$clients/bin/grpcurl" ] ||
+    build_with_go grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 "$PWD/$clients/bin"
+  fetch_perf_analyzer
+  fetch_kserve
+}
+
+fetch_perf_analyzer() {
+  local list=$setup/perf-analyzer-requirements.txt folder=$clients/perf_analyzer
+  cmp -s "$list" "$folder/.complete" && return
+  echo "octet set-up: fetching perf_analyzer"
+  rm -rf "$folder"
+  { "$venv/bin/pip" download -q --no-deps --only-binary=:all: --require-hashes \
+      --disable-pip-version-check -r "$list" -d "$folder/wheels" &&
+      unpack_perf_analyzer "$folder"; } >"$logs/perf_analyzer.log" 2>&1 ||
+    fail "could not fetch perf_analyzer from PyPI: check the network ($logs/perf_analyzer.log)," \
+         "then run make again"
+  cp "$list" "$folder/.complete"
+}
+
+# The program and the library, out of their wheels.
+unpack_perf_analyzer() {
+  local wheel
+  for wheel in "$1"/wheels/*.whl; do
+    "$venv/bin/python" -m zipfile -e "$wheel" "$1/wheels/unpacked" || return
+  done
+  find "$1/wheels/unpacked" \( -name perf_analyzer -o -name 'libcudart.so.12' \) -type f \
+    -exec mv {} "$1" \; || return
+  chmod +x "$1/perf_analyzer" || return
+  rm -rf "$1/wheels"
+}
+
+fetch_kserve() {
+  local list=$setup/kserve-requirements.txt folder=$clients/kserve
+  cmp -s "$list" "$folder/requirements.txt" && return
+  echo "octet set-up: fetching KServe's clients into $folder"
+  rm -rf "$folder"
+  { python3 -m venv "$folder" &&
+      "$folder/bin/pip" install -q --disable-pip-version-check --only-binary=:all: --no-deps \
+        -r "$list"; } >"$logs/kserve.log" 2>&1 ||
+    fail "pip could not install KServe's clients: check the network ($logs/kserve.log)," \
+         "then run make again"
+  cp "$list" "$folder/requirements.txt"
 }
 
 # The versions of Keras whose files tests/golden/keras holds and that the test tools lack. Each is
@@ -267,6 +323,7 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = check ]; then
   fetch_helm
+  fetch_clients
   fetch_old_keras
   fetch_tfmot
   fetch_torch

@@ -311,6 +311,15 @@ std::vector<TensorSignature> Signature(const Graph& graph, const std::vector<Val
   return signature;
 }
 
+bool RowsComeFirst(const std::vector<TensorSignature>& tensors) {
+  return std::ranges::all_of(tensors, [](const TensorSignature& tensor) {
+    const Shape& shape = tensor.type.shape;
+    return !shape.empty() && shape[0] == Dim(kRows) &&
+           std::none_of(shape.begin() + 1, shape.end(),
+                        [](const Dim& dim) { return !dim.is_constant() && dim.symbol() == kRows; });
+  });
+}
+
 std::string KernelOf(const CompiledStep& step) {
   switch (step.in_place) {
     case InPlace::kNone:
@@ -341,6 +350,8 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
   executable->inputs_ = Signature(graph, graph.inputs);
   executable->outputs_ = Signature(graph, graph.outputs);
   executable->symbol_names_ = graph.symbol_names;
+  executable->takes_batches_ = !graph.inputs.empty() && RowsComeFirst(executable->inputs_) &&
+                               RowsComeFirst(executable->outputs_);
   ASSIGN_OR_RETURN(executable->compiled_, Compiler(graph, operators, kernels, options).Compile());
   return executable;
 }

@@ -75,6 +75,9 @@ class Executable {
   [[nodiscard]] const kernels::KernelSet& kernel_set() const { return *kernels_; }
   [[nodiscard]] const CompileOptions& options() const { return options_; }
   [[nodiscard]] std::int64_t max_rows() const { return options_.max_rows; }
+  // Whether the rows of several runs may be concatenated into one: rows come first in every input
+  // and output, and there is an input to say how many there are.
+  [[nodiscard]] bool takes_batches() const { return takes_batches_; }
   // For Session.
   [[nodiscard]] const CompiledGraph& compiled() const { return compiled_; }
 
@@ -86,6 +89,7 @@ class Executable {
   std::vector<TensorSignature> inputs_;
   std::vector<TensorSignature> outputs_;
   std::vector<std::string> symbol_names_;
+  bool takes_batches_ = false;
   CompiledGraph compiled_;
 };
 

@@ -19,9 +19,6 @@
 
 namespace octet {
 
-// Larger files are not read.
-inline constexpr std::size_t kMaxKernelChoicesByteSize = std::size_t{16} << 20;
-
 struct StoredKernelChoices {
   KernelChoices choices;
   std::string warning;  // what was left out and why; empty: nothing

@@ -16,14 +16,12 @@
 #include "kernels/kernel_set.h"
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "models/runtime/synthetic_inputs.h"
 #include "models/tensor/shape.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
 namespace {
-
-// What an open dimension other than rows is taken for.
-constexpr std::int64_t kTypicalSymbol = 64;
 
 // What `choices` has for the layer of `step`; null if nothing.
 const KernelChoice* FindChoice(const Executable& executable, const CompiledStep& step,
@@ -72,44 +70,18 @@ absl::StatusOr<Graph> CutOut(const Graph& graph, const std::string& name) {
   return layer;
 }
 
-// The same values each time.
-void FillWithNoise(Tensor& tensor) {
-  std::uint32_t state = 1;
-  const auto next = [&state] { return (state = state * 1664525U + 1013904223U) >> 24U; };
-  if (tensor.data_type() == DataType::kFloat32) {
-    for (float& value : tensor.as<float>()) value = static_cast<float>(next()) / 128.0F - 1.0F;
-  } else if (tensor.data_type() == DataType::kInt8 || tensor.data_type() == DataType::kInt16) {
-    for (std::byte& byte : tensor.bytes()) byte = static_cast<std::byte>(next());
-  }
-}
-
-absl::StatusOr<std::vector<Tensor>> MakeInputs(const Graph& layer, std::int64_t rows,
-                                               std::size_t max_byte_size) {
-  std::vector<std::int64_t> symbols(layer.symbol_names.size(), kTypicalSymbol);
-  symbols[static_cast<std::size_t>(kRows.index)] = rows;
-  std::vector<Tensor> inputs;
-  for (const ValueId id : layer.inputs) {
-    const TensorType& type = layer.values[static_cast<std::size_t>(id)].type;
-    Dims dims;
-    for (const Dim& dim : type.shape) dims.push_back(dim.Evaluate(symbols));
-    RETURN_IF_ERROR(CheckedNumElements(dims).status());
-    const std::size_t byte_size = ByteSize(type.data_type, dims);
-    if (byte_size > max_byte_size) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "an input would have ", byte_size, " bytes, at most ", max_byte_size, " are allowed"));
-    }
-    FillWithNoise(inputs.emplace_back(type.data_type, std::move(dims)));
-  }
-  return inputs;
-}
-
 absl::Status MeasureCutOut(const Graph& layer, const OperatorRegistry& operators,
                            const kernels::KernelSet& kernels, const MeasureOptions& options,
                            std::span<const std::int64_t> batch_sizes, KernelChoices& choices) {
+  std::vector<TensorType> inputs;
+  for (const ValueId id : layer.inputs) {
+    inputs.push_back(layer.values[static_cast<std::size_t>(id)].type);
+  }
   std::vector<std::vector<Tensor>> batches;
   for (const std::int64_t rows : batch_sizes) {
     ASSIGN_OR_RETURN(batches.emplace_back(),
-                     MakeInputs(layer, rows, options.compile.max_arena_byte_size));
+                     MakeSyntheticInputs(inputs, layer.symbol_names.size(), rows,
+                                         options.compile.max_arena_byte_size));
   }
   return MeasureChoices(layer, operators, kernels, batches, options, choices).status();
 }

@@ -27,11 +27,6 @@ absl::Status Unfit(absl::string_view got, absl::string_view wants) {
   return absl::InvalidArgumentError(absl::StrCat("got \"", got, "\", wants ", wants));
 }
 
-bool IsDuration(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type()->full_name() == "google.protobuf.Duration";
-}
-
 absl::Status SetDuration(absl::string_view text, const FieldDescriptor& field, Message& message) {
   ASSIGN_OR_RETURN(const std::chrono::nanoseconds duration, ParseDuration(text));
   google::protobuf::Duration value;
@@ -41,7 +36,8 @@ absl::Status SetDuration(absl::string_view text, const FieldDescriptor& field, M
   return absl::OkStatus();
 }
 
-absl::Status SetUnsigned(absl::string_view text, const FieldDescriptor& field, Message& message) {
+// Of a uint32 or uint64, in its range.
+absl::StatusOr<std::uint64_t> ParseUnsigned(absl::string_view text, const FieldDescriptor& field) {
   const bool is_wide = field.cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
   std::uint64_t value = 0;
   if (absl::EndsWith(absl::string_view(field.name()), "_bytes")) {
@@ -49,14 +45,19 @@ absl::Status SetUnsigned(absl::string_view text, const FieldDescriptor& field, M
   } else if (!absl::SimpleAtoi(text, &value)) {
     return Unfit(text, "a whole number from 0");
   }
-  if (is_wide) {
-    message.GetReflection()->SetUInt64(&message, &field, value);
-    return absl::OkStatus();
-  }
-  if (value > std::numeric_limits<std::uint32_t>::max()) {
+  if (!is_wide && value > std::numeric_limits<std::uint32_t>::max()) {
     return Unfit(text, absl::StrCat("at most ", std::numeric_limits<std::uint32_t>::max()));
   }
-  message.GetReflection()->SetUInt32(&message, &field, static_cast<std::uint32_t>(value));
+  return value;
+}
+
+absl::Status SetUnsigned(absl::string_view text, const FieldDescriptor& field, Message& message) {
+  ASSIGN_OR_RETURN(const std::uint64_t value, ParseUnsigned(text, field));
+  if (field.cpp_type() == FieldDescriptor::CPPTYPE_UINT64) {
+    message.GetReflection()->SetUInt64(&message, &field, value);
+  } else {
+    message.GetReflection()->SetUInt32(&message, &field, static_cast<std::uint32_t>(value));
+  }
   return absl::OkStatus();
 }
 
@@ -74,6 +75,11 @@ absl::Status SetBool(absl::string_view text, const FieldDescriptor& field, Messa
 }
 
 }  // namespace
+
+bool IsDuration(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+         field.message_type()->full_name() == "google.protobuf.Duration";
+}
 
 absl::StatusOr<std::chrono::nanoseconds> ParseDuration(absl::string_view text) {
   absl::Duration duration;
@@ -122,6 +128,22 @@ absl::Status SetField(absl::string_view text, const FieldDescriptor& field, Mess
       return SetUnsigned(text, field, message);
     default:
       return Unfit(text, absl::StrCat("the entries of ", field.name()));
+  }
+}
+
+absl::Status AddToField(absl::string_view text, const FieldDescriptor& field, Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      reflection.AddString(&message, &field, std::string(text));
+      return absl::OkStatus();
+    case FieldDescriptor::CPPTYPE_UINT32: {
+      ASSIGN_OR_RETURN(const std::uint64_t value, ParseUnsigned(text, field));
+      reflection.AddUInt32(&message, &field, static_cast<std::uint32_t>(value));
+      return absl::OkStatus();
+    }
+    default:
+      return Unfit(text, absl::StrCat("what ", field.name(), " is a list of"));
   }
 }
 

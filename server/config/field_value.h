@@ -26,4 +26,11 @@ absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
 absl::Status SetField(absl::string_view text, const google::protobuf::FieldDescriptor& field,
                       google::protobuf::Message& message);
 
+// Adds to a list of strings or of uint32; else as SetField.
+absl::Status AddToField(absl::string_view text, const google::protobuf::FieldDescriptor& field,
+                        google::protobuf::Message& message);
+
+// Whether the field's value is written as a duration.
+bool IsDuration(const google::protobuf::FieldDescriptor& field);
+
 }  // namespace octet

@@ -26,9 +26,11 @@
 #include "proto/octet/config/v1/config.pb.h"
 #include "server/config/address.h"
 #include "server/config/field_value.h"
+#include "server/config/model_entries.h"
 #include "server/config/operations_config.h"
 #include "server/config/yaml_message.h"
 #include "server/repository/store_listing.h"
+#include "server/shared_memory/shared_memory_region.h"
 
 namespace octet {
 namespace {
@@ -65,6 +67,8 @@ constexpr std::array kFlags = {
     Flag{"log_format", "text|json", "how lines of the log look, default text"},
     Flag{"log_level", "LEVEL", "debug, info, warn or error, default info"},
     Flag{"allow_management", "", "let clients of other machines load and unload models"},
+    Flag{"allow_shared_memory", "", "take tensors in shared memory from clients of this machine"},
+    Flag{"shared_memory_prefix", "TEXT", "only of keys that begin with it, default any"},
 };
 
 constexpr std::uint64_t kLeastRequestBytes = 1024;
@@ -209,6 +213,8 @@ ServerConfig FromMessage(const ConfigMessage& message) {
   config.state_directory = message.state_directory();
   if (message.has_tune_budget()) config.tune_budget = ToChrono(message.tune_budget());
   config.allow_management = message.allow_management();
+  config.allow_shared_memory = message.allow_shared_memory();
+  config.shared_memory_prefix = message.shared_memory_prefix();
   config.workers = static_cast<int>(std::min<std::uint32_t>(message.workers(), kMostWorkers + 1));
   return config;
 }
@@ -224,42 +230,6 @@ void TakeAttentionPrecision(const ConfigMessage& message, const Origins& origins
   } else {
     errors.push_back(
         absl::StrCat(origins.Of("attention_precision"), ": ", precision.status().message()));
-  }
-}
-
-// "octet.yaml: models[2].labels.stable": one of the file's alone.
-void TakeModels(const ConfigMessage& message, const Origins& origins, ServerConfig& config,
-                std::vector<std::string>& errors) {
-  for (int i = 0; i < message.models_size(); ++i) {
-    const config::v1::Model& model = message.models(i);
-    const std::string path = absl::StrCat(origins.Of("models"), "[", i, "]");
-    if (!IsModelName(model.name())) {
-      errors.push_back(
-          absl::StrCat(path, ".name: got ", Quoted(model.name()), ", wants a model's name"));
-      continue;
-    }
-    const auto [settings, is_first] = config.models.try_emplace(model.name());
-    if (!is_first) errors.push_back(absl::StrCat(path, ".name: ", model.name(), " is there twice"));
-    if (model.has_version_policy()) {
-      absl::StatusOr<VersionPolicy> policy = ParseVersionPolicy(model.version_policy());
-      if (policy.ok()) {
-        settings->second.policy = *std::move(policy);
-      } else {
-        errors.push_back(absl::StrCat(path, ".version_policy: ", policy.status().message()));
-      }
-    }
-    for (const auto& [label, version] : model.labels()) {
-      if (!IsVersionLabel(label)) {
-        errors.push_back(absl::StrCat(path, ".labels: got ", Quoted(label),
-                                      ", wants letters, digits, '_', '-' and '.', the first a "
-                                      "letter, at most 64"));
-      } else if (version == 0 || version > std::numeric_limits<std::int64_t>::max()) {
-        errors.push_back(absl::StrCat(path, ".labels.", label, ": got ", version,
-                                      ", wants a version, which is a whole number from 1"));
-      } else {
-        settings->second.labels[label] = static_cast<std::int64_t>(version);
-      }
-    }
   }
 }
 
@@ -295,6 +265,21 @@ void CheckLength(const char* field, std::chrono::nanoseconds length, const Origi
       "s, wants at most ", std::chrono::seconds(kLongestDuration).count(), "s"));
 }
 
+void CheckSharedMemory(const ServerConfig& config, const Origins& origins,
+                       std::vector<std::string>& errors) {
+  const std::string& prefix = config.shared_memory_prefix;
+  if (prefix.empty()) return;
+  if (!config.allow_shared_memory) {
+    errors.push_back(absl::StrCat(origins.Of("shared_memory_prefix"), ": got ", Quoted(prefix),
+                                  " without --allow-shared-memory, wants both"));
+  }
+  if (!IsSharedMemoryKey(prefix) || absl::StartsWith(prefix, "/")) {
+    errors.push_back(absl::StrCat(origins.Of("shared_memory_prefix"), ": got ", Quoted(prefix),
+                                  ", wants what a key begins with behind its '/': printable ASCII "
+                                  "without '/' and spaces"));
+  }
+}
+
 void Check(const ServerConfig& config, const Origins& origins, std::vector<std::string>& errors) {
   std::error_code error;
   if (config.model_repository.empty()) {
@@ -304,6 +289,7 @@ void Check(const ServerConfig& config, const Origins& origins, std::vector<std::
                                   config.model_repository, "\", wants a folder that is there"));
   }
   CheckAddresses(config, origins, errors);
+  CheckSharedMemory(config, origins, errors);
   if (config.max_request_bytes < kLeastRequestBytes ||
       config.max_request_bytes > kMostRequestBytes) {
     errors.push_back(absl::StrCat(origins.Of("max_request_bytes"), ": got ",
@@ -348,7 +334,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   message.MergeFrom(parsed.values);
   line.config = FromMessage(message);
   TakeAttentionPrecision(message, origins, line.config, errors);
-  TakeModels(message, origins, line.config, errors);
+  TakeModels(message, origins.Of("models"), line.config.models, errors);
   TakeOperations(
       message, [&origins](const std::string& field) { return origins.Of(field); },
       line.config.operations, errors);

@@ -29,6 +29,8 @@ struct ServerConfig {
   std::chrono::nanoseconds drain_delay{0};
   std::string state_directory;
   bool allow_management = false;
+  bool allow_shared_memory = false;
+  std::string shared_memory_prefix;
   std::chrono::nanoseconds tune_budget = std::chrono::seconds(60);  // 0: never
   AttentionPrecision attention_precision = AttentionPrecision::kFloat32;
   int workers = 0;  // 0: from the CPU budget

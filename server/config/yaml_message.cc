@@ -19,16 +19,15 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+// Whether its value is a mapping of its own.
+bool IsMessage(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field);
+}
+
 std::string KnownKeys(const Descriptor& type) {
   std::vector<std::string> names;
   for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
   return absl::StrJoin(names, ", ");
-}
-
-// Whether a field is a mapping in its turn; a duration is a word.
-bool HasKeys(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type()->full_name() != "google.protobuf.Duration";
 }
 
 // Walks one document; collects errors and goes on.
@@ -77,13 +76,11 @@ class Filler {
   void FillField(const YAML::detail::iterator_value& entry, const std::string& path,
                  const FieldDescriptor& field, Message& message) {
     if (field.is_map()) return FillMap(entry, path, field, message);
-    if (field.is_repeated()) return FillMessages(entry, path, field, message);
-    if (HasKeys(field)) {
-      if (!entry.second.IsMap()) {
-        AddError(entry.first, path,
-                 absl::StrCat("wants a mapping with keys of: ", KnownKeys(*field.message_type())));
-        return;
-      }
+    if (field.is_repeated()) {
+      return IsMessage(field) ? FillMessages(entry, path, field, message)
+                              : FillValues(entry, path, field, message);
+    }
+    if (IsMessage(field)) {
       return Fill(entry.second, path, *message.GetReflection()->MutableMessage(&message, &field));
     }
     if (!entry.second.IsScalar()) {
@@ -92,6 +89,18 @@ class Filler {
     }
     const absl::Status status = SetField(entry.second.Scalar(), field, message);
     if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+  }
+
+  // A list of values.
+  void FillValues(const YAML::detail::iterator_value& entry, const std::string& path,
+                  const FieldDescriptor& field, Message& message) {
+    if (!entry.second.IsSequence()) return AddError(entry.first, path, "wants a list");
+    for (const YAML::Node& item : entry.second) {
+      const absl::Status status = item.IsScalar()
+                                      ? AddToField(item.Scalar(), field, message)
+                                      : absl::InvalidArgumentError("wants a list of values");
+      if (!status.ok()) AddError(entry.first, path, std::string(status.message()));
+    }
   }
 
   // A list of messages.

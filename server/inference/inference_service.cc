@@ -12,8 +12,8 @@
 
 #include "models/base/status_macros.h"
 #include "server/inference/classification.h"
+#include "server/inference/request_memory.h"
 #include "server/inference/request_validation.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -35,15 +35,46 @@ std::function<absl::Status(InferenceAnswer&)> ClassesOf(const ModelHandle& model
   }
   if (!wants_any) return nullptr;
   return [model, wanted = std::move(wanted)](InferenceAnswer& answer) {
-    return Classify(wanted, TakesBatches(*model->executable), kMostClassBytes, answer);
+    return Classify(wanted, model->executable->takes_batches(), kMostClassBytes, answer);
   };
 }
 
 }  // namespace
 
 InferenceService::InferenceService(const ModelRepository& repository, Scheduler& scheduler,
-                                   Metrics& metrics)
-    : repository_(repository), scheduler_(scheduler), metrics_(metrics) {}
+                                   Metrics& metrics, SharedMemoryRegions* memory)
+    : repository_(repository), scheduler_(scheduler), metrics_(metrics), memory_(memory) {
+  for (const auto& [name, settings] : repository.settings()) {
+    if (!settings.scheduling.preserves_order) continue;
+    orders_[&settings.scheduling] = std::make_shared<AnswerOrder>();
+  }
+}
+
+void InferenceService::TakePlace(InferenceRequest& request) {
+  if (orders_.empty()) return;
+  const auto order = orders_.find(request.scheduling);
+  if (order == orders_.end()) return;
+  request.completion = order->second->Enter(std::move(request.completion));
+}
+
+absl::Status InferenceService::Bind(const ModelHandle& model, InferenceRequest& request) {
+  std::shared_ptr<RequestMemory> memory;
+  if (NamesSharedMemory(request)) {
+    ASSIGN_OR_RETURN(memory, RequestMemory::Find(memory_, request));
+  }
+  RETURN_IF_ERROR(BindRequest(*model->executable, request));
+  request.finish = ClassesOf(model, request);
+  if (memory == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(memory->ReadInputs(request));
+  request.input_owner = memory;
+  if (memory->has_outputs()) {
+    request.finish = [memory, classify = std::move(request.finish)](InferenceAnswer& answer) {
+      if (classify) RETURN_IF_ERROR(classify(answer));
+      return memory->WriteOutputs(answer);
+    };
+  }
+  return absl::OkStatus();
+}
 
 absl::Status InferenceService::Admit(InferenceRequest& request) {
   if (state() == ServerState::kStarting) {
@@ -58,14 +89,16 @@ absl::Status InferenceService::Admit(InferenceRequest& request) {
   ASSIGN_OR_RETURN(const ModelHandle model,
                    repository_.Find(request.model_name, request.model_version));
   request.metrics = model->metrics;
+  if (const ModelSettings* const settings = repository_.SettingsOf(model->name)) {
+    request.scheduling = &settings->scheduling;
+  }
   request.model = {model->name, model->version_string, model->precision, model->kernel_set};
   request.executable = model->executable;
   request.model_owner = model;
-  if (absl::Status status = BindRequest(*model->executable, request); !status.ok()) {
+  if (absl::Status status = Bind(model, request); !status.ok()) {
     return {status.code(), absl::StrCat("model \"", model->name, "\" version ",
                                         model->version_string, ": ", status.message())};
   }
-  request.finish = ClassesOf(model, request);
   if (request.deadline <= std::chrono::steady_clock::now()) {
     return absl::DeadlineExceededError(
         "the deadline had passed when the request was read; nothing was computed");
@@ -78,6 +111,7 @@ void InferenceService::Infer(std::size_t worker, std::unique_ptr<InferenceReques
     Refuse(std::move(request), worker, metrics_, std::move(status));
     return;
   }
+  TakePlace(*request);
   scheduler_.Submit(worker, std::move(request));
 }
 

@@ -6,14 +6,17 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 
 #include "server/inference/request_observer.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/model_repository.h"
+#include "server/scheduling/answer_order.h"
 #include "server/scheduling/drain_gate.h"
 #include "server/scheduling/request.h"
 #include "server/scheduling/scheduler.h"
+#include "server/shared_memory/shared_memory_regions.h"
 
 namespace octet {
 
@@ -26,8 +29,10 @@ enum class ServerState : std::uint8_t {
 // Thread safety: any thread may call any method, but for Infer: a worker while it polls.
 class InferenceService {
  public:
-  // All are borrowed for as long as the service lives.
-  InferenceService(const ModelRepository& repository, Scheduler& scheduler, Metrics& metrics);
+  // All are borrowed for as long as the service lives, and until its last request is answered.
+  // Without `memory`, requests that name shared memory are refused.
+  InferenceService(const ModelRepository& repository, Scheduler& scheduler, Metrics& metrics,
+                   SharedMemoryRegions* memory = nullptr);
 
   // Answers `request`, now or later. The front end has filled its part in. `worker` is the calling
   // worker's index.
@@ -53,11 +58,18 @@ class InferenceService {
  private:
   // Everything before the queue. On success the request is complete.
   absl::Status Admit(InferenceRequest& request);
+  // Where answers leave in the order of the requests, has the request take its place in it.
+  void TakePlace(InferenceRequest& request);
+  // The request's tensors to the model's.
+  absl::Status Bind(const ModelHandle& model, InferenceRequest& request);
 
   const ModelRepository& repository_;
   Scheduler& scheduler_;
   Metrics& metrics_;
   RequestObserver* observer_ = nullptr;
+  // Of the models that ask for it.
+  std::map<const ModelScheduling*, std::shared_ptr<AnswerOrder>> orders_;
+  SharedMemoryRegions* const memory_;
   DrainGate gate_;
   std::atomic<ServerState> state_{ServerState::kStarting};
 };

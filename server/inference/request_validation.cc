@@ -15,7 +15,6 @@
 #include "models/tensor/data_type.h"
 #include "models/tensor/shape.h"
 #include "server/inference/classification.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -225,7 +224,8 @@ absl::Status BindOutputs(const Executable& executable, InferenceRequest& request
           absl::StrCat("output ", Quoted(output.name), " is asked for twice, wants it once"));
     }
     if (output.num_classes > 0) {
-      RETURN_IF_ERROR(CheckClasses(offered[*index], TakesBatches(executable), output.num_classes));
+      RETURN_IF_ERROR(
+          CheckClasses(offered[*index], executable.takes_batches(), output.num_classes));
     }
     request.output_indices.push_back(*index);
   }

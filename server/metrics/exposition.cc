@@ -102,6 +102,19 @@ void Exposition::AddBatchRows(MetricId id, LabelValues labels,
   histogram.bucket.push_back({cumulative, kInfinity});
 }
 
+void Exposition::AddFullness(MetricId id, LabelValues labels, const ModelStatistics& statistics) {
+  auto& histogram = families_->NewSample(id, std::move(labels)).histogram;
+  histogram.sample_sum = statistics.sum_of_fullness;
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < kFullnessSteps; ++i) {
+    cumulative += statistics.batches_by_fullness[i];
+    histogram.bucket.push_back(
+        {cumulative, static_cast<double>(i + 1) / static_cast<double>(kFullnessSteps)});
+  }
+  histogram.sample_count = cumulative;
+  histogram.bucket.push_back({cumulative, kInfinity});
+}
+
 std::string Exposition::Serialize() const {
   std::vector<prometheus::MetricFamily> families;
   for (const prometheus::MetricFamily& family : families_->list) {

@@ -33,6 +33,8 @@ class Exposition {
   // A histogram of rows a batch: buckets 1, 2, 4 to 128.
   void AddBatchRows(MetricId id, LabelValues labels, std::span<const BatchSizeStatistics> batches,
                     double total_rows);
+  // A histogram of how full batches are, 0 to 1: a bucket for each of kFullnessSteps.
+  void AddFullness(MetricId id, LabelValues labels, const ModelStatistics& statistics);
 
   // Families in the order of AllMetrics(); one without samples is left out.
   [[nodiscard]] std::string Serialize() const;

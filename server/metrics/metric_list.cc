@@ -45,9 +45,15 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
     {MetricId::kRows, "octet_rows_total", kCounter, kOfVersion, "Rows of answered requests"},
     {MetricId::kBatchRows, "octet_batch_rows", kHistogram, kOfVersion,
      "Rows of a batch, and how many batches were run"},
+    {MetricId::kBatchFullness, "octet_batch_fullness_ratio", kHistogram, kOfVersion,
+     "Rows of a batch as a share of the most that it might have had, 0 to 1"},
+    {MetricId::kBatchLimitRows, "octet_batch_limit_rows", kGauge, kOfVersion,
+     "The most rows of a batch of several requests: as many as pay on this CPU, once that is "
+     "measured, or what the configuration says"},
     {MetricId::kBatches, "octet_batches_total", kCounter, "model, version, precision, reason",
-     "Batches by why they had no more rows: idle (a worker was free, no more waited), "
-     "other_shape, full, alone (the model takes one request at a time)"},
+     "Batches by why they began with no more rows: idle (a worker was free, no more waited), "
+     "other_shape, full, alone (the model takes one request at a time), preferred (a size that the "
+     "configuration prefers), delay (the configured queue delay was over)"},
     {MetricId::kSplitBatches, "octet_split_batches_total", kCounter, kOfVersion,
      "Batches whose rows several workers computed"},
     {MetricId::kHelpedParts, "octet_helped_parts_total", kCounter, kOfVersion,

@@ -29,6 +29,8 @@ enum class MetricId : std::uint8_t {
   kRequestFailures,
   kRows,
   kBatchRows,
+  kBatchFullness,
+  kBatchLimitRows,
   kBatches,
   kSplitBatches,
   kHelpedParts,

@@ -72,6 +72,8 @@ void AddModelFigures(const ModelMetrics& metrics, const LoadedModelFigures& figu
   exposition.Add(MetricId::kRows, values, static_cast<double>(statistics.num_rows));
   exposition.AddBatchRows(MetricId::kBatchRows, values, statistics.batches,
                           static_cast<double>(statistics.num_batch_rows));
+  exposition.AddFullness(MetricId::kBatchFullness, values, statistics);
+  exposition.Add(MetricId::kBatchLimitRows, values, static_cast<double>(statistics.batch_limit));
   for (std::size_t i = 0; i < kNumDispatchReasons; ++i) {
     exposition.Add(MetricId::kBatches, with({DispatchReasonName(static_cast<DispatchReason>(i))}),
                    static_cast<double>(statistics.batches_by_reason[i]));

@@ -3,11 +3,14 @@
 #include "server/metrics/model_metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <utility>
 
 namespace octet {
 namespace {
+
+constexpr double kMillion = 1e6;
 
 // A counter with one writer.
 class Counter {
@@ -67,6 +70,10 @@ const char* DispatchReasonName(DispatchReason reason) {
       return "full";
     case DispatchReason::kAlone:
       return "alone";
+    case DispatchReason::kPreferred:
+      return "preferred";
+    case DispatchReason::kDelay:
+      return "delay";
   }
   return "unknown";
 }
@@ -82,6 +89,8 @@ struct alignas(128) ModelMetrics::Block {
   Counter num_split_batches;
   Counter num_helped_parts;
   std::array<Counter, kNumDispatchReasons> batches_by_reason;
+  std::array<Counter, kFullnessSteps> batches_by_fullness;
+  Counter fullness_millionths;
   Counter failure_nanoseconds;
   std::array<Counter, 17> failures_by_code;
   std::array<BatchCounters, kMaxBatchRows + 1> batches;
@@ -128,6 +137,13 @@ void ModelMetrics::RecordBatch(std::size_t worker, const BatchTimes& times) {
   blocks_[worker].batches_by_reason[static_cast<std::size_t>(times.reason)].Add(1);
   blocks_[worker].num_batch_rows.Add(
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, times.rows)));
+  const double fullness =
+      std::clamp(static_cast<double>(times.rows) /
+                     static_cast<double>(std::max<std::int64_t>(1, times.max_rows)),
+                 0.0, 1.0);
+  const double steps = std::max(1.0, std::ceil(fullness * static_cast<double>(kFullnessSteps)));
+  blocks_[worker].batches_by_fullness[static_cast<std::size_t>(steps) - 1].Add(1);
+  blocks_[worker].fullness_millionths.Add(static_cast<std::uint64_t>(fullness * kMillion));
   if (times.helped_parts > 0) {
     blocks_[worker].num_split_batches.Add(1);
     blocks_[worker].num_helped_parts.Add(static_cast<std::uint64_t>(times.helped_parts));
@@ -154,6 +170,10 @@ ModelStatistics ModelMetrics::Statistics() const {
     for (std::size_t i = 0; i < kNumDispatchReasons; ++i) {
       statistics.batches_by_reason[i] += block.batches_by_reason[i].value();
     }
+    for (std::size_t i = 0; i < kFullnessSteps; ++i) {
+      statistics.batches_by_fullness[i] += block.batches_by_fullness[i].value();
+    }
+    statistics.sum_of_fullness += static_cast<double>(block.fullness_millionths.value()) / kMillion;
     statistics.failure.nanoseconds += block.failure_nanoseconds.value();
     for (std::size_t i = 0; i < block.failures_by_code.size(); ++i) {
       statistics.failures_by_code[i] += block.failures_by_code[i].value();
@@ -171,6 +191,7 @@ ModelStatistics ModelMetrics::Statistics() const {
       batches[i].scatter.nanoseconds += from.scatter.value();
     }
   }
+  statistics.batch_limit = batch_limit_.load(std::memory_order_relaxed);
   statistics.success = {statistics.total.count,
                         static_cast<std::uint64_t>(statistics.total.sum_nanoseconds)};
   for (const BatchSizeStatistics& batch : batches) {

@@ -47,26 +47,33 @@ struct RequestTimes {
   std::int64_t batch_rows = 0;  // 0: it was in none
 };
 
-// Why a batch was begun with the rows that it has, and not with more.
+// Why a batch was begun when it was, with the rows that it has and not with more.
 enum class DispatchReason : std::uint8_t {
   kIdle,        // a worker was free, and no more waited for the version
   kOtherShape,  // what else waited has other dimensions beyond rows
   kFull,        // what else waited has more rows than there was room for
   kAlone,       // the model takes one request at a time
+  kPreferred,   // it is of a size that the model's operator prefers
+  kDelay,       // its oldest request has waited for the model's queue delay
 };
-inline constexpr std::size_t kNumDispatchReasons = 4;
+inline constexpr std::size_t kNumDispatchReasons = 6;
 // "idle", "other_shape", ...: the value of the metrics' label `reason`.
 const char* DispatchReasonName(DispatchReason reason);
 
 // One run of the steps for a batch.
 struct BatchTimes {
   std::int64_t rows = 1;
+  std::int64_t max_rows = 1;  // that it might have had
   DispatchReason reason = DispatchReason::kIdle;
   std::chrono::nanoseconds gather{0};   // inputs to one contiguous batch
   std::chrono::nanoseconds run{0};      // quantize and compute
   std::chrono::nanoseconds scatter{0};  // outputs to their requests
   std::int64_t helped_parts = 0;        // that other workers ran for the one that began the batch
 };
+
+// How full a batch is is counted in so many steps of its largest size; one of more rows, which a
+// single request may have, is full.
+inline constexpr std::size_t kFullnessSteps = 8;
 
 // Count and total time, as the protocol's StatisticDuration.
 struct DurationSum {
@@ -90,6 +97,10 @@ struct ModelStatistics {
   std::uint64_t num_split_batches = 0;  // those with helped parts
   std::uint64_t num_helped_parts = 0;
   std::array<std::uint64_t, kNumDispatchReasons> batches_by_reason{};
+  // [i]: batches of more than i, and at most i + 1, eighths of their largest size.
+  std::array<std::uint64_t, kFullnessSteps> batches_by_fullness{};
+  double sum_of_fullness = 0;    // of all batches, each at most 1
+  std::int64_t batch_limit = 1;  // SetBatchLimit
   DurationSum success;
   DurationSum failure;
   LatencyCounts total;
@@ -122,6 +133,9 @@ class ModelMetrics {
   void RecordFailure(std::size_t worker, absl::StatusCode code, std::chrono::nanoseconds total);
   void RecordBatch(std::size_t worker, const BatchTimes& times);
 
+  // The most rows of a batch of several requests, at least 1. Any thread may call it.
+  void SetBatchLimit(std::int64_t rows) { batch_limit_.store(rows, std::memory_order_relaxed); }
+
   [[nodiscard]] const Labels& labels() const { return labels_; }
   [[nodiscard]] ModelStatistics Statistics() const;
 
@@ -131,6 +145,7 @@ class ModelMetrics {
   const Labels labels_;
   const std::size_t num_workers_;
   const std::unique_ptr<Block[]> blocks_;
+  std::atomic<std::int64_t> batch_limit_ = 1;
 };
 
 }  // namespace octet

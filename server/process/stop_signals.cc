@@ -15,6 +15,8 @@ StopSignals::StopSignals() {
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, nullptr);  // a reader of the log that went away ends no server
+  // Where files may only be so large, a client's shared memory included, a write fails.
+  sigaction(SIGXFSZ, &ignore, nullptr);
   thread_ = std::thread([this] { Take(); });
   pthread_setname_np(thread_.native_handle(), "signals");
 }

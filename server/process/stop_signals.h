@@ -19,7 +19,7 @@ namespace octet {
 // Thread safety: any thread.
 class StopSignals {
  public:
-  // Blocks both signals in this thread, and so in all that it starts; ignores SIGPIPE.
+  // Blocks both signals in this thread, and so in all that it starts; ignores SIGPIPE and SIGXFSZ.
   StopSignals();
   // Signals stay blocked.
   ~StopSignals();

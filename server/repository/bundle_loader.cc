@@ -182,6 +182,11 @@ absl::Status BundleLoader::LoadInto(const LoadOrder& order, ModelVersion& versio
   version.digest = std::move(bundle.digest);
   version.class_labels = std::move(bundle.class_labels);
   version.evaluations = ReadFigures(path, version.digest, outcome.warnings);
+  if (options_.costs != nullptr) {
+    if (const auto curve = options_.costs->Find(CostKeyOf(*version.executable, version.digest))) {
+      version.paying_rows = PayingRows(*curve);
+    }
+  }
   version.load_time = Clock::now() - start;
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@
 
 #include "models/bundle/bundle.h"
 #include "models/graph/operator_registry.h"
+#include "models/runtime/cost_curve_cache.h"
 #include "models/runtime/executable.h"
 #include "models/runtime/kernel_choices.h"
 #include "server/metrics/metrics.h"
@@ -52,6 +53,8 @@ class BundleLoader {
   struct Options {
     CompileOptions compile = {};
     std::string kernel_set_name;  // of `kernels`, for people
+    // What is known of batches; borrowed, null: nothing.
+    const CostCurveCache* costs = nullptr;
   };
   // The references are borrowed for as long as the loader and what it loads live.
   BundleLoader(Options options, const OperatorRegistry& operators,

@@ -98,6 +98,11 @@ absl::StatusOr<ModelHandle> ModelRepository::Find(absl::string_view name,
   return slot->second.handle;
 }
 
+const ModelSettings* ModelRepository::SettingsOf(absl::string_view name) const {
+  const auto found = settings_.find(name);
+  return found == settings_.end() ? nullptr : &found->second;
+}
+
 ModelHandle ModelRepository::Publish(ModelHandle handle, std::string reason) {
   MutexLock lock(mutex_);
   Slot& slot = models_[handle->name][handle->version];

@@ -55,6 +55,12 @@ class ModelRepository {
                                                  absl::string_view version) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The settings of the model called `name`, null if it has none. They live as long as the
+  // repository.
+  [[nodiscard]] const ModelSettings* SettingsOf(absl::string_view name) const;
+  // Of all models that have any.
+  [[nodiscard]] const SettingsOfModels& settings() const { return settings_; }
+
   // From now on requests get `handle`; those inside keep what they have. Returns what served in its
   // place before, or null.
   ModelHandle Publish(ModelHandle handle, std::string reason = "") ABSL_LOCKS_EXCLUDED(mutex_);

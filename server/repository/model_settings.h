@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "server/scheduling/model_scheduling.h"
+
 namespace octet {
 
 // Which of the versions that lie in the store are served.
@@ -38,6 +40,7 @@ bool IsVersionLabel(absl::string_view label);
 struct ModelSettings {
   VersionPolicy policy;
   std::map<std::string, std::int64_t, std::less<>> labels;  // to a version
+  ModelScheduling scheduling = {};
   friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
 

@@ -26,7 +26,8 @@ struct ModelVersion {
   std::string digest;          // identifies the bundle
   std::vector<std::string> class_labels;
   std::shared_ptr<const Executable> executable;  // its inputs() and outputs() are the signature
-  std::vector<EvaluationFigure> evaluations;     // recorded for just this bundle
+  std::int64_t paying_rows = 0;  // as was known when it was loaded (PayingRows); 0: not measured
+  std::vector<EvaluationFigure> evaluations;  // recorded for just this bundle
   std::chrono::nanoseconds load_time{0};
   std::shared_ptr<ModelMetrics> metrics;
 };

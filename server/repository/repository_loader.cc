@@ -14,6 +14,7 @@
 
 #include "models/base/quoted.h"
 #include "models/base/status_macros.h"
+#include "server/repository/batch_limit.h"
 
 namespace octet {
 namespace {
@@ -345,6 +346,8 @@ absl::Status RepositoryLoader::Exchange(const ModelHandle& handle) {
       rooms_.scheduler->Retire(handle->executable);
       return;
     }
+    ApplyBatchLimit(*handle, handle->paying_rows, rooms_.repository.SettingsOf(handle->name),
+                    rooms_.scheduler);
     if (ModelHandle old = rooms_.repository.Publish(handle)) {
       retiring_.push_back({.handle = std::move(old), .is_unloaded = false});
     }

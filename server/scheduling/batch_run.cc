@@ -49,6 +49,11 @@ void BatchRun::DropDead(std::size_t worker, Metrics& metrics) {
           "the deadline passed in the queue, after ",
           std::chrono::duration_cast<std::chrono::microseconds>(start_ - request->arrival).count(),
           " us in the server; nothing was computed"));
+    } else if (request->start_by <= start_) {
+      dead = absl::DeadlineExceededError(absl::StrCat(
+          "its queue timeout passed, after ",
+          std::chrono::duration_cast<std::chrono::microseconds>(start_ - request->arrival).count(),
+          " us in the server; nothing was computed; back off, or allow it more time"));
     } else if (request->completion->IsCancelled()) {
       dead = absl::CancelledError("the caller cancelled the request while it was queued");
     }
@@ -130,9 +135,33 @@ InferenceAnswer BatchRun::AnswerTo(const InferenceRequest& request, std::int64_t
   return answer;
 }
 
+absl::Status BatchRun::CheckWanted(TimePoint now) const {
+  absl::Status unwanted;
+  for (const std::unique_ptr<InferenceRequest>& request : batch_.requests) {
+    if (request->deadline <= now) {
+      unwanted.Update(absl::DeadlineExceededError(
+          "the deadline passed when a part of the rows was computed; the rest was not"));
+    } else if (request->completion->IsCancelled()) {
+      unwanted.Update(absl::CancelledError(
+          "the caller cancelled the request when a part of the rows was computed"));
+    } else {
+      return absl::OkStatus();
+    }
+  }
+  return unwanted;
+}
+
+TimePoint BatchRun::DueAgain(const QueuePolicy& policy, TimePoint now) const {
+  const InferenceRequest& first = *batch_.requests.front();
+  const std::int64_t levels_behind =
+      first.scheduling == nullptr ? 0 : LevelsBehind(*first.scheduling, first.level);
+  return DueTime(policy, now, first.deadline, levels_behind);
+}
+
 void BatchRun::Answer(std::size_t worker, const BatchOutcome& outcome) {
   const TimePoint ran = steady_clock::now();
   BatchTimes times{.rows = batch_.rows,
+                   .max_rows = batch_.max_rows,
                    .reason = batch_.reason,
                    .gather = gather_time(),
                    .run = ran - gathered_,

@@ -16,6 +16,7 @@
 #include "models/tensor/tensor.h"
 #include "server/metrics/metrics.h"
 #include "server/scheduling/batch_progress.h"
+#include "server/scheduling/queue_policy.h"
 #include "server/scheduling/request_queue.h"
 
 namespace octet {
@@ -51,6 +52,14 @@ class BatchRun {
   [[nodiscard]] std::span<const TensorView> inputs() const { return inputs_; }
   [[nodiscard]] std::span<const MutableTensorView> outputs() const { return output_views_; }
   [[nodiscard]] std::chrono::nanoseconds gather_time() const { return gathered_ - start_; }
+
+  // OK if anybody still waits for an answer at `now`; else why not: CANCELLED or DEADLINE_EXCEEDED.
+  // Any thread may ask.
+  [[nodiscard]] absl::Status CheckWanted(TimePoint now) const;
+
+  // When what is left of the batch is due, if it makes way for others at `now`: as though it came
+  // only then. Precondition: !empty().
+  [[nodiscard]] TimePoint DueAgain(const QueuePolicy& policy, TimePoint now) const;
 
   // Answers every request with its rows of the outputs, and records the batch. Then it is empty.
   void Answer(std::size_t worker, const BatchOutcome& outcome);

@@ -13,25 +13,32 @@ constexpr double kWeightBytesPerSecond = 10e9;
 // A part takes at least so many times as long as reading the weights.
 constexpr double kLeastPerWeightsRead = 2;
 
-bool RowsComeFirst(const std::vector<TensorSignature>& tensors) {
-  return std::all_of(tensors.begin(), tensors.end(), [](const TensorSignature& tensor) {
-    const Shape& shape = tensor.type.shape;
-    return !shape.empty() && shape[0] == Dim(kRows) &&
-           std::none_of(shape.begin() + 1, shape.end(),
-                        [](const Dim& dim) { return !dim.is_constant() && dim.symbol() == kRows; });
-  });
-}
-
 }  // namespace
 
-bool TakesBatches(const Executable& executable) {
-  // Without inputs every run is of one row.
-  return !executable.inputs().empty() && RowsComeFirst(executable.inputs()) &&
-         RowsComeFirst(executable.outputs());
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable,
+                          std::int64_t limit) {
+  if (!executable.takes_batches()) return 1;
+  return std::min(limit > 0 ? limit : policy.max_rows, executable.max_rows());
 }
 
-std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable) {
-  return std::min(policy.max_rows, executable.max_rows());
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const InferenceRequest& first) {
+  return std::min(first.max_batch_rows > 0 ? first.max_batch_rows : policy.max_rows,
+                  first.executable->max_rows());
+}
+
+BatchChoice ChooseBatch(const BatchCase& now) {
+  std::size_t preferred = 0;
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < now.rows.size(); ++i) {
+    total += now.rows[i];
+    if (std::ranges::binary_search(now.preferred_rows, total)) preferred = i + 1;
+  }
+  if (preferred > 0) return {preferred, DispatchReason::kPreferred};
+  if (now.limited_by == DispatchReason::kFull || !now.may_wait) {
+    return {now.rows.size(), now.limited_by};
+  }
+  if (!now.is_ripe) return {};
+  return {now.rows.size(), DispatchReason::kDelay};
 }
 
 BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
@@ -42,7 +49,7 @@ BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std:
     const auto& b = request.bound_inputs[i].dims;
     if (!std::equal(a.begin() + 1, a.end(), b.begin() + 1, b.end())) return BatchFit::kOtherShape;
   }
-  const bool has_room = rows + request.rows <= MaxBatchRows(policy, *first.executable);
+  const bool has_room = rows + request.rows <= MaxBatchRows(policy, first);
   return has_room ? BatchFit::kFits : BatchFit::kNoRoom;
 }
 
@@ -58,7 +65,15 @@ std::int64_t PartRows(const BatchingPolicy& policy, const SplitCase& now) {
     if (rows > static_cast<double>(now.rows)) return std::int64_t{1};
     return now.rows / std::max<std::int64_t>(1, static_cast<std::int64_t>(rows));
   };
-  std::int64_t parts = (now.rows + now.max_rows - 1) / now.max_rows;
+  std::int64_t most_rows = now.max_rows;
+  if (now.paying_rows > 0) {
+    // The most rows of parts that are no longer.
+    const double short_rows = static_cast<double>(policy.max_part.count()) / row_nanoseconds;
+    most_rows = static_cast<std::int64_t>(
+        std::clamp(short_rows, static_cast<double>(std::min(now.paying_rows, now.max_rows)),
+                   static_cast<double>(now.max_rows)));
+  }
+  std::int64_t parts = (now.rows + most_rows - 1) / most_rows;
   if (now.idle_workers > 0) {
     const double weights_nanoseconds =
         static_cast<double>(now.weight_bytes) / kWeightBytesPerSecond * 1e9;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "server/scheduling/request.h"
 
@@ -25,11 +26,9 @@ struct BatchingPolicy {
   // The most parts that a batch is cut into for each worker that may compute it, where cutting
   // costs anything: more than one, so that a helper that comes late leaves work to the others.
   std::int64_t parts_per_worker = 4;
+  // Where fewer rows cost no more, a part is expected to be no longer: that long others wait.
+  std::chrono::nanoseconds max_part = std::chrono::milliseconds(2);
 };
-
-// Whether several requests' rows may be concatenated: rows come first in every input and output,
-// and there is an input to say how many there are.
-bool TakesBatches(const Executable& executable);
 
 // Whether a request may join a batch, or why not.
 enum class BatchFit : std::uint8_t { kFits, kOtherExecutable, kOtherShape, kNoRoom };
@@ -38,8 +37,26 @@ enum class BatchFit : std::uint8_t { kFits, kOtherExecutable, kOtherShape, kNoRo
 BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
                const InferenceRequest& request);
 
-// The most rows of a batch of several requests for `executable`.
-std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable);
+// The most rows of a batch of several requests of `executable`: `limit`, where there is one (0:
+// not), and no more than one run of the steps has.
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable,
+                          std::int64_t limit);
+// Of one that `first` begins.
+std::int64_t MaxBatchRows(const BatchingPolicy& policy, const InferenceRequest& first);
+
+// Requests that fit together, in the order in which they are due.
+struct BatchCase {
+  std::span<const std::int64_t> rows;                 // of each; there is one
+  std::span<const std::int64_t> preferred_rows;       // ModelScheduling
+  DispatchReason limited_by = DispatchReason::kIdle;  // why they are no more
+  bool may_wait = false;                              // the model has a max_queue_delay
+  bool is_ripe = true;                                // and one of them has waited for it
+};
+struct BatchChoice {
+  std::size_t num_requests = 0;  // the first so many go now; 0: they wait for more
+  DispatchReason reason = DispatchReason::kIdle;
+};
+BatchChoice ChooseBatch(const BatchCase& now);
 
 // What a worker knows of a batch that it begins.
 struct SplitCase {
@@ -48,13 +65,15 @@ struct SplitCase {
   std::size_t weight_bytes = 0;          // read by each run of the steps
   std::chrono::nanoseconds expected{0};  // on one worker; 0: not known
   std::size_t idle_workers = 0;          // that may compute now, and have nothing else to do
+  std::int64_t paying_rows = 0;          // more in a run of the steps gain nothing; 0: not known
 };
 // How many rows of the batch are a part; all of them if it is better not cut.
 //
 // A batch of more rows than one run of the steps has is cut into its runs, which costs nothing:
-// whoever becomes idle meanwhile helps. Smaller parts, for those who are idle now, make the steps
+// whoever becomes idle meanwhile helps, and other requests go in between. So is one of more rows
+// than pay, into parts that are not long. Smaller parts, for those who are idle now, make the steps
 // read their weights more often: each is worth it.
-// Precondition: the executable takes batches, and several workers may compute.
+// Precondition: the executable takes batches.
 std::int64_t PartRows(const BatchingPolicy& policy, const SplitCase& now);
 
 // What a worker knows when it leaves the poll to run a batch.

@@ -10,8 +10,14 @@ namespace octet {
 
 using std::chrono::nanoseconds;
 
-TimePoint DueTime(const QueuePolicy& policy, TimePoint arrival, TimePoint deadline) {
-  return std::min(deadline, arrival + policy.patience);
+TimePoint DueTime(const QueuePolicy& policy, TimePoint arrival, TimePoint deadline,
+                  std::int64_t levels_behind) {
+  return std::min(deadline, arrival + policy.patience) + levels_behind * policy.ageing;
+}
+
+TimePoint DelayedDueTime(const QueuePolicy& policy, TimePoint delay_at,
+                         std::int64_t levels_behind) {
+  return delay_at + policy.delay + levels_behind * policy.ageing;
 }
 
 nanoseconds ExpectedWait(const WaitCase& now) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "server/scheduling/event_source.h"
@@ -18,10 +19,22 @@ struct QueuePolicy {
   // Of what is expected until the answer, kept for what was not foreseen. Under overload all that
   // is admitted is answered by about its deadline: without a reserve half of it is late.
   double reserve = 0.125;
+  // A request of the next priority level goes behind all that come up to so long after it: more
+  // than `patience`, so that levels go one before the other, and not for ever, so that none
+  // starves.
+  std::chrono::nanoseconds ageing = std::chrono::seconds(10);
+  // A request whose queue timeout has passed (TimeoutAction::kDelay) goes behind all that come up
+  // to so long after that.
+  std::chrono::nanoseconds delay = std::chrono::minutes(15);
 };
 
-// When a request is due: the earliest goes first.
-TimePoint DueTime(const QueuePolicy& policy, TimePoint arrival, TimePoint deadline);
+// When a request is due: the earliest goes first. `levels_behind`: LevelsBehind.
+TimePoint DueTime(const QueuePolicy& policy, TimePoint arrival, TimePoint deadline,
+                  std::int64_t levels_behind = 0);
+
+// When a request is due whose queue timeout passed at `delay_at`.
+TimePoint DelayedDueTime(const QueuePolicy& policy, TimePoint delay_at,
+                         std::int64_t levels_behind = 0);
 
 // What a request finds before it.
 struct WaitCase {

@@ -2,6 +2,7 @@
 
 #include "server/scheduling/request.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace octet {
@@ -19,6 +20,12 @@ std::chrono::nanoseconds CompleteWith(absl::Status error, InferenceRequest& requ
 }
 
 }  // namespace
+
+bool NamesSharedMemory(const InferenceRequest& request) {
+  const auto is_there = [](const auto& tensor) { return tensor.memory.has_value(); };
+  return std::any_of(request.inputs.begin(), request.inputs.end(), is_there) ||
+         std::any_of(request.outputs.begin(), request.outputs.end(), is_there);
+}
 
 std::size_t InputByteSize(const InferenceRequest& request) {
   std::size_t byte_size = 0;

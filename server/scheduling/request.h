@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,16 @@
 #include "server/metrics/metrics.h"
 #include "server/scheduling/drain_gate.h"
 #include "server/scheduling/event_source.h"
+#include "server/scheduling/model_scheduling.h"
 
 namespace octet {
+
+// Bytes of a region of shared memory that a client has registered, unchecked.
+struct SharedMemoryRange {
+  std::string region;
+  std::uint64_t offset = 0;  // in the region
+  std::uint64_t byte_size = 0;
+};
 
 // An input as the request states it.
 struct RequestInput {
@@ -31,6 +40,8 @@ struct RequestInput {
   Dims dims;              // unchecked
   // Row-major, little-endian, perhaps unaligned; lives as long as the request's completion.
   std::span<const std::byte> data;
+  // Where the data is instead, which the inference service copies.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 // An output as the request asks for it.
@@ -38,6 +49,8 @@ struct RequestedOutput {
   std::string name;
   // 0: the tensor; else so many of the largest elements of each row, as text (classification.h).
   std::int64_t num_classes = 0;
+  // Where it is to be written, rather than into the answer.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 // What answers a request. Its views live as long as the ModelVersion that holds their text.
@@ -55,6 +68,8 @@ struct AnswerOutput {
   std::span<const std::byte> data;
   // The datatype is BYTES instead: of each element its length in 4 bytes, and its text.
   bool holds_text = false;
+  // Where the data has been written, which is not in `data` then.
+  std::optional<SharedMemoryRange> memory = {};
 };
 
 struct InferenceAnswer {
@@ -97,8 +112,13 @@ struct InferenceRequest {
   std::vector<RequestedOutput> outputs;  // empty: all
   // Whether every output has to be of a datatype that typed contents can hold.
   bool wants_typed_outputs = false;
+  // Whether the caller is of this machine, as who uses its shared memory has to be. Front ends need
+  // not know of requests that name none.
+  bool is_of_own_machine = false;
   TimePoint arrival;
-  TimePoint deadline = kNever;
+  TimePoint deadline = kNever;          // of the transport
+  std::chrono::nanoseconds timeout{0};  // the parameter; 0: none
+  std::uint64_t priority = 0;           // the parameter; 0: none
   std::unique_ptr<Completion> completion;
   std::unique_ptr<RequestRecord> record;  // null: nobody wants to know
 
@@ -107,7 +127,10 @@ struct InferenceRequest {
   std::shared_ptr<const void> model_owner;  // keeps `model` and the executable
   ServedModel model;
   std::shared_ptr<const Executable> executable;
+  // Lives as long as the server; null: the model has no settings.
+  const ModelScheduling* scheduling = nullptr;
   std::shared_ptr<ModelMetrics> metrics;
+  std::shared_ptr<const void> input_owner;  // of inputs that were copied
   std::vector<TensorView> bound_inputs;  // in the signature's order, over inputs[...].dims and data
   std::vector<std::size_t> output_indices;  // into the signature, in the order asked for
   std::int64_t rows = 1;
@@ -115,10 +138,18 @@ struct InferenceRequest {
   std::function<absl::Status(InferenceAnswer&)> finish;
   TimePoint admitted;
 
-  // By the scheduler.
+  // By the scheduler, which makes `deadline` the earliest of all.
+  std::uint32_t level = 0;                 // LevelOf
+  TimePoint start_by = kNever;             // WaitLimits
+  TimePoint delay_at = kNever;             // WaitLimits; kNever once it was delayed
+  TimePoint ripe_at = TimePoint::min();    // until then it may wait for others to share its batch
+  std::int64_t max_batch_rows = 0;         // of a batch that it shares; 0: as BatchingPolicy says
   std::chrono::nanoseconds least_time{0};  // of one worker, as far as is known
   TimePoint due;                           // DueTime
 };
+
+// Whether an input or an output of it is in shared memory.
+bool NamesSharedMemory(const InferenceRequest& request);
 
 // Of the data of its inputs, as they came.
 std::size_t InputByteSize(const InferenceRequest& request);

@@ -3,6 +3,7 @@
 #include "server/scheduling/request_queue.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +17,22 @@ constexpr std::size_t kLookAhead = 256;
 
 }  // namespace
 
+std::size_t RequestQueue::LevelLimit(const InferenceRequest& request) const {
+  return request.scheduling == nullptr ? 0
+                                       : PolicyOf(*request.scheduling, request.level).max_requests;
+}
+
 absl::Status RequestQueue::CheckRoom(const InferenceRequest& request) const {
+  if (const std::size_t limit = LevelLimit(request); limit > 0) {
+    const auto found = num_of_level_.find({request.scheduling, request.level});
+    if (found != num_of_level_.end() && found->second >= limit) {
+      const std::string level =
+          request.level > 0 ? absl::StrCat(" at priority level ", request.level) : "";
+      return absl::ResourceExhaustedError(absl::StrCat("the model's queue is full: ", found->second,
+                                                       " requests wait", level, ", ", limit,
+                                                       " may; back off and retry"));
+    }
+  }
   if (waiting_.empty()) return absl::OkStatus();
   if (waiting_.size() >= limits_.requests) {
     return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting_.size(),
@@ -32,13 +48,18 @@ absl::Status RequestQueue::CheckRoom(const InferenceRequest& request) const {
   return absl::OkStatus();
 }
 
-void RequestQueue::Push(std::unique_ptr<InferenceRequest> request) {
-  bytes_ += InputByteSize(*request);
-  rows_ += request->rows;
+void RequestQueue::Insert(std::unique_ptr<InferenceRequest> request) {
   const auto place =
       std::upper_bound(waiting_.begin(), waiting_.end(), request->due,
                        [](TimePoint due, const auto& other) { return due < other->due; });
   waiting_.insert(place, std::move(request));
+}
+
+void RequestQueue::Push(std::unique_ptr<InferenceRequest> request) {
+  bytes_ += InputByteSize(*request);
+  rows_ += request->rows;
+  if (LevelLimit(*request) > 0) ++num_of_level_[{request->scheduling, request->level}];
+  Insert(std::move(request));
 }
 
 RequestQueue::Ahead RequestQueue::AheadOf(const InferenceRequest& request, std::int64_t max_rows,
@@ -69,50 +90,128 @@ RequestQueue::Ahead RequestQueue::AheadOf(const InferenceRequest& request, std::
   return result();
 }
 
-std::unique_ptr<InferenceRequest> RequestQueue::Take(std::size_t index) {
-  std::unique_ptr<InferenceRequest> request = std::move(waiting_[index]);
-  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
+std::unique_ptr<InferenceRequest> RequestQueue::Take(std::size_t place) {
+  std::unique_ptr<InferenceRequest> request = std::move(waiting_[place]);
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(place));
   bytes_ -= InputByteSize(*request);
   rows_ -= request->rows;
+  if (LevelLimit(*request) > 0) {
+    const auto level = num_of_level_.find({request->scheduling, request->level});
+    if (--level->second == 0) num_of_level_.erase(level);
+  }
   return request;
 }
 
-std::size_t RequestQueue::FirstBefore(TimePoint before) const {
-  std::size_t index = 0;
-  while (index < waiting_.size() && waiting_[index]->arrival >= before) ++index;
-  return index;
+bool RequestQueue::IsUnripe(const InferenceRequest& request, Moment moment) const {
+  return request.ripe_at > moment.now;
 }
 
-bool RequestQueue::HasWork(TimePoint before) const { return FirstBefore(before) < waiting_.size(); }
-
-Batch RequestQueue::TakeBatch(const BatchingPolicy& policy, TimePoint before) {
-  Batch batch;
-  std::size_t index = FirstBefore(before);
-  if (index == waiting_.size()) return batch;
-  batch.requests.push_back(Take(index));
-  const InferenceRequest& first = *batch.requests.front();
-  batch.rows = first.rows;
-  batch.bytes = InputByteSize(first);
-  if (!TakesBatches(*first.executable)) {
-    batch.reason = DispatchReason::kAlone;
-    return batch;
+RequestQueue::Formed RequestQueue::Gather(std::size_t place, Moment moment) const {
+  const InferenceRequest& first = *waiting_[place];
+  Formed formed{.places = {place}, .reason = DispatchReason::kIdle};
+  if (!first.executable->takes_batches()) {
+    formed.reason = DispatchReason::kAlone;
+    return formed;
   }
-  std::size_t seen = 0;
-  for (; seen < kLookAhead && index < waiting_.size(); ++seen) {
-    const InferenceRequest& next = *waiting_[index];
-    const BatchFit fit =
-        next.arrival < before ? FitOf(policy, first, batch.rows, next) : BatchFit::kOtherExecutable;
+  std::int64_t total = first.rows;
+  bool is_ripe = !IsUnripe(first, moment);
+  const std::size_t end = std::min(waiting_.size(), place + 1 + kLookAhead);
+  for (std::size_t i = place + 1; i < end; ++i) {
+    const InferenceRequest& next = *waiting_[i];
+    if (next.arrival >= moment.before) continue;
+    const BatchFit fit = FitOf(policies_.batching, first, total, next);
     if (fit == BatchFit::kFits) {
-      batch.rows += next.rows;
-      batch.bytes += InputByteSize(next);
-      batch.requests.push_back(Take(index));
-      continue;
+      total += next.rows;
+      formed.places.push_back(i);
+      is_ripe |= !IsUnripe(next, moment);
+    } else if (fit == BatchFit::kNoRoom) {
+      formed.reason = DispatchReason::kFull;
+    } else if (fit == BatchFit::kOtherShape && formed.reason == DispatchReason::kIdle) {
+      formed.reason = DispatchReason::kOtherShape;
     }
-    if (fit == BatchFit::kNoRoom) batch.reason = DispatchReason::kFull;
-    if (fit == BatchFit::kOtherShape && batch.reason == DispatchReason::kIdle) {
-      batch.reason = DispatchReason::kOtherShape;
+  }
+  if (first.scheduling == nullptr) return formed;
+  std::vector<std::int64_t> rows;
+  for (const std::size_t each : formed.places) rows.push_back(waiting_[each]->rows);
+  const bool is_full = total >= MaxBatchRows(policies_.batching, first);
+  const BatchChoice choice =
+      ChooseBatch({.rows = rows,
+                   .preferred_rows = first.scheduling->preferred_rows,
+                   .limited_by = is_full ? DispatchReason::kFull : formed.reason,
+                   .may_wait = first.scheduling->max_queue_delay.count() > 0,
+                   .is_ripe = is_ripe});
+  formed.places.resize(choice.num_requests);
+  formed.reason = choice.reason;
+  return formed;
+}
+
+RequestQueue::Formed RequestQueue::Form(Moment moment) const {
+  std::vector<bool> waits;  // for more, with one before it
+  for (std::size_t place = 0; place < waiting_.size(); ++place) {
+    const InferenceRequest& first = *waiting_[place];
+    if (first.arrival >= moment.before || (!waits.empty() && waits[place])) continue;
+    Formed formed = Gather(place, moment);
+    if (!formed.places.empty()) return formed;
+    waits.resize(waiting_.size());
+    const std::size_t end = std::min(waiting_.size(), place + 1 + kLookAhead);
+    std::int64_t rows = first.rows;
+    for (std::size_t i = place + 1; i < end; ++i) {
+      if (FitOf(policies_.batching, first, rows, *waiting_[i]) != BatchFit::kFits) continue;
+      rows += waiting_[i]->rows;
+      waits[i] = true;
     }
-    ++index;
+  }
+  return {};
+}
+
+TimePoint RequestQueue::DueAt(Moment moment) const {
+  for (std::size_t place = 0; place < waiting_.size(); ++place) {
+    const InferenceRequest& first = *waiting_[place];
+    if (first.arrival >= moment.before) continue;
+    // What need not wait is not asked with whom it goes.
+    if (!IsUnripe(first, moment)) return first.due;
+    const Formed formed = Form(moment);
+    return formed.places.empty() ? kNever : waiting_[formed.places.front()]->due;
+  }
+  return kNever;
+}
+
+TimePoint RequestQueue::NextRipe(Moment moment) const {
+  TimePoint next = kNever;
+  for (const std::unique_ptr<InferenceRequest>& request : waiting_) {
+    if (IsUnripe(*request, moment) && request->arrival < moment.before) {
+      next = std::min(next, request->ripe_at);
+    }
+  }
+  return next;
+}
+
+void RequestQueue::Delay(TimePoint now) {
+  while (!waiting_.empty() && waiting_.front()->delay_at != kNever &&
+         waiting_.front()->delay_at <= now) {
+    std::unique_ptr<InferenceRequest> request = std::move(waiting_.front());
+    waiting_.pop_front();
+    request->due = DelayedDueTime(policies_.waiting, std::exchange(request->delay_at, kNever),
+                                  LevelsBehind(*request->scheduling, request->level));
+    Insert(std::move(request));
+  }
+}
+
+Batch RequestQueue::TakeBatch(Moment moment) {
+  Delay(moment.now);
+  const Formed formed = Form(moment);
+  Batch batch;
+  batch.reason = formed.reason;
+  for (std::size_t taken = 0; taken < formed.places.size(); ++taken) {
+    batch.requests.push_back(Take(formed.places[taken] - taken));
+    batch.rows += batch.requests.back()->rows;
+    batch.bytes += InputByteSize(*batch.requests.back());
+  }
+  if (!batch.requests.empty()) {
+    const InferenceRequest& first = *batch.requests.front();
+    batch.max_rows = formed.reason == DispatchReason::kAlone
+                         ? first.rows
+                         : MaxBatchRows(policies_.batching, first);
   }
   return batch;
 }

@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 
 #include "server/scheduling/batching_policy.h"
+#include "server/scheduling/queue_policy.h"
 #include "server/scheduling/request.h"
 
 namespace octet {
@@ -22,7 +25,8 @@ namespace octet {
 struct Batch {
   std::vector<std::unique_ptr<InferenceRequest>> requests;
   std::int64_t rows = 0;
-  std::size_t bytes = 0;  // of input data
+  std::int64_t max_rows = 1;  // that it might have had (MaxBatchRows)
+  std::size_t bytes = 0;      // of input data
   DispatchReason reason = DispatchReason::kIdle;
 };
 
@@ -34,9 +38,15 @@ class RequestQueue {
     std::size_t requests = 4096;
     std::size_t bytes = std::size_t{1} << 30;  // of input data
   };
-  explicit RequestQueue(Limits limits) : limits_(limits) {}
+  struct Policies {
+    BatchingPolicy batching = {};
+    QueuePolicy waiting = {};
+  };
+  explicit RequestQueue(Limits limits) : RequestQueue(limits, Policies()) {}
+  RequestQueue(Limits limits, Policies policies) : limits_(limits), policies_(policies) {}
 
-  // Returns RESOURCE_EXHAUSTED if a limit would be passed. An empty queue takes any request.
+  // Returns RESOURCE_EXHAUSTED if a limit would be passed, of the queue or of the request's model
+  // and level. An empty queue takes any request.
   [[nodiscard]] absl::Status CheckRoom(const InferenceRequest& request) const;
   // Precondition: CheckRoom(*request) is OK. Requests that are due at the same time keep their
   // order.
@@ -51,23 +61,50 @@ class RequestQueue {
   [[nodiscard]] Ahead AheadOf(const InferenceRequest& request, std::int64_t max_rows,
                               std::chrono::nanoseconds enough) const;
 
-  // Takes the request that is due first and those that fit its batch; empty if nothing waits.
-  // Requests that arrived at `before` or later stay.
-  Batch TakeBatch(const BatchingPolicy& policy, TimePoint before);
-
+  // What may go: requests that arrived before `before`, if those of their batch need not wait for
+  // more at `now`.
+  struct Moment {
+    TimePoint now = kNever;
+    TimePoint before = kNever;
+  };
+  // Takes the request that is due first and those that fit its batch; empty if nothing may go.
+  Batch TakeBatch(Moment moment);
   // Whether TakeBatch would take something.
-  [[nodiscard]] bool HasWork(TimePoint before) const;
+  [[nodiscard]] bool HasWork(Moment moment) const { return DueAt(moment) != kNever; }
+  // When what TakeBatch would take is due; kNever: nothing.
+  [[nodiscard]] TimePoint DueAt(Moment moment) const;
+  // The time after `moment` at which something may go that may not now; kNever if there is none.
+  [[nodiscard]] TimePoint NextRipe(Moment moment) const;
+
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
   // Rows that wait, of all requests.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
 
  private:
-  std::unique_ptr<InferenceRequest> Take(std::size_t index);
-  // The place of the first request that arrived before `before`, or the queue's size.
-  [[nodiscard]] std::size_t FirstBefore(TimePoint before) const;
+  // Of one model: a settings object is one model's.
+  using Level = std::pair<const ModelScheduling*, std::uint32_t>;
+
+  // What TakeBatch would take: places, ascending.
+  struct Formed {
+    std::vector<std::size_t> places;
+    DispatchReason reason = DispatchReason::kIdle;
+  };
+  // Empty where nothing may go.
+  [[nodiscard]] Formed Form(Moment moment) const;
+  // What may share a batch with the request at `place`, itself first.
+  [[nodiscard]] Formed Gather(std::size_t place, Moment moment) const;
+  [[nodiscard]] bool IsUnripe(const InferenceRequest& request, Moment moment) const;
+  // Whether so many wait at the request's level as its model's settings allow.
+  [[nodiscard]] std::size_t LevelLimit(const InferenceRequest& request) const;
+  void Insert(std::unique_ptr<InferenceRequest> request);
+  // Puts those behind the others whose queue timeout has passed, as far as they stand in front.
+  void Delay(TimePoint now);
+  std::unique_ptr<InferenceRequest> Take(std::size_t place);
 
   const Limits limits_;
+  const Policies policies_;
   std::deque<std::unique_ptr<InferenceRequest>> waiting_;
+  std::map<Level, std::size_t> num_of_level_;  // of those with a limit of their own
   std::size_t bytes_ = 0;
   std::int64_t rows_ = 0;
 };

@@ -23,12 +23,30 @@ std::int64_t Microseconds(nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
 
+// What a model's settings, if it has any, say of a request of it.
+void ApplySettings(const QueuePolicy& policy, InferenceRequest& request) {
+  static const ModelScheduling kDefault;
+  const ModelScheduling& model = request.scheduling ? *request.scheduling : kDefault;
+  request.level = LevelOf(model, request.priority);
+  const WaitLimits limits =
+      WaitLimitsOf(model, request.level, request.arrival, request.deadline, request.timeout);
+  request.deadline = limits.deadline;
+  request.start_by = limits.start_by;
+  request.delay_at = limits.delay_at;
+  if (model.max_batch_rows > 0) request.max_batch_rows = model.max_batch_rows;
+  if (model.max_queue_delay > nanoseconds(0)) {
+    request.ripe_at = request.admitted + model.max_queue_delay;
+  }
+  request.due = DueTime(policy, request.arrival, std::min(limits.deadline, limits.start_by),
+                        LevelsBehind(model, request.level));
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Options options, Metrics& metrics)
     : options_(std::move(options)),
       metrics_(metrics),
-      queue_(options_.queue),
+      queue_(options_.queue, {options_.batching, options_.waiting}),
       compute_limit_(options_.compute_threads) {
   assert(options_.compute_threads >= 1);
   const std::size_t num_workers = NumWorkers(options_.compute_threads);
@@ -38,7 +56,7 @@ Scheduler::Scheduler(Options options, Metrics& metrics)
   }
   num_changes_.resize(num_workers);
   offered_.reserve(options_.compute_threads);
-  for (std::size_t place = 0; place < options_.compute_threads; ++place) {
+  for (std::size_t place = 0; place < 2 * options_.compute_threads; ++place) {
     runs_.push_back(std::make_unique<BatchRun>());
     active_.emplace_back(options_.compute_threads);
     free_places_.push_back(place);
@@ -63,7 +81,7 @@ void Scheduler::Join() {
 
 absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   assert(!threads_.empty());
-  const bool takes_batches = TakesBatches(*executable);
+  const bool takes_batches = executable->takes_batches();
   const std::size_t weight_bytes = executable->packed_byte_size();
   MutexLock change(change_mutex_);
   MutexLock lock(mutex_);
@@ -71,7 +89,7 @@ absl::Status Scheduler::Prepare(std::shared_ptr<const Executable> executable) {
   auto known = std::find_if(known_.begin(), known_.end(),
                             [](const Known& each) { return each.executable == nullptr; });
   if (known == known_.end()) known = known_.emplace(known_.end());
-  *known = {executable, takes_batches, weight_bytes, {}};
+  *known = {executable, takes_batches, weight_bytes, 0, {}};
   MakeChange({.executable = std::move(executable)});
   return std::exchange(prepare_error_, absl::OkStatus());
 }
@@ -97,16 +115,23 @@ void Scheduler::MakeChange(SessionChange change) {
   std::fill(num_changes_.begin(), num_changes_.end(), 0);
 }
 
+void Scheduler::LimitBatches(const Executable& executable, std::int64_t rows) {
+  MutexLock lock(mutex_);
+  const std::size_t known = PlaceOf(executable);
+  if (known < known_.size()) known_[known].paying_rows = rows;
+}
+
 void Scheduler::Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request) {
   absl::Status room;
   {
     MutexLock lock(mutex_);
     request->admitted = steady_clock::now();
-    request->due = DueTime(options_.waiting, request->arrival, request->deadline);
     const std::size_t known = PlaceOf(*request->executable);
     if (known < known_.size()) {
       request->least_time = known_[known].time.Least(InputByteSize(*request));
+      request->max_batch_rows = known_[known].paying_rows;
     }
+    ApplySettings(options_.waiting, *request);
     room = queue_.CheckRoom(*request);
     if (room.ok()) room = CheckWait(*request);
     if (room.ok()) {
@@ -124,21 +149,25 @@ std::size_t Scheduler::PlaceOf(const Executable& executable) const {
 }
 
 absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
-  if (request.deadline == kNever || computing_ < compute_limit_) return absl::OkStatus();
-  const nanoseconds left = request.deadline - request.admitted;
+  const TimePoint end = std::min(request.deadline, request.start_by);
+  if (end == kNever || computing_ < compute_limit_) return absl::OkStatus();
+  const nanoseconds left = end - request.admitted;
   std::vector<nanoseconds> busy;
   for (const Active& active : active_) {
-    if (!active.is_active) continue;
-    busy.push_back(std::max(active.start + active.expected - request.admitted, nanoseconds(0)));
+    if (!active.is_active || active.due_again != kNever) continue;
+    busy.push_back(std::max(active.part_end - request.admitted, nanoseconds(0)));
   }
   // Helpers give up what they do as soon as a request waits.
   busy.resize(std::max(busy.size(), compute_limit_));
   const RequestQueue::Ahead ahead =
-      queue_.AheadOf(request, MaxBatchRows(options_.batching, *request.executable),
+      queue_.AheadOf(request, MaxBatchRows(options_.batching, request),
                      left * static_cast<std::int64_t>(busy.size()));
   const nanoseconds wait = ExpectedWait({.busy = busy, .work = ahead.work});
+  // A queue timeout is over as soon as the batch starts.
   const nanoseconds run =
-      request.least_time + request.least_time / request.rows * ahead.rows_in_batch;
+      end == request.deadline
+          ? request.least_time + request.least_time / request.rows * ahead.rows_in_batch
+          : nanoseconds(0);
   if (IsInTime(options_.waiting, wait, run, left)) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat(
       "the deadline would pass before the answer: it is ", Microseconds(left),
@@ -163,7 +192,10 @@ void Scheduler::HoldArrivals(TimePoint until) {
   hold_until_ = until;
 }
 
-TimePoint Scheduler::Before(TimePoint now) const { return now < hold_until_ ? hold_from_ : kNever; }
+RequestQueue::Moment Scheduler::MomentAt(TimePoint now) const {
+  // At the end nobody waits for others.
+  return {.now = shut_down_ ? kNever : now, .before = now < hold_until_ ? hold_from_ : kNever};
+}
 
 void Scheduler::Work(std::size_t index) {
   if (options_.on_thread_start) options_.on_thread_start();
@@ -203,25 +235,35 @@ bool Scheduler::ChangeSessions(std::size_t index) {
 bool Scheduler::RunOneBatch(std::size_t index) {
   std::size_t place = 0;
   std::int64_t part_rows = 0;
-  bool is_whole = true;
+  RowRange part;
   {
     MutexLock lock(mutex_);
-    const TimePoint before = Before(steady_clock::now());
+    const RequestQueue::Moment moment = MomentAt(steady_clock::now());
     if (computing_ >= compute_limit_) {
-      CallHelpersBack(before);
+      CallHelpersBack(moment);
       return false;
     }
-    Batch batch = queue_.TakeBatch(options_.batching, before);
-    if (batch.requests.empty()) return false;
-    ++computing_;
-    place = Activate(std::move(batch));
-    CallHelpersBack(before);
-    part_rows = ChoosePartRows(place, before);
-    is_whole = part_rows == runs_[place]->rows();
+    place = num_made_way_ == 0 ? active_.size() : MadeWayBefore(queue_.DueAt(moment));
+    if (place < active_.size()) {
+      ++computing_;
+      --num_made_way_;
+      active_[place].due_again = kNever;
+      active_[place].owner_computes = true;
+      part = TakePart(place, moment);
+    } else {
+      Batch batch = queue_.TakeBatch(moment);
+      if (batch.requests.empty()) return false;
+      ++computing_;
+      place = Activate(std::move(batch));
+      part_rows = ChoosePartRows(place, moment);
+    }
+    CallHelpersBack(moment);
     // One in parts wakes others when there are any to take.
-    if (is_whole) HandOver(active_[place].expected, before);
+    if (part_rows == runs_[place]->rows()) HandOver(active_[place].expected, moment);
   }
-  if (is_whole) {
+  if (part_rows == 0) {
+    RunParts(index, place, part);
+  } else if (part_rows == runs_[place]->rows()) {
     RunWhole(index, place);
   } else {
     RunInParts(index, place, part_rows);
@@ -250,25 +292,49 @@ void Scheduler::RunInParts(std::size_t index, std::size_t place, std::int64_t pa
     MutexLock lock(mutex_);
     active_[place].progress.Begin(run.rows(), part_rows);
     active_[place].owner_computes = true;
-    part = TakePart(place, Before(steady_clock::now()));
+    part = TakePart(place, MomentAt(steady_clock::now()));
   }
+  RunParts(index, place, part);
+}
+
+void Scheduler::RunParts(std::size_t index, std::size_t place, RowRange part) {
   while (true) {
-    const RowsOutcome outcome = worker.RunRows(run, part, [] { return false; });
+    RowsOutcome outcome = workers_[index]->RunRows(*runs_[place], part, [] { return false; });
+    const TimePoint now = steady_clock::now();
+    outcome.status.Update(runs_[place]->CheckWanted(now));
     MutexLock lock(mutex_);
     Active& active = active_[place];
     active.progress.Complete(part, outcome, /*helped=*/false);
-    if (active.progress.has_part()) {
-      part = TakePart(place, Before(steady_clock::now()));
+    if (active.progress.has_part() && !MakesWay(place, now)) {
+      part = TakePart(place, MomentAt(now));
       continue;
     }
     UpdateOffer(place);
     active.owner_computes = false;
     if (active.progress.is_complete()) break;
-    // A helper has the rest, and answers.
     --computing_;
+    if (active.progress.has_part()) {
+      active.due_again = runs_[place]->DueAgain(options_.waiting, now);
+      ++num_made_way_;
+    }  // else a helper has the rest, and answers
     return;
   }
   Finish(index, place);
+}
+
+bool Scheduler::MakesWay(std::size_t place, TimePoint now) const {
+  return computing_ >= compute_limit_ && num_made_way_ < options_.compute_threads &&
+         queue_.DueAt(MomentAt(now)) < runs_[place]->DueAgain(options_.waiting, now);
+}
+
+std::size_t Scheduler::MadeWayBefore(TimePoint due) const {
+  std::size_t first = active_.size();
+  for (std::size_t place = 0; place < active_.size(); ++place) {
+    const TimePoint due_again = active_[place].due_again;
+    if (due_again == kNever || due_again > due) continue;
+    if (first == active_.size() || due_again < active_[first].due_again) first = place;
+  }
+  return first;
 }
 
 bool Scheduler::HelpOneBatch(std::size_t index) {
@@ -277,11 +343,13 @@ bool Scheduler::HelpOneBatch(std::size_t index) {
   {
     MutexLock lock(mutex_);
     if (offered_.empty() || computing_ >= compute_limit_) return false;
-    const TimePoint before = Before(steady_clock::now());
-    if (queue_.HasWork(before)) return false;
-    ++computing_;
+    const RequestQueue::Moment moment = MomentAt(steady_clock::now());
+    if (queue_.HasWork(moment)) return false;
     place = offered_.front();
-    part = TakePart(place, before);
+    // One that has made way gets an owner first.
+    if (active_[place].due_again != kNever) return true;
+    ++computing_;
+    part = TakePart(place, moment);
   }
   const RowsOutcome outcome = workers_[index]->RunRows(
       *runs_[place], part, [this, place, part] { return GivesUp(place, part); });
@@ -308,7 +376,7 @@ bool Scheduler::GivesUp(std::size_t place, RowRange part) {
   MutexLock lock(mutex_);
   Active& active = active_[place];
   if (!active.owner_computes || computing_ < compute_limit_ ||
-      !queue_.HasWork(Before(steady_clock::now()))) {
+      !queue_.HasWork(MomentAt(steady_clock::now()))) {
     return false;
   }
   // One goes for each request that waits; who takes it calls the next.
@@ -342,6 +410,7 @@ std::size_t Scheduler::Activate(Batch batch) {
   active.is_active = true;
   active.expected = active.known < known_.size() ? known_[active.known].time.Expect(batch.bytes)
                                                  : std::chrono::nanoseconds(0);
+  active.part_end = active.start + active.expected;
   runs_[place]->Begin(std::move(batch));
   return place;
 }
@@ -354,25 +423,26 @@ void Scheduler::Release(std::size_t place, std::size_t byte_size, std::chrono::n
   if (byte_size > 0 && known < known_.size()) known_[known].time.Record(byte_size, time);
 }
 
-std::int64_t Scheduler::ChoosePartRows(std::size_t place, TimePoint before) const {
+std::int64_t Scheduler::ChoosePartRows(std::size_t place, RequestQueue::Moment moment) const {
   const BatchRun& run = *runs_[place];
   const Active& active = active_[place];
-  if (compute_limit_ == 1 || active.known == known_.size() || !known_[active.known].takes_batches) {
-    return run.rows();
-  }
+  if (active.known == known_.size() || !known_[active.known].takes_batches) return run.rows();
   const std::size_t may_compute = compute_limit_ - std::min(computing_, compute_limit_);
   return PartRows(options_.batching,
                   {.rows = run.rows(),
                    .max_rows = run.executable()->max_rows(),
                    .weight_bytes = known_[active.known].weight_bytes,
                    .expected = active.expected,
-                   .idle_workers = queue_.HasWork(before) ? 0 : std::min(waiting_, may_compute)});
+                   .idle_workers = queue_.HasWork(moment) ? 0 : std::min(waiting_, may_compute),
+                   .paying_rows = known_[active.known].paying_rows});
 }
 
-RowRange Scheduler::TakePart(std::size_t place, TimePoint before) {
-  const RowRange part = active_[place].progress.TakePart();
+RowRange Scheduler::TakePart(std::size_t place, RequestQueue::Moment moment) {
+  Active& active = active_[place];
+  const RowRange part = active.progress.TakePart();
+  active.part_end = steady_clock::now() + active.expected / runs_[place]->rows() * part.count;
   UpdateOffer(place);
-  HandOver(active_[place].expected, before);
+  HandOver(active.expected, moment);
   return part;
 }
 
@@ -384,18 +454,18 @@ void Scheduler::UpdateOffer(std::size_t place) {
   if (!is_offered && has_part) offered_.push_back(place);
 }
 
-void Scheduler::HandOver(std::chrono::nanoseconds expected, TimePoint before) {
+void Scheduler::HandOver(std::chrono::nanoseconds expected, RequestQueue::Moment moment) {
   const bool one_may_compute = computing_ < compute_limit_;
   const HandOverCase now = {
       .idle_workers = waiting_,
       .polled = polled_,
-      .work_is_waiting = one_may_compute && (queue_.HasWork(before) || !offered_.empty()),
+      .work_is_waiting = one_may_compute && (queue_.HasWork(moment) || !offered_.empty()),
       .expected = expected};
   if (WakesAnother(options_.batching, now)) needed_.NotifyOne();
 }
 
-void Scheduler::CallHelpersBack(TimePoint before) {
-  helpers_called_back_.store(computing_ >= compute_limit_ && queue_.HasWork(before),
+void Scheduler::CallHelpersBack(RequestQueue::Moment moment) {
+  helpers_called_back_.store(computing_ >= compute_limit_ && queue_.HasWork(moment),
                              std::memory_order_relaxed);
 }
 
@@ -410,7 +480,7 @@ bool Scheduler::PollOrWait(std::size_t index) {
     MutexLock lock(mutex_);
     if (num_changes_[index] < changes_.size()) return true;
     const TimePoint now = steady_clock::now();
-    if (computing_ < compute_limit_ && (queue_.HasWork(Before(now)) || !offered_.empty())) {
+    if (computing_ < compute_limit_ && (queue_.HasWork(MomentAt(now)) || !offered_.empty())) {
       return true;
     }
     if (shut_down_) {
@@ -426,7 +496,8 @@ bool Scheduler::PollOrWait(std::size_t index) {
       return true;
     }
     polled_ = true;
-    if (now < hold_until_) until = hold_until_;
+    if (!queue_.empty()) until = queue_.NextRipe(MomentAt(now));
+    if (now < hold_until_) until = std::min(until, hold_until_);
   }
   EventSource::Polled polled = events_->Poll(index, until);
   for (int i = 1; i < kMostEventsAtOnce && polled == EventSource::Polled::kHandled; ++i) {

@@ -9,7 +9,8 @@
 // rows (PartRows): its owner takes one after another and never waits for anybody, workers that have
 // nothing else to do take of them meanwhile, and whoever finishes the last part answers. Requests
 // go first: a helper gives up its part, between two steps of the model, if one waits that no other
-// worker may compute.
+// worker may compute. The owner makes way between two parts: the next is due as though it had come
+// when the one before ended, so that a large request takes its turn with those that came meanwhile.
 
 #pragma once
 
@@ -82,6 +83,10 @@ class Scheduler {
   void Retire(const std::shared_ptr<const Executable>& executable)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
+  // Batches of several requests of `executable`, which was prepared, have no more rows from now on
+  // than `rows`, at least 1, unless its model's settings say otherwise.
+  void LimitBatches(const Executable& executable, std::int64_t rows) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Queues a checked request; or answers it, with RESOURCE_EXHAUSTED where the queue is full, with
   // DEADLINE_EXCEEDED where it would wait past its deadline. Called by a worker, whose index is
   // `worker`, while it polls.
@@ -109,6 +114,7 @@ class Scheduler {
     std::shared_ptr<const Executable> executable;  // null: retired
     bool takes_batches = false;
     std::size_t weight_bytes = 0;
+    std::int64_t paying_rows = 0;  // 0: not measured
     BatchTime time;
   };
 
@@ -120,6 +126,10 @@ class Scheduler {
     std::size_t known = 0;                 // place in known_, or its size
     std::chrono::nanoseconds expected{0};  // of all rows on one worker; 0: not known
     TimePoint start;
+    TimePoint part_end;  // as is expected; of the whole batch where it is not in parts
+    // Of a batch that no worker computes, because other requests went first: when its next part is
+    // due. Else kNever.
+    TimePoint due_again = kNever;
     bool is_active = false;
   };
 
@@ -133,6 +143,16 @@ class Scheduler {
   void RunWhole(std::size_t index, std::size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
   void RunInParts(std::size_t index, std::size_t place, std::int64_t part_rows)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs `part` of the batch at `place` and those that are left, as its owner, until other requests
+  // go first.
+  void RunParts(std::size_t index, std::size_t place, RowRange part) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the owner of the batch at `place`, which has a part left, leaves it for now.
+  [[nodiscard]] bool MakesWay(std::size_t place, TimePoint now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The place of the batch that made way and is due first, if it is due before `due`; else
+  // active_.size().
+  [[nodiscard]] std::size_t MadeWayBefore(TimePoint due) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Runs one part of another's batch, if this worker may. Returns whether it did.
   bool HelpOneBatch(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
   // Answers a batch whose rows are all computed, or one of which failed.
@@ -153,22 +173,24 @@ class Scheduler {
   void Release(std::size_t place, std::size_t byte_size, std::chrono::nanoseconds time)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many rows of the batch at `place` are a part.
-  [[nodiscard]] std::int64_t ChoosePartRows(std::size_t place, TimePoint before) const
+  [[nodiscard]] std::int64_t ChoosePartRows(std::size_t place, RequestQueue::Moment moment) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes a part of the batch at `place`, and wakes another worker for the next.
-  RowRange TakePart(std::size_t place, TimePoint before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  RowRange TakePart(std::size_t place, RequestQueue::Moment moment)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes `offered_` right, after the parts of the batch at `place` changed.
   void UpdateOffer(std::size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Wakes another worker, if the policy wants, now that this one runs a batch `expected` to last.
-  void HandOver(std::chrono::nanoseconds expected, TimePoint before)
+  void HandOver(std::chrono::nanoseconds expected, RequestQueue::Moment moment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Asks a helper to stop, if a request waits and all workers that may compute do.
-  void CallHelpersBack(TimePoint before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CallHelpersBack(RequestQueue::Moment moment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Polls, if nobody does, or waits to be needed. Returns whether the worker is to go on.
   bool PollOrWait(std::size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Requests that arrived before this may go.
-  [[nodiscard]] TimePoint Before(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Which requests may go at `now`.
+  [[nodiscard]] RequestQueue::Moment MomentAt(TimePoint now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether polling on would only delay work that this worker can do.
   bool HasFullBatch() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -190,10 +212,11 @@ class Scheduler {
   std::vector<SessionChange> changes_ ABSL_GUARDED_BY(mutex_);    // at most one
   std::vector<std::size_t> num_changes_ ABSL_GUARDED_BY(mutex_);  // made of them, by worker
   absl::Status prepare_error_ ABSL_GUARDED_BY(mutex_);
-  // As many places as may compute: each active batch has a worker that computes.
+  // Twice as many places as may compute: a batch that is active is computed, or has made way.
   std::vector<Active> active_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::size_t> free_places_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::size_t> offered_ ABSL_GUARDED_BY(mutex_);  // places with a part to take
+  std::size_t num_made_way_ ABSL_GUARDED_BY(mutex_) = 0;      // of those, without an owner
   std::size_t computing_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t compute_limit_ ABSL_GUARDED_BY(mutex_);  // of them, up to compute_threads
   std::size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;    // workers

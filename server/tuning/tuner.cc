@@ -12,7 +12,10 @@
 #include "models/bundle/bundle.h"
 #include "models/graph/passes/passes.h"
 #include "models/graph/verify.h"
+#include "models/runtime/cost_curve.h"
 #include "models/runtime/kernel_choices_file.h"
+#include "server/repository/batch_limit.h"
+#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -40,6 +43,14 @@ Tuner::Tuner(Options options, const std::shared_ptr<const KernelChoices>& choice
 }
 
 void Tuner::Run() {
+  do {
+    TuneServed();
+  } while (environment_.WaitForChange());
+}
+
+void Tuner::TuneServed() {
+  time_before_ = figures_.time;
+  pending_.clear();
   // Names, not handles: what is exchanged is to be freed.
   std::vector<std::pair<std::string, std::string>> versions;
   for (const ModelHandle& model : served_.repository.ReadyVersions()) {
@@ -57,6 +68,9 @@ void Tuner::Run() {
     if (environment_.stopped()) return;
     absl::StatusOr<ModelHandle> model = served_.repository.Find(name, version);
     if (model.ok()) TuneVersion(*std::move(model));
+    // It may be another one by now.
+    model = served_.repository.Find(name, version);
+    if (model.ok() && !environment_.stopped()) MeasureBatches(*model);
   }
   if (!HasTime() && !pending_.empty()) {
     spdlog::info("tuning: its {:.0f} s are used up, {} layers are left to the fixed rules",
@@ -83,6 +97,40 @@ void Tuner::TuneVersion(ModelHandle model) {
   } else if (!work.layers.empty() || changed > 0) {
     spdlog::info("tuning: {} version {}: {} of {} layers measured in {:.1f} s, {} steps changed",
                  name, version, work.measured, work.layers.size(), Seconds(work.time), changed);
+  }
+}
+
+void Tuner::MeasureBatches(const ModelHandle& model) {
+  if (!model->executable->takes_batches()) return;
+  const CostCurveKey key = CostKeyOf(*model->executable, model->digest);
+  std::optional<CostCurve> known = served_.costs.Find(key);
+  absl::StatusOr<CostCurve> curve = absl::CancelledError("not measured yet");
+  while (!known && absl::IsCancelled(curve.status())) {
+    if (!WaitUntilIdle(model)) return;
+    const RequestCounts counts = idle_.counts();
+    MeasureCurveOptions options;
+    options.budget = options_.batches_budget;
+    options.stops = [this, counts] {
+      return environment_.stopped() || environment_.requests() != counts;
+    };
+    options.now = [this] { return environment_.now(); };
+    environment_.RunAside([&] { curve = MeasureCostCurve(model->executable, options); });
+  }
+  if (!known && !curve.ok()) {
+    spdlog::warn("tuning: {} version {}: its batches are not measured: {}", model->name,
+                 model->version, std::string(curve.status().message()));
+    return;
+  }
+  const std::int64_t paying_rows = PayingRows(known ? *known : *curve);
+  ApplyBatchLimit(*model, paying_rows, served_.repository.SettingsOf(model->name),
+                  &served_.scheduler);
+  if (known) return;
+  spdlog::info("tuning: {} version {}: batches pay up to {} rows", model->name, model->version,
+               paying_rows);
+  if (absl::Status status = served_.costs.Add(key, *std::move(curve)); !status.ok() && keeps_) {
+    spdlog::warn("tuning: what is measured is not kept for the next start: {}",
+                 std::string(status.message()));
+    keeps_ = false;
   }
 }
 
@@ -119,8 +167,7 @@ void Tuner::MeasureWhileIdle(Work& work) {
       std::min(kMaxOtherByteSize, work.model->executable->packed_byte_size());
   options.measure.stops = stops;
   options.measure.now = [this] { return environment_.now(); };
-  const std::chrono::nanoseconds end =
-      environment_.now() + std::min(kLongestStretch, options_.budget - figures_.time);
+  const std::chrono::nanoseconds end = environment_.now() + std::min(kLongestStretch, TimeLeft());
   while (work.next < work.layers.size() && environment_.now() < end && !stops()) {
     const UnmeasuredLayer& layer = work.layers[work.next];
     const absl::Status status =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures which implementation of each layer is the fastest on this CPU while the server is idle,
-// and has the versions that it serves run it.
+// and has the versions that it serves run it; and what batches of each version cost, and has them
+// be as large as pays.
 //
 // One layer at a time, from the bundle read once more, for as long as it works on a version. It
 // gives up the layer at hand as soon as a request comes, or the server drains, and goes on with it
@@ -22,6 +23,7 @@
 
 #include "models/bundle/bundle.h"
 #include "models/graph/graph.h"
+#include "models/runtime/cost_curve_cache.h"
 #include "models/runtime/kernel_choices.h"
 #include "models/runtime/measure_layers.h"
 #include "server/metrics/metrics.h"
@@ -39,9 +41,12 @@ class Tuner {
   struct Options {
     // The file that keeps what is measured; empty: it is forgotten with the process.
     std::string choices_path = {};
-    // The most time to measure in all; what was given up counts.
+    // The most time to measure layers after a start, and after each change of what is served; what
+    // was given up counts.
     std::chrono::nanoseconds budget = std::chrono::seconds(60);
     std::chrono::nanoseconds layer_budget = std::chrono::milliseconds(250);
+    // Of each version's batches, beside `budget`.
+    std::chrono::nanoseconds batches_budget = std::chrono::milliseconds(500);
     // No request for so long: the server is idle.
     std::chrono::nanoseconds quiet = std::chrono::seconds(1);
     // How often it looks whether the server is idle.
@@ -55,6 +60,7 @@ class Tuner {
     ModelRepository& repository;
     Scheduler& scheduler;
     Metrics& metrics;
+    CostCurveCache& costs;
   };
 
   // `choices`, or null, is what is known already, with which the versions were compiled. The
@@ -62,8 +68,9 @@ class Tuner {
   Tuner(Options options, const std::shared_ptr<const KernelChoices>& choices, Served served,
         TuningEnvironment& environment);
 
-  // Returns once the layers of every ready version are measured, the budget is used up, or it was
-  // stopped. What was measured by then is kept. Precondition: the scheduler has started, and its
+  // Measures the layers of every ready version, until the budget is used up, and their batches; and
+  // again whenever what is served has changed. Returns when it was stopped. What was measured by
+  // then is kept. Precondition: the scheduler has started, and its
   // event source is not shut down before a call to stop has returned.
   void Run();
 
@@ -80,7 +87,11 @@ class Tuner {
     std::chrono::nanoseconds time{0};
   };
 
+  // What there is to do for the versions that are ready.
+  void TuneServed();
   void TuneVersion(ModelHandle model);
+  // What its batches cost, unless it is known.
+  void MeasureBatches(const ModelHandle& model);
   // Measures layers until there are none, or until it may not go on.
   void MeasureLayers(Work& work);
   // The same for a while, at once: until the first request.
@@ -97,7 +108,10 @@ class Tuner {
   // Returns whether the server is idle: if not, it is to stop, or `model` does not serve any more.
   bool WaitUntilIdle(const ModelHandle& model);
   [[nodiscard]] bool IsServed(const ModelHandle& model) const;
-  [[nodiscard]] bool HasTime() const { return figures_.time < options_.budget; }
+  [[nodiscard]] std::chrono::nanoseconds TimeLeft() const {
+    return options_.budget - (figures_.time - time_before_);
+  }
+  [[nodiscard]] bool HasTime() const { return TimeLeft().count() > 0; }
   void Publish();
 
   const Options options_;
@@ -108,6 +122,7 @@ class Tuner {
   KernelChoices measured_;         // of it, what was measured here
   std::set<std::string> pending_;  // layers to measure, of all versions
   TuningFigures figures_;
+  std::chrono::nanoseconds time_before_{0};  // figures_.time when the last change came
   bool keeps_ = true;  // whether the file could be written, or was not tried yet
 };
 

@@ -26,6 +26,10 @@ class TuningEnvironment {
   // Returns after `time`, or sooner once stopped.
   virtual void Wait(std::chrono::nanoseconds time) = 0;
 
+  // Returns once what is served has changed since the last call, or since the start; false: it was
+  // stopped.
+  virtual bool WaitForChange() = 0;
+
   // Runs `work` at the lowest priority, on a thread that may compute, and returns when it is done.
   virtual void RunAside(absl::FunctionRef<void()> work) = 0;
 

@@ -38,6 +38,19 @@ void TuningThread::Wait(std::chrono::nanoseconds time) {
   while (!stopped() && std::chrono::steady_clock::now() < until) woken_.WaitUntil(mutex_, until);
 }
 
+bool TuningThread::WaitForChange() {
+  MutexLock lock(mutex_);
+  while (!stopped() && !has_changed_) woken_.Wait(mutex_);
+  has_changed_ = false;
+  return !stopped();
+}
+
+void TuningThread::NotifyChange() {
+  MutexLock lock(mutex_);
+  has_changed_ = true;
+  woken_.NotifyAll();
+}
+
 void TuningThread::RunAside(absl::FunctionRef<void()> work) {
   std::thread thread([this, work] {
     pthread_setname_np(pthread_self(), "measure");

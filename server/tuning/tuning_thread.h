@@ -33,12 +33,16 @@ class TuningThread final : public TuningEnvironment {
   // Returns without waiting for what is measured: only what touches the workers is waited for.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_, exchange_mutex_);
 
+  // What is served has changed. Any thread may call it.
+  void NotifyChange() ABSL_LOCKS_EXCLUDED(mutex_);
+
   [[nodiscard]] RequestCounts requests() const override { return requests_(); }
   [[nodiscard]] std::chrono::nanoseconds now() const override {
     return std::chrono::steady_clock::now().time_since_epoch();
   }
   [[nodiscard]] bool stopped() const override { return stopped_.load(std::memory_order_relaxed); }
   void Wait(std::chrono::nanoseconds time) override ABSL_LOCKS_EXCLUDED(mutex_);
+  bool WaitForChange() override ABSL_LOCKS_EXCLUDED(mutex_);
   // On a thread of its own, `measure`, of the policy SCHED_IDLE: it runs where nobody else wants
   // to. A thread without privileges never gets back from there.
   void RunAside(absl::FunctionRef<void()> work) override;
@@ -52,6 +56,7 @@ class TuningThread final : public TuningEnvironment {
   Mutex exchange_mutex_;  // held by what runs unless stopped
   Mutex mutex_;
   CondVar woken_;
+  bool has_changed_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -25,7 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (whole.ok() != split.ok()) std::abort();
   if (!whole.ok()) return 0;
   for (std::size_t i = 0; i < whole->inputs.size(); ++i) {
-    if (!std::ranges::equal(whole->inputs[i].data, split->inputs[i].data)) std::abort();
+    const octet::RequestInput& input = whole->inputs[i];
+    if (!std::ranges::equal(input.data, split->inputs[i].data)) std::abort();
+    if (input.memory && (!input.data.empty() || input.memory->region.empty())) std::abort();
+    if (input.memory && input.memory->byte_size == 0) std::abort();
   }
   return 0;
 }

@@ -44,7 +44,7 @@ cmake --build build/check -j "$jobs" --target octet octet-server
 OCTET_REQUIRE_ALL=1 ctest --preset check -R '^deploy/'
 tests/deploy/image_test.sh build/check/bin
 
-step "slow tests: ${OCTET_SOAK_SECONDS:-120} s of everything at once; the fixtures of every Keras"
+step "slow tests: ${OCTET_SOAK_SECONDS:-120} s of everything at once; the fixtures of every Keras; clients of others"
 OCTET_REQUIRE_ALL=1 ctest --preset check -L slow
 
 step "all passed"

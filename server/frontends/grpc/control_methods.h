@@ -10,6 +10,7 @@
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
+#include "server/shared_memory/shared_memory_regions.h"
 
 namespace octet {
 
@@ -28,10 +29,14 @@ struct ControlRooms {
   const InferenceService& service;
   const ModelRepository& repository;
   std::string server_version;
-  RepositoryLoader* loader = nullptr;  // null: clients cannot load and unload
-  bool allow_management = false;       // to clients of other machines
+  RepositoryLoader* loader = nullptr;            // null: clients cannot load and unload
+  bool allow_management = false;                 // to clients of other machines
+  SharedMemoryRegions* shared_memory = nullptr;  // null: clients cannot register any
   ReportedSettings settings = {};
 };
+
+// The extensions of the protocol that are there to their full extent, in alphabetical order.
+std::vector<std::string> Extensions(const ControlRooms& rooms);
 
 // Adds the methods of inference.GRPCInferenceService: those that are implemented, and those that
 // are defined only, whose UNIMPLEMENTED says what to do instead.
@@ -43,6 +48,11 @@ void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods);
 // Adds RepositoryModelLoad and RepositoryModelUnload, in the place of those that are defined only.
 // Precondition: there is a loader.
 void AddRepositoryMethods(const ControlRooms& rooms, ControlMethods& methods);
+
+// Adds SystemSharedMemoryRegister, -Unregister and -Status, in the place of those that are defined
+// only; for callers of this machine alone. And CudaSharedMemoryUnregister, which has nothing to do:
+// clients call it beside the other. Precondition: there is shared memory.
+void AddSharedMemoryMethods(const ControlRooms& rooms, ControlMethods& methods);
 
 // Whether a caller's address, as gRPC writes it, is this machine's own: its loopback or a Unix
 // socket.

@@ -108,6 +108,7 @@ ControlMethods AllMethods(const ControlRooms& rooms) {
   ControlMethods methods;
   AddInferenceMethods(rooms, methods);
   if (rooms.loader != nullptr) AddRepositoryMethods(rooms, methods);
+  if (rooms.shared_memory != nullptr) AddSharedMemoryMethods(rooms, methods);
   AddSettingsMethods(rooms, methods);
   AddHealthMethods(rooms, methods);
   AddReflectionMethods({"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
@@ -125,9 +126,9 @@ class GrpcServer::Impl {
         service_(service),
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
-        control_(context_,
-                 AllMethods({service, repository, options_.server_version, options_.loader,
-                             options_.allow_management, options_.settings})) {}
+        control_(context_, AllMethods({service, repository, options_.server_version,
+                                       options_.loader, options_.allow_management,
+                                       options_.shared_memory, options_.settings})) {}
 
   ~Impl() {
     if (server_ == nullptr || is_shut_down_) return;

@@ -19,6 +19,7 @@
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
 #include "server/scheduling/event_source.h"
+#include "server/shared_memory/shared_memory_regions.h"
 
 namespace octet {
 
@@ -38,6 +39,8 @@ class GrpcServer final : public EventSource {
     // With which clients load and unload models; null: they cannot. Borrowed as the service is.
     RepositoryLoader* loader = nullptr;
     bool allow_management = false;  // to clients of other machines too
+    // Which clients of this machine may register; null: none can. Borrowed as the service is.
+    SharedMemoryRegions* shared_memory = nullptr;
     ReportedSettings settings = {};
   };
 

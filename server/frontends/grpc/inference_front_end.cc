@@ -10,6 +10,7 @@
 #include "grpcpp/support/async_unary_call.h"
 #include "grpcpp/support/byte_buffer.h"
 
+#include "server/frontends/grpc/control_methods.h"
 #include "server/frontends/grpc/inference_message.h"
 #include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
@@ -75,6 +76,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
                                       message_, *request);
     ObserveRequest(front_end_.service_, context_, message_.form.id, "ModelInfer", *request);
     if (status.ok()) {
+      if (NamesSharedMemory(*request)) request->is_of_own_machine = IsOwnMachine(context_.peer());
       front_end_.service_.Infer(worker, std::move(request));
     } else {
       front_end_.service_.Reject(worker, std::move(request), std::move(status));

@@ -61,10 +61,10 @@ absl::Status ReadRequest(const grpc::ByteBuffer& bytes, gpr_timespec deadline,
   request.wants_typed_outputs = decoded->form.wants_typed_outputs;
   if (decoded->timeout_microseconds) {
     const std::chrono::microseconds timeout(*decoded->timeout_microseconds);
-    if (timeout < std::chrono::hours(24)) {
-      request.deadline = std::min(request.deadline, request.arrival + timeout);
-    }
+    // A longer one is none.
+    if (timeout < std::chrono::hours(24)) request.timeout = timeout;
   }
+  request.priority = decoded->priority;
   message.form = std::move(decoded->form);
   message.buffers = std::move(decoded->buffers);
   return absl::OkStatus();

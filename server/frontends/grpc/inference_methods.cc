@@ -8,9 +8,9 @@
 #include "models/base/status_macros.h"
 #include "models/tensor/data_type.h"
 #include "proto/inference/open_inference_grpc.pb.h"
+#include "server/frontends/grpc/batching_message.h"
 #include "server/frontends/grpc/control_methods.h"
 #include "server/inference/request_validation.h"
-#include "server/scheduling/batching_policy.h"
 
 namespace octet {
 namespace {
@@ -62,11 +62,7 @@ inference::ServerMetadataResponse ServerMetadata(const ControlRooms& rooms) {
   inference::ServerMetadataResponse response;
   response.set_name("octet");
   response.set_version(rooms.server_version);
-  // A client takes it for load and unload.
-  if (rooms.loader != nullptr) response.add_extensions("model_repository");
-  for (const char* const extension : {"classification", "model_configuration", "statistics"}) {
-    response.add_extensions(extension);
-  }
+  for (std::string& extension : Extensions(rooms)) response.add_extensions(std::move(extension));
   return response;
 }
 
@@ -94,7 +90,8 @@ inference::ModelMetadataResponse ModelMetadata(const ControlRooms& rooms,
   return response;
 }
 
-inference::ModelConfigResponse ModelConfig(const ModelVersion& model) {
+inference::ModelConfigResponse ModelConfig(const ModelRepository& repository,
+                                           const ModelVersion& model) {
   inference::ModelConfigResponse response;
   inference::ModelConfig& config = *response.mutable_config();
   config.set_name(model.name);
@@ -102,10 +99,12 @@ inference::ModelConfigResponse ModelConfig(const ModelVersion& model) {
   config.set_backend("octet");
   config.mutable_model_transaction_policy();
   const Executable& executable = *model.executable;
-  const bool takes_batches = TakesBatches(executable);
+  const bool takes_batches = executable.takes_batches();
   if (takes_batches) {
     config.set_max_batch_size(static_cast<int>(kMaxRequestRows));
-    config.mutable_dynamic_batching();
+    const ModelSettings* const settings = repository.SettingsOf(model.name);
+    Describe(settings == nullptr ? ModelScheduling() : settings->scheduling,
+             *config.mutable_dynamic_batching());
   }
   const auto add = [takes_batches](const TensorSignature& tensor, auto* described) {
     described->set_name(tensor.name);
@@ -233,13 +232,28 @@ void AddLackingMethods(MethodTable& table) {
     table.Lack(name, "models are loaded at start from the model repository");
   }
   for (const char* const name :
-       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister",
-        "CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
-    table.Lack(name, "send tensors as raw_input_contents");
+       {"SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it was not started with --allow-shared-memory; send tensors as raw_input_contents");
+  }
+  for (const char* const name :
+       {"CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"}) {
+    table.Lack(name,
+               "it computes on CPUs, whose memory CUDA does not share; send tensors as "
+               "raw_input_contents, or have them in system shared memory");
   }
 }
 
 }  // namespace
+
+std::vector<std::string> Extensions(const ControlRooms& rooms) {
+  std::vector<std::string> extensions = {"classification", "model_configuration"};
+  // A client takes it for load and unload.
+  if (rooms.loader != nullptr) extensions.emplace_back("model_repository");
+  extensions.emplace_back("statistics");
+  if (rooms.shared_memory != nullptr) extensions.emplace_back("system_shared_memory");
+  return extensions;
+}
 
 void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
   MethodTable table(methods);
@@ -280,7 +294,7 @@ void AddInferenceMethods(const ControlRooms& rooms, ControlMethods& methods) {
       [rooms](const auto& request) -> absl::StatusOr<inference::ModelConfigResponse> {
         ASSIGN_OR_RETURN(const ModelHandle model,
                          rooms.repository.Find(request.name(), request.version()));
-        return ModelConfig(*model);
+        return ModelConfig(rooms.repository, *model);
       });
   table.Add<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
       "ModelStatistics", [rooms](const auto& request) { return Statistics(rooms, request); });

@@ -16,6 +16,7 @@
 #include "grpcpp/support/byte_buffer.h"
 
 #include "models/base/mutex.h"
+#include "server/frontends/grpc/control_methods.h"
 #include "server/frontends/grpc/inference_message.h"
 #include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
@@ -155,6 +156,7 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
     ObserveRequest(front_end_.service_, context_, completion->message().form.id, "ModelStreamInfer",
                    *request);
     if (status.ok()) {
+      if (NamesSharedMemory(*request)) request->is_of_own_machine = IsOwnMachine(context_.peer());
       front_end_.service_.Infer(worker, std::move(request));
     } else {
       front_end_.service_.Reject(worker, std::move(request), std::move(status));

@@ -24,6 +24,7 @@ void AddFile(const FileDescriptor& file, std::set<std::string>& seen,
   if (!seen.insert(file.name()).second) return;
   google::protobuf::FileDescriptorProto proto;
   file.CopyTo(&proto);
+  file.CopyJsonNameTo(&proto);  // or a client shows other names than with the proto file
   response.mutable_file_descriptor_response()->add_file_descriptor_proto(proto.SerializeAsString());
   for (int i = 0; i < file.dependency_count(); ++i) AddFile(*file.dependency(i), seen, response);
 }

@@ -55,6 +55,12 @@ absl::StatusOr<std::string> ReadModelName(const ControlRooms& rooms, absl::strin
     return absl::InvalidArgumentError(
         absl::StrCat("the request's bytes are no ", Request::descriptor()->full_name()));
   }
+  if (!request.repository_name().empty() && request.model_name().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("got repository_name ", Quoted(request.repository_name()),
+                     " and no model_name, wants the model's name in model_name, which is field 2 "
+                     "here and in Triton, field 1 in KServe's clients"));
+  }
   if (!request.repository_name().empty()) {
     return absl::NotFoundError("there is one repository, which has no name; leave it empty");
   }

@@ -22,6 +22,7 @@ struct Parameter {
   absl::string_view name;
   Choice choice = Choice::kNone;
   std::uint64_t value = 0;  // of a bool, int64 or uint64
+  absl::string_view text;   // of a string
 };
 
 const char* TypeName(Choice choice) {
@@ -58,7 +59,8 @@ std::optional<Parameter> Parse(Bytes entry) {
         if (!is_choice) continue;
         parameter.choice = static_cast<Choice>(choice->number);
         parameter.value = choice->value;
-        if (parameter.choice == Choice::kString && !IsUtf8(AsText(choice->bytes))) return {};
+        parameter.text = AsText(choice->bytes);
+        if (parameter.choice == Choice::kString && !IsUtf8(parameter.text)) return {};
       }
       if (!value.ok()) return std::nullopt;
     }
@@ -81,6 +83,13 @@ bool IsWhole(const Parameter& parameter) {
   return parameter.choice == Choice::kInt64 || parameter.choice == Choice::kUint64;
 }
 
+// Those that are a bool and mean nothing: no answer here is empty, the last of each request is its
+// only one.
+bool IsBoolWithoutMeaning(absl::string_view name) {
+  return name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
+         name == "triton_enable_empty_final_response";
+}
+
 absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& request) {
   const absl::string_view name = parameter.name;
   if (name == "octet_timing") {
@@ -100,13 +109,12 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
     if (!IsWhole(parameter) || IsNegative(parameter)) {
       return WrongType(parameter, "a whole number of at least 0");
     }
+    request.priority = parameter.value;
   } else if (name == "sequence_id") {
     if (!IsWhole(parameter) && parameter.choice != Choice::kString) {
       return WrongType(parameter, "a whole number or a string");
     }
-  } else if (name == "sequence_start" || name == "sequence_end" || name == "binary_data_output" ||
-             name == "triton_enable_empty_final_response") {
-    // No answer here is empty: the last of each request is its only one.
+  } else if (IsBoolWithoutMeaning(name)) {
     if (parameter.choice != Choice::kBool) return WrongType(parameter, "a bool");
   } else if (absl::StartsWith(name, "triton_") || absl::StartsWith(name, "octet_")) {
     return absl::InvalidArgumentError(
@@ -117,12 +125,36 @@ absl::Status ReadRequestParameter(const Parameter& parameter, DecodedRequest& re
   return absl::OkStatus();
 }
 
+absl::Status ReadMemoryParameter(const Parameter& parameter,
+                                 std::optional<SharedMemoryRange>& memory) {
+  if (!memory) memory.emplace();
+  if (parameter.name == "shared_memory_region") {
+    if (parameter.choice != Choice::kString || parameter.text.empty()) {
+      return WrongType(parameter, "a region's name as a string");
+    }
+    memory->region = std::string(parameter.text);
+    return absl::OkStatus();
+  }
+  const bool is_size = parameter.name == "shared_memory_byte_size";
+  if (!is_size && parameter.name != "shared_memory_offset") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter ", Quoted(parameter.name),
+                     " is unknown; wants shared_memory_region, shared_memory_byte_size or "
+                     "shared_memory_offset"));
+  }
+  if (!IsWhole(parameter) || IsNegative(parameter) || (is_size && parameter.value == 0)) {
+    return WrongType(parameter, is_size ? "an int64 of at least 1" : "an int64 of at least 0");
+  }
+  (is_size ? memory->byte_size : memory->offset) = parameter.value;
+  return absl::OkStatus();
+}
+
 absl::Status ReadTensorParameter(const Parameter& parameter, ParameterPlace place,
                                  DecodedRequest& request) {
   if (absl::StartsWith(parameter.name, "shared_memory_")) {
-    return absl::UnimplementedError(absl::StrCat("parameter ", Quoted(parameter.name),
-                                                 ": this server takes no shared memory, send "
-                                                 "raw_input_contents"));
+    return ReadMemoryParameter(parameter, place == ParameterPlace::kInput
+                                              ? request.inputs.back().memory
+                                              : request.outputs.back().memory);
   }
   if (place == ParameterPlace::kOutput && parameter.name == "classification") {
     if (!IsWhole(parameter) || IsNegative(parameter) || parameter.value == 0) {

@@ -12,9 +12,9 @@ namespace octet {
 
 enum class ParameterPlace { kRequest, kInput, kOutput };
 
-// Reads one entry of a map<string, InferParameter> into `request`, whose last output is the one
-// that a parameter of kOutput is of. A parameter that means nothing here is passed over. Returns
-// the errors of DecodeRequest.
+// Reads one entry of a map<string, InferParameter> into `request`, whose last input or output is
+// the one that a parameter of kInput or kOutput is of. A parameter that means nothing here is
+// passed over. Returns the errors of DecodeRequest.
 absl::Status ReadParameter(Bytes entry, ParameterPlace place, DecodedRequest& request);
 
 }  // namespace octet

@@ -38,6 +38,21 @@ absl::Status ReadText(Bytes bytes, absl::string_view what, std::string& text) {
   return absl::OkStatus();
 }
 
+absl::Status OfInput(const std::string& name, const absl::Status& status) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat("input ", Quoted(name), ": ", status.message())};
+}
+
+absl::Status CheckMemory(absl::string_view kind, const std::string& name,
+                         const std::optional<SharedMemoryRange>& memory) {
+  if (!memory || (!memory->region.empty() && memory->byte_size > 0)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(kind, " ", Quoted(name), ": got parameters of shared memory without ",
+                   memory->region.empty() ? "shared_memory_region" : "shared_memory_byte_size",
+                   "; wants shared_memory_region and shared_memory_byte_size, and perhaps "
+                   "shared_memory_offset"));
+}
+
 class RequestDecoder {
  public:
   RequestDecoder(std::span<const Bytes> chunks, std::size_t max_tensor_bytes)
@@ -94,10 +109,11 @@ class RequestDecoder {
       } else if (field->Is(4, WireType::kLengthDelimited)) {
         RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kInput, request_));
       } else if (field->Is(5, WireType::kLengthDelimited)) {
-        RETURN_IF_ERROR(contents.Read(field->bytes));
+        RETURN_IF_ERROR(OfInput(input.name, contents.Read(field->bytes)));
       }
     }
-    return reader.ok() ? absl::OkStatus() : Malformed("an input");
+    if (!reader.ok()) return Malformed("an input");
+    return CheckMemory("input", input.name, input.memory);
   }
 
   static absl::Status TakeShape(const WireField& field, Dims& dims) {
@@ -126,20 +142,32 @@ class RequestDecoder {
         RETURN_IF_ERROR(ReadParameter(field->bytes, ParameterPlace::kOutput, request_));
       }
     }
-    return reader.ok() ? absl::OkStatus() : Malformed("a requested output");
+    if (!reader.ok()) return Malformed("a requested output");
+    return CheckMemory("output", output.name, output.memory);
   }
 
   // Raw entries, or typed contents, to each input.
   absl::Status AssignData() {
-    if (!raw_.empty() && raw_.size() != request_.inputs.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("got ", raw_.size(), " raw_input_contents for ", request_.inputs.size(),
-                       " inputs, wants one for each input, or none"));
+    const auto in_memory = static_cast<std::size_t>(
+        std::count_if(request_.inputs.begin(), request_.inputs.end(),
+                      [](const RequestInput& input) { return input.memory.has_value(); }));
+    if (!raw_.empty() && raw_.size() != request_.inputs.size() - in_memory) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "got ", raw_.size(), " raw_input_contents for ", request_.inputs.size(), " inputs",
+          in_memory > 0 ? absl::StrCat(", ", in_memory, " of them in shared memory") : "",
+          "; wants one for each input that is not in shared memory, or none"));
     }
+    auto raw = raw_.begin();
     for (std::size_t i = 0; i < request_.inputs.size(); ++i) {
       RequestInput& input = request_.inputs[i];
+      if (input.memory) {
+        if (contents_[i].empty()) continue;
+        return absl::InvalidArgumentError(
+            absl::StrCat("input ", Quoted(input.name),
+                         " has contents and shared_memory_region; wants one of them"));
+      }
       if (contents_[i].empty()) {
-        if (!raw_.empty()) input.data = raw_[i];
+        if (!raw_.empty()) input.data = *raw++;
         continue;
       }
       if (!raw_.empty()) {
@@ -150,10 +178,7 @@ class RequestDecoder {
       }
       std::unique_ptr<std::byte[]> buffer;
       absl::StatusOr<Bytes> data = contents_[i].ToRaw(input.data_type, bytes_left_, buffer);
-      if (!data.ok()) {
-        return {data.status().code(),
-                absl::StrCat("input ", Quoted(input.name), ": ", data.status().message())};
-      }
+      if (!data.ok()) return OfInput(input.name, data.status());
       bytes_left_ -= std::min(bytes_left_, data->size());
       input.data = *data;
       if (buffer) request_.buffers.push_back(std::move(buffer));
@@ -199,6 +224,20 @@ void AppendTextParameter(absl::string_view name, absl::string_view value, std::s
   AppendParameter(name, parameter, out);
 }
 
+void AppendNumberParameter(absl::string_view name, std::uint64_t value, std::string& out) {
+  std::string parameter;
+  AppendTag(2, WireType::kVarint, parameter);
+  AppendVarint(value, parameter);
+  AppendParameter(name, parameter, out);
+}
+
+// Where an output is that is not in the message.
+void AppendMemory(const SharedMemoryRange& memory, std::string& out) {
+  AppendTextParameter("shared_memory_region", memory.region, out);
+  AppendNumberParameter("shared_memory_byte_size", memory.byte_size, out);
+  if (memory.offset > 0) AppendNumberParameter("shared_memory_offset", memory.offset, out);
+}
+
 // Clients of models with several responses to a request wait for the one that says so.
 void AppendIsFinal(std::string& out) {
   std::string parameter;
@@ -222,11 +261,8 @@ void WrapForStream(const InferenceAnswer& answer, EncodedAnswer& encoded) {
 
 void AppendTiming(const InferenceAnswer& answer, std::string& out) {
   const auto number = [&](absl::string_view name, std::chrono::nanoseconds value) {
-    std::string parameter;
-    AppendTag(2, WireType::kVarint, parameter);
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
-    AppendVarint(us < 0 ? 0 : static_cast<std::uint64_t>(us), parameter);
-    AppendParameter(name, parameter, out);
+    AppendNumberParameter(name, us < 0 ? 0 : static_cast<std::uint64_t>(us), out);
   };
   AppendTextParameter("octet_precision", answer.model.precision, out);
   AppendTextParameter("octet_kernel_set", answer.model.kernel_set, out);
@@ -273,6 +309,7 @@ absl::StatusOr<EncodedAnswer> EncodeAnswer(const InferenceAnswer& answer, const 
       AppendVarint(static_cast<std::uint64_t>(dim), shape);
     }
     AppendText(3, shape, message);
+    if (output.memory) AppendMemory(*output.memory, message);
     if (form.wants_typed_outputs) AppendTypedContents(TypeName(output), output.data, message);
     AppendMessage(5, message, header);
   }

@@ -35,18 +35,21 @@ struct DecodedRequest {
   std::vector<RequestedOutput> outputs;
   AnswerForm form;
   std::optional<std::int64_t> timeout_microseconds;  // parameter timeout, at least 1
+  std::uint64_t priority = 0;                        // parameter priority; 0: none
   std::deque<std::unique_ptr<std::byte[]>> buffers;
 };
 
-// Reads a ModelInferRequest that lies in `chunks`. Raw tensors become views of the chunks (a copy
+// Reads a ModelInferRequest that lies in `chunks`. Raw tensors, one for each input that is not in
+// shared memory, become views of the chunks (a copy
 // where one crosses from chunk to chunk); typed contents become the bytes of the raw form.
 //
 // Returns INVALID_ARGUMENT, saying what it got and wants, for bytes that are no such message, for
 // strings that are no UTF-8, for raw and typed tensors mixed, a number of raw tensors other than
-// the number of inputs, typed contents that do not fit the datatype or its range, reserved
-// parameters of a wrong type; UNIMPLEMENTED for shared memory; and
-// RESOURCE_EXHAUSTED if typed tensors take more than `max_tensor_bytes` in all. Never allocates
-// more than a small multiple of the message's size and `max_tensor_bytes`.
+// the number of inputs that are not in shared memory, typed contents that do not fit the datatype
+// or its range, an input in shared memory with contents, half a place in shared memory, reserved
+// parameters of a wrong type; and RESOURCE_EXHAUSTED if typed tensors take more than
+// `max_tensor_bytes` in all. Never allocates more than a small multiple of the message's size and
+// `max_tensor_bytes`.
 absl::StatusOr<DecodedRequest> DecodeRequest(std::span<const Bytes> chunks,
                                              std::size_t max_tensor_bytes);
 

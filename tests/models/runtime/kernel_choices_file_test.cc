@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "models/runtime/cache_file.h"
 #include "tests/support/small_bundle.h"
 
 namespace octet {
@@ -152,7 +153,7 @@ TEST_F(KernelChoicesFileTest, WhatIsNoFileIsNotOpened) {
 
 TEST_F(KernelChoicesFileTest, AHugeFileIsNotRead) {
   Write("octet-kernel-choices 1 kernels 1\n");
-  std::filesystem::resize_file(Path(), kMaxKernelChoicesByteSize + 1);
+  std::filesystem::resize_file(Path(), kMaxCacheFileByteSize + 1);
   EXPECT_THAT(ReadKernelChoices(Path()).warning, HasSubstr("has more than 16777216 bytes"));
 }
 

@@ -170,6 +170,21 @@ TEST_F(ServerConfigTest, TheRepositoryIsWatchedUnlessItIsToldNotTo) {
               HasSubstr("--repository-poll: got 7200s"));
 }
 
+TEST_F(ServerConfigTest, SharedMemoryIsOffUnlessItIsAllowed) {
+  EXPECT_FALSE(Parse({"--model-repository", models_})->config.allow_shared_memory);
+  const auto on = Parse(
+      {"--model-repository", models_, "--allow-shared-memory", "--shared-memory-prefix", "mine_"});
+  EXPECT_TRUE(on->config.allow_shared_memory);
+  EXPECT_EQ(on->config.shared_memory_prefix, "mine_");
+  EXPECT_THAT(ErrorOf({"--model-repository", models_, "--shared-memory-prefix", "mine_"}),
+              HasSubstr("without --allow-shared-memory"));
+  for (const char* const prefix : {"/mine", "a/b", "..", "a b", "sem.x"}) {
+    EXPECT_THAT(ErrorOf({"--model-repository", models_, "--allow-shared-memory",
+                         "--shared-memory-prefix", prefix}),
+                HasSubstr("--shared-memory-prefix: got"));
+  }
+}
+
 TEST_F(ServerConfigTest, ModelsHavePoliciesAndLabels) {
   const std::string file = WriteConfig(
       "models:\n"

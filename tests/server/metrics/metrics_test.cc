@@ -70,7 +70,31 @@ TEST(MetricsTest, LoadFailuresAreCountedByStep) {
   const std::string text = metrics.Scrape();
   EXPECT_THAT(text, HasSubstr("octet_model_load_failures_total{reason=\"self_test\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("octet_model_load_failures_total{reason=\"read\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("octet_model_ready{model=\"bad\",version=\"3\",precision=\"\"} 0\n"));
+  const char* const refused = "octet_model_ready{model=\"bad\",version=\"3\",precision=\"\"} 0\n";
+  EXPECT_THAT(text, HasSubstr(refused));
+  // What is gone is no alert any more; what was counted stays counted.
+  metrics.ForgetLoadFailure("bad", "3");
+  EXPECT_THAT(metrics.Scrape(), Not(HasSubstr(refused)));
+  EXPECT_THAT(metrics.Scrape(), HasSubstr("octet_model_load_failures_total{reason=\"read\"} 1\n"));
+}
+
+TEST(MetricsTest, BatchesTellHowFullTheyAreAndWhyTheyWent) {
+  Metrics metrics(TwoWorkers());
+  const auto model = metrics.AddModel({"m", "1", "fp32"}, {});
+  model->SetBatchLimit(16);
+  model->RecordBatch(0, {.rows = 1, .max_rows = 16});
+  model->RecordBatch(1, {.rows = 16, .max_rows = 16, .reason = DispatchReason::kFull});
+  model->RecordBatch(1, {.rows = 40, .max_rows = 16, .reason = DispatchReason::kPreferred});
+  const std::string text = metrics.Scrape();
+  const std::string labels = "model=\"m\",version=\"1\",precision=\"fp32\"";
+  EXPECT_THAT(text, HasSubstr("octet_batch_limit_rows{" + labels + "} 16\n"));
+  EXPECT_THAT(text,
+              HasSubstr("octet_batch_fullness_ratio_bucket{" + labels + ",le=\"0.125\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("octet_batch_fullness_ratio_bucket{" + labels + ",le=\"0.875\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("octet_batch_fullness_ratio_bucket{" + labels + ",le=\"1\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("octet_batch_fullness_ratio_sum{" + labels + "} 2.0625\n"));
+  EXPECT_THAT(text, HasSubstr("octet_batches_total{" + labels + ",reason=\"preferred\"} 1\n"));
 }
 
 TEST(MetricsTest, UnroutedFailuresHaveNoModel) {

@@ -24,7 +24,7 @@ class BatchingPolicyTest : public ::testing::Test {
 
 TEST_F(BatchingPolicyTest, RowsShareABatchUpToTheSmallerLimit) {
   const FakeRequest first = Make(3);
-  EXPECT_TRUE(TakesBatches(*model_));
+  EXPECT_TRUE(model_->takes_batches());
   EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(5).request), BatchFit::kFits);
   EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(6).request), BatchFit::kNoRoom);
   EXPECT_EQ(FitOf({.max_rows = 7}, *first.request, 3, *Make(5).request), BatchFit::kNoRoom);
@@ -48,13 +48,13 @@ TEST_F(BatchingPolicyTest, ModelWithoutLeadingRowsTakesNoBatches) {
   const auto model = Executable::Compile(graph, operators_, testing::TinyKernels());
   // Either refused at compile time, or known not to batch.
   if (model.ok()) {
-    EXPECT_FALSE(TakesBatches(**model));
+    EXPECT_FALSE((*model)->takes_batches());
   }
 }
 
 TEST_F(BatchingPolicyTest, ModelWithoutInputsTakesNoBatches) {
   const auto model = testing::ModelWithoutInputs(operators_);
-  EXPECT_FALSE(TakesBatches(*model));
+  EXPECT_FALSE(model->takes_batches());
 }
 
 TEST_F(BatchingPolicyTest, WakesAnotherForWaitingWorkOrALongBatchOnly) {

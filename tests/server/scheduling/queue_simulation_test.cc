@@ -89,7 +89,7 @@ class QueueSimulationTest : public ::testing::Test {
  protected:
   // An idle worker takes what is there; the earliest deadline first; who cannot be in time is told.
   Results Ours(const std::vector<TimePoint>& arrivals) {
-    RequestQueue queue({.requests = arrivals.size() + 1});
+    RequestQueue queue({.requests = arrivals.size() + 1}, {.batching = {.max_rows = kMaxRows}});
     std::vector<TimePoint> free(kWorkers);
     Results results{.milliseconds = {}, .sent = arrivals.size()};
     std::size_t next = 0;
@@ -99,7 +99,7 @@ class QueueSimulationTest : public ::testing::Test {
         Admit(arrivals[next++], free, queue);
         continue;
       }
-      const Batch batch = queue.TakeBatch({.max_rows = kMaxRows}, kNever);
+      const Batch batch = queue.TakeBatch({});
       TimePoint start = *worker;
       for (const auto& request : batch.requests) start = std::max(start, request->arrival);
       const TimePoint done = start + TimeOf(batch.rows);

@@ -49,6 +49,7 @@ class FakeEnvironment final : public TuningEnvironment {
     time += wait;
     if (on_wait) on_wait();
   }
+  bool WaitForChange() override { return on_change && on_change() && !is_stopped; }
   void RunAside(absl::FunctionRef<void()> work) override {
     ++num_asides;
     if (num_asides == 1) first_aside = time;
@@ -69,6 +70,7 @@ class FakeEnvironment final : public TuningEnvironment {
   mutable nanoseconds time{0};
   nanoseconds first_aside{0};
   std::function<void()> on_wait;
+  std::function<bool()> on_change;  // whether what is served has changed
   std::function<void()> on_requests;
 };
 
@@ -114,7 +116,8 @@ class TunerTest : public ::testing::Test {
   }
 
   void Run(std::shared_ptr<const KernelChoices> choices = nullptr) {
-    Tuner(options_, std::move(choices), {loader_, repository_, scheduler_, metrics_}, environment_)
+    Tuner(options_, std::move(choices), {loader_, repository_, scheduler_, metrics_, costs_},
+          environment_)
         .Run();
   }
 
@@ -174,6 +177,7 @@ class TunerTest : public ::testing::Test {
   BundleLoader loader_{{.kernel_set_name = "avx2"}, operators_, kernels_, metrics_};
   ModelRepository repository_;
   testing::FakeEventSource events_;
+  CostCurveCache costs_{state_ / "cost-curves.txt"};
   Scheduler scheduler_{{.compute_threads = 2, .on_thread_start = kernels::PrepareThread}, metrics_};
   InferenceService service_{repository_, scheduler_, metrics_};
   FakeEnvironment environment_;
@@ -196,6 +200,52 @@ TEST_F(TunerTest, EveryLayerIsMeasuredOnceAndKept) {
   EXPECT_THAT(scrape, HasSubstr("octet_tuning_pending_layers 0\n"));
   EXPECT_THAT(scrape,
               HasSubstr("octet_tuning_measured_layers_total " + std::to_string(num_layers) + "\n"));
+}
+
+TEST_F(TunerTest, BatchesAreMeasuredOnceAndAreAsLargeAsPays) {
+  Run();
+  for (const ModelHandle& model : repository_.ReadyVersions()) {
+    const auto curve = costs_.Find(CostKeyOf(*model->executable, model->digest));
+    ASSERT_TRUE(curve.has_value()) << model->name;
+    EXPECT_EQ(model->metrics->Statistics().batch_limit, PayingRows(*curve)) << model->name;
+  }
+  // Another server begins with it.
+  const CostCurveCache kept(state_ / "cost-curves.txt");
+  const BundleLoader loader({.kernel_set_name = "avx2", .costs = &kept}, operators_, kernels_,
+                            metrics_);
+  const LoadOutcome outcome =
+      loader.Load({.name = "digits-int8", .version = 1, .path = root_ / "digits-int8/1"});
+  ASSERT_NE(outcome.handle, nullptr) << outcome.status;
+  EXPECT_EQ(outcome.handle->paying_rows,
+            PayingRows(*kept.Find(CostKeyOf(*outcome.handle->executable, outcome.handle->digest))));
+  const int num_asides = environment_.num_asides;
+  Run(std::make_shared<const KernelChoices>(Kept()));
+  EXPECT_EQ(environment_.num_asides, num_asides);
+}
+
+TEST_F(TunerTest, WhatComesLaterIsMeasuredToo) {
+  const ModelHandle last = repository_.ReadyVersions().back();
+  repository_.TakeAway(last->name, last->version, "gone for now");
+  int changes = 0;
+  environment_.on_change = [&] {
+    if (changes++ > 0) return false;
+    EXPECT_FALSE(costs_.Find(CostKeyOf(*last->executable, last->digest)).has_value());
+    repository_.Publish(last);
+    return true;
+  };
+  Run();
+  EXPECT_EQ(changes, 2);
+  EXPECT_TRUE(costs_.Find(CostKeyOf(*last->executable, last->digest)).has_value());
+}
+
+TEST_F(TunerTest, WhatIsUnloadedMeanwhileIsLetGoOf) {
+  environment_.on_wait = [this] {
+    for (const ModelHandle& model : repository_.ReadyVersions()) {
+      repository_.TakeAway(model->name, model->version, "gone");
+    }
+  };
+  Run();
+  EXPECT_EQ(Kept().entries().size(), 0U);
 }
 
 TEST_F(TunerTest, WhatIsKnownIsNotMeasuredAgain) {
@@ -260,7 +310,7 @@ TEST_F(TunerTest, ItsTimeIsBounded) {
   EXPECT_GE(kept.entries().size(), 1U);
   EXPECT_GT(CountUnmeasured(kept), 0U);
   EXPECT_LE(environment_.time, options_.quiet + options_.look_every + options_.budget +
-                                   2 * options_.layer_budget + 100ms);
+                                   2 * options_.layer_budget + 100ms + 3 * options_.batches_budget);
   EXPECT_THAT(metrics_.Scrape(), HasSubstr("octet_tuning_pending_layers " +
                                            std::to_string(CountUnmeasured(kept)) + "\n"));
 }

@@ -55,6 +55,24 @@ TEST(TuningThreadTest, StopEndsAWaitAtOnce) {
   tuning.Wait(std::chrono::hours(24));
 }
 
+TEST(TuningThreadTest, AChangeWakesItAndStopDoes) {
+  TuningThread tuning([] { return RequestCounts{}; }, nullptr);
+  std::atomic<int> changes = 0;
+  tuning.NotifyChange();  // before it waits
+  tuning.Start([&] {
+    while (tuning.WaitForChange()) ++changes;
+  });
+  const auto await = [&changes](int count) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (changes < count && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    EXPECT_EQ(changes, count);
+  };
+  await(1);
+  tuning.NotifyChange();
+  await(2);
+  tuning.Stop();
+}
+
 TEST(TuningThreadTest, StopDoesNotWaitForWhatIsMeasured) {
   std::promise<void> measuring;
   std::promise<void> stop_returned;

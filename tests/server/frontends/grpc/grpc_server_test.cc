@@ -263,7 +263,12 @@ TEST_F(GrpcServerTest, ReflectionFindsEveryFile) {
     request.set_file_containing_symbol(service.name());
     grpc::reflection::v1alpha::ServerReflectionResponse file;
     ASSERT_TRUE(stream->Write(request) && stream->Read(&file));
-    EXPECT_GT(file.file_descriptor_response().file_descriptor_proto_size(), 0) << service.name();
+    ASSERT_GT(file.file_descriptor_response().file_descriptor_proto_size(), 0) << service.name();
+    // Without JSON's names of fields, grpcurl shows others than with the proto file.
+    google::protobuf::FileDescriptorProto proto;
+    ASSERT_TRUE(proto.ParseFromString(file.file_descriptor_response().file_descriptor_proto(0)));
+    EXPECT_TRUE(proto.message_type(0).field_size() == 0 ||
+                !proto.message_type(0).field(0).json_name().empty());
   }
   request.set_file_by_filename("nothing.proto");
   ASSERT_TRUE(stream->Write(request) && stream->Read(&response));

@@ -97,9 +97,44 @@ TEST_F(RequestParametersTest, EmptyFinalResponsesAreABool) {
   EXPECT_TRUE(absl::IsInvalidArgument(Read(name, [](auto& p) { p.set_string_param("1"); })));
 }
 
-TEST_F(RequestParametersTest, SharedMemoryIsNotOffered) {
-  EXPECT_TRUE(absl::IsUnimplemented(Read(
-      "shared_memory_region", [](auto& p) { p.set_string_param("r"); }, ParameterPlace::kInput)));
+TEST_F(RequestParametersTest, SharedMemoryOfInputsAndOutputs) {
+  request_.inputs.emplace_back();
+  request_.outputs.emplace_back();
+  const auto read = [this](const std::string& name, auto set, ParameterPlace place) {
+    EXPECT_TRUE(Read("shared_memory_" + name, set, place).ok()) << name;
+  };
+  for (const ParameterPlace place : {ParameterPlace::kInput, ParameterPlace::kOutput}) {
+    read(
+        "offset", [](auto& p) { p.set_uint64_param(1ULL << 63); }, place);
+    read(
+        "byte_size", [](auto& p) { p.set_int64_param(8); }, place);
+    read(
+        "region", [](auto& p) { p.set_string_param("r"); }, place);
+  }
+  for (const auto& memory : {request_.inputs[0].memory, request_.outputs[0].memory}) {
+    ASSERT_TRUE(memory.has_value());
+    EXPECT_EQ(memory->region, "r");
+    EXPECT_EQ(memory->offset, 1ULL << 63);
+    EXPECT_EQ(memory->byte_size, 8U);
+  }
+}
+
+TEST_F(RequestParametersTest, SharedMemoryOfWrongTypesIsRefused) {
+  request_.inputs.emplace_back();
+  const auto expect_refused = [this](const std::string& name, auto set) {
+    EXPECT_TRUE(absl::IsInvalidArgument(Read(name, set, ParameterPlace::kInput))) << name;
+  };
+  expect_refused("shared_memory_region", [](auto& p) { p.set_int64_param(1); });
+  expect_refused("shared_memory_region", [](auto& p) { p.set_string_param(""); });
+  expect_refused("shared_memory_region", [](auto&) {});
+  for (const std::string name : {"shared_memory_byte_size", "shared_memory_offset"}) {
+    expect_refused(name, [](auto& p) { p.set_int64_param(-1); });
+    expect_refused(name, [](auto& p) { p.set_double_param(8); });
+    expect_refused(name, [](auto& p) { p.set_string_param("8"); });
+    expect_refused(name, [](auto&) {});
+  }
+  expect_refused("shared_memory_byte_size", [](auto& p) { p.set_int64_param(0); });
+  expect_refused("shared_memory_handle", [](auto& p) { p.set_string_param("r"); });
 }
 
 TEST_F(RequestParametersTest, ClassificationIsAWholeNumberFromOne) {

@@ -118,6 +118,58 @@ TEST(TensorCodecTest, RawTensorsMoreOrFewerThanInputs) {
   EXPECT_TRUE(absl::IsInvalidArgument(Decode(message).status()));
 }
 
+template <typename Tensor>
+void SetMemory(Tensor& tensor) {
+  (*tensor.mutable_parameters())["shared_memory_region"].set_string_param("r");
+  (*tensor.mutable_parameters())["shared_memory_byte_size"].set_int64_param(6);
+}
+
+TEST(TensorCodecTest, RawTensorsAreOfTheInputsThatAreNotInSharedMemory) {
+  ModelInferRequest message = TwoInputs();
+  SetMemory(*message.mutable_inputs(0));
+  EXPECT_THAT(std::string(Decode(message).status().message()),
+              HasSubstr("got 2 raw_input_contents for 2 inputs, 1 of them in shared memory"));
+  message.mutable_raw_input_contents()->erase(message.raw_input_contents().begin());
+  const std::string wire = message.SerializeAsString();
+  const auto request = DecodeRequest(Cut(wire, 7), kMaxTensorBytes);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->inputs[0].memory->region, "r");
+  EXPECT_TRUE(request->inputs[0].data.empty());
+  EXPECT_FALSE(request->inputs[1].memory.has_value());
+  EXPECT_EQ(AsText(request->inputs[1].data), "ghijkl");
+  SetMemory(*message.mutable_inputs(1));
+  EXPECT_TRUE(absl::IsInvalidArgument(Decode(message).status()));
+  message.clear_raw_input_contents();
+  EXPECT_TRUE(Decode(message).ok());
+}
+
+TEST(TensorCodecTest, ContentsAndSharedMemoryTogether) {
+  ModelInferRequest message = TwoInputs();
+  message.clear_raw_input_contents();
+  for (auto& input : *message.mutable_inputs()) input.mutable_contents()->add_uint_contents(1);
+  SetMemory(*message.mutable_inputs(1));
+  EXPECT_EQ(Decode(message).status().message(),
+            "input \"b\" has contents and shared_memory_region; wants one of them");
+}
+
+TEST(TensorCodecTest, HalfAPlaceInSharedMemory) {
+  for (const char* const half : {"shared_memory_region", "shared_memory_byte_size"}) {
+    ModelInferRequest input = TwoInputs();
+    SetMemory(*input.mutable_inputs(0));
+    input.mutable_inputs(0)->mutable_parameters()->erase(half);
+    EXPECT_THAT(
+        std::string(Decode(input).status().message()),
+        HasSubstr(std::string("input \"a\": got parameters of shared memory without ") + half));
+    ModelInferRequest output = TwoInputs();
+    SetMemory(*output.mutable_outputs(0));
+    output.mutable_outputs(0)->mutable_parameters()->erase(half);
+    EXPECT_TRUE(absl::IsInvalidArgument(Decode(output).status()));
+  }
+  ModelInferRequest offset = TwoInputs();
+  (*offset.mutable_outputs(0)->mutable_parameters())["shared_memory_offset"].set_int64_param(0);
+  EXPECT_TRUE(absl::IsInvalidArgument(Decode(offset).status()));
+}
+
 TEST(TensorCodecTest, TooManyOfAnything) {
   ModelInferRequest message = TwoInputs();
   for (int i = 0; i < 100; ++i) message.mutable_inputs(0)->add_shape(1);
@@ -246,6 +298,32 @@ ModelInferResponse Typed(const InferenceAnswer& answer) {
 template <typename T>
 AnswerOutput OutputOf(DataType type, const std::vector<T>& values) {
   return {"y", type, {static_cast<std::int64_t>(values.size())}, std::as_bytes(std::span(values))};
+}
+
+TEST(TensorCodecTest, AnswerInSharedMemoryHasAnEmptyRawEntry) {
+  const std::string data = "abcd";
+  InferenceAnswer answer;
+  answer.outputs = {{"x", DataType::kUint8, {4}, {}},
+                    {"y", DataType::kUint8, {4}, std::as_bytes(std::span(data))}};
+  answer.outputs[0].memory = SharedMemoryRange{"r", 16, 4};
+  const EncodedAnswer encoded = EncodeAnswer(answer, {}, kMaxTensorBytes).value();
+  ASSERT_EQ(encoded.headers.size(), 2U);
+  ModelInferResponse message;
+  ASSERT_TRUE(message.ParseFromString(encoded.headers[0] + encoded.headers[1] + data));
+  ASSERT_EQ(message.raw_output_contents_size(), 2);
+  EXPECT_EQ(message.raw_output_contents(0), "");
+  EXPECT_EQ(message.raw_output_contents(1), data);
+  const auto& parameters = message.outputs(0).parameters();
+  EXPECT_EQ(parameters.at("shared_memory_region").string_param(), "r");
+  EXPECT_EQ(parameters.at("shared_memory_offset").int64_param(), 16);
+  EXPECT_EQ(parameters.at("shared_memory_byte_size").int64_param(), 4);
+  EXPECT_EQ(message.outputs(1).parameters_size(), 0);
+  AnswerForm typed;
+  typed.wants_typed_outputs = true;
+  const EncodedAnswer whole = EncodeAnswer(answer, typed, kMaxTensorBytes).value();
+  ASSERT_TRUE(message.ParseFromString(whole.headers.front()));
+  EXPECT_EQ(message.outputs(0).contents().uint_contents_size(), 0);
+  EXPECT_EQ(message.outputs(1).contents().uint_contents_size(), 4);
 }
 
 TEST(TensorCodecTest, TypedAnswerOfEachDatatype) {
