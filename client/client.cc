@@ -121,6 +121,32 @@ absl::StatusOr<bool> Client::ServerReady(std::chrono::milliseconds timeout) {
   return response.ready();
 }
 
+absl::StatusOr<ServerMetadata> Client::GetServerMetadata(std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  SetDeadline(context, timeout);
+  inference::ServerMetadataResponse response;
+  const grpc::Status status = connection_->stub().ServerMetadata(&context, {}, &response);
+  if (!status.ok()) return ToStatus(status);
+  return ServerMetadata{.name = response.name(), .version = response.version()};
+}
+
+absl::StatusOr<std::vector<IndexedModel>> Client::GetRepositoryIndex(
+    std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  SetDeadline(context, timeout);
+  inference::RepositoryIndexResponse response;
+  const grpc::Status status = connection_->stub().RepositoryIndex(&context, {}, &response);
+  if (!status.ok()) return ToStatus(status);
+  std::vector<IndexedModel> models;
+  for (const auto& model : response.models()) {
+    models.push_back({.name = model.name(),
+                      .version = model.version(),
+                      .state = model.state(),
+                      .reason = model.reason()});
+  }
+  return models;
+}
+
 absl::StatusOr<ModelMetadata> Client::GetModelMetadata(const std::string& model,
                                                        const std::string& version,
                                                        std::chrono::milliseconds timeout) {

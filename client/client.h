@@ -40,6 +40,19 @@ struct ModelMetadata {
   std::vector<TensorMetadata> outputs;
 };
 
+struct ServerMetadata {
+  std::string name;
+  std::string version;
+};
+
+// A row of the server's repository index.
+struct IndexedModel {
+  std::string name;
+  std::string version;
+  std::string state;  // "READY", "UNAVAILABLE", "LOADING", "UNLOADING"
+  std::string reason;
+};
+
 struct InferRequest {
   std::string model;
   std::string version = {};  // empty: the server's choice
@@ -67,6 +80,9 @@ class Client {
 
   // Each returns the server's error, or UNAVAILABLE if there is no server, or DEADLINE_EXCEEDED.
   absl::StatusOr<bool> ServerReady(std::chrono::milliseconds timeout);
+  absl::StatusOr<ServerMetadata> GetServerMetadata(std::chrono::milliseconds timeout);
+  // Every version that the server knows of, ready or not.
+  absl::StatusOr<std::vector<IndexedModel>> GetRepositoryIndex(std::chrono::milliseconds timeout);
   absl::StatusOr<ModelMetadata> GetModelMetadata(const std::string& model,
                                                  const std::string& version,
                                                  std::chrono::milliseconds timeout);

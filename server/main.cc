@@ -29,7 +29,9 @@
 #include "server/frontends/http/http_access.h"
 #include "server/frontends/http/http_server.h"
 #include "server/inference/inference_service.h"
+#include "server/inference/request_observer.h"
 #include "server/metrics/metrics.h"
+#include "server/process/cpu_budget_watch.h"
 #include "server/process/server_log.h"
 #include "server/process/stop_signals.h"
 #include "server/repository/bundle_loader.h"
@@ -39,6 +41,7 @@
 #include "server/scheduling/posted_work.h"
 #include "server/scheduling/scheduler.h"
 #include "server/shared_memory/shared_memory_regions.h"
+#include "server/tracing/tracer.h"
 #include "server/tuning/tuner.h"
 #include "server/tuning/tuning_thread.h"
 
@@ -137,16 +140,61 @@ struct Background {
   TuningThread& tuning;
   RepositoryLoader& loading;
   StoreWatcher& watcher;
+  CpuBudgetWatch* cpus;  // null: the number of threads was given
 };
+
+// Spans to the collector that the configuration names; null without one.
+std::unique_ptr<Tracer> MakeTracer(const OperationsConfig& config) {
+  if (!config.tracing) return nullptr;
+  spdlog::info("tracing: spans to {}, and a share of {} of the requests without a trace context",
+               config.tracing->url, config.tracing->sample);
+  return std::make_unique<Tracer>(Tracer::Options{.endpoint = config.tracing->endpoint,
+                                                  .service_name = config.tracing->service_name,
+                                                  .service_version = kVersion,
+                                                  .sample = config.tracing->sample,
+                                                  .max_requests = config.tracing->max_requests});
+}
+
+// Null where nobody wants to know of single requests.
+std::unique_ptr<RequestObserver> MakeObserver(const OperationsConfig& config, ServerLog& log,
+                                              Tracer* tracer) {
+  if (tracer == nullptr && !config.log_requests.logs_any()) return nullptr;
+  return std::make_unique<RequestObserver>(RequestObserver::Options{
+      .policy = config.log_requests,
+      .log = [&log](const RequestReport& report) { log.LogRequest(report); },
+      .tracer = tracer});
+}
+
+// What clients are told of log and traces.
+ProtocolSettings SettingsOf(const OperationsConfig& config) {
+  return {.log_format = LogFormatName(config.log.format),
+          .logs_info = config.log.level <= LogLevel::kInfo,
+          .logs_warnings = config.log.level <= LogLevel::kWarn,
+          .logs_debug = config.log.level == LogLevel::kDebug,
+          .is_traced = config.tracing.has_value(),
+          .trace_sample = config.tracing ? config.tracing->sample : 1};
+}
+
+OperationsFigures FiguresOf(const ServerLog& log, const Tracer* tracer, Scheduler& scheduler) {
+  const ServerLog::Counts lines = log.counts();
+  const Tracer::Counts spans = tracer == nullptr ? Tracer::Counts() : tracer->counts();
+  return {.computing_threads = scheduler.compute_threads(),
+          .log_dropped_lines = lines.dropped,
+          .log_suppressed_lines = lines.suppressed,
+          .exported_spans = spans.exported,
+          .dropped_spans = spans.dropped,
+          .failed_spans = spans.failed};
+}
 
 // Serves until the first signal, and then until what came before the end of the drain delay is
 // answered.
 void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcServer& grpc,
-                       InferenceService& service, const Background& background,
-                       const StopSignals& stop) {
+                       InferenceService& service, const Background& background, StopSignals& stop) {
   std::cout << "octet-server ready grpc=" << grpc.address() << " http=" << http.http_address()
             << " metrics=" << http.metrics_address() << std::endl;
-  stop.Wait();
+  while (!stop.WaitUntil(std::chrono::steady_clock::now() + CpuBudgetWatch::kInterval)) {
+    if (background.cpus) background.cpus->Look();
+  }
   background.watcher.Stop();
   background.tuning.Stop();
   background.loading.Stop();
@@ -157,7 +205,7 @@ void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcS
   std::this_thread::sleep_for(config.drain_delay);
 }
 
-absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
+absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop) {
   kernels::PrepareThread();
   ASSIGN_OR_RETURN(const kernels::KernelSet* const kernel_set, ChooseKernelSet());
   const CpuBudget budget = ReadCpuBudget();
@@ -193,6 +241,14 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   scheduling.on_thread_start = kernels::PrepareThread;
   Scheduler scheduler(scheduling, metrics);
   InferenceService service(repository, scheduler, metrics, shared_memory);
+  const std::unique_ptr<Tracer> tracer = MakeTracer(config.operations);
+  const std::unique_ptr<RequestObserver> observer =
+      MakeObserver(config.operations, log, tracer.get());
+  service.SetObserver(observer.get());
+  CpuBudgetWatch cpus({.started = compute_threads,
+                       .read = [] { return ReadCpuBudget(); },
+                       .apply = [&](std::size_t count) { scheduler.SetComputeThreads(count); }},
+                      budget);
   GrpcServer* front_end = nullptr;  // once there is one
   TuningThread tuning([&service] { return service.gate().counts(); }, kernels::PrepareThread);
   RepositoryLoader loading(
@@ -221,7 +277,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
       tuner_options, choices, Tuner::Served{loader, repository, scheduler, metrics, costs}, tuning);
   const auto is_ready = [&service] { return service.is_ready(); };
   const auto in_flight = [&service] { return service.requests_in_flight(); };
-  metrics.SetSources({is_ready, in_flight});
+  metrics.SetSources(
+      {is_ready, in_flight, [&] { return FiguresOf(log, tracer.get(), scheduler); }});
   AccessControl access(config.access.policy);
   ASSIGN_OR_RETURN(const std::unique_ptr<CredentialFiles> credentials,
                    CredentialFiles::Create({.tls = config.access.tls_files,
@@ -241,6 +298,7 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
                           .server_version = kVersion,
                           .loader = &loading,
                           .shared_memory = shared_memory,
+                          .settings = SettingsOf(config.operations),
                           .access = &access,
                           .tls = tls_of(ListenerKind::kGrpc),
                           .client_certificates = config.access.tls_of(ListenerKind::kGrpc).clients},
@@ -248,12 +306,11 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
   front_end = grpc.get();
   PostedWork workers(*grpc);
   const auto is_draining = [&service] { return service.state() == ServerState::kDraining; };
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<HttpServer> http,
-      HttpServer::Create(
-          HttpOptions(config, access, *credentials),
-          {repository, metrics, is_ready, in_flight, kVersion, &loading, {}, is_draining},
-          {&service, &workers}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
+                   HttpServer::Create(HttpOptions(config, access, *credentials),
+                                      {repository, metrics, is_ready, in_flight, kVersion, &loading,
+                                       SettingsOf(config.operations), is_draining},
+                                      {&service, &workers}));
 
   credentials->Start();
   scheduler.Start(workers);
@@ -266,7 +323,8 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
     loading.Start();
     if (config.repository_poll.count() > 0) watcher.Start();
     if (config.tune_budget.count() > 0) tuning.Start([tuner] { tuner->Run(); });
-    ServeUntilStopped(config, *http, *grpc, service, {tuning, loading, watcher}, stop);
+    ServeUntilStopped(config, *http, *grpc, service,
+                      {tuning, loading, watcher, config.workers > 0 ? nullptr : &cpus}, stop);
   }
   loading.Stop();
   http->EndConnections();
@@ -278,8 +336,7 @@ absl::Status Serve(const ServerConfig& config, const StopSignals& stop) {
 }
 
 int Main(std::span<const char* const> arguments) {
-  const StopSignals stop;
-  StartLog();
+  StopSignals stop;
 
   const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);
   if (!line.ok()) {
@@ -291,7 +348,8 @@ int Main(std::span<const char* const> arguments) {
     std::cout << "octet-server " << kVersion << "\n";
   if (line->action == CommandLine::Action::kCheckConfig) std::cout << "configuration is valid\n";
   if (line->action != CommandLine::Action::kServe) return 0;
-  const absl::Status status = Serve(line->config, stop);
+  ServerLog log(line->config.operations.log);
+  const absl::Status status = Serve(line->config, log, stop);
   if (status.ok()) return 0;
   spdlog::critical("{}", std::string(status.message()));
   return 1;

@@ -13,6 +13,7 @@ namespace octet::cli {
 void AddBench(CLI::App& app, absl::Status& result);
 void AddCompare(CLI::App& app, absl::Status& result);
 void AddDemo(CLI::App& app, absl::Status& result);
+void AddDoctor(CLI::App& app, absl::Status& result);
 void AddEvaluate(CLI::App& app, absl::Status& result);
 void AddImport(CLI::App& app, absl::Status& result);
 void AddInfer(CLI::App& app, absl::Status& result);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `octet`: imports, inspects, quantizes, runs, evaluates, calls, compares, benchmarks and tunes
-// models.
+// models, and says what is wrong.
 
 #include <cstdlib>
 #include <iostream>
@@ -36,6 +36,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   octet::cli::AddBench(app, result);
   octet::cli::AddTune(app, result);
   octet::cli::AddDemo(app, result);
+  octet::cli::AddDoctor(app, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

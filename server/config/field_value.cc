@@ -3,6 +3,7 @@
 #include "server/config/field_value.h"
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -60,6 +61,13 @@ absl::Status SetUnsigned(absl::string_view text, const FieldDescriptor& field, M
   return absl::OkStatus();
 }
 
+absl::Status SetDouble(absl::string_view text, const FieldDescriptor& field, Message& message) {
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return Unfit(text, "a number");
+  message.GetReflection()->SetDouble(&message, &field, value);
+  return absl::OkStatus();
+}
+
 absl::Status SetBool(absl::string_view text, const FieldDescriptor& field, Message& message) {
   if (text != "true" && text != "false") return Unfit(text, "true or false");
   message.GetReflection()->SetBool(&message, &field, text == "true");
@@ -113,6 +121,8 @@ absl::Status SetField(absl::string_view text, const FieldDescriptor& field, Mess
       return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_BOOL:
       return SetBool(text, field, message);
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return SetDouble(text, field, message);
     case FieldDescriptor::CPPTYPE_UINT32:
     case FieldDescriptor::CPPTYPE_UINT64:
       return SetUnsigned(text, field, message);

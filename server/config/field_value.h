@@ -20,7 +20,7 @@ absl::StatusOr<std::chrono::nanoseconds> ParseDuration(absl::string_view text);
 // "1048576", "64MiB", "64 MiB", "1GiB", "10KiB". Returns INVALID_ARGUMENT likewise.
 absl::StatusOr<std::uint64_t> ParseByteSize(absl::string_view text);
 
-// Sets a string, bool, unsigned integer or Duration field; an integer field whose name ends in
+// Sets a string, bool, number or Duration field; an integer field whose name ends in
 // "_bytes" takes sizes. Precondition: the field is not repeated.
 // Returns INVALID_ARGUMENT saying what it got and wants; the caller knows the field's path.
 absl::Status SetField(absl::string_view text, const google::protobuf::FieldDescriptor& field,

@@ -27,6 +27,7 @@
 #include "server/config/address.h"
 #include "server/config/field_value.h"
 #include "server/config/model_entries.h"
+#include "server/config/operations_config.h"
 #include "server/config/yaml_message.h"
 #include "server/repository/store_listing.h"
 #include "server/shared_memory/shared_memory_region.h"
@@ -69,6 +70,8 @@ constexpr std::array kFlags = {
     Flag{"tls_key", "FILE.pem", "its private key"},
     Flag{"tls_client_ca", "FILE.pem", "only clients with a certificate of these issuers"},
     Flag{"access_file", "FILE", "tokens and client certificates, with roles: who may do what"},
+    Flag{"log_format", "text|json", "how lines of the log look, default text"},
+    Flag{"log_level", "LEVEL", "debug, info, warn or error, default info"},
     Flag{"allow_shared_memory", "", "take tensors in shared memory from clients of this machine"},
     Flag{"shared_memory_prefix", "TEXT", "only of keys that begin with it, default any"},
 };
@@ -115,6 +118,13 @@ std::optional<std::string> TakeValue(std::optional<std::string> attached,
   return std::string(arguments[++index]);
 }
 
+// Whether a flag can say it, and not the file alone.
+bool IsOneValue(const FieldDescriptor& field) {
+  if (field.is_repeated()) return false;
+  return field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
+         field.message_type()->full_name() == "google.protobuf.Duration";
+}
+
 // One argument and, where it takes one, its value.
 void ParseArgument(std::span<const char* const> arguments, std::size_t& index, ParsedFlags& parsed,
                    std::vector<std::string>& errors) {
@@ -149,8 +159,7 @@ void ParseArgument(std::span<const char* const> arguments, std::size_t& index, P
   }
   const std::string field_name = absl::StrReplaceAll(absl::StripPrefix(name, "--"), {{"-", "_"}});
   const FieldDescriptor* field = ConfigMessage::descriptor()->FindFieldByName(field_name);
-  if (field == nullptr || field->is_repeated() || IsMessage(*field) ||
-      absl::StrContains(name, "_")) {
+  if (field == nullptr || !IsOneValue(*field) || absl::StrContains(name, "_")) {
     errors.push_back(absl::StrCat(name, ": unknown flag; --help lists them"));
     return;
   }
@@ -334,6 +343,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   line.config.access = TakeAccess(
       message, {line.config.grpc_address, line.config.http_address, line.config.metrics_address},
       [&origins](const std::string& field) { return origins.Of(field); }, errors);
+  TakeOperations(
+      message, [&origins](const std::string& field) { return origins.Of(field); },
+      line.config.operations, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return line;

@@ -13,6 +13,7 @@
 
 #include "models/runtime/attention_precision.h"
 #include "server/config/access_settings.h"
+#include "server/config/operations_config.h"
 #include "server/repository/model_settings.h"
 
 namespace octet {
@@ -36,6 +37,7 @@ struct ServerConfig {
   int workers = 0;  // 0: from the CPU budget
   SettingsOfModels models;
   AccessSettings access;
+  OperationsConfig operations;
 };
 
 struct CommandLine {

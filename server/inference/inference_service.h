@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "server/inference/request_observer.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/model_repository.h"
 #include "server/scheduling/answer_order.h"
@@ -49,6 +50,11 @@ class InferenceService {
   [[nodiscard]] std::int64_t requests_in_flight() const { return gate_.inside(); }
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
 
+  // Who keeps records of requests, for front ends to begin them; null: nobody. Borrowed. Set before
+  // the first request.
+  void SetObserver(RequestObserver* observer) { observer_ = observer; }
+  [[nodiscard]] RequestObserver* observer() const { return observer_; }
+
  private:
   // Everything before the queue. On success the request is complete.
   absl::Status Admit(InferenceRequest& request);
@@ -60,6 +66,7 @@ class InferenceService {
   const ModelRepository& repository_;
   Scheduler& scheduler_;
   Metrics& metrics_;
+  RequestObserver* observer_ = nullptr;
   // Of the models that ask for it.
   std::map<const ModelScheduling*, std::shared_ptr<AnswerOrder>> orders_;
   SharedMemoryRegions* const memory_;

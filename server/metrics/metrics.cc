@@ -107,6 +107,17 @@ void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
   if (figures.certificate_not_after) {
     exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
   }
+void AddOperationsFigures(const OperationsFigures& figures, Exposition& exposition) {
+  exposition.Add(MetricId::kComputingThreads, {}, static_cast<double>(figures.computing_threads));
+  exposition.Add(MetricId::kLogDroppedLines, {}, static_cast<double>(figures.log_dropped_lines));
+  exposition.Add(MetricId::kLogSuppressedLines, {},
+                 static_cast<double>(figures.log_suppressed_lines));
+  const auto add_spans = [&](const char* outcome, std::uint64_t count) {
+    exposition.Add(MetricId::kTraceSpans, {outcome}, static_cast<double>(count));
+  };
+  add_spans("exported", figures.exported_spans);
+  add_spans("dropped", figures.dropped_spans);
+  add_spans("failed", figures.failed_spans);
 }
 
 void AddProcessFigures(const std::string& root, Exposition& exposition) {
@@ -255,6 +266,8 @@ std::string Metrics::Scrape() const {
     }
     AddTuningFigures(tuning_, exposition);
     if (access_) AddAccessFigures(access_(), exposition);
+    AddOperationsFigures(sources_.operations ? sources_.operations() : OperationsFigures(),
+                         exposition);
   }
   AddProcessFigures(options_.root, exposition);
   return exposition.Serialize();

@@ -68,6 +68,14 @@ struct AccessFigures {
   std::vector<Refusals> refusals;
   std::vector<Reloads> reloads;
   std::optional<double> certificate_not_after;  // seconds since 1970
+// Of what runs beside the requests.
+struct OperationsFigures {
+  std::size_t computing_threads = 0;
+  std::uint64_t log_dropped_lines = 0;
+  std::uint64_t log_suppressed_lines = 0;
+  std::uint64_t exported_spans = 0;
+  std::uint64_t dropped_spans = 0;
+  std::uint64_t failed_spans = 0;
 };
 
 // Thread safety: any thread may call any method; RecordUnroutedFailure has a rule of its own.
@@ -106,6 +114,7 @@ class Metrics {
   struct Sources {
     std::function<bool()> is_ready;
     std::function<std::int64_t()> requests_in_flight;
+    std::function<OperationsFigures()> operations = nullptr;
   };
   void SetSources(Sources sources) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -42,6 +42,9 @@ struct RequestTimes {
   std::chrono::nanoseconds respond{0};
   std::chrono::nanoseconds total{0};  // from the request's arrival to the hand-over of its answer
   std::int64_t rows = 1;
+  // Of its batch, for its spans alone.
+  std::chrono::nanoseconds gather{0};
+  std::int64_t batch_rows = 0;  // 0: it was in none
 };
 
 // Why a batch was begun when it was, with the rows that it has and not with more.

@@ -28,13 +28,20 @@ StopSignals::~StopSignals() {
   thread_.join();
 }
 
+bool StopSignals::WaitUntil(std::chrono::steady_clock::time_point until) {
+  MutexLock lock(mutex_);
+  while (!has_come_ && std::chrono::steady_clock::now() < until) changed_.WaitUntil(mutex_, until);
+  return has_come_;
+}
+
 void StopSignals::Take() {
   while (true) {
     int signal = 0;
     sigwait(&set_, &signal);
     if (ends_) return;
     if (has_come_.exchange(true)) _exit(1);
-    has_come_.notify_all();
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
   }
 }
 

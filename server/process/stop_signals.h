@@ -4,8 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <thread>
+
+#include "absl/base/thread_annotations.h"
+
+#include "models/base/mutex.h"
 
 namespace octet {
 
@@ -24,14 +29,16 @@ class StopSignals {
   // Whether the first has come.
   [[nodiscard]] bool HasCome() const { return has_come_.load(); }
 
-  // Returns once the first has come.
-  void Wait() const { has_come_.wait(false); }
+  // Returns whether the first has come, once it has, or at `until`.
+  bool WaitUntil(std::chrono::steady_clock::time_point until) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Take();
 
   sigset_t set_{};
   std::atomic<bool> has_come_ = false;
+  Mutex mutex_;  // of nothing but the wait
+  CondVar changed_;
   std::atomic<bool> ends_ = false;
   std::thread thread_;
 };

@@ -175,7 +175,9 @@ void BatchRun::Answer(std::size_t worker, const BatchOutcome& outcome) {
                     .parse = request->admitted - request->arrival,
                     .quantize = quantize,
                     .compute = times.run - quantize,
-                    .rows = request->rows};
+                    .rows = request->rows,
+                    .gather = times.gather,
+                    .batch_rows = times.rows};
     first_row += request->rows;
     octet::Answer(std::move(request), worker, std::move(answer));
   }

@@ -6,6 +6,20 @@
 #include <utility>
 
 namespace octet {
+namespace {
+
+// Answers with an error. Returns how long the request was here.
+std::chrono::nanoseconds CompleteWith(absl::Status error, InferenceRequest& request) {
+  const absl::Status told = request.record ? error : absl::OkStatus();
+  request.completion->Complete(std::move(error));
+  const std::chrono::nanoseconds total = std::chrono::steady_clock::now() - request.arrival;
+  if (request.record) {
+    request.record->Ended(request, told, {.total = total, .rows = request.rows});
+  }
+  return total;
+}
+
+}  // namespace
 
 bool NamesSharedMemory(const InferenceRequest& request) {
   const auto is_there = [](const auto& tensor) { return tensor.memory.has_value(); };
@@ -22,10 +36,9 @@ std::size_t InputByteSize(const InferenceRequest& request) {
 void Refuse(std::unique_ptr<InferenceRequest> request, std::size_t worker, Metrics& metrics,
             absl::Status error) {
   const absl::StatusCode code = error.code();
-  request->completion->Complete(std::move(error));
+  const std::chrono::nanoseconds total = CompleteWith(std::move(error), *request);
   if (request->metrics) {
-    request->metrics->RecordFailure(worker, code,
-                                    std::chrono::steady_clock::now() - request->arrival);
+    request->metrics->RecordFailure(worker, code, total);
   } else {
     metrics.RecordUnroutedFailure(worker, code);
   }
@@ -37,15 +50,15 @@ void Answer(std::unique_ptr<InferenceRequest> request, std::size_t worker, Infer
   if (absl::Status status = request->finish ? request->finish(answer) : absl::OkStatus();
       !status.ok()) {
     const absl::StatusCode code = status.code();
-    request->completion->Complete(std::move(status));
-    request->metrics->RecordFailure(worker, code,
-                                    std::chrono::steady_clock::now() - request->arrival);
+    const std::chrono::nanoseconds total = CompleteWith(std::move(status), *request);
+    request->metrics->RecordFailure(worker, code, total);
     return;
   }
   request->completion->Complete(std::move(answer));
   const TimePoint end = std::chrono::steady_clock::now();
   times.respond = end - start;
   times.total = end - request->arrival;
+  if (request->record) request->record->Ended(*request, absl::OkStatus(), times);
   request->metrics->RecordSuccess(worker, times);
 }
 

@@ -90,6 +90,19 @@ class Completion {
   virtual void Complete(absl::StatusOr<InferenceAnswer> answer) = 0;
 };
 
+struct InferenceRequest;
+
+// What is kept of a request for those who want to know how it ended: its line in the log, its
+// spans.
+class RequestRecord {
+ public:
+  virtual ~RequestRecord() = default;
+  // Called exactly once, on any worker's thread, once the answer was handed over. `times` of a
+  // request that failed has no stages. Must not wait.
+  virtual void Ended(const InferenceRequest& request, const absl::Status& status,
+                     const RequestTimes& times) = 0;
+};
+
 // Ownership: moves from front end to service to queue to batch, and is always consumed.
 struct InferenceRequest {
   // By the front end.
@@ -107,6 +120,7 @@ struct InferenceRequest {
   std::chrono::nanoseconds timeout{0};  // the parameter; 0: none
   std::uint64_t priority = 0;           // the parameter; 0: none
   std::unique_ptr<Completion> completion;
+  std::unique_ptr<RequestRecord> record;  // null: nobody wants to know
 
   // By the inference service, once it is known to fit its model.
   DrainGate::Pass pass;

@@ -46,7 +46,8 @@ void ApplySettings(const QueuePolicy& policy, InferenceRequest& request) {
 Scheduler::Scheduler(Options options, Metrics& metrics)
     : options_(std::move(options)),
       metrics_(metrics),
-      queue_(options_.queue, {options_.batching, options_.waiting}) {
+      queue_(options_.queue, {options_.batching, options_.waiting}),
+      compute_limit_(options_.compute_threads) {
   assert(options_.compute_threads >= 1);
   const std::size_t num_workers = NumWorkers(options_.compute_threads);
   assert(metrics.num_workers() == num_workers);
@@ -149,7 +150,7 @@ std::size_t Scheduler::PlaceOf(const Executable& executable) const {
 
 absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
   const TimePoint end = std::min(request.deadline, request.start_by);
-  if (end == kNever || computing_ < options_.compute_threads) return absl::OkStatus();
+  if (end == kNever || computing_ < compute_limit_) return absl::OkStatus();
   const nanoseconds left = end - request.admitted;
   std::vector<nanoseconds> busy;
   for (const Active& active : active_) {
@@ -157,7 +158,7 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
     busy.push_back(std::max(active.part_end - request.admitted, nanoseconds(0)));
   }
   // Helpers give up what they do as soon as a request waits.
-  busy.resize(options_.compute_threads);
+  busy.resize(std::max(busy.size(), compute_limit_));
   const RequestQueue::Ahead ahead =
       queue_.AheadOf(request, MaxBatchRows(options_.batching, request),
                      left * static_cast<std::int64_t>(busy.size()));
@@ -172,6 +173,17 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
       "the deadline would pass before the answer: it is ", Microseconds(left),
       " us away, what goes before takes about ", Microseconds(wait), " us, and its batch ",
       Microseconds(run), " us; nothing was computed; back off, or give it more time"));
+}
+
+void Scheduler::SetComputeThreads(std::size_t count) {
+  MutexLock lock(mutex_);
+  compute_limit_ = std::clamp<std::size_t>(count, 1, options_.compute_threads);
+  needed_.NotifyAll();  // what waits may be computed by more now
+}
+
+std::size_t Scheduler::compute_threads() {
+  MutexLock lock(mutex_);
+  return compute_limit_;
 }
 
 void Scheduler::HoldArrivals(TimePoint until) {
@@ -227,7 +239,7 @@ bool Scheduler::RunOneBatch(std::size_t index) {
   {
     MutexLock lock(mutex_);
     const RequestQueue::Moment moment = MomentAt(steady_clock::now());
-    if (computing_ == options_.compute_threads) {
+    if (computing_ >= compute_limit_) {
       CallHelpersBack(moment);
       return false;
     }
@@ -311,7 +323,7 @@ void Scheduler::RunParts(std::size_t index, std::size_t place, RowRange part) {
 }
 
 bool Scheduler::MakesWay(std::size_t place, TimePoint now) const {
-  return computing_ == options_.compute_threads && num_made_way_ < options_.compute_threads &&
+  return computing_ >= compute_limit_ && num_made_way_ < options_.compute_threads &&
          queue_.DueAt(MomentAt(now)) < runs_[place]->DueAgain(options_.waiting, now);
 }
 
@@ -330,7 +342,7 @@ bool Scheduler::HelpOneBatch(std::size_t index) {
   RowRange part;
   {
     MutexLock lock(mutex_);
-    if (offered_.empty() || computing_ == options_.compute_threads) return false;
+    if (offered_.empty() || computing_ >= compute_limit_) return false;
     const RequestQueue::Moment moment = MomentAt(steady_clock::now());
     if (queue_.HasWork(moment)) return false;
     place = offered_.front();
@@ -363,7 +375,7 @@ bool Scheduler::GivesUp(std::size_t place, RowRange part) {
   if (!helpers_called_back_.load(std::memory_order_relaxed)) return false;
   MutexLock lock(mutex_);
   Active& active = active_[place];
-  if (!active.owner_computes || computing_ < options_.compute_threads ||
+  if (!active.owner_computes || computing_ < compute_limit_ ||
       !queue_.HasWork(MomentAt(steady_clock::now()))) {
     return false;
   }
@@ -415,7 +427,7 @@ std::int64_t Scheduler::ChoosePartRows(std::size_t place, RequestQueue::Moment m
   const BatchRun& run = *runs_[place];
   const Active& active = active_[place];
   if (active.known == known_.size() || !known_[active.known].takes_batches) return run.rows();
-  const std::size_t may_compute = options_.compute_threads - computing_;
+  const std::size_t may_compute = compute_limit_ - std::min(computing_, compute_limit_);
   return PartRows(options_.batching,
                   {.rows = run.rows(),
                    .max_rows = run.executable()->max_rows(),
@@ -443,7 +455,7 @@ void Scheduler::UpdateOffer(std::size_t place) {
 }
 
 void Scheduler::HandOver(std::chrono::nanoseconds expected, RequestQueue::Moment moment) {
-  const bool one_may_compute = computing_ < options_.compute_threads;
+  const bool one_may_compute = computing_ < compute_limit_;
   const HandOverCase now = {
       .idle_workers = waiting_,
       .polled = polled_,
@@ -453,7 +465,7 @@ void Scheduler::HandOver(std::chrono::nanoseconds expected, RequestQueue::Moment
 }
 
 void Scheduler::CallHelpersBack(RequestQueue::Moment moment) {
-  helpers_called_back_.store(computing_ == options_.compute_threads && queue_.HasWork(moment),
+  helpers_called_back_.store(computing_ >= compute_limit_ && queue_.HasWork(moment),
                              std::memory_order_relaxed);
 }
 
@@ -468,8 +480,7 @@ bool Scheduler::PollOrWait(std::size_t index) {
     MutexLock lock(mutex_);
     if (num_changes_[index] < changes_.size()) return true;
     const TimePoint now = steady_clock::now();
-    if (computing_ < options_.compute_threads &&
-        (queue_.HasWork(MomentAt(now)) || !offered_.empty())) {
+    if (computing_ < compute_limit_ && (queue_.HasWork(MomentAt(now)) || !offered_.empty())) {
       return true;
     }
     if (shut_down_) {

@@ -93,6 +93,11 @@ class Scheduler {
   void Submit(std::size_t worker, std::unique_ptr<InferenceRequest> request)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From now on at most so many workers compute at once, at least 1 and at most as many as were
+  // started; those that compute beyond it end what they do first.
+  void SetComputeThreads(std::size_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+  [[nodiscard]] std::size_t compute_threads() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Requests that arrive between now and `until` wait until then; what waits already does not. So
   // that callers that wait for an answer send nothing while their connections are told to go away.
   void HoldArrivals(TimePoint until) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -213,7 +218,8 @@ class Scheduler {
   std::vector<std::size_t> offered_ ABSL_GUARDED_BY(mutex_);  // places with a part to take
   std::size_t num_made_way_ ABSL_GUARDED_BY(mutex_) = 0;      // of those, without an owner
   std::size_t computing_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // workers
+  std::size_t compute_limit_ ABSL_GUARDED_BY(mutex_);  // of them, up to compute_threads
+  std::size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;    // workers
   bool polled_ ABSL_GUARDED_BY(mutex_) = false;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   TimePoint hold_from_ ABSL_GUARDED_BY(mutex_) = kNever;

@@ -8,6 +8,7 @@
 
 #include "server/frontends/grpc/control_call.h"
 #include "server/inference/inference_service.h"
+#include "server/inference/protocol_settings.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
 #include "server/shared_memory/shared_memory_regions.h"
@@ -21,6 +22,7 @@ struct ControlRooms {
   std::string server_version;
   RepositoryLoader* loader = nullptr;            // null: clients cannot load and unload
   SharedMemoryRegions* shared_memory = nullptr;  // null: clients cannot register any
+  ProtocolSettings settings = {};
 };
 
 // The extensions of the protocol that are there to their full extent, in alphabetical order.

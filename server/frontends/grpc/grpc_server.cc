@@ -129,7 +129,7 @@ class GrpcServer::Impl {
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
         control_(context_, AllMethods({service, repository, options_.server_version,
-                                       options_.loader, options_.shared_memory})),
+                                       options_.loader, options_.shared_memory, options_.settings})),
         credentials_(options_.tls == nullptr
                          ? grpc::InsecureServerCredentials()
                          : TlsServerCredentials(*options_.tls, options_.client_certificates)) {}

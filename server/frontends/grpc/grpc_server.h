@@ -16,6 +16,7 @@
 
 #include "server/access/access_control.h"
 #include "server/access/credential_files.h"
+#include "server/frontends/grpc/control_methods.h"
 #include "server/inference/inference_service.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
@@ -47,6 +48,7 @@ class GrpcServer final : public EventSource {
     // With what it serves TLS. Borrowed likewise; null: it does not.
     const TlsProvider* tls = nullptr;
     ClientCertificates client_certificates = ClientCertificates::kIgnored;  // of TLS
+    ProtocolSettings settings = {};
   };
 
   // Binds the address; calls are answered once a Scheduler polls this, and refused by `service`

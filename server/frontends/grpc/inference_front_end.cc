@@ -13,6 +13,7 @@
 #include "server/access/own_machine.h"
 #include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/inference_message.h"
+#include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
 
 namespace octet {
@@ -78,6 +79,7 @@ class InferenceFrontEnd::Call final : public QueueEvent {
       status = ReadRequest(bytes_, context_.raw_deadline(), front_end_.max_tensor_bytes_, message_,
                            *request);
     }
+    ObserveRequest(front_end_.service_, context_, message_.form.id, "ModelInfer", *request);
     if (status.ok()) {
       if (NamesSharedMemory(*request)) request->is_of_own_machine = IsOwnMachine(context_.peer());
       front_end_.service_.Infer(worker, std::move(request));

@@ -19,6 +19,7 @@
 #include "server/access/own_machine.h"
 #include "server/frontends/grpc/grpc_caller.h"
 #include "server/frontends/grpc/inference_message.h"
+#include "server/frontends/grpc/request_origin.h"
 #include "server/frontends/grpc/status_codec.h"
 
 namespace octet {
@@ -165,6 +166,8 @@ class InferenceStreamFrontEnd::Call final : public std::enable_shared_from_this<
     absl::Status status = ReadRequest(bytes, context_.raw_deadline(), front_end_.max_tensor_bytes_,
                                       completion->message(), *request);
     completion->message().form.is_of_stream = true;
+    ObserveRequest(front_end_.service_, context_, completion->message().form.id, "ModelStreamInfer",
+                   *request);
     if (status.ok()) {
       if (NamesSharedMemory(*request)) request->is_of_own_machine = IsOwnMachine(context_.peer());
       front_end_.service_.Infer(worker, std::move(request));

@@ -2,14 +2,11 @@
 // TraceSetting and LogSettings: they tell what is set, and change nothing. A stranger who may call
 // must not choose files to write, nor how much is written.
 
-#include <array>
+#include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-
-#include "models/base/quoted.h"
 #include "models/base/status_macros.h"
 #include "proto/inference/open_inference_grpc.pb.h"
 #include "server/frontends/grpc/control_methods.h"
@@ -17,110 +14,51 @@
 namespace octet {
 namespace {
 
-absl::Status Unknown(absl::string_view kind, const std::string& name) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      kind, " setting ", Quoted(name), " is unknown; a request without settings lists them all"));
-}
-
-struct TraceValue {
-  const char* name;
-  const char* value;
-};
-
-constexpr std::array<TraceValue, 6> kTraceSettings = {{{"log_frequency", "0"},
-                                                       {"trace_count", "-1"},
-                                                       {"trace_file", ""},
-                                                       {"trace_level", "OFF"},
-                                                       {"trace_mode", "triton"},
-                                                       {"trace_rate", "1000"}}};
-
-absl::Status CheckTraceValue(const std::string& name,
-                             const inference::TraceSettingRequest::SettingValue& value) {
-  for (const TraceValue& setting : kTraceSettings) {
-    if (name != setting.name) continue;
-    // No value clears a setting, which is what it is.
-    const bool is_kept =
-        value.value_size() == 0 || (value.value_size() == 1 && value.value(0) == setting.value);
-    if (is_kept) return absl::OkStatus();
-    return absl::UnimplementedError(absl::StrCat(
-        "trace setting ", Quoted(name), ": got ", Quoted(absl::StrJoin(value.value(), ",")),
-        ", is ", Quoted(setting.value),
-        " and stays so: this server writes no traces; ask for times with the request parameter "
-        "octet_timing"));
-  }
-  return Unknown("trace", name);
-}
-
 absl::StatusOr<inference::TraceSettingResponse> TraceSettings(
     const ControlRooms& rooms, const inference::TraceSettingRequest& request) {
   if (!request.model_name().empty()) {
     RETURN_IF_ERROR(rooms.repository.Find(request.model_name(), "").status());
   }
+  const TraceValues current = TraceValuesOf(rooms.settings);
   for (const auto& [name, value] : request.settings()) {
-    RETURN_IF_ERROR(CheckTraceValue(name, value));
+    const std::vector<std::string> values(value.value().begin(), value.value().end());
+    RETURN_IF_ERROR(CheckTraceValue(current, name, values));
   }
   inference::TraceSettingResponse response;
-  for (const TraceValue& setting : kTraceSettings) {
-    (*response.mutable_settings())[setting.name].add_value(setting.value);
+  for (const auto& [name, value] : current) {
+    (*response.mutable_settings())[name].add_value(value);
   }
   return response;
 }
 
-struct LogValue {
-  const char* name;
-  std::variant<bool, std::uint32_t, const char*> value;
-};
-
-const std::array<LogValue, 6>& CurrentLogSettings() {
-  static constexpr std::array<LogValue, 6> kSettings = {{{"log_error", true},
-                                                         {"log_file", ""},
-                                                         {"log_format", "default"},
-                                                         {"log_info", true},
-                                                         {"log_verbose_level", std::uint32_t{0}},
-                                                         {"log_warning", true}}};
-  return kSettings;
+LogValue ToNative(const inference::LogSettingsRequest::SettingValue& value) {
+  switch (value.parameter_choice_case()) {
+    case inference::LogSettingsRequest::SettingValue::kBoolParam:
+      return value.bool_param();
+    case inference::LogSettingsRequest::SettingValue::kUint32Param:
+      return value.uint32_param();
+    case inference::LogSettingsRequest::SettingValue::kStringParam:
+      return value.string_param();
+    case inference::LogSettingsRequest::SettingValue::PARAMETER_CHOICE_NOT_SET:
+      break;
+  }
+  return std::monostate();
 }
 
-void Set(const LogValue& setting, inference::LogSettingsResponse::SettingValue& out) {
-  if (const auto* const flag = std::get_if<bool>(&setting.value)) out.set_bool_param(*flag);
-  if (const auto* const number = std::get_if<std::uint32_t>(&setting.value)) {
-    out.set_uint32_param(*number);
-  }
-  if (const auto* const text = std::get_if<const char*>(&setting.value)) {
-    out.set_string_param(*text);
-  }
-}
-
-absl::Status CheckLogValue(const std::string& name,
-                           const inference::LogSettingsRequest::SettingValue& value) {
-  for (const LogValue& setting : CurrentLogSettings()) {
-    if (name != setting.name) continue;
-    inference::LogSettingsResponse::SettingValue current;
-    Set(setting, current);
-    if (static_cast<int>(current.parameter_choice_case()) !=
-        static_cast<int>(value.parameter_choice_case())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("log setting ", Quoted(name), ": got a value of the wrong type or none"));
-    }
-    // The messages have the same fields.
-    if (current.SerializeAsString() == value.SerializeAsString()) return absl::OkStatus();
-    return absl::UnimplementedError(
-        absl::StrCat("log setting ", Quoted(name),
-                     " stays as it is: the log goes to the server's standard error, and is not "
-                     "changed over the network"));
-  }
-  return Unknown("log", name);
+void Set(const LogValue& value, inference::LogSettingsResponse::SettingValue& out) {
+  if (const auto* const flag = std::get_if<bool>(&value)) out.set_bool_param(*flag);
+  if (const auto* const number = std::get_if<std::uint32_t>(&value)) out.set_uint32_param(*number);
+  if (const auto* const text = std::get_if<std::string>(&value)) out.set_string_param(*text);
 }
 
 absl::StatusOr<inference::LogSettingsResponse> LogSettings(
-    const inference::LogSettingsRequest& request) {
+    const ControlRooms& rooms, const inference::LogSettingsRequest& request) {
+  const LogValues current = LogValuesOf(rooms.settings);
   for (const auto& [name, value] : request.settings()) {
-    RETURN_IF_ERROR(CheckLogValue(name, value));
+    RETURN_IF_ERROR(CheckLogValue(current, name, ToNative(value)));
   }
   inference::LogSettingsResponse response;
-  for (const LogValue& setting : CurrentLogSettings()) {
-    Set(setting, (*response.mutable_settings())[setting.name]);
-  }
+  for (const auto& [name, value] : current) Set(value, (*response.mutable_settings())[name]);
   return response;
 }
 
@@ -133,7 +71,8 @@ void AddSettingsMethods(const ControlRooms& rooms, ControlMethods& methods) {
           [rooms](const auto& request) { return TraceSettings(rooms, request); })};
   methods["/inference.GRPCInferenceService/LogSettings"] = {
       ControlMethod::Kind::kUnary,
-      Handle<inference::LogSettingsRequest, inference::LogSettingsResponse>(LogSettings)};
+      Handle<inference::LogSettingsRequest, inference::LogSettingsResponse>(
+          [rooms](const auto& request) { return LogSettings(rooms, request); })};
 }
 
 }  // namespace octet

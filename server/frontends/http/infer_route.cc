@@ -91,6 +91,18 @@ bool WantsTypedOutputs(const InferAnswerForm& form) {
                       [](bool is_binary) { return is_binary; });
 }
 
+// Begins the request's record, if the service has an observer.
+void Observe(const InferenceService& service, const Call& call, InferenceRequest& request) {
+  if (service.observer() == nullptr) return;
+  const RequestHead& head = call.request.head;
+  request.record = service.observer()->Begin({.id = call.body.id,
+                                              .header_id = head.Find("X-Request-Id"),
+                                              .traceparent = head.Find("traceparent"),
+                                              .tracestate = head.Find("tracestate"),
+                                              .method = "infer",
+                                              .system = "http"});
+}
+
 // By the worker that polls.
 void Run(const InferRooms& rooms, std::size_t worker, std::unique_ptr<Call> call) {
   auto request = std::make_unique<InferenceRequest>();
@@ -106,6 +118,7 @@ void Run(const InferRooms& rooms, std::size_t worker, std::unique_ptr<Call> call
     request->priority = call->body.options.priority.value_or(0);
     request->wants_typed_outputs = WantsTypedOutputs(call->body.form);
   }
+  Observe(rooms.service, *call, *request);
   request->completion = std::make_unique<CallCompletion>(std::move(call));
   if (body.ok()) {
     rooms.service.Infer(worker, std::move(request));

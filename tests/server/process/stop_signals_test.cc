@@ -2,6 +2,7 @@
 
 #include "server/process/stop_signals.h"
 
+#include <chrono>
 #include <csignal>
 #include <unistd.h>
 
@@ -14,11 +15,11 @@ namespace {
 TEST(StopSignalsDeathTest, FirstSignalIsWaitedForAndTheSecondEnds) {
   EXPECT_EXIT(
       {
-        const StopSignals stop;
+        StopSignals stop;
         if (stop.HasCome()) _exit(10);
+        if (stop.WaitUntil(std::chrono::steady_clock::now())) _exit(12);
         kill(getpid(), SIGTERM);
-        stop.Wait();
-        if (!stop.HasCome()) _exit(11);
+        if (!stop.WaitUntil(std::chrono::steady_clock::now() + std::chrono::hours(1))) _exit(11);
         kill(getpid(), SIGINT);
         while (true) pause();
       },
