@@ -128,8 +128,9 @@ class GrpcServer::Impl {
         context_{.access = options_.access != nullptr ? *options_.access : open_access_},
         inference_(context_, service, grpc_service_, options_.max_request_bytes),
         streams_(context_, service, grpc_service_, options_.max_request_bytes),
-        control_(context_, AllMethods({service, repository, options_.server_version,
-                                       options_.loader, options_.shared_memory, options_.settings})),
+        control_(context_,
+                 AllMethods({service, repository, options_.server_version, options_.loader,
+                             options_.shared_memory, options_.settings})),
         credentials_(options_.tls == nullptr
                          ? grpc::InsecureServerCredentials()
                          : TlsServerCredentials(*options_.tls, options_.client_certificates)) {}

@@ -95,7 +95,7 @@ bool WantsTypedOutputs(const InferAnswerForm& form) {
 void Observe(const InferenceService& service, const Call& call, InferenceRequest& request) {
   if (service.observer() == nullptr) return;
   const RequestHead& head = call.request.head;
-  request.record = service.observer()->Begin({.id = call.body.id,
+  request.record = service.observer()->Begin({.id = call.body.form.id,
                                               .header_id = head.Find("X-Request-Id"),
                                               .traceparent = head.Find("traceparent"),
                                               .tracestate = head.Find("tracestate"),
