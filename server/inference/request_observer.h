@@ -47,10 +47,10 @@ bool IsLogged(const RequestLogPolicy& policy, absl::StatusCode code, std::chrono
 // What a front end knows of a request beside its contents. The texts need not outlive the call that
 // takes them; those of headers may be anything.
 struct RequestOrigin {
-  absl::string_view id;           // the message's, or empty
-  absl::string_view header_id;    // the header x-request-id, or empty
-  absl::string_view traceparent;  // and those of W3C Trace Context
-  absl::string_view tracestate;
+  absl::string_view id = {};           // the message's, or empty
+  absl::string_view header_id = {};    // the header x-request-id, or empty
+  absl::string_view traceparent = {};  // and those of W3C Trace Context
+  absl::string_view tracestate = {};
   const char* method = "ModelInfer";  // of inference.GRPCInferenceService, for ever
   const char* system = "grpc";        // or "http"
 };

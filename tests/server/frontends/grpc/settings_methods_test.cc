@@ -55,7 +55,7 @@ TEST_F(SettingsMethodsTest, TraceIsToldAndNotChanged) {
     EXPECT_TRUE(Trace(request).ok()) << name;
   }
   (*request.mutable_settings())["trace_file"].add_value("/tmp/x");
-  ExpectRefused(Trace(request), StatusCode::UNIMPLEMENTED, "writes no traces");
+  ExpectRefused(Trace(request), StatusCode::UNIMPLEMENTED, "where the server is started");
   request.clear_settings();
   (*request.mutable_settings())["nonsense\n"];
   ExpectRefused(Trace(request), StatusCode::INVALID_ARGUMENT, "\"nonsense\\n\" is unknown");
