@@ -298,10 +298,10 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
                           .server_version = kVersion,
                           .loader = &loading,
                           .shared_memory = shared_memory,
-                          .settings = SettingsOf(config.operations),
                           .access = &access,
                           .tls = tls_of(ListenerKind::kGrpc),
-                          .client_certificates = config.access.tls_of(ListenerKind::kGrpc).clients},
+                          .client_certificates = config.access.tls_of(ListenerKind::kGrpc).clients,
+                          .settings = SettingsOf(config.operations)},
                          service, repository));
   front_end = grpc.get();
   PostedWork workers(*grpc);

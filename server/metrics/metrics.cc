@@ -107,43 +107,44 @@ void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
   if (figures.certificate_not_after) {
     exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
   }
-  void AddOperationsFigures(const OperationsFigures& figures, Exposition& exposition) {
-    exposition.Add(MetricId::kComputingThreads, {}, static_cast<double>(figures.computing_threads));
-    exposition.Add(MetricId::kLogDroppedLines, {}, static_cast<double>(figures.log_dropped_lines));
-    exposition.Add(MetricId::kLogSuppressedLines, {},
-                   static_cast<double>(figures.log_suppressed_lines));
-    const auto add_spans = [&](const char* outcome, std::uint64_t count) {
-      exposition.Add(MetricId::kTraceSpans, {outcome}, static_cast<double>(count));
-    };
-    add_spans("exported", figures.exported_spans);
-    add_spans("dropped", figures.dropped_spans);
-    add_spans("failed", figures.failed_spans);
-  }
+}
 
-  void AddProcessFigures(const std::string& root, Exposition& exposition) {
-    const CpuBudget budget = ReadCpuBudget(root);
-    const int cpus =
-        std::min(budget.affinity_cpus, budget.cpuset_cpus.value_or(budget.affinity_cpus));
-    exposition.Add(
-        MetricId::kCpuLimit, {},
-        std::min(static_cast<double>(cpus), budget.quota_cpus.value_or(static_cast<double>(cpus))));
-    const CpuThrottling throttling = ReadCpuThrottling(root).value_or(CpuThrottling{});
-    exposition.Add(MetricId::kCpuPeriods, {}, static_cast<double>(throttling.periods));
-    exposition.Add(MetricId::kCpuThrottledPeriods, {},
-                   static_cast<double>(throttling.throttled_periods));
-    exposition.Add(MetricId::kCpuThrottledSeconds, {},
-                   static_cast<double>(throttling.throttled_time.count()) * 1e-9);
+void AddOperationsFigures(const OperationsFigures& figures, Exposition& exposition) {
+  exposition.Add(MetricId::kComputingThreads, {}, static_cast<double>(figures.computing_threads));
+  exposition.Add(MetricId::kLogDroppedLines, {}, static_cast<double>(figures.log_dropped_lines));
+  exposition.Add(MetricId::kLogSuppressedLines, {},
+                 static_cast<double>(figures.log_suppressed_lines));
+  const auto add_spans = [&](const char* outcome, std::uint64_t count) {
+    exposition.Add(MetricId::kTraceSpans, {outcome}, static_cast<double>(count));
+  };
+  add_spans("exported", figures.exported_spans);
+  add_spans("dropped", figures.dropped_spans);
+  add_spans("failed", figures.failed_spans);
+}
 
-    const ProcessFigures process = ReadProcessFigures(root);
-    exposition.Add(MetricId::kProcessCpuSeconds, {}, process.cpu_seconds);
-    exposition.Add(MetricId::kProcessResidentMemory, {},
-                   static_cast<double>(process.resident_bytes));
-    exposition.Add(MetricId::kProcessVirtualMemory, {}, static_cast<double>(process.virtual_bytes));
-    exposition.Add(MetricId::kProcessOpenFds, {}, static_cast<double>(process.open_fds));
-    exposition.Add(MetricId::kProcessMaxFds, {}, static_cast<double>(process.max_fds));
-    exposition.Add(MetricId::kProcessThreads, {}, static_cast<double>(process.num_threads));
-    exposition.Add(MetricId::kProcessStartTime, {}, process.start_unix_seconds);
-  }
+void AddProcessFigures(const std::string& root, Exposition& exposition) {
+  const CpuBudget budget = ReadCpuBudget(root);
+  const int cpus =
+      std::min(budget.affinity_cpus, budget.cpuset_cpus.value_or(budget.affinity_cpus));
+  exposition.Add(
+      MetricId::kCpuLimit, {},
+      std::min(static_cast<double>(cpus), budget.quota_cpus.value_or(static_cast<double>(cpus))));
+  const CpuThrottling throttling = ReadCpuThrottling(root).value_or(CpuThrottling{});
+  exposition.Add(MetricId::kCpuPeriods, {}, static_cast<double>(throttling.periods));
+  exposition.Add(MetricId::kCpuThrottledPeriods, {},
+                 static_cast<double>(throttling.throttled_periods));
+  exposition.Add(MetricId::kCpuThrottledSeconds, {},
+                 static_cast<double>(throttling.throttled_time.count()) * 1e-9);
+
+  const ProcessFigures process = ReadProcessFigures(root);
+  exposition.Add(MetricId::kProcessCpuSeconds, {}, process.cpu_seconds);
+  exposition.Add(MetricId::kProcessResidentMemory, {}, static_cast<double>(process.resident_bytes));
+  exposition.Add(MetricId::kProcessVirtualMemory, {}, static_cast<double>(process.virtual_bytes));
+  exposition.Add(MetricId::kProcessOpenFds, {}, static_cast<double>(process.open_fds));
+  exposition.Add(MetricId::kProcessMaxFds, {}, static_cast<double>(process.max_fds));
+  exposition.Add(MetricId::kProcessThreads, {}, static_cast<double>(process.num_threads));
+  exposition.Add(MetricId::kProcessStartTime, {}, process.start_unix_seconds);
+}
 
 }  // namespace
 
