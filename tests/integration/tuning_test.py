@@ -45,6 +45,22 @@ def wait_for(condition, seconds: float = 60) -> None:
         time.sleep(0.005)
 
 
+MODELS = sorted(path.name for path in (ZOO / "repository").iterdir())
+
+
+def is_tuned(server: ServerProcess) -> bool:
+    """Whether the layers and batches of every model were measured."""
+    log = "".join(server.log)
+    return (all(f"tuning: {model} version 1: batches pay up to " in log for model in MODELS) and
+            metric(server, "octet_tuning_pending_layers") == 0)
+
+
+def batch_limits(server: ServerProcess) -> dict[str, str]:
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=10) as answer:
+        return dict(re.findall(r'^octet_batch_limit_rows{model="([^"]+)"[^}]*} (\S+)$',
+                               answer.read().decode(), re.MULTILINE))
+
+
 class TuningTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -56,31 +72,34 @@ class TuningTest(unittest.TestCase):
 
     def layers_to_measure(self) -> int:
         with self.serve() as server:
-            wait_for(lambda: "tuning: " in "".join(server.log) or "tuner" not in
-                     thread_names(server))
+            wait_for(lambda: "tuning: " in "".join(server.log))
             return int(metric(server, "octet_tuning_pending_layers"))
 
     def test_what_is_measured_is_kept_shown_and_taken_at_the_next_start(self):
         if self.layers_to_measure() == 0:
             self.skipTest("this CPU's kernels have one implementation for each layer")
         with self.serve() as server:
-            wait_for(lambda: metric(server, "octet_tuning_pending_layers") == 0)
-            wait_for(lambda: "tuner" not in thread_names(server))
+            wait_for(lambda: is_tuned(server))
+            limits = batch_limits(server)
+            self.assertEqual(sorted(limits), MODELS)
             measured = metric(server, "octet_tuning_measured_layers_total")
             self.assertGreater(measured, 0)
             self.assertGreater(metric(server, "octet_tuning_seconds_total"), 0)
             self.assertRegex("".join(server.log),
                              rf"tuning: {MODEL} version 1: \d of \d layers measured in ")
-        self.assertEqual([path.name for path in self.state.iterdir()], ["kernel-choices.txt"])
+        self.assertEqual(sorted(path.name for path in self.state.iterdir()),
+                         ["cost-curves.txt", "kernel-choices.txt"])
         shown = json.loads(subprocess.check_output(
             [program("octet"), "inspect", str(ZOO / "repository" / MODEL / "1"), "--json",
              "--kernel-choices", str(self.state / "kernel-choices.txt")]))
         reasons = re.findall(r'"chosen_by": ?"(\w+)"', json.dumps(shown))
         self.assertIn("measurement", reasons)
         with self.serve() as server:
-            wait_for(lambda: "tuner" not in thread_names(server))
+            self.assertEqual(batch_limits(server), limits)
+            time.sleep(2)  # idle for longer than it takes to begin
             self.assertEqual(metric(server, "octet_tuning_pending_layers"), 0)
             self.assertEqual(metric(server, "octet_tuning_measured_layers_total"), 0)
+            self.assertNotIn("batches pay", "".join(server.log))
             self.assertIn(f"kernel choices: {measured:.0f} layers in ", "".join(server.log))
 
     def test_it_is_off_where_it_is_asked_to_be(self):
@@ -103,8 +122,7 @@ class TuningTest(unittest.TestCase):
                 time.sleep(0.05)
             self.assertEqual(metric(server, "octet_tuning_seconds_total"), 0)
             # Afterwards it is, and it changes no answer.
-            wait_for(lambda: metric(server, "octet_tuning_pending_layers") == 0)
-            wait_for(lambda: "tuner" not in thread_names(server))
+            wait_for(lambda: is_tuned(server))
             answers.add(stub.ModelInfer(message, timeout=10).raw_output_contents[0])
             self.assertEqual(len(answers), 1)
 
@@ -123,8 +141,7 @@ class TuningTest(unittest.TestCase):
         if self.layers_to_measure() == 0:
             self.skipTest("this CPU's kernels have one implementation for each layer")
         with self.serve() as server:
-            wait_for(lambda: metric(server, "octet_tuning_pending_layers") == 0)
-            wait_for(lambda: "tuner" not in thread_names(server))
+            wait_for(lambda: is_tuned(server))
         self.assertEqual("".join(server.log).count("is not kept for the next start"), 1)
 
 
