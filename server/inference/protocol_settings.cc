@@ -44,7 +44,7 @@ absl::Status CheckTraceValue(const TraceValues& current, const std::string& name
   return absl::UnimplementedError(absl::StrCat(
       "trace setting ", Quoted(name), ": got ", Quoted(absl::StrJoin(values, ",")), ", is ",
       Quoted(setting->second),
-      " and stays so: traces are not set over the network; ask for times with the request "
+      " and stays so: traces are set where the server is started; ask for times with the request "
       "parameter octet_timing"));
 }
 

@@ -184,6 +184,7 @@ class TracingTest(unittest.TestCase):
                     collector.wait_until(lambda: collector.attempts)
                     self.await_metric(traced.server, "failed", 6)
                     self.assertFalse(collector.requests)
+                    self.assertEqual(traced.server.stop(), 0)  # then its log is whole
                     self.assertIn(f"status {answers[0]}", "".join(traced.server.log))
 
     def test_spans_that_a_collector_rejects_are_counted(self):
