@@ -222,13 +222,15 @@ class ReloadTest(unittest.TestCase):
             client = self.client(server)
             self.ask(client)
             sizes = []
-            for _ in range(30):
+            for _ in range(60):
                 client.unload_model("digits")
                 sizes.append(resident_bytes(server))
                 client.load_model("digits")
                 self.ask(client)
             print("resident MiB after unloading:", [round(size / 2**20, 1) for size in sizes])
-            self.assertLess(sizes[-1] - sizes[4], 4 * 2**20)
+            # The allocator's arenas fill up before they are used again.
+            self.assertLess(max(sizes) - sizes[4], 16 * 2**20)
+            self.assertLess(sizes[-1] - sizes[29], 2 * 2**20)
 
 
 if __name__ == "__main__":
