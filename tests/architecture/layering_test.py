@@ -54,7 +54,9 @@ MAY_INCLUDE = {
                       "server/experiments", "server/frontends", "server/inference",
                       "server/metrics", "server/process", "server/repository",
                       "server/scheduling", "server/shared_memory", "server/tracing"],
-    "server/main.cc": ["kernels", "models", "server"],  # it wires every room
+    "server/assembly": ["kernels", "models", "server"],  # it connects every room
+    "server/main.cc": ["kernels", "models/base", "server/assembly", "server/config",
+                       "server/process"],
     "client": ["proto"],
     "client/cli": ["client", "kernels", "models"],
 }
