@@ -5,13 +5,13 @@
 
 #include <sys/resource.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
+#include <optional>
 #include <random>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -20,6 +20,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 
 #include "client/client.h"
@@ -56,7 +57,7 @@ absl::StatusOr<WireTensor> MakeInput(const std::string& specification) {
         absl::StrCat("--input is \"", specification, "\", want NAME:DATATYPE:DIM,DIM..."));
   }
   WireTensor input{.name = parts[0], .datatype = parts[1], .shape = {}, .bytes = {}};
-  for (const std::string_view dim : absl::StrSplit(parts[2], ',')) {
+  for (const absl::string_view dim : absl::StrSplit(parts[2], ',')) {
     if (!absl::SimpleAtoi(dim, &input.shape.emplace_back()) || input.shape.back() < 1) {
       return absl::InvalidArgumentError(
           absl::StrCat("--input \"", specification, "\" has the dimension \"", dim, "\""));
@@ -77,7 +78,7 @@ absl::StatusOr<WireTensor> MakeInput(const std::string& specification) {
       return absl::UnimplementedError(
           absl::StrCat("--input \"", specification, "\": only FP32 and INT64 can be made up"));
   }
-  input.bytes.assign(tensor.view().as<char>(), tensor.byte_size());
+  input.bytes.assign(tensor.view().as<char>(), tensor.bytes().size());
   return input;
 }
 
