@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints that cost little to compute, and large ones: what a server adds to a request."""
+import models
 from measuring import Bench, Failed, Figure, Request, take_turns
 
-IDENTITY = Request("identity16", "x:FP32:1,16")
-MLP = Request("digits_mlp", "x:FP32:1,64")
-IMAGE = Request("identity_img", "x:FP32:1,3,224,224")
 OPEN_RATE = 500
 
 
@@ -34,8 +32,8 @@ def _small(bench: Bench, servers: list, request: Request) -> None:
 
 def _images(bench: Bench, servers: list) -> None:
     ours = servers[0].name
-    one = take_turns(bench, servers, IMAGE, "602 KB images, one in flight", in_flight=1)
-    take_turns(bench, servers, IMAGE, "602 KB images, 8 in flight", in_flight=8)
+    one = take_turns(bench, servers, models.IMAGE.request, "602 KB images, one in flight", in_flight=1)
+    take_turns(bench, servers, models.IMAGE.request, "602 KB images, 8 in flight", in_flight=8)
     bench.add(Figure("602 KB images: p50 at one in flight, of the bare echo's",
                      one.ratio(ours, "echo", "p50_us"), "", "<= 1.15"))
     for server in servers[2:]:
@@ -61,7 +59,7 @@ def run(bench: Bench, servers: list) -> None:
     if [server.name for server in servers[:2]] != ["octet", "echo"]:
         raise Failed("want octet-server and the bare echo first")
     _memory(bench, servers, "after its start", {s.name: s.memory() for s in servers})
-    for request in (IDENTITY, MLP):
-        _small(bench, servers, request)
+    for model in (models.IDENTITY, models.MLP):
+        _small(bench, servers, model.request)
     _images(bench, servers)
     _memory(bench, servers, "after the run", {s.name: s.memory() for s in servers})

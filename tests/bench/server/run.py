@@ -35,11 +35,11 @@ QUOTA_CPUS = 1.5
 
 def run_endpoints(bench: Bench, options) -> None:
     with contextlib.ExitStack() as stack:
-        ours = Octet(options.built, peers.octet_repository())
+        ours = Octet(options.built, options.shared)
         servers = [ours, Echo(options.built, ALLOCATOR)]
         for server in servers:
             stack.enter_context(server)
-        for peer in peers.available():
+        for peer in peers.available(options.built, options.shared.parent / "onnx"):
             try:
                 servers.append(stack.enter_context(peer))
             except Failed as failure:
@@ -141,7 +141,8 @@ def main() -> int:
         print("\n".join(SECTIONS))
         return 0
     bench = Bench(options.built, options.rounds, options.seconds, [])
-    options.repository = models.make_repository(bench.octet, WORK / "made")
+    options.repository = models.make_repository(models.MODELS, bench.octet, WORK / "made")
+    options.shared = models.make_repository(models.SHARED, bench.octet, WORK / "shared")
     is_whole = run_sections(bench, options)
     about = report.machine(bench.octet, ZOO / "digits-mlp-int8/1")
     table = report.table(bench.figures, about)
