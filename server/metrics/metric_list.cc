@@ -91,6 +91,8 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
      "Periods in which the quota stopped the control group"},
     {MetricId::kCpuThrottledSeconds, "octet_cpu_throttled_seconds_total", kCounter, "",
      "Time for which the quota stopped the control group"},
+    {MetricId::kMemoryLimit, "octet_memory_limit_bytes", kGauge, "",
+     "Memory that the process's control group may have; absent without a limit"},
     {MetricId::kProcessCpuSeconds, "process_cpu_seconds_total", kCounter, "",
      "User and system CPU time"},
     {MetricId::kProcessResidentMemory, "process_resident_memory_bytes", kGauge, "",

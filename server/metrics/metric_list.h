@@ -49,6 +49,7 @@ enum class MetricId : std::uint8_t {
   kCpuPeriods,
   kCpuThrottledPeriods,
   kCpuThrottledSeconds,
+  kMemoryLimit,
   kProcessCpuSeconds,
   kProcessResidentMemory,
   kProcessVirtualMemory,
