@@ -11,6 +11,8 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 
+#include "client/channel.h"
+
 namespace octet::client {
 namespace {
 
@@ -54,13 +56,9 @@ class Generator {
 
   absl::Status Connect() {
     for (std::size_t i = 0; i < options_.num_connections; ++i) {
-      grpc::ChannelArguments arguments;
-      arguments.SetMaxReceiveMessageSize(-1);
-      arguments.SetMaxSendMessageSize(-1);
       // Each channel is a connection of its own.
-      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      auto channel = grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(),
-                                               arguments);
+      const auto channel =
+          MakeChannel(options_.address, options_.credentials.get(), ChannelConnection::kOwn);
       if (!channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTimeout)) {
         return absl::UnavailableError(absl::StrCat("no server answers at \"", options_.address,
                                                    "\" within ", kConnectTimeout.count(), " s"));
@@ -126,6 +124,7 @@ class Generator {
     call->start = due;
     call->is_measured = due >= measure_from_;
     call->context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
+    Authorize(call->context, options_.credentials.get());
     grpc::GenericStub& stub = *stubs_[num_started_ % stubs_.size()];
     call->reader =
         stub.PrepareUnaryCall(&call->context, kMethod, requests_[call->request_index], &queue_);
@@ -219,6 +218,9 @@ absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat("got a rate of ", options.requests_per_second,
                                                    " requests a second, at most ",
                                                    kMaxRequestsPerSecond, " are possible"));
+  }
+  if (options.credentials) {
+    if (absl::Status s = options.credentials->CheckUseAt(options.address); !s.ok()) return s;
   }
   Generator generator(options);
   if (absl::Status status = generator.Connect(); !status.ok()) return status;

@@ -12,11 +12,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "client/credentials.h"
 
 namespace octet::client {
 
@@ -32,6 +35,7 @@ struct LoadOptions {
   std::size_t num_connections = 1;
   // Called in the generator's thread with each good answer and its index in `requests`.
   std::function<void(std::size_t request_index, const std::string& response)> on_response = {};
+  std::shared_ptr<const Credentials> credentials = nullptr;  // null: neither TLS nor a token
 };
 
 struct LoadReport {
@@ -47,8 +51,8 @@ struct LoadReport {
 };
 
 // Runs to the end in the calling thread. Returns INVALID_ARGUMENT for options that make no sense
-// (also a rate above 1e6 a second),
-// UNAVAILABLE if no connection comes about in 5 s.
+// (also a rate above 1e6 a second), UNAVAILABLE if no connection comes about in 5 s, and what
+// Credentials::CheckUseAt says of the address.
 absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options);
 
 }  // namespace octet::client
