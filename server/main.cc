@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds every room from the configuration, starts them, waits for a signal, drains.
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -25,6 +26,7 @@
 #include "server/access/access_control.h"
 #include "server/access/credential_files.h"
 #include "server/config/server_config.h"
+#include "server/frontends/grpc/grpc_log.h"
 #include "server/frontends/grpc/grpc_server.h"
 #include "server/frontends/http/http_access.h"
 #include "server/frontends/http/http_server.h"
@@ -100,7 +102,16 @@ void LogCredentials(CredentialFiles::Outcome outcome, const std::string& message
   }
 }
 
-AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials) {
+// gRPC's own lines, in the log's form and within its limits.
+void LogGrpc(ServerLog& log, const GrpcLine& line) {
+  constexpr std::array kLevels = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn,
+                                  LogLevel::kError};
+  log.LogLibrary(kLevels[static_cast<std::size_t>(line.severity)], "gRPC", line.source,
+                 line.message);
+}
+
+AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials,
+                        const GrpcLog& grpc_log, const HttpServer& http) {
   AccessFigures figures;
   for (const ListenerKind listener :
        {ListenerKind::kGrpc, ListenerKind::kHttp, ListenerKind::kMetrics}) {
@@ -111,6 +122,10 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
   const CredentialFiles::Counts counts = credentials.counts();
   figures.reloads = {{"certificates", counts.certificates_taken, counts.certificates_refused},
                      {"access", counts.identities_taken, counts.identities_refused}};
+  const HttpServer::Counts connections = http.counts();
+  figures.failed_handshakes = {{"grpc", grpc_log.failed_handshakes()},
+                               {"http", connections.http_failed_handshakes},
+                               {"metrics", connections.metrics_failed_handshakes}};
   if (credentials.tls() != nullptr) {
     figures.certificate_not_after =
         std::chrono::duration<double>(credentials.tls()->current()->not_after().time_since_epoch())
@@ -206,6 +221,7 @@ void ServeUntilStopped(const ServerConfig& config, const HttpServer& http, GrpcS
 }
 
 absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop) {
+  const GrpcLog grpc_log([&log](const GrpcLine& line) { LogGrpc(log, line); });
   kernels::PrepareThread();
   ASSIGN_OR_RETURN(const kernels::KernelSet* const kernel_set, ChooseKernelSet());
   const CpuBudget budget = ReadCpuBudget();
@@ -286,7 +302,6 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
                                             .on_event = LogCredentials},
                                            access));
   for (const std::string& warning : config.access.warnings) spdlog::warn("{}", warning);
-  metrics.SetAccessSource([&access, &credentials] { return FiguresOf(access, *credentials); });
   const auto tls_of = [&config, &credentials](ListenerKind listener) {
     return config.access.tls_of(listener).is_on ? credentials->tls() : nullptr;
   };
@@ -311,6 +326,7 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
                                       {repository, metrics, is_ready, in_flight, kVersion, &loading,
                                        SettingsOf(config.operations), is_draining},
                                       {&service, &workers}));
+  metrics.SetAccessSource([&] { return FiguresOf(access, *credentials, grpc_log, *http); });
 
   credentials->Start();
   scheduler.Start(workers);

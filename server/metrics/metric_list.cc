@@ -74,6 +74,8 @@ constexpr std::array<MetricDescription, kNumMetrics> kMetrics = {{
      "what was taken before"},
     {MetricId::kTlsCertificateNotAfter, "octet_tls_certificate_not_after_seconds", kGauge, "",
      "When the certificate that TLS shows expires, in seconds since 1970; absent without TLS"},
+    {MetricId::kTlsHandshakeFailures, "octet_tls_handshake_failures_total", kCounter, "listener",
+     "Connections that ended without a TLS handshake, by listener (grpc, http, metrics)"},
     {MetricId::kComputingThreads, "octet_computing_threads", kGauge, "",
      "Threads that may compute at once, as CPUs and quota allow now"},
     {MetricId::kLogDroppedLines, "octet_log_dropped_lines_total", kCounter, "",

@@ -41,6 +41,7 @@ enum class MetricId : std::uint8_t {
   kAccessRefusals,
   kCredentialReloads,
   kTlsCertificateNotAfter,
+  kTlsHandshakeFailures,
   kComputingThreads,
   kLogDroppedLines,
   kLogSuppressedLines,

@@ -107,6 +107,10 @@ void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
     exposition.Add(MetricId::kCredentialReloads, {reloads.files, "refused"},
                    static_cast<double>(reloads.refused));
   }
+  for (const AccessFigures::FailedHandshakes& failed : figures.failed_handshakes) {
+    exposition.Add(MetricId::kTlsHandshakeFailures, {failed.listener},
+                   static_cast<double>(failed.count));
+  }
   if (figures.certificate_not_after) {
     exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
   }
