@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
 
+#include "client/channel.h"
 #include "proto/inference/open_inference_grpc.grpc.pb.h"
 
 namespace octet::client {
@@ -86,57 +87,61 @@ std::vector<TensorMetadata> ToMetadata(const Tensors& tensors) {
 
 }  // namespace
 
+using Stub = inference::GRPCInferenceService::Stub;
+
 class Client::Connection {
  public:
-  explicit Connection(const std::string& address) {
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(-1);
-    arguments.SetMaxSendMessageSize(-1);
+  Connection(const std::string& address, std::shared_ptr<const Credentials> credentials)
+      : credentials_(std::move(credentials)) {
+    if (credentials_) may_use_ = credentials_->CheckUseAt(address);
+    if (!may_use_.ok()) return;
     stub_ = inference::GRPCInferenceService::NewStub(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+        MakeChannel(address, credentials_.get(), ChannelConnection::kShared));
   }
-  [[nodiscard]] inference::GRPCInferenceService::Stub& stub() const { return *stub_; }
+
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, std::chrono::milliseconds timeout,
+                    Response& response) const {
+    if (!may_use_.ok()) return may_use_;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    Authorize(context, credentials_.get());
+    return ToStatus((stub_.get()->*method)(&context, request, &response));
+  }
 
  private:
-  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  std::shared_ptr<const Credentials> credentials_;  // null: none
+  absl::Status may_use_;
+  std::unique_ptr<Stub> stub_;  // null where they may not be used
 };
 
-namespace {
-
-void SetDeadline(grpc::ClientContext& context, std::chrono::milliseconds timeout) {
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
-}
-
-}  // namespace
-
-Client::Client(const std::string& address) : connection_(std::make_unique<Connection>(address)) {}
+Client::Client(const std::string& address, std::shared_ptr<const Credentials> credentials)
+    : connection_(std::make_unique<Connection>(address, std::move(credentials))) {}
 Client::~Client() = default;
 
 absl::StatusOr<bool> Client::ServerReady(std::chrono::milliseconds timeout) {
-  grpc::ClientContext context;
-  SetDeadline(context, timeout);
   inference::ServerReadyResponse response;
-  const grpc::Status status = connection_->stub().ServerReady(&context, {}, &response);
-  if (!status.ok()) return ToStatus(status);
+  const absl::Status status =
+      connection_->Call(&Stub::ServerReady, inference::ServerReadyRequest(), timeout, response);
+  if (!status.ok()) return status;
   return response.ready();
 }
 
 absl::StatusOr<ServerMetadata> Client::GetServerMetadata(std::chrono::milliseconds timeout) {
-  grpc::ClientContext context;
-  SetDeadline(context, timeout);
   inference::ServerMetadataResponse response;
-  const grpc::Status status = connection_->stub().ServerMetadata(&context, {}, &response);
-  if (!status.ok()) return ToStatus(status);
+  const absl::Status status = connection_->Call(
+      &Stub::ServerMetadata, inference::ServerMetadataRequest(), timeout, response);
+  if (!status.ok()) return status;
   return ServerMetadata{.name = response.name(), .version = response.version()};
 }
 
 absl::StatusOr<std::vector<IndexedModel>> Client::GetRepositoryIndex(
     std::chrono::milliseconds timeout) {
-  grpc::ClientContext context;
-  SetDeadline(context, timeout);
   inference::RepositoryIndexResponse response;
-  const grpc::Status status = connection_->stub().RepositoryIndex(&context, {}, &response);
-  if (!status.ok()) return ToStatus(status);
+  const absl::Status status = connection_->Call(
+      &Stub::RepositoryIndex, inference::RepositoryIndexRequest(), timeout, response);
+  if (!status.ok()) return status;
   std::vector<IndexedModel> models;
   for (const auto& model : response.models()) {
     models.push_back({.name = model.name(),
@@ -150,14 +155,12 @@ absl::StatusOr<std::vector<IndexedModel>> Client::GetRepositoryIndex(
 absl::StatusOr<ModelMetadata> Client::GetModelMetadata(const std::string& model,
                                                        const std::string& version,
                                                        std::chrono::milliseconds timeout) {
-  grpc::ClientContext context;
-  SetDeadline(context, timeout);
   inference::ModelMetadataRequest request;
   request.set_name(model);
   request.set_version(version);
   inference::ModelMetadataResponse response;
-  const grpc::Status status = connection_->stub().ModelMetadata(&context, request, &response);
-  if (!status.ok()) return ToStatus(status);
+  const absl::Status status = connection_->Call(&Stub::ModelMetadata, request, timeout, response);
+  if (!status.ok()) return status;
   return ModelMetadata{.name = response.name(),
                        .versions = {response.versions().begin(), response.versions().end()},
                        .platform = response.platform(),
@@ -167,12 +170,10 @@ absl::StatusOr<ModelMetadata> Client::GetModelMetadata(const std::string& model,
 
 absl::StatusOr<InferResponse> Client::Infer(const InferRequest& request,
                                             std::chrono::milliseconds timeout) {
-  grpc::ClientContext context;
-  SetDeadline(context, timeout);
   inference::ModelInferResponse response;
-  const grpc::Status status =
-      connection_->stub().ModelInfer(&context, ToMessage(request), &response);
-  if (!status.ok()) return ToStatus(status);
+  const absl::Status status =
+      connection_->Call(&Stub::ModelInfer, ToMessage(request), timeout, response);
+  if (!status.ok()) return status;
   return FromMessage(std::move(response));
 }
 

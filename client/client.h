@@ -15,6 +15,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "client/credentials.h"
+
 namespace octet::client {
 
 // A tensor as it goes over the wire: row-major, little-endian.
@@ -72,13 +74,17 @@ struct InferResponse {
 // Thread safety: any thread may call any method.
 class Client {
  public:
-  // `address` is host:port or unix:PATH. Does not connect yet.
-  explicit Client(const std::string& address);
+  // `address` is host:port or unix:PATH. Does not connect yet. Without `credentials` there is
+  // neither TLS nor a token.
+  explicit Client(const std::string& address,
+                  std::shared_ptr<const Credentials> credentials = nullptr);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Each returns the server's error, or UNAVAILABLE if there is no server, or DEADLINE_EXCEEDED.
+  // Each returns the server's error, or UNAVAILABLE if there is no server, or DEADLINE_EXCEEDED, or
+  // what Credentials::CheckUseAt says of the address. client/explanation.h says why a server that
+  // is there may be UNAVAILABLE.
   absl::StatusOr<bool> ServerReady(std::chrono::milliseconds timeout);
   absl::StatusOr<ServerMetadata> GetServerMetadata(std::chrono::milliseconds timeout);
   // Every version that the server knows of, ready or not.

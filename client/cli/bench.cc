@@ -18,12 +18,14 @@
 #include "client/cli/endpoint_bench.h"
 #include "client/cli/engine_bench.h"
 #include "client/cli/kernel_choices.h"
+#include "client/cli/server_options.h"
 #include "models/base/status_macros.h"
 
 namespace octet::cli {
 namespace {
 
 struct BenchOptions {
+  ServerOptions server;
   EndpointBenchOptions endpoint;
   EngineBenchOptions engine;
   std::string model;
@@ -38,7 +40,13 @@ absl::Status BenchServer(BenchOptions options) {
       options.model.empty() ? options.compare : std::vector<std::string>{options.model};
   options.endpoint.duration =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.seconds * 1000));
-  ASSIGN_OR_RETURN(const auto results, BenchEndpoints(options.endpoint));
+  options.endpoint.address = options.server.address;
+  ASSIGN_OR_RETURN(options.endpoint.credentials, LoadCredentials(options.server));
+  const auto measured = BenchEndpoints(options.endpoint);
+  if (!measured.ok()) {
+    return Explain(measured.status(), options.server, options.endpoint.credentials.get());
+  }
+  const std::vector<EndpointResult>& results = *measured;
   if (options.json) {
     std::cout << ResultJson(results).dump(2) << "\n";
   } else {
@@ -97,8 +105,7 @@ void AddBench(CLI::App& app, absl::Status& result) {
       ->expected(2, 64);
   auto* const bundle =
       command->add_option("--bundle", options->engine.bundle, "A bundle, measured in this process");
-  command->add_option("--address", options->endpoint.address, "host:port or unix:PATH")
-      ->capture_default_str();
+  AddServerOptions(*command, options->server);
   command->add_option("--input", options->endpoint.inputs,
                       "NAME=FILE.npy, or FILE.npy for a single input; default: random rows");
   command->add_option("--labels", options->endpoint.labels, "FILE.npy with a class for each row");

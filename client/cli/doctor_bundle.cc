@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `octet doctor BUNDLE`.
 
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 #include "client/cli/doctor_checks.h"
 #include "client/cli/local_model.h"
 #include "kernels/kernel_set.h"
+#include "models/base/memory_limit.h"
 #include "models/bundle/reader.h"
 
 namespace octet::cli {
@@ -74,9 +77,26 @@ void CheckCompiled(LocalModel& model, Findings& findings) {
   }
 }
 
+// A server holds the bundle's bytes while it compiles, and an old version beside the new one.
+void CheckFits(LocalModel& model, const std::string& root, Findings& findings) {
+  const std::optional<std::uint64_t> limit = ReadMemoryLimit(root);
+  if (!limit) return;
+  const std::uint64_t wants = WeightBytes(model.bundle()) + model.executable()->packed_byte_size();
+  const std::string is = absl::StrCat("loading it takes about ", wants >> 20,
+                                      " MiB, this container ", "may have ", *limit >> 20, " MiB");
+  if (wants > *limit / 2) {
+    findings.Warn(
+        "bundle.memory_limit",
+        absl::StrCat(is, ": two versions of it, one taking the other's place, do not fit"),
+        "raise the memory limit, or serve it in a lower precision");
+  } else {
+    findings.Ok("bundle.memory_limit", is);
+  }
+}
+
 }  // namespace
 
-void CheckBundle(const std::string& path, Findings& findings) {
+void CheckBundle(const std::string& path, const std::string& root, Findings& findings) {
   {
     const absl::StatusOr<Bundle> bundle = ReadBundle(path);
     if (!bundle.ok()) {
@@ -97,6 +117,7 @@ void CheckBundle(const std::string& path, Findings& findings) {
     return;
   }
   CheckCompiled(**model, findings);
+  CheckFits(**model, root, findings);
 }
 
 }  // namespace octet::cli

@@ -8,13 +8,55 @@
 
 #include "client/cli/doctor_checks.h"
 #include "client/client.h"
+#include "client/tls_socket.h"
 #include "client/wire_probe.h"
 
 namespace octet::cli {
 namespace {
 
 using client::WireKind;
-using std::chrono::milliseconds;
+
+// A server that waits for TLS may just close when it gets something else.
+WireKind LookAgain(WireKind kind, const ServerToCheck& server) {
+  if (kind != WireKind::kSilent) return kind;
+  const absl::StatusOr<bool> has_tls = client::SpeaksTls(server.address, server.timeout);
+  return has_tls.ok() && *has_tls ? WireKind::kTls : kind;
+}
+
+// Whether gRPC without TLS makes sense there.
+bool CheckWire(const ServerToCheck& server, Findings& findings) {
+  absl::StatusOr<WireKind> kind = client::ProbeWire(server.address, server.timeout);
+  if (!kind.ok()) {
+    findings.Fail("server.connection", std::string(kind.status().message()),
+                  ConnectAdvice(kind.status()));
+    return false;
+  }
+  switch (LookAgain(*kind, server)) {
+    case WireKind::kHttp2:
+      findings.Ok("server.connection", "it takes connections, and speaks HTTP/2 without TLS");
+      return true;
+    case WireKind::kTls:
+      findings.Fail("server.tls", "it wants TLS, and this asks without",
+                    "give --tls-ca FILE, or --tls if the system trusts its issuer");
+      return false;
+    case WireKind::kHttp1:
+      findings.Fail("server.protocol", "it speaks HTTP/1: this is no gRPC port",
+                    "ask the gRPC port, 8001 unless --grpc-address says otherwise; 8000 is HTTP, "
+                    "asked as http://HOST:PORT, 8002 metrics");
+      return false;
+    case WireKind::kSilent:
+      findings.Fail("server.tls", "it takes the connection, but does not answer HTTP/2 without TLS",
+                    "it may hang, or be a proxy whose backend is gone: look at its log");
+      return false;
+    case WireKind::kOther:
+      findings.Fail("server.protocol", "what listens there speaks neither HTTP/2, HTTP/1 nor TLS",
+                    "check the port");
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string ConnectAdvice(const absl::Status& status) {
   if (absl::IsInvalidArgument(status)) return "give host:port or unix:PATH";
@@ -27,46 +69,24 @@ std::string ConnectAdvice(const absl::Status& status) {
          "a server bound to 127.0.0.1 answers its own machine alone";
 }
 
-// Whether gRPC without TLS makes sense there.
-bool CheckWire(const std::string& address, milliseconds timeout, Findings& findings) {
-  const absl::StatusOr<WireKind> kind = client::ProbeWire(address, timeout);
-  if (!kind.ok()) {
-    findings.Fail("server.connection", std::string(kind.status().message()),
-                  ConnectAdvice(kind.status()));
-    return false;
+std::string RefusalAdvice(const absl::Status& status, const std::string& otherwise) {
+  if (absl::IsUnauthenticated(status)) {
+    return "give --token-file FILE, or a client certificate, that its access file knows";
   }
-  switch (*kind) {
-    case WireKind::kHttp2:
-      findings.Ok("server.connection", "it takes connections, and speaks HTTP/2 without TLS");
-      return true;
-    case WireKind::kTls:
-      findings.Fail("server.tls", "it wants TLS, and this asks without",
-                    "ask through a client with TLS, or at an address without it");
-      return false;
-    case WireKind::kHttp1:
-      findings.Fail("server.protocol", "it speaks HTTP/1: this is no gRPC port",
-                    "ask the gRPC port, 8001 unless --grpc-address says otherwise; 8000 is HTTP, "
-                    "8002 metrics");
-      return false;
-    case WireKind::kSilent:
-      findings.Fail("server.tls", "it takes the connection, but does not answer HTTP/2 without TLS",
-                    "it may want TLS, hang, or be a proxy whose backend is gone: look at its log");
-      return false;
-    case WireKind::kOther:
-      findings.Fail("server.protocol", "what listens there speaks neither HTTP/2, HTTP/1 nor TLS",
-                    "check the port");
-      return false;
+  if (absl::IsPermissionDenied(status)) {
+    return "give --token-file FILE, or a client certificate, that has one of these roles";
   }
-  return false;
+  return otherwise;
 }
 
-void CheckReady(client::Client& client, milliseconds timeout, Findings& findings) {
-  const absl::StatusOr<bool> ready = client.ServerReady(timeout);
+void CheckReadiness(const absl::StatusOr<bool>& ready, Findings& findings) {
   if (!ready.ok()) {
     findings.Fail("server.ready",
                   absl::StrCat("it does not say whether it is ready: ",
                                std::string(ready.status().message())),
-                  "look at its log; a server without the Open Inference Protocol cannot be asked");
+                  RefusalAdvice(ready.status(),
+                                "look at its log; a server without the Open Inference Protocol "
+                                "cannot be asked"));
   } else if (*ready) {
     findings.Ok("server.ready", "it is ready");
   } else {
@@ -75,10 +95,10 @@ void CheckReady(client::Client& client, milliseconds timeout, Findings& findings
   }
 }
 
-void CheckRelease(client::Client& client, milliseconds timeout, Findings& findings) {
-  const auto server = client.GetServerMetadata(timeout);
+void CheckReleaseOf(const absl::StatusOr<client::ServerMetadata>& server, Findings& findings) {
   if (!server.ok()) {
-    findings.Warn("server.release", std::string(server.status().message()), "look at its log");
+    findings.Warn("server.release", std::string(server.status().message()),
+                  RefusalAdvice(server.status(), "look at its log"));
     return;
   }
   const std::string is = absl::StrCat("it is ", server->name, " ", server->version);
@@ -93,13 +113,13 @@ void CheckRelease(client::Client& client, milliseconds timeout, Findings& findin
   }
 }
 
-void CheckModels(client::Client& client, milliseconds timeout, Findings& findings) {
-  const auto index = client.GetRepositoryIndex(timeout);
+void CheckIndex(const absl::StatusOr<std::vector<client::IndexedModel>>& index,
+                Findings& findings) {
   if (!index.ok()) {
     findings.Warn(
         "server.models",
         absl::StrCat("it does not list its models: ", std::string(index.status().message())),
-        "ask for the readiness of each by name");
+        RefusalAdvice(index.status(), "ask for the readiness of each by name"));
     return;
   }
   std::size_t num_ready = 0;
@@ -131,14 +151,15 @@ void CheckModels(client::Client& client, milliseconds timeout, Findings& finding
   }
 }
 
-}  // namespace
-
-void CheckServer(const std::string& address, milliseconds timeout, Findings& findings) {
-  if (!CheckWire(address, timeout, findings)) return;
-  client::Client client(address);
-  CheckReady(client, timeout, findings);
-  CheckRelease(client, timeout, findings);
-  CheckModels(client, timeout, findings);
+void CheckServer(const ServerToCheck& server, Findings& findings) {
+  const bool can_ask = server.credentials->has_tls()
+                           ? CheckTls(server, client::TlsUse::kGrpc, findings)
+                           : CheckWire(server, findings);
+  if (!can_ask) return;
+  client::Client client(server.address, server.credentials);
+  CheckReadiness(client.ServerReady(server.timeout), findings);
+  CheckReleaseOf(client.GetServerMetadata(server.timeout), findings);
+  CheckIndex(client.GetRepositoryIndex(server.timeout), findings);
 }
 
 }  // namespace octet::cli

@@ -111,7 +111,8 @@ client::LoadOptions ToLoadOptions(const EndpointBenchOptions& options,
           .requests_per_second = options.requests_per_second,
           .duration = options.duration / options.num_rounds,
           .timeout = options.timeout,
-          .num_connections = options.num_connections};
+          .num_connections = options.num_connections,
+          .credentials = options.credentials};
 }
 
 absl::Status FailureStatus(const client::LoadReport& load) {
@@ -208,7 +209,7 @@ absl::StatusOr<std::vector<EndpointResult>> BenchEndpoints(const EndpointBenchOp
   if (options.batch < 1 || options.num_rounds < 1 || options.num_in_flight < 1) {
     return absl::InvalidArgumentError("--batch, --rounds and --concurrency must be at least 1");
   }
-  client::Client client(options.address);
+  client::Client client(options.address, options.credentials);
   std::vector<Endpoint> endpoints;
   std::vector<EndpointResult> results;
   for (const std::string& model : options.models) {

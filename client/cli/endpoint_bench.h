@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct EndpointBenchOptions {
   std::chrono::milliseconds duration{5000};  // of each model
   std::chrono::milliseconds timeout{10000};
   int num_rounds = 5;  // the models take turns as often, so that a slow moment hits them all
+  std::shared_ptr<const client::Credentials> credentials =
+      nullptr;  // null: neither TLS nor a token
 };
 
 struct EndpointResult {

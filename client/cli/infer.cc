@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/input_files.h"
 #include "client/cli/npy.h"
+#include "client/cli/server_options.h"
 #include "client/client.h"
 #include "models/base/status_macros.h"
 
@@ -27,7 +29,7 @@ constexpr std::int64_t kMaxRowsPrinted = 16;
 struct InferOptions {
   std::string model;
   std::string version;
-  std::string address = "localhost:8001";
+  ServerOptions server;
   std::vector<std::string> inputs;
   std::string output;
   std::int64_t timeout_ms = 10000;
@@ -92,11 +94,20 @@ absl::StatusOr<Tensor> ToTensor(const client::WireTensor& wire) {
   return tensor;
 }
 
-absl::Status Infer(const InferOptions& options) {
-  client::Client client(options.address);
+absl::StatusOr<client::InferResponse> Ask(const InferOptions& options,
+                                          std::shared_ptr<const client::Credentials> credentials) {
+  client::Client client(options.server.address, std::move(credentials));
   ASSIGN_OR_RETURN(const auto request, MakeRequest(client, options));
-  ASSIGN_OR_RETURN(const auto response,
-                   client.Infer(request, std::chrono::milliseconds(options.timeout_ms)));
+  return client.Infer(request, std::chrono::milliseconds(options.timeout_ms));
+}
+
+absl::Status Infer(const InferOptions& options) {
+  ASSIGN_OR_RETURN(const auto credentials, LoadCredentials(options.server));
+  const auto answer = Ask(options, credentials);
+  if (!answer.ok()) {
+    return Explain(answer.status(), options.server, credentials.get());
+  }
+  const client::InferResponse& response = *answer;
   std::cout << response.model << " version " << response.version;
   for (const auto& [name, value] : response.parameters) std::cout << "  " << name << "=" << value;
   std::cout << "\n";
@@ -128,8 +139,7 @@ void AddInfer(CLI::App& app, absl::Status& result) {
   const auto options = std::make_shared<InferOptions>();
   command->add_option("model", options->model, "The model's name on the server")->required();
   command->add_option("--model-version", options->version, "Default: the server's choice");
-  command->add_option("--address", options->address, "host:port or unix:PATH")
-      ->capture_default_str();
+  AddServerOptions(*command, options->server);
   command->add_option("--input", options->inputs,
                       "NAME=FILE.npy, or FILE.npy for a single input; every input of the model");
   command->add_option("--output", options->output, "Folder for NAME.npy; default: print");

@@ -12,6 +12,8 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 
+#include "client/channel.h"
+
 namespace octet::client {
 namespace {
 
@@ -55,13 +57,9 @@ class Generator {
 
   absl::Status Connect() {
     for (std::size_t i = 0; i < options_.num_connections; ++i) {
-      grpc::ChannelArguments arguments;
-      arguments.SetMaxReceiveMessageSize(-1);
-      arguments.SetMaxSendMessageSize(-1);
       // Each channel is a connection of its own.
-      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      auto channel = grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(),
-                                               arguments);
+      const auto channel =
+          MakeChannel(options_.address, options_.credentials.get(), ChannelConnection::kOwn);
       if (!channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTimeout)) {
         return absl::UnavailableError(absl::StrCat("no server answers at \"", options_.address,
                                                    "\" within ", kConnectTimeout.count(), " s"));
@@ -132,6 +130,7 @@ class Generator {
     call->start = due;
     call->is_measured = due >= measure_from_;
     call->context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
+    Authorize(call->context, options_.credentials.get());
     grpc::GenericStub& stub = *stubs_[num_started_ % stubs_.size()];
     call->reader =
         stub.PrepareUnaryCall(&call->context, kMethod, requests_[call->request_index], &queue_);
@@ -235,6 +234,9 @@ absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options) {
   if (options.pause > std::chrono::milliseconds::zero() &&
       (options.num_in_flight != 1 || options.requests_per_second > 0)) {
     return absl::InvalidArgumentError("pauses need one request in flight and no rate");
+  }
+  if (options.credentials) {
+    if (absl::Status s = options.credentials->CheckUseAt(options.address); !s.ok()) return s;
   }
   Generator generator(options);
   if (absl::Status status = generator.Connect(); !status.ok()) return status;

@@ -12,12 +12,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "client/credentials.h"
 
 namespace octet::client {
 
@@ -34,6 +37,7 @@ struct LoadOptions {
   std::chrono::milliseconds pause{0};  // closed loop: before each request, with nothing in flight
   // Called in the generator's thread with each good answer and its index in `requests`.
   std::function<void(std::size_t request_index, const std::string& response)> on_response = {};
+  std::shared_ptr<const Credentials> credentials = nullptr;  // null: neither TLS nor a token
 };
 
 struct LoadReport {
@@ -53,8 +57,8 @@ struct LoadReport {
 double Percentile(std::span<const double> latencies, double fraction);
 
 // Runs to the end in the calling thread. Returns INVALID_ARGUMENT for options that make no sense
-// (also a rate above 1e6 a second),
-// UNAVAILABLE if no connection comes about in 5 s.
+// (also a rate above 1e6 a second), UNAVAILABLE if no connection comes about in 5 s, and what
+// Credentials::CheckUseAt says of the address.
 absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options);
 
 }  // namespace octet::client

@@ -5,7 +5,8 @@
 
 namespace octet {
 
-AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials) {
+AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials,
+                        const GrpcLog& grpc_log, const HttpServer& http) {
   AccessFigures figures;
   for (const ListenerKind listener :
        {ListenerKind::kGrpc, ListenerKind::kHttp, ListenerKind::kMetrics}) {
@@ -16,6 +17,10 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
   const CredentialFiles::Counts counts = credentials.counts();
   figures.reloads = {{"certificates", counts.certificates_taken, counts.certificates_refused},
                      {"access", counts.identities_taken, counts.identities_refused}};
+  const HttpServer::Counts connections = http.counts();
+  figures.failed_handshakes = {{"grpc", grpc_log.failed_handshakes()},
+                               {"http", connections.http_failed_handshakes},
+                               {"metrics", connections.metrics_failed_handshakes}};
   if (credentials.tls() != nullptr) {
     figures.certificate_not_after =
         std::chrono::duration<double>(credentials.tls()->current()->not_after().time_since_epoch())

@@ -5,6 +5,8 @@
 
 #include "server/access/access_control.h"
 #include "server/access/credential_files.h"
+#include "server/frontends/grpc/grpc_log.h"
+#include "server/frontends/http/http_server.h"
 #include "server/metrics/metrics.h"
 #include "server/process/server_log.h"
 #include "server/scheduling/scheduler.h"
@@ -12,7 +14,8 @@
 
 namespace octet {
 
-AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials);
+AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials,
+                        const GrpcLog& grpc_log, const HttpServer& http);
 
 // `tracer`: null without one.
 OperationsFigures FiguresOf(const ServerLog& log, const Tracer* tracer, Scheduler& scheduler);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/assembly/server_assembly.h"
 
+#include <array>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -36,6 +37,14 @@ void LogCredentials(CredentialFiles::Outcome outcome, const std::string& message
   }
 }
 
+// gRPC's own lines, in the log's form and within its limits.
+void LogGrpc(ServerLog& log, const GrpcLine& line) {
+  constexpr std::array kLevels = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn,
+                                  LogLevel::kError};
+  log.LogLibrary(kLevels[static_cast<std::size_t>(line.severity)], "gRPC", line.source,
+                 line.message);
+}
+
 Scheduler::Options SchedulerOptions(std::size_t compute_threads) {
   Scheduler::Options options;
   options.compute_threads = compute_threads;
@@ -49,6 +58,7 @@ ServerAssembly::ServerAssembly(const Environment& environment)
     : environment_(environment),
       config_(environment.config),
       compute_threads_(ComputeThreads(config_, environment.cpus)),
+      grpc_log_([&log = environment.log](const GrpcLine& line) { LogGrpc(log, line); }),
       metrics_({.num_workers = Scheduler::NumWorkers(compute_threads_),
                 .server_version = environment.version}),
       store_(config_, environment.kernels, metrics_),
@@ -78,7 +88,6 @@ absl::Status ServerAssembly::Listen() {
                                                           .on_event = LogCredentials},
                                                          access_));
   for (const std::string& warning : config_.access.warnings) spdlog::warn("{}", warning);
-  metrics_.SetAccessSource([this] { return FiguresOf(access_, *credentials_); });
 
   const FrontEndRooms rooms{access_, *credentials_, upkeep_.loader(),
                             config_.allow_shared_memory ? &regions_ : nullptr};
@@ -93,6 +102,7 @@ absl::Status ServerAssembly::Listen() {
                           &upkeep_.loader(), SettingsOf(config_.operations),
                           [this] { return service_.state() == ServerState::kDraining; }},
                          {&service_, workers_.get()}));
+  metrics_.SetAccessSource([this] { return FiguresOf(access_, *credentials_, grpc_log_, *http_); });
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "server/assembly/model_store.h"
 #include "server/assembly/model_upkeep.h"
 #include "server/config/server_config.h"
+#include "server/frontends/grpc/grpc_log.h"
 #include "server/frontends/grpc/grpc_server.h"
 #include "server/frontends/http/http_server.h"
 #include "server/inference/inference_service.h"
@@ -68,6 +69,7 @@ class ServerAssembly {
   const Environment environment_;
   const ServerConfig& config_;
   const std::size_t compute_threads_;
+  const GrpcLog grpc_log_;
   // Bottom to top; destroyed in the opposite order.
   Metrics metrics_;
   ModelStore store_;

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "models/base/cpu_budget.h"
+#include "models/base/memory_limit.h"
 #include "server/metrics/exposition.h"
 #include "server/metrics/metric_list.h"
 #include "server/metrics/process_figures.h"
@@ -104,6 +107,10 @@ void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
     exposition.Add(MetricId::kCredentialReloads, {reloads.files, "refused"},
                    static_cast<double>(reloads.refused));
   }
+  for (const AccessFigures::FailedHandshakes& failed : figures.failed_handshakes) {
+    exposition.Add(MetricId::kTlsHandshakeFailures, {failed.listener},
+                   static_cast<double>(failed.count));
+  }
   if (figures.certificate_not_after) {
     exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
   }
@@ -135,6 +142,9 @@ void AddProcessFigures(const std::string& root, Exposition& exposition) {
                  static_cast<double>(throttling.throttled_periods));
   exposition.Add(MetricId::kCpuThrottledSeconds, {},
                  static_cast<double>(throttling.throttled_time.count()) * 1e-9);
+  if (const std::optional<std::uint64_t> limit = ReadMemoryLimit(root)) {
+    exposition.Add(MetricId::kMemoryLimit, {}, static_cast<double>(*limit));
+  }
 
   const ProcessFigures process = ReadProcessFigures(root);
   exposition.Add(MetricId::kProcessCpuSeconds, {}, process.cpu_seconds);

@@ -65,7 +65,12 @@ struct AccessFigures {
     std::uint64_t taken = 0;
     std::uint64_t refused = 0;
   };
+  struct FailedHandshakes {
+    std::string listener;
+    std::uint64_t count = 0;
+  };
   std::vector<Refusals> refusals;
+  std::vector<FailedHandshakes> failed_handshakes;
   std::vector<Reloads> reloads;
   std::optional<double> certificate_not_after;  // seconds since 1970
 };

@@ -93,6 +93,20 @@ ServerLog::~ServerLog() {
       std::make_shared<spdlog::logger>("end", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
 }
 
+void ServerLog::LogLibrary(LogLevel level, absl::string_view library, absl::string_view source,
+                           absl::string_view message) {
+  if (level < options_.level) return;
+  // Not by its text: a stranger could make up any number of those.
+  const RepeatLimit::Verdict verdict =
+      repeats_.Ask(HashOf(absl::StrCat(library, " ", source)), std::chrono::steady_clock::now());
+  if (!verdict.is_let_through) return;
+  LogLine line(options_.format, std::chrono::system_clock::now(), LogLevelName(level),
+               absl::StrCat(library, ": ", message));
+  line.Add("source", source);
+  if (verdict.suppressed > 0) line.AddNumber("suppressed", verdict.suppressed);
+  sink_.Write(std::move(line).Take());
+}
+
 void ServerLog::LogRequest(const RequestReport& report) {
   const bool is_error = report.code != absl::StatusCode::kOk;
   const std::string code = absl::StatusCodeToString(report.code);

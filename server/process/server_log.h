@@ -43,6 +43,10 @@ class ServerLog {
   ServerLog(const ServerLog&) = delete;
   ServerLog& operator=(const ServerLog&) = delete;
 
+  // A line of a library's, which may hold what strangers have sent: limited by its source.
+  void LogLibrary(LogLevel level, absl::string_view library, absl::string_view source,
+                  absl::string_view message);
+
   // The line of one request; those of errors are limited by model and code.
   void LogRequest(const RequestReport& report);
 

@@ -83,7 +83,7 @@ ONLY_IN = {
     "nlohmann/": ["client/cli", "models/bundle", "models/exporters", "models/importers",
                   "server/frontends/http"],
     "oneapi/dnnl/": ["kernels/onednn"],
-    "openssl/": ["models/bundle", "server/access", "server/frontends/http"],
+    "openssl/": ["client", "models/bundle", "server/access", "server/frontends/http"],
     "prometheus/": ["server/metrics"],
     "spdlog/": ["client/cli", "server"],
     "yaml-cpp/": ["server/config"],

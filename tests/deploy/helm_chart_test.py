@@ -10,9 +10,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import kubernetes_validate
 import yaml
+
+from tests.support.certificates import SERVER_NAMES, Authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm/octet"
@@ -35,11 +38,42 @@ CASES = [
       "podAnnotations.note=yes"], {"PersistentVolumeClaim"}),
     # A kind that Kubernetes itself does not define: it only has to render.
     (["serviceMonitor.enabled=true"], {"PodDisruptionBudget", "ServiceMonitor"}),
+    (["allowManagement=true", "log.format=json", "log.level=debug"], {"PodDisruptionBudget"}),
+    (["tls.secret=tls"], {"PodDisruptionBudget"}),
+    (["tls.secret=tls", "tls.http=false", "tls.metrics=false", "tracing.sample=0.5",
+      "tracing.endpoint=http://collector:4318"], {"PodDisruptionBudget", "ConfigMap"}),
+    (["tls.secret=tls", "tls.clientCaSecret=ca", "access.secret=access"],
+     {"PodDisruptionBudget", "ConfigMap"}),
+    (["tls.secret=tls", "tls.clientCaSecret=ca", "access.secret=access",
+      "access.anonymous.metrics=read", "config.log_requests.errors=true",
+      "config.access.grpc.own_machine=infer", "models.persistentVolumeClaim=claim",
+      "serviceMonitor.enabled=true", "serviceMonitor.tlsConfig.serverName=octet"],
+     {"PodDisruptionBudget", "ConfigMap", "ServiceMonitor"}),
 ]
+# What those make of the configuration file.
+CONFIGURED = {
+    "tls.http=false": {"access": {"http": {"tls": False}, "metrics": {"tls": False}},
+                       "tracing": {"endpoint": "http://collector:4318", "service_name": "octet",
+                                   "sample": 0.5}},
+    # The kubelet has no certificate, and nobody without one has a role.
+    "tls.clientCaSecret=ca": {"access": {"grpc": {"anonymous": "none"},
+                                         "http": {"require_client_certificate": False,
+                                                  "anonymous": "none"},
+                                         "metrics": {"anonymous": "none"}}},
+    "access.anonymous.metrics=read": {
+        "access": {"grpc": {"anonymous": "none", "own_machine": "infer"},
+                   "http": {"anonymous": "none", "require_client_certificate": False},
+                   "metrics": {"anonymous": "read"}},
+        "log_requests": {"errors": True}},
+}
 # What the chart must refuse, and what its message must say.
 REFUSED = [
     (["terminationGracePeriodSeconds=10"], "got 10, wants more than drainDelaySeconds, 10"),
     (["models.newClaim.create=true", "models.persistentVolumeClaim=claim"], "wants one of them"),
+    (["tls.clientCaSecret=ca"], "got clientCaSecret, wants secret too"),
+    (["tls.clientCaSecret=ca", "tls.secret=tls"], "wants access.secret too"),
+    (["allowManagement=true", "access.secret=access"], "wants false beside access.secret"),
+    (["config.access.protect_health=true"], "the kubelet, which probes, has no role"),
 ]
 HARDENED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]}}
@@ -72,15 +106,49 @@ def only(documents: list[dict], kind: str) -> dict:
     return found
 
 
-def check_flags(arguments: list[str]) -> None:
+def write_secrets(folder: pathlib.Path) -> None:
+    """What the secrets hold, in the places below /etc/octet where the chart mounts them."""
+    authority = Authority(folder)
+    certificate, key = authority.issue("server", SERVER_NAMES)
+    for place, file in (("tls/tls.crt", certificate), ("tls/tls.key", key),
+                        ("client-ca/ca.crt", authority.certificate)):
+        (folder / place).parent.mkdir(exist_ok=True)
+        shutil.copy(file, folder / place)
+    (folder / "access").mkdir()
+    (folder / "access/access").write_text("i infer token:0b8f29c5a1cf40e59df5b5c3e0a3d2b1\n")
+    (folder / "access/access").chmod(0o440)
+
+
+def check_flags(arguments: list[str], config: str | None) -> None:
     """The server takes these flags, with the zoo in place of the volume."""
     assert arguments[arguments.index("--model-repository") + 1] == "/models"
+    assert ("/etc/octet/config/octet.yaml" in arguments) == (config is not None)
     program = pathlib.Path(os.environ["OCTET_BIN_DIR"]) / "octet-server"
     zoo = str(ROOT / "models/zoo/repository")
-    done = subprocess.run(
-        [program, *(zoo if word == "/models" else word for word in arguments), "--check-config"],
-        capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        secrets = pathlib.Path(folder)
+        write_secrets(secrets)
+        (secrets / "config").mkdir()
+        (secrets / "config/octet.yaml").write_text(config or "")
+        here = [zoo if word == "/models" else word.replace("/etc/octet", folder)
+                for word in arguments]
+        done = subprocess.run([program, *here, "--check-config"], capture_output=True, text=True,
+                              check=False)
     assert done.returncode == 0, f"octet-server {arguments}: {done.stderr}"
+
+
+def check_probes(container: dict, config: dict) -> None:
+    """They ask as the HTTP listener is: with TLS where it has it, and without a certificate."""
+    has_tls = ("--tls-certificate" in container["args"]
+               and config.get("access", {}).get("http", {}).get("tls", True))
+    for probe, path in (("startupProbe", "ready"), ("readinessProbe", "ready"),
+                        ("livenessProbe", "live")):
+        wanted = {"path": f"/v2/health/{path}", "port": "http"}
+        if has_tls:
+            wanted["scheme"] = "HTTPS"
+        assert container[probe]["httpGet"] == wanted, container[probe]
+    if has_tls and "--tls-client-ca" in container["args"]:
+        assert config["access"]["http"]["require_client_certificate"] is False, config
 
 
 def check_workload(documents: list[dict]) -> None:
@@ -100,22 +168,31 @@ def check_workload(documents: list[dict]) -> None:
 
     # The image's entry point stays, so that only flags are given here.
     assert "command" not in container
-    check_flags(container["args"])
+    configs = [document["data"]["octet.yaml"] for document in documents
+               if document["kind"] == "ConfigMap"]
+    config = configs[0] if configs else None
+    check_flags(container["args"], config)
+    check_probes(container, yaml.safe_load(config) if config else {})
     drain = container["args"][container["args"].index("--drain-delay") + 1]
     assert pod["terminationGracePeriodSeconds"] > int(drain.removesuffix("s"))
 
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"grpc": 8001, "http": 8000, "metrics": 8002}, ports
     assert {port["targetPort"] for port in service["ports"]} == set(ports)
-    for probe, path in (("startupProbe", "ready"), ("readinessProbe", "ready"),
-                        ("livenessProbe", "live")):
-        assert container[probe]["httpGet"] == {"path": f"/v2/health/{path}", "port": "http"}
     assert container["resources"]["requests"] == container["resources"]["limits"]
 
-    claimed = {volume["name"] for volume in pod.get("volumes", [])}
-    mounts = container.get("volumeMounts", [])
-    assert {mount["name"] for mount in mounts} == claimed
-    assert all(mount["readOnly"] and mount["mountPath"] == "/models" for mount in mounts)
+    claimed = {volume["name"]: volume for volume in pod.get("volumes", [])}
+    mounts = {mount["name"]: mount for mount in container.get("volumeMounts", [])}
+    assert set(mounts) == set(claimed)
+    for name, mount in mounts.items():
+        assert mount["readOnly"] and mount["mountPath"] == (
+            "/models" if name == "models" else f"/etc/octet/{name}"), mount
+        # A secret that is mounted in part never changes, and its group is the server's.
+        if name != "models":
+            assert "subPath" not in mount, mount
+        if "secret" in claimed[name]:
+            assert claimed[name]["secret"]["defaultMode"] == 0o440
+            assert pod["securityContext"]["fsGroup"] == 10001
 
 
 def main() -> int:
@@ -137,6 +214,10 @@ def main() -> int:
         assert kinds == wanted | more, f"{settings}: got {sorted(kinds)}"
         validate([document for document in documents if document["kind"] != "ServiceMonitor"])
         check_workload(documents)
+        wanted = [config for setting, config in CONFIGURED.items() if setting in settings][-1:]
+        found = [yaml.safe_load(document["data"]["octet.yaml"]) for document in documents
+                 if document["kind"] == "ConfigMap"]
+        assert found == wanted, f"{settings}: got {found}"
         print(f"{settings or 'default values'}: {sorted(kinds)}")
     for settings, message in REFUSED:
         done = run_helm(*template(settings))

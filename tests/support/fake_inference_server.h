@@ -21,9 +21,10 @@ namespace octet::testing {
 
 class FakeInferenceServer final : public inference::GRPCInferenceService::Service {
  public:
-  FakeInferenceServer() {
+  explicit FakeInferenceServer(const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                                   grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
@@ -41,6 +42,8 @@ class FakeInferenceServer final : public inference::GRPCInferenceService::Servic
   std::chrono::milliseconds delay{0};  // before each answer to ModelInfer
   // Changes what ModelInfer answers; `call` counts from 0.
   std::function<grpc::Status(int call, inference::ModelInferResponse& response)> edit = {};
+  // What every call's header authorization has to be; empty: nothing is asked.
+  std::string authorization = {};
 
   grpc::Status ServerReady(grpc::ServerContext* /*context*/,
                            const inference::ServerReadyRequest* /*request*/,
@@ -49,9 +52,10 @@ class FakeInferenceServer final : public inference::GRPCInferenceService::Servic
     return grpc::Status::OK;
   }
 
-  grpc::Status ModelMetadata(grpc::ServerContext* /*context*/,
+  grpc::Status ModelMetadata(grpc::ServerContext* context,
                              const inference::ModelMetadataRequest* request,
                              inference::ModelMetadataResponse* response) override {
+    if (!IsAuthorized(*context)) return Unauthenticated();
     if (request->name() != "twice") return Unknown(request->name());
     response->set_name("twice");
     response->add_versions("1");
@@ -65,9 +69,9 @@ class FakeInferenceServer final : public inference::GRPCInferenceService::Servic
     return grpc::Status::OK;
   }
 
-  grpc::Status ModelInfer(grpc::ServerContext* /*context*/,
-                          const inference::ModelInferRequest* request,
+  grpc::Status ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
                           inference::ModelInferResponse* response) override {
+    if (!IsAuthorized(*context)) return Unauthenticated();
     const int call = num_infer_calls_++;
     std::this_thread::sleep_for(delay);
     if (request->model_name() != "twice") return Unknown(request->model_name());
@@ -91,6 +95,15 @@ class FakeInferenceServer final : public inference::GRPCInferenceService::Servic
   }
 
  private:
+  [[nodiscard]] bool IsAuthorized(const grpc::ServerContext& context) const {
+    const auto found = context.client_metadata().find("authorization");
+    const bool has_any = found != context.client_metadata().end();
+    return authorization.empty() ||
+           (has_any && authorization == std::string(found->second.data(), found->second.size()));
+  }
+  static grpc::Status Unauthenticated() {
+    return {grpc::StatusCode::UNAUTHENTICATED, "needs the role infer"};
+  }
   static grpc::Status Unknown(const std::string& name) {
     return {grpc::StatusCode::NOT_FOUND, "no model \"" + name + "\""};
   }

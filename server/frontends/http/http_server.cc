@@ -2,6 +2,7 @@
 
 #include "server/frontends/http/http_server.h"
 
+#include <atomic>
 #include <optional>
 #include <pthread.h>
 #include <thread>
@@ -71,6 +72,12 @@ class HttpServer::Loop {
   [[nodiscard]] const std::string& http_address() const { return http_.bound; }
   [[nodiscard]] const std::string& metrics_address() const { return metrics_.bound; }
 
+  [[nodiscard]] Counts counts() const {
+    return {
+        .http_failed_handshakes = http_.failed_handshakes.load(std::memory_order_relaxed),
+        .metrics_failed_handshakes = metrics_.failed_handshakes.load(std::memory_order_relaxed)};
+  }
+
   void EndConnections() {
     boost::asio::post(context_, [this] {
       http_.listener.reset();
@@ -101,10 +108,11 @@ class HttpServer::Loop {
                   .on_close = [this](Connection& connection) { open.erase(&connection); }} {}
 
     // Of a connection that begins now.
-    [[nodiscard]] std::unique_ptr<ByteStream> Wrap(Listener::Socket socket) const {
+    [[nodiscard]] std::unique_ptr<ByteStream> Wrap(Listener::Socket socket) {
       if (tls.provider == nullptr) return std::make_unique<SocketStream>(std::move(socket));
       const std::shared_ptr<const TlsCredentials> credentials = tls.provider->current();
-      return std::make_unique<TlsStream>(std::move(socket), credentials->context(tls.clients));
+      return std::make_unique<TlsStream>(std::move(socket), credentials->context(tls.clients),
+                                         failed_handshakes);
     }
 
     const Options::Tls tls;
@@ -112,6 +120,7 @@ class HttpServer::Loop {
     std::string bound;
     std::unique_ptr<Listener> listener;
     DrainGate gate;
+    std::atomic<std::uint64_t> failed_handshakes = 0;
     std::unordered_map<Connection*, Entry> open;  // on the thread only
   };
 
@@ -178,6 +187,8 @@ HttpServer::~HttpServer() = default;
 const std::string& HttpServer::http_address() const { return loop_->http_address(); }
 
 const std::string& HttpServer::metrics_address() const { return loop_->metrics_address(); }
+
+HttpServer::Counts HttpServer::counts() const { return loop_->counts(); }
 
 void HttpServer::EndConnections() { loop_->EndConnections(); }
 

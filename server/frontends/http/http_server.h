@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -70,6 +71,13 @@ class HttpServer {
   // The addresses as bound, with the real ports.
   [[nodiscard]] const std::string& http_address() const;
   [[nodiscard]] const std::string& metrics_address() const;
+
+  // What has become of connections since the start, at each address.
+  struct Counts {
+    std::uint64_t http_failed_handshakes = 0;
+    std::uint64_t metrics_failed_handshakes = 0;
+  };
+  [[nodiscard]] Counts counts() const;
 
   // From now on the HTTP address takes no connection; those on which nothing is under way end, the
   // others after their answer.

@@ -4,6 +4,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "boost/beast/http/status.hpp"
 
 namespace octet {
@@ -16,11 +18,17 @@ std::string Reason(unsigned status) {
   return {reason.data(), reason.size()};
 }
 
+// As RFC 9110 wants it of a server with a clock; a client sees by it whether the two agree.
+std::string Date() {
+  return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone());
+}
+
 }  // namespace
 
 std::string ReplyHead(const HttpReply& reply, unsigned version, ConnectionField connection) {
-  std::string head = absl::StrCat(version < 11 ? "HTTP/1.0 " : "HTTP/1.1 ", reply.status, " ",
-                                  Reason(reply.status), "\r\nServer: octet\r\n");
+  std::string head =
+      absl::StrCat(version < 11 ? "HTTP/1.0 " : "HTTP/1.1 ", reply.status, " ",
+                   Reason(reply.status), "\r\nServer: octet\r\nDate: ", Date(), "\r\n");
   if (!reply.content_type.empty()) {
     absl::StrAppend(&head, "Content-Type: ", reply.content_type, "\r\n");
   }

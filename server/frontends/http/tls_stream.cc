@@ -47,14 +47,23 @@ std::string PlainHttpReply() {
 
 class TlsStream::Core final : public std::enable_shared_from_this<Core> {
  public:
-  Core(Socket socket, SSL_CTX* context)
-      : plain_(std::move(socket)), connection_(SSL_new(context), &SSL_free) {
+  Core(Socket socket, SSL_CTX* context, std::atomic<std::uint64_t>& failed_handshakes)
+      : plain_(std::move(socket)),
+        connection_(SSL_new(context), &SSL_free),
+        failed_handshakes_(failed_handshakes) {
     if (connection_ == nullptr) return;  // out of memory: the first read fails
     incoming_ = BIO_new(BIO_s_mem());
     outgoing_ = BIO_new(BIO_s_mem());
     SSL_set_bio(connection_.get(), incoming_, outgoing_);  // which owns both from now on
     SSL_set_accept_state(connection_.get());
   }
+
+  // However it ended: refused, given up, or cut off for its slowness.
+  ~Core() {
+    if (!has_shaken_hands_) failed_handshakes_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
 
   void Read(asio::mutable_buffer into, Done done) {
     if (into.size() == 0) return Later(std::move(done), {}, 0);
@@ -118,7 +127,10 @@ class TlsStream::Core final : public std::enable_shared_from_this<Core> {
     int result = 1;
     if (SSL_is_init_finished(connection_.get()) == 0) {
       result = SSL_do_handshake(connection_.get());
-      if (result == 1) TakeNames();
+      if (result == 1) {
+        has_shaken_hands_ = true;
+        TakeNames();
+      }
     }
     if (result == 1) {
       const std::size_t size = std::min(into_.size(), kReadBytes);
@@ -233,12 +245,14 @@ class TlsStream::Core final : public std::enable_shared_from_this<Core> {
   std::size_t sent_bytes_ = 0;
   bool is_sending_ = false;
 
+  std::atomic<std::uint64_t>& failed_handshakes_;
+  bool has_shaken_hands_ = false;
   bool is_failed_ = false;
   bool ends_ = false;  // nothing is written after what waits
 };
 
-TlsStream::TlsStream(Socket socket, SSL_CTX* context)
-    : core_(std::make_shared<Core>(std::move(socket), context)) {}
+TlsStream::TlsStream(Socket socket, SSL_CTX* context, std::atomic<std::uint64_t>& failed_handshakes)
+    : core_(std::make_shared<Core>(std::move(socket), context, failed_handshakes)) {}
 
 TlsStream::~TlsStream() { core_->Close(); }
 

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -21,8 +23,9 @@ class TlsStream final : public ByteStream {
  public:
   using Socket = SocketStream::Socket;
 
-  // `context` is not kept: a connection goes on with what it began with.
-  TlsStream(Socket socket, SSL_CTX* context);
+  // `context` is not kept: a connection goes on with what it began with. `failed_handshakes` counts
+  // those that ended without hands shaken, and is borrowed for as long as the io_context is there.
+  TlsStream(Socket socket, SSL_CTX* context, std::atomic<std::uint64_t>& failed_handshakes);
   // Closes.
   ~TlsStream() override;
 

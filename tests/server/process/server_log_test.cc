@@ -52,6 +52,21 @@ TEST(ServerLogTest, TakesWhatIsSaidThroughSpdlogFromItsLevelOn) {
               HasSubstr(R"("level":"error","message":"d\nforged"})"));
 }
 
+TEST(ServerLogTest, ALibrarysLinesAreLimitedByTheirSourceAndEscaped) {
+  const auto lines = LinesOf({}, [](ServerLog& log) {
+    for (int i = 0; i < 100; ++i) {
+      log.LogLibrary(LogLevel::kWarn, "gRPC", "x.cc:1", absl::StrCat("made up\n", i));
+    }
+    log.LogLibrary(LogLevel::kError, "gRPC", "x.cc:2", "another");
+    log.LogLibrary(LogLevel::kDebug, "gRPC", "x.cc:3", "not asked for");
+  });
+  // Where a window of time ends in between, twice as many.
+  EXPECT_GE(lines.size(), RepeatLimit::kMostInWindow + 1);
+  EXPECT_LE(lines.size(), 2 * RepeatLimit::kMostInWindow + 1);
+  EXPECT_THAT(lines.front(), EndsWith("Z warn gRPC: made up\\n0 source=x.cc:1"));
+  EXPECT_THAT(lines.back(), EndsWith("Z error gRPC: another source=x.cc:2"));
+}
+
 TEST(ServerLogTest, RequestHasItsFields) {
   const auto lines = LinesOf({.format = LogFormat::kJson}, [](ServerLog& log) {
     log.LogRequest(
