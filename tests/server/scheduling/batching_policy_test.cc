@@ -25,19 +25,19 @@ class BatchingPolicyTest : public ::testing::Test {
 TEST_F(BatchingPolicyTest, RowsShareABatchUpToTheSmallerLimit) {
   const FakeRequest first = Make(3);
   EXPECT_TRUE(model_->takes_batches());
-  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(5).request), BatchFit::kFits);
-  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(6).request), BatchFit::kNoRoom);
-  EXPECT_EQ(FitOf({.max_rows = 7}, *first.request, 3, *Make(5).request), BatchFit::kNoRoom);
+  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, {.rows = 3}, *Make(5).request), BatchFit::kFits);
+  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, {.rows = 3}, *Make(6).request), BatchFit::kNoRoom);
+  EXPECT_EQ(FitOf({.max_rows = 7}, *first.request, {.rows = 3}, *Make(5).request), BatchFit::kNoRoom);
 }
 
 TEST_F(BatchingPolicyTest, AnotherExecutableNeverJoins) {
   const FakeRequest other(testing::TwiceModel(operators_), metrics_, {});
-  EXPECT_EQ(FitOf({}, *Make(1).request, 1, *other.request), BatchFit::kOtherExecutable);
+  EXPECT_EQ(FitOf({}, *Make(1).request, {.rows = 1}, *other.request), BatchFit::kOtherExecutable);
 }
 
 TEST_F(BatchingPolicyTest, OtherDimensionsBeyondRowsNeverJoin) {
   const FakeRequest longer(model_, metrics_, {.length = 4});
-  EXPECT_EQ(FitOf({}, *Make(1).request, 1, *longer.request), BatchFit::kOtherShape);
+  EXPECT_EQ(FitOf({}, *Make(1).request, {.rows = 1}, *longer.request), BatchFit::kOtherShape);
 }
 
 TEST_F(BatchingPolicyTest, ModelWithoutLeadingRowsTakesNoBatches) {
