@@ -19,8 +19,9 @@ struct RowRange {
   friend bool operator==(const RowRange&, const RowRange&) = default;
 };
 
-// The stretches of a ragged batch, in its order: rows that follow each other and have the same value of
-// every other symbol. A tensor of the batch is packed: the tensors of the stretches, [rows of the stretch,
+// The stretches of a ragged batch, in its order: rows that follow each other and have the same
+// value of every other symbol. A tensor of the batch is packed: the tensors of the stretches, [rows
+// of the stretch,
 // ...] each, one right behind the other.
 class RaggedBatch {
  public:
@@ -35,10 +36,11 @@ class RaggedBatch {
     values_.clear();
     rows_ = 0;
   }
-  // Appends so many rows as the first of `symbols` says, each at least 1: to the last stretch, where
-  // they are like it.
+  // Appends so many rows as the first of `symbols` says, each at least 1: to the last stretch,
+  // where they are like it.
   void Append(SymbolValues symbols);
-  // Becomes the rows `range` of `all`, or as many of the first of them as are `max_stretches` stretches.
+  // Becomes the rows `range` of `all`, or as many of the first of them as are `max_stretches`
+  // stretches.
   void Assign(const RaggedBatch& all, RowRange range, std::size_t max_stretches);
 
   [[nodiscard]] std::size_t size() const { return values_.size() / num_symbols_; }

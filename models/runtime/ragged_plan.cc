@@ -143,9 +143,9 @@ absl::Status RaggedPlan::EvaluateDims() {
       for (std::size_t d = 0; d < shape.size(); ++d) dims[d] = shape[d].Evaluate(batch_[stretch]);
       if (std::ranges::any_of(dims, [](std::int64_t dim) { return dim < 0; })) {
         const auto value = std::ranges::find(shape_of_, static_cast<std::int32_t>(s));
-        return absl::InvalidArgumentError(absl::StrCat(
-            DescribeValue(graph_, static_cast<std::size_t>(value - shape_of_.begin())),
-            " would have the shape ", ToString(dims), ": an input is too short"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(DescribeValue(graph_, static_cast<std::size_t>(value - shape_of_.begin())),
+                         " would have the shape ", ToString(dims), ": an input is too short"));
       }
       const absl::StatusOr<std::int64_t> elements = CheckedNumElements(dims);
       RETURN_IF_ERROR(elements.status());
@@ -163,8 +163,7 @@ void RaggedPlan::PlanRows() {
   for (std::size_t s = 0; s < positions_.size(); ++s) {
     const CompiledStep& step = graph_.steps[s];
     const bool is_merged = step.position_dims > 0 && chain_of_[s] < 0;
-    positions_[s] =
-        is_merged ? NumRows(step.outputs[0], step.position_dims, 0, batch_.size()) : 0;
+    positions_[s] = is_merged ? NumRows(step.outputs[0], step.position_dims, 0, batch_.size()) : 0;
   }
   for (std::size_t c = 0; c < graph_.chains.size(); ++c) PlanChain(c);
 }
@@ -199,8 +198,7 @@ RaggedChain RaggedPlan::RowsOfChain(const RowChain& chain, std::size_t first_str
     rows.num_rows = NumRows(row_value.value, chain.num_row_dims, first_stretch, end_stretch);
     row_byte_size += RowByteSize(row_value.value, chain.num_row_dims, first_stretch);
   }
-  rows.block_rows =
-      std::min(RowsPerBlock(row_byte_size), std::max<std::int64_t>(rows.num_rows, 1));
+  rows.block_rows = std::min(RowsPerBlock(row_byte_size), std::max<std::int64_t>(rows.num_rows, 1));
   return rows;
 }
 
@@ -225,8 +223,7 @@ void RaggedPlan::PlaceSubviews() {
       subview_pitches_[place] = 0;
       if (!subview.has_pitch) continue;
       const std::int64_t outer_pitch = PitchOf(subview.whole, stretch);
-      subview_pitches_[place] =
-          outer_pitch != 0 ? outer_pitch : dims[subview.part.axis] * inner;
+      subview_pitches_[place] = outer_pitch != 0 ? outer_pitch : dims[subview.part.axis] * inner;
     }
   }
 }
@@ -254,7 +251,8 @@ absl::Status RaggedPlan::PlanChainSteps(std::size_t index) {
     const RaggedChain& rows = chains_[index * max_stretches_ + stretch];
     for (const std::int64_t count : {rows.block_rows, rows.num_rows % rows.block_rows}) {
       if (count == 0) continue;
-      const StepScope scope = {.stretch = stretch, .num_row_dims = chain.num_row_dims, .count = count};
+      const StepScope scope = {
+          .stretch = stretch, .num_row_dims = chain.num_row_dims, .count = count};
       for (std::int32_t s = chain.first_step; s < chain.end_step; ++s) {
         RETURN_IF_ERROR(PlanStep(Index(s), scope));
       }
@@ -340,8 +338,8 @@ std::size_t RaggedPlan::OffsetOf(std::int32_t value, const StepScope& scope) con
 std::span<const std::int64_t> RaggedPlan::DimsIn(std::int32_t value, const StepScope& scope,
                                                  std::span<std::int64_t> room) const {
   const std::span<const std::int64_t> dims = DimsOf(value, scope.stretch);
-  const bool is_whole = graph_.values[Index(value)].storage == Storage::kConstant &&
-                        !is_rows_[Index(value)];
+  const bool is_whole =
+      graph_.values[Index(value)].storage == Storage::kConstant && !is_rows_[Index(value)];
   if (scope.num_row_dims == 0 || is_whole) return dims;
   std::ranges::copy(dims, room.begin());
   std::fill_n(room.begin(), scope.num_row_dims, 1);

@@ -3,8 +3,8 @@
 // for sequences that differ in length.
 //
 // Every value lies packed (RaggedBatch). A step that computes position by position
-// (CompiledStep::position_dims) runs once, for the positions of all stretches; every other one runs for
-// one stretch after the other, on what it would see if the stretch were a batch of its own.
+// (CompiledStep::position_dims) runs once, for the positions of all stretches; every other one runs
+// for one stretch after the other, on what it would see if the stretch were a batch of its own.
 
 #pragma once
 
@@ -25,8 +25,8 @@ namespace octet {
 // What a step sees of its values at once.
 struct StepScope {
   std::size_t stretch = 0;  // 0 where it is all of them
-  // 0: the whole stretch. Else [1, ..., 1, count] stand in place of so many dimensions, for `count` of
-  // the rows that they make, from row `first` of the stretch, or of all stretches, on.
+  // 0: the whole stretch. Else [1, ..., 1, count] stand in place of so many dimensions, for `count`
+  // of the rows that they make, from row `first` of the stretch, or of all stretches, on.
   std::size_t num_row_dims = 0;
   std::int64_t first = 0;
   std::int64_t count = 0;
@@ -52,9 +52,9 @@ struct RaggedChain {
 // Thread safety: as a value; one thread may Make it while no other reads.
 class RaggedPlan {
  public:
-  // Makes room for the plan of any batch of at most max_stretches() stretches. `executable` is borrowed for
-  // as long as the plan lives. Precondition: no activation of it has elements that are less than a
-  // byte.
+  // Makes room for the plan of any batch of at most max_stretches() stretches. `executable` is
+  // borrowed for as long as the plan lives. Precondition: no activation of it has elements that are
+  // less than a byte.
   explicit RaggedPlan(const Executable& executable);
 
   RaggedPlan(const RaggedPlan&) = delete;
@@ -65,8 +65,8 @@ class RaggedPlan {
 
   // Plans a run of the steps for this batch, which is not empty, with symbols from
   // BindSymbols; does nothing if it is the plan for them already. Allocates nothing but for an
-  // error, after which there is no plan. Returns INVALID_ARGUMENT where an input of a stretch is too
-  // short or too long for a step, RESOURCE_EXHAUSTED where the run would need more memory than
+  // error, after which there is no plan. Returns INVALID_ARGUMENT where an input of a stretch is
+  // too short or too long for a step, RESOURCE_EXHAUSTED where the run would need more memory than
   // CompileOptions allows.
   absl::Status Make(const RaggedBatch& batch);
 
@@ -81,8 +81,8 @@ class RaggedPlan {
   }
   // Of all stretches.
   [[nodiscard]] std::size_t packed_byte_size(std::int32_t value) const;
-  // The positions of a step that runs once for all stretches; 0 of one that does not, or that a chain
-  // has.
+  // The positions of a step that runs once for all stretches; 0 of one that does not, or that a
+  // chain has.
   [[nodiscard]] std::int64_t num_positions(std::size_t step) const { return positions_[step]; }
   // Whether the chain runs once for all stretches; `stretch` is 0 of its rows then.
   [[nodiscard]] bool is_merged_chain(std::size_t chain) const { return is_merged_[chain]; }
@@ -107,7 +107,8 @@ class RaggedPlan {
   // The positions and chains, and what the values take of the arena.
   void PlanRows();
   void PlanChain(std::size_t index);
-  RaggedChain RowsOfChain(const RowChain& chain, std::size_t first_stretch, std::size_t end_stretch) const;
+  RaggedChain RowsOfChain(const RowChain& chain, std::size_t first_stretch,
+                          std::size_t end_stretch) const;
   absl::Status PlaceArena();
   void PlaceSubviews();
   // Checks the steps' inputs and finds what scratch they need.
@@ -145,15 +146,16 @@ class RaggedPlan {
   std::vector<bool> is_merged_;         // by chain
   std::size_t max_stretches_ = 1;
 
-  RaggedBatch batch_;  // whose plan it is; none: there is no plan
-  std::vector<std::size_t> dims_begin_;         // by shape, in dims_
-  std::vector<std::int64_t> dims_;              // of each shape, for each stretch
-  std::vector<std::int64_t> element_offsets_;   // of each shape, for each stretch and behind the last
-  std::vector<RaggedChain> chains_;             // of each chain, for each stretch
-  std::vector<std::int64_t> positions_;         // by step
-  std::vector<std::size_t> arena_byte_sizes_;   // by arena value
+  RaggedBatch batch_;                    // whose plan it is; none: there is no plan
+  std::vector<std::size_t> dims_begin_;  // by shape, in dims_
+  std::vector<std::int64_t> dims_;       // of each shape, for each stretch
+  std::vector<std::int64_t>
+      element_offsets_;                  // of each shape, for each stretch and behind the last
+  std::vector<RaggedChain> chains_;      // of each chain, for each stretch
+  std::vector<std::int64_t> positions_;  // by step
+  std::vector<std::size_t> arena_byte_sizes_;  // by arena value
   std::vector<std::size_t> slot_offsets_;
-  std::vector<std::size_t> subview_offsets_;    // of each subview, for each stretch
+  std::vector<std::size_t> subview_offsets_;  // of each subview, for each stretch
   std::vector<std::int64_t> subview_pitches_;
   std::size_t scratch_offset_ = 0;
   std::size_t scratch_byte_size_ = 0;

@@ -150,8 +150,8 @@ RequestQueue::Formed RequestQueue::Gather(std::size_t place, Moment moment) cons
   std::vector<std::int64_t> rows;
   for (const std::size_t each : formed.places) rows.push_back(waiting_[each]->rows);
   const BatchSize most = MaxBatchSize(policies_.batching, first);
-  const bool is_full = total.rows >= most.rows ||
-                       (most.positions > 0 && total.positions >= most.positions);
+  const bool is_full =
+      total.rows >= most.rows || (most.positions > 0 && total.positions >= most.positions);
   const BatchChoice choice =
       ChooseBatch({.rows = rows,
                    .preferred_rows = first.scheduling->preferred_rows,

@@ -27,7 +27,7 @@ struct Batch {
   std::int64_t rows = 0;
   std::int64_t positions = 0;  // BatchSize
   std::int64_t max_rows = 1;   // that it might have had, of such lengths (MaxBatchSize)
-  std::size_t bytes = 0;      // of input data
+  std::size_t bytes = 0;       // of input data
   DispatchReason reason = DispatchReason::kIdle;
 };
 

@@ -51,8 +51,8 @@ std::int64_t PayingRowsLike(const BatchRun& run, std::int64_t paying_rows) {
       static_cast<double>(run.positions()) / static_cast<double>(run.rows());
   const double positions =
       static_cast<double>(paying_rows) * static_cast<double>(TypicalPositions(*run.executable()));
-  return static_cast<std::int64_t>(
-      std::clamp(positions / row_positions, 1.0, static_cast<double>(run.executable()->max_rows())));
+  return static_cast<std::int64_t>(std::clamp(positions / row_positions, 1.0,
+                                              static_cast<double>(run.executable()->max_rows())));
 }
 
 }  // namespace
@@ -173,9 +173,8 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
   }
   // Helpers give up what they do as soon as a request waits.
   busy.resize(std::max(busy.size(), compute_limit_));
-  const RequestQueue::Ahead ahead =
-      queue_.AheadOf(request, MaxRowsLike(options_.batching, request),
-                     left * static_cast<std::int64_t>(busy.size()));
+  const RequestQueue::Ahead ahead = queue_.AheadOf(request, MaxRowsLike(options_.batching, request),
+                                                   left * static_cast<std::int64_t>(busy.size()));
   const nanoseconds wait = ExpectedWait({.busy = busy, .work = ahead.work});
   // A queue timeout is over as soon as the batch starts.
   const nanoseconds run =

@@ -52,10 +52,9 @@ RowsOutcome Worker::RunRows(const BatchRun& run, RowRange rows, absl::FunctionRe
   if (!outcome.status.ok()) return outcome;
   Session& session = *sessions_.at(executable.get());
   const auto start = std::chrono::steady_clock::now();
-  outcome.status =
-      run.ragged() != nullptr
-          ? session.RunRagged(*run.ragged(), run.inputs(), run.outputs(), rows, stops)
-          : session.RunRows(run.inputs(), run.outputs(), rows, stops);
+  outcome.status = run.ragged() != nullptr
+                       ? session.RunRagged(*run.ragged(), run.inputs(), run.outputs(), rows, stops)
+                       : session.RunRows(run.inputs(), run.outputs(), rows, stops);
   outcome.run = std::chrono::steady_clock::now() - start;
   outcome.quantize = std::chrono::nanoseconds(session.last_quantize_nanoseconds());
   return outcome;

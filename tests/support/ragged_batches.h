@@ -78,7 +78,7 @@ inline absl::StatusOr<PackedOutputs> RunRagged(Session& session, const RaggedBat
 
 // Each stretch on its own, as a batch of rows that are alike.
 inline absl::StatusOr<PackedOutputs> RunAlone(Session& session, const RaggedBatch& batch,
-                                                   const std::vector<Tensor>& inputs) {
+                                              const std::vector<Tensor>& inputs) {
   const Executable& executable = session.executable();
   PackedOutputs outputs = MakeOutputs(executable, batch);
   std::int64_t row = 0;

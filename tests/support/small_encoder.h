@@ -20,7 +20,7 @@ struct SmallEncoderOptions {
   std::int64_t width = 48;  // a multiple of 3, the number of heads
   // 0: no embedding of positions; else of so many, and a longer sequence is refused.
   std::int64_t max_length = 0;
-  bool is_masked = false;        // an input "mask" [rows, length], int32: whether to look at a token
+  bool is_masked = false;  // an input "mask" [rows, length], int32: whether to look at a token
   bool has_pooled_output = false;  // [rows, width] too, of the mean of all tokens
   bool is_quantized = true;
 };
@@ -44,8 +44,8 @@ class SmallEncoder {
     std::vector<ValueId> operands = {heads("query"), heads("key"), heads("value")};
     if (options_.is_masked) operands.push_back(Mask(length));
     const ValueId attention = Emit("Attention", "attention", operands, {{"scale", 0.25}});
-    const ValueId joined = Emit("Reshape", "joined", {attention},
-                                {{"shape", std::vector<std::int64_t>{0, 0, width}}});
+    const ValueId joined =
+        Emit("Reshape", "joined", {attention}, {{"shape", std::vector<std::int64_t>{0, 0, width}}});
     const ValueId attended = Normalize(
         "attention/norm",
         Emit("Add", "attention/residual", {x, Dense("projection", joined, width, width)}));
@@ -55,8 +55,8 @@ class SmallEncoder {
     const ValueId y = Normalize(
         "norm", Emit("Add", "residual", {Dense("output", hidden, 2 * width, width), attended}));
     if (!options_.has_pooled_output) return builder_.Finish({y}, {"y"}).value();
-    const ValueId mean = Emit("Reduce", "mean", {y},
-                              {{"kind", "mean"}, {"axes", std::vector<std::int64_t>{1}}});
+    const ValueId mean =
+        Emit("Reduce", "mean", {y}, {{"kind", "mean"}, {"axes", std::vector<std::int64_t>{1}}});
     const ValueId pooled = Emit("Activation", "pooled/tanh", {Dense("pooler", mean, width, width)},
                                 {{"activation", "tanh"}});
     return builder_.Finish({y, pooled}, {"y", "pooled"}).value();
@@ -86,7 +86,8 @@ class SmallEncoder {
   ValueId Mask(const Dim& length) {
     const ValueId mask =
         builder_.AddInput("mask", {DataType::kInt32, {Dim(kRows), length}, std::nullopt});
-    return Emit("Reshape", "mask/heads", {builder_.Cast("mask/bool", mask, DataType::kBool).value()},
+    return Emit("Reshape", "mask/heads",
+                {builder_.Cast("mask/bool", mask, DataType::kBool).value()},
                 {{"shape", std::vector<std::int64_t>{0, 1, 1, -1}}});
   }
   ValueId Normalize(const std::string& name, ValueId x) {

@@ -58,11 +58,11 @@ TEST_P(FusedEncoderTest, SharesFusesAndRunsInBlocksWithoutChangingABit) {
   const auto executable = Compile(graph);
   std::vector<std::string> steps;
   for (const StepDescription& step : executable->steps()) steps.push_back(step.op);
-  EXPECT_THAT(
-      steps, ::testing::ElementsAre("Gather", "LayerNormalization", "QuantizeRows", "FullyConnected",
-                                  "FullyConnected", "FullyConnected", "Attention", "FullyConnected",
-                                  "LayerNormalization", "QuantizeRows", "FullyConnected",
-                                  "FullyConnected", "LayerNormalization"));
+  EXPECT_THAT(steps, ::testing::ElementsAre("Gather", "LayerNormalization", "QuantizeRows",
+                                            "FullyConnected", "FullyConnected", "FullyConnected",
+                                            "Attention", "FullyConnected", "LayerNormalization",
+                                            "QuantizeRows", "FullyConnected", "FullyConnected",
+                                            "LayerNormalization"));
   const std::vector<RowChain>& chains = executable->compiled().chains;
   ASSERT_EQ(chains.size(), 2U);
   EXPECT_EQ(chains[0].first_step, 0);

@@ -14,7 +14,8 @@ using Ints = std::vector<std::int64_t>;
 
 std::vector<Ints> SymbolsOf(const RaggedBatch& batch) {
   std::vector<Ints> symbols;
-  for (std::size_t i = 0; i < batch.size(); ++i) symbols.emplace_back(batch[i].begin(), batch[i].end());
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    symbols.emplace_back(batch[i].begin(), batch[i].end());
   return symbols;
 }
 
@@ -42,7 +43,8 @@ TEST(RaggedBatchTest, SomeRowsAreTakenFromTheMiddle) {
   some.Assign(all, {.first = 3, .count = 1}, 8);
   EXPECT_THAT(SymbolsOf(some), ElementsAre(Ints{1, 12}));
   some.Assign(all, {.first = 0, .count = 8}, 2);
-  EXPECT_THAT(SymbolsOf(some), ElementsAre(Ints{3, 7}, Ints{1, 12})) << "no more stretches than that";
+  EXPECT_THAT(SymbolsOf(some), ElementsAre(Ints{3, 7}, Ints{1, 12}))
+      << "no more stretches than that";
   some.Assign(all, {.first = 0, .count = 8}, 8);
   EXPECT_EQ(some, all);
 }

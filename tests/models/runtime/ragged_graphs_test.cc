@@ -84,9 +84,8 @@ class RandomGraph {
     const std::int64_t k = last.value();
     const auto n = static_cast<std::int64_t>(1 + Below(7));
     const auto weights = Int8Noise(static_cast<std::size_t>(k * n), ++seed_);
-    const ValueId weight =
-        builder_.AddConstant("w" + std::to_string(seed_),
-                             ConstantTensor::Copy(DataType::kInt8, {k, n}, weights));
+    const ValueId weight = builder_.AddConstant(
+        "w" + std::to_string(seed_), ConstantTensor::Copy(DataType::kInt8, {k, n}, weights));
     Add("FullyConnected", {x, weight, Constant({n})}, {{"activation_quantization", "dynamic"}});
   }
 
@@ -96,13 +95,12 @@ class RandomGraph {
   }
   ValueId Constant(Dims dims) {
     const auto values = Noise(static_cast<std::size_t>(NumElements(dims)), ++seed_);
-    return builder_.AddConstant("c" + std::to_string(seed_), FloatConstant(std::move(dims), values));
+    return builder_.AddConstant("c" + std::to_string(seed_),
+                                FloatConstant(std::move(dims), values));
   }
   std::size_t Below(std::size_t limit) { return random_() % limit; }
   // Rather a late one.
-  ValueId Any() {
-    return values_[std::max(Below(values_.size()), Below(values_.size()))];
-  }
+  ValueId Any() { return values_[std::max(Below(values_.size()), Below(values_.size()))]; }
 
   const OperatorRegistry operators_ = BuiltInOperators();
   GraphBuilder builder_{operators_};

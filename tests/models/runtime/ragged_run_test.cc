@@ -23,10 +23,10 @@ namespace octet {
 namespace {
 
 using ::testing::AllOf;
+using testing::BatchOf;
 using ::testing::HasSubstr;
 using testing::PackedInputs;
 using testing::PackedOutputs;
-using testing::BatchOf;
 using testing::RunAlone;
 using testing::RunRagged;
 using testing::SmallEncoder;
@@ -53,14 +53,15 @@ class RaggedRunTest : public OperatorTest {
   static void ExpectAsAlone(Session& session, const RaggedBatch& batch) {
     const std::vector<Tensor> inputs = PackedInputs(session.executable(), batch);
     Arena arena;
-    const auto executable = std::shared_ptr<const Executable>(std::shared_ptr<void>(),
-                                                              &session.executable());
+    const auto executable =
+        std::shared_ptr<const Executable>(std::shared_ptr<void>(), &session.executable());
     const auto alone = Session::Create(executable, arena).value();
     const auto want = RunAlone(*alone, batch, inputs);
     ASSERT_TRUE(want.ok()) << want.status();
     const auto got = RunRagged(session, batch, inputs);
     ASSERT_TRUE(got.ok()) << got.status();
-    for (std::size_t i = 0; i < want->size(); ++i) EXPECT_EQ((*got)[i], (*want)[i]) << "output " << i;
+    for (std::size_t i = 0; i < want->size(); ++i)
+      EXPECT_EQ((*got)[i], (*want)[i]) << "output " << i;
   }
 };
 
@@ -68,9 +69,8 @@ OCTET_FOR_EVERY_KERNEL_SET(RaggedRunTest);
 
 TEST_P(RaggedRunTest, AnswersAreThoseOfEachSequenceAloneToTheBit) {
   for (const bool has_more : {false, true}) {
-    const auto executable = Compile({.max_length = has_more ? 100 : 0,
-                                     .is_masked = has_more,
-                                     .has_pooled_output = has_more});
+    const auto executable = Compile(
+        {.max_length = has_more ? 100 : 0, .is_masked = has_more, .has_pooled_output = has_more});
     ASSERT_TRUE(executable->takes_lengths());
     Arena arena;
     const auto session = Session::Create(executable, arena).value();
@@ -136,8 +136,9 @@ TEST_P(RaggedRunTest, RowsOfABatchAreRunInAnyOrder) {
   const PackedOutputs want = RunAlone(*session, batch, inputs).value();
   PackedOutputs got = testing::MakeOutputs(*executable, batch);
   for (const RowRange rows : {RowRange{4, 4}, {1, 3}, {0, 1}}) {
-    EXPECT_TRUE(session->RunRagged(batch, testing::ViewsOf(inputs), testing::ViewsOf(*executable, got),
-                                   rows, [] { return false; })
+    EXPECT_TRUE(session
+                    ->RunRagged(batch, testing::ViewsOf(inputs), testing::ViewsOf(*executable, got),
+                                rows, [] { return false; })
                     .ok());
   }
   EXPECT_EQ(got, want);
@@ -156,9 +157,10 @@ TEST_P(RaggedRunTest, AllocatesNothingOnceTheBatchesAreKnown) {
       const auto in = testing::ViewsOf(inputs);
       const auto out = testing::ViewsOf(*executable, outputs);
       const long before = testing::allocations;
-      EXPECT_TRUE(session->RunRagged(batch, in, out, {.first = 0, .count = batch.rows()},
-                                     [] { return false; })
-                      .ok());
+      EXPECT_TRUE(
+          session
+              ->RunRagged(batch, in, out, {.first = 0, .count = batch.rows()}, [] { return false; })
+              .ok());
       if (round > 0) {
         EXPECT_EQ(testing::allocations - before, 0);
       }
@@ -220,8 +222,9 @@ TEST_P(RaggedLimitsTest, StopsBeforeAnyStep) {
   const auto run = [&](int stops_at, int& asked) {
     PackedOutputs outputs = testing::MakeOutputs(*executable, batch);
     asked = 0;
-    return session->RunRagged(batch, testing::ViewsOf(inputs), testing::ViewsOf(*executable, outputs),
-                              {.first = 0, .count = 2}, [&] { return asked++ == stops_at; });
+    return session->RunRagged(batch, testing::ViewsOf(inputs),
+                              testing::ViewsOf(*executable, outputs), {.first = 0, .count = 2},
+                              [&] { return asked++ == stops_at; });
   };
   int num_asked = 0;
   ASSERT_TRUE(run(-1, num_asked).ok());
