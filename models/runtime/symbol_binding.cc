@@ -29,6 +29,11 @@ absl::Status Mismatch(const TensorSignature& signature, const TensorView& got,
                    ToString(signature.type.shape, executable.symbol_names())));
 }
 
+// Of an open dimension.
+std::int64_t TypicalSize(const Dim& dim) {
+  return std::max<std::int64_t>((dim.scale() * kTypicalSymbol + dim.offset()) / dim.divisor(), 1);
+}
+
 }  // namespace
 
 absl::Status BindSymbols(const Executable& executable, std::span<const TensorView> inputs,
@@ -87,7 +92,7 @@ std::int64_t TypicalPositions(const Executable& executable) {
     std::int64_t positions = 1;
     for (const Dim& dim : input.type.shape) {
       const bool is_open = !dim.is_constant() && dim.symbol() != kRows;
-      if (is_open) positions = LimitedProduct(positions, kTypicalSymbol);
+      if (is_open) positions = LimitedProduct(positions, TypicalSize(dim));
     }
     most = std::max(most, positions);
   }

@@ -72,9 +72,10 @@ void BatchRun::DropDead(std::size_t worker, Metrics& metrics) {
 void BatchRun::Gather() {
   const InferenceRequest& first = *batch_.requests.front();
   inputs_ = first.bound_inputs;
+  is_ragged_ = false;
+  if (batch_.requests.size() == 1) return;
   is_ragged_ = std::any_of(batch_.requests.begin(), batch_.requests.end(),
                            [&](const auto& request) { return !HaveSameShape(first, *request); });
-  if (batch_.requests.size() == 1) return;
   input_dims_.resize(inputs_.size());
   gathered_inputs_.resize(std::max(gathered_inputs_.size(), inputs_.size()));
   for (std::size_t i = 0; i < inputs_.size(); ++i) {

@@ -18,6 +18,7 @@
 #include "tests/support/count_allocations.h"
 #include "tests/support/ragged_batches.h"
 #include "tests/support/small_encoder.h"
+#include "tests/support/small_network.h"
 
 namespace octet {
 namespace {
@@ -171,6 +172,19 @@ TEST_P(RaggedRunTest, AllocatesNothingOnceTheBatchesAreKnown) {
 class RaggedLimitsTest : public RaggedRunTest {};
 INSTANTIATE_TEST_SUITE_P(Reference, RaggedLimitsTest,
                          ::testing::Values(kernels::FindKernelSet("reference")), KernelSetName);
+
+TEST_P(RaggedLimitsTest, PaysWhereMostWeightsAreReadOnceForAll) {
+  const OperatorRegistry operators = BuiltInOperators();
+  EXPECT_TRUE(Compile({})->takes_lengths());
+  EXPECT_FALSE(Compile({}, {.max_rows = 1})->may_be_ragged());
+  const auto convolutions =
+      Executable::Compile(testing::OpenSequenceNetwork(), operators, Kernels()).value();
+  EXPECT_TRUE(convolutions->may_be_ragged());
+  EXPECT_FALSE(convolutions->takes_lengths());
+  const auto images =
+      Executable::Compile(testing::SmallNetwork().graph, operators, Kernels()).value();
+  EXPECT_FALSE(images->may_be_ragged()) << "all are of one size";
+}
 
 TEST_P(RaggedLimitsTest, IsCutWhereTheArenaHasNoRoomForAllAtOnce) {
   const SmallEncoderOptions options = {.has_pooled_output = true};
