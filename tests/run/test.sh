@@ -7,7 +7,7 @@ readonly jobs=${OCTET_JOBS:-$(nproc)}
 # Where ccache is installed, another clone of the same files finds what this one compiled.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 # The tests whose subject reads untrusted bytes or indexes memory by hand.
-readonly sanitized='^(kernels|models|fuzz|server/inference|server/frontends/grpc)/'
+readonly sanitized='^(kernels|models|fuzz|server)/'
 
 step() { printf '\n=== %s (%dm%02ds)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
@@ -39,8 +39,7 @@ done
 
 step "AddressSanitizer and UndefinedBehaviorSanitizer"
 cmake/setup/configure.sh asan
-cmake --build build/asan -j "$jobs" --target tests_kernels tests_models tests_fuzz \
-  tests_server_inference tests_server_frontends_grpc
+cmake --build build/asan -j "$jobs" --target tests_kernels tests_models tests_fuzz tests_server
 ctest --preset asan -j "$jobs" -L unit -R "$sanitized"
 
 step "all passed"

@@ -26,7 +26,7 @@ std::vector<T> Read(absl::string_view json, absl::string_view type, const Dims& 
   TensorBytes tensor;
   EXPECT_TRUE(ReadTensorJson(reader, type, dims, kMostBytes, tensor)) << reader.status();
   std::vector<T> values(tensor.size / sizeof(T));
-  std::memcpy(values.data(), tensor.data.get(), tensor.size);
+  if (!values.empty()) std::memcpy(values.data(), tensor.data.get(), tensor.size);
   return values;
 }
 
