@@ -26,6 +26,13 @@ void SetBlockRows(std::size_t num_row_dims, std::int64_t count, std::vector<Dims
 
 }  // namespace
 
+absl::Status CheckArenaLimit(const CompileOptions& options, std::size_t byte_size) {
+  const std::size_t limit = options.max_arena_byte_size;
+  if (byte_size <= limit) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "a run would need ", byte_size, " bytes of memory or more, at most ", limit, " are allowed"));
+}
+
 BatchPlan::BatchPlan(const Executable& executable)
     : executable_(executable),
       graph_(executable.compiled()),
@@ -200,10 +207,7 @@ absl::Status BatchPlan::PlanStep(std::size_t index, const StepViews& views) {
 }
 
 absl::Status BatchPlan::CheckArena(std::size_t byte_size) const {
-  const std::size_t limit = executable_.options().max_arena_byte_size;
-  if (byte_size <= limit) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "a run would need ", byte_size, " bytes of memory or more, at most ", limit, " are allowed"));
+  return CheckArenaLimit(executable_.options(), byte_size);
 }
 
 void BatchPlan::PlaceValues() {

@@ -16,6 +16,9 @@
 
 namespace octet {
 
+// RESOURCE_EXHAUSTED where a run that needs so much memory may not be.
+absl::Status CheckArenaLimit(const CompileOptions& options, std::size_t byte_size);
+
 // Where a value begins in a run.
 struct Place {
   // What it is in: kConstant, kInput, kOutput or kArena, and kUnused for what no step touches.

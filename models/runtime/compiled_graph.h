@@ -78,6 +78,12 @@ struct CompiledStep {
   std::optional<StepImplementation> implementation = std::nullopt;
   // The leading dimensions of what it reads and writes, where it is row-wise (Operator::IsRowWise).
   std::optional<Shape> row_shape = std::nullopt;
+  // How many leading dimensions of what it reads and writes make positions, where it computes each
+  // from that of its inputs alone whatever their number (Operator::IsRowWise, or a product
+  // of each row), and a position is as large in every sequence; else 0.
+  std::size_t position_dims = 0;
+  // Holds weights that it reads once for all its positions.
+  bool is_row_product = false;
   bool quantizes_input = false;  // turns float rows of the request into integers, nothing else
   InPlace in_place = InPlace::kNone;
 };

@@ -22,8 +22,11 @@
 namespace octet {
 namespace {
 
-// What a symbol other than rows is taken for where sizes are only compared.
-constexpr std::int64_t kTypicalSymbol = 64;
+// Whether each row of the output is a product of the same row of the inputs and a constant matrix,
+// which is read once for all rows.
+bool IsRowProduct(const Node& node) {
+  return node.op == "FullyConnected" || node.op == "IntegerMatMul";
+}
 
 // Turns a verified graph into steps and storage.
 class Compiler {
@@ -106,17 +109,49 @@ class Compiler {
                              .inputs = node.inputs,
                              .outputs = node.outputs,
                              .implementation = std::move(implementation),
-                             .row_shape = RowShape(*op, node, inputs, constants),
                              .quantizes_input = node.op == "Quantize"});
+    AskForRows(*op, inputs, constants, node, result_.steps.back());
     return absl::OkStatus();
   }
 
-  // CompiledStep::row_shape of a node, which may have none.
-  std::optional<Shape> RowShape(const Operator& op, const Node& node,
-                                std::span<const TensorType> inputs,
+  // What the operator says of its rows.
+  void AskForRows(const Operator& op, std::span<const TensorType> inputs,
+                  std::span<const ConstantTensor* const> constants, const Node& node,
+                  CompiledStep& step) const {
+    if (TypeOf(node.outputs[0]).shape.size() < 2) return;
+    const bool is_row_wise = op.IsRowWise(node, inputs, constants);
+    step.is_row_product = IsRowProduct(node);
+    if (!is_row_wise && !step.is_row_product) return;
+    std::optional<Shape> rows = RowShape(node, inputs, constants);
+    if (rows.has_value() && HasEqualPositions(node, rows->size())) {
+      step.position_dims = rows->size();
+    }
+    if (is_row_wise) step.row_shape = std::move(rows);
+  }
+
+  // Whether what follows the first `num_row_dims` dimensions is of one size in every sequence.
+  [[nodiscard]] bool HasEqualPositions(const Node& node, std::size_t num_row_dims) const {
+    const auto is_open = [&](ValueId id) {
+      const Shape& shape = TypeOf(id).shape;
+      return !std::all_of(shape.begin() + static_cast<std::ptrdiff_t>(num_row_dims), shape.end(),
+                          [](const Dim& dim) { return dim.is_constant(); });
+    };
+    const auto is_activation = [&](ValueId id) {
+      return id != kNoValue && !graph_.values[static_cast<std::size_t>(id)].constant;
+    };
+    return std::ranges::none_of(node.outputs, is_open) &&
+           std::ranges::none_of(node.inputs, [&](ValueId id) {
+             if (!is_activation(id)) return false;
+             // A constant under another shape is not there once for each sequence.
+             return is_open(id) || result_.values[static_cast<std::size_t>(Root(id))].constant;
+           });
+  }
+
+  // The leading dimensions of what a node reads and writes, if they are the same. Precondition: its
+  // output 0 has at least two dimensions.
+  std::optional<Shape> RowShape(const Node& node, std::span<const TensorType> inputs,
                                 std::span<const ConstantTensor* const> constants) const {
     Shape rows = TypeOf(node.outputs[0]).shape;
-    if (rows.size() < 2 || !op.IsRowWise(node, inputs, constants)) return std::nullopt;
     rows.pop_back();
     const auto begins_so = [&rows](const Shape& shape) {
       return shape.size() >= rows.size() && std::equal(rows.begin(), rows.end(), shape.begin());
@@ -195,6 +230,7 @@ class Compiler {
       if (std::ranges::any_of(step.inputs, is_subview) ||
           std::ranges::any_of(step.outputs, is_subview)) {
         step.row_shape = std::nullopt;
+        step.position_dims = 0;
       }
     }
   }
@@ -320,6 +356,26 @@ bool RowsComeFirst(const std::vector<TensorSignature>& tensors) {
   });
 }
 
+// Whether the products that run once for sequences of different lengths hold most of the weights:
+// what they read once is what a ragged batch gains, and each other step runs for each sequence.
+bool SharesMostWeights(const CompiledGraph& graph) {
+  std::size_t shared = 0;
+  std::size_t others = 0;
+  for (const CompiledStep& step : graph.steps) {
+    if (step.row_shape.has_value() && step.position_dims > 0) continue;  // reads what it needs
+    const bool is_shared = step.is_row_product && step.position_dims > 0;
+    (is_shared ? shared : others) += step.step->packed_byte_size();
+  }
+  return shared > others;
+}
+
+// Whether elements of every activation are whole bytes.
+bool HasWholeElements(const CompiledGraph& graph) {
+  return std::ranges::all_of(graph.values, [](const CompiledValue& value) {
+    return value.storage == Storage::kConstant || BitWidth(value.data_type) % 8 == 0;
+  });
+}
+
 std::string KernelOf(const CompiledStep& step) {
   switch (step.in_place) {
     case InPlace::kNone:
@@ -353,6 +409,11 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
   executable->takes_batches_ = !graph.inputs.empty() && RowsComeFirst(executable->inputs_) &&
                                RowsComeFirst(executable->outputs_);
   ASSIGN_OR_RETURN(executable->compiled_, Compiler(graph, operators, kernels, options).Compile());
+  executable->may_be_ragged_ = executable->takes_batches_ && options.max_rows > 1 &&
+                               graph.symbol_names.size() > 1 &&
+                               HasWholeElements(executable->compiled_);
+  executable->takes_lengths_ =
+      executable->may_be_ragged_ && SharesMostWeights(executable->compiled_);
   return executable;
 }
 

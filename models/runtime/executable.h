@@ -78,6 +78,11 @@ class Executable {
   // Whether the rows of several runs may be concatenated into one: rows come first in every input
   // and output, and there is an input to say how many there are.
   [[nodiscard]] bool takes_batches() const { return takes_batches_; }
+  // Whether rows of different sizes may: a run takes sequences of any lengths then, packed one
+  // behind the other (RaggedBatch).
+  [[nodiscard]] bool may_be_ragged() const { return may_be_ragged_; }
+  // Whether that pays: most of the weights are read once for all sequences.
+  [[nodiscard]] bool takes_lengths() const { return takes_lengths_; }
   // For Session.
   [[nodiscard]] const CompiledGraph& compiled() const { return compiled_; }
 
@@ -90,6 +95,8 @@ class Executable {
   std::vector<TensorSignature> outputs_;
   std::vector<std::string> symbol_names_;
   bool takes_batches_ = false;
+  bool may_be_ragged_ = false;
+  bool takes_lengths_ = false;
   CompiledGraph compiled_;
 };
 

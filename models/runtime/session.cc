@@ -51,7 +51,8 @@ Session::Session(std::shared_ptr<const Executable> executable, Arena& arena)
       plan_(*executable_),
       input_data_(executable_->inputs().size()),
       output_data_(executable_->outputs().size()),
-      data_(executable_->compiled().values.size()) {
+      data_(executable_->compiled().values.size()),
+      ragged_batch_(symbols_.size()) {
   for (const CompiledStep& step : executable_->compiled().steps) {
     views_.inputs.resize(std::max(views_.inputs.size(), step.inputs.size()));
     views_.outputs.resize(std::max(views_.outputs.size(), step.outputs.size()));
@@ -273,6 +274,70 @@ bool Session::RunChunk(std::span<const TensorView> inputs,
                 plan_.output_row_byte_sizes()[output] * static_cast<std::size_t>(plan_.rows()));
   }
   return true;
+}
+
+absl::Status Session::RunRagged(const RaggedBatch& batch, std::span<const TensorView> inputs,
+                                std::span<const MutableTensorView> outputs, RowRange rows,
+                                absl::FunctionRef<bool()> stops) {
+  assert(executable_->may_be_ragged());
+  assert(inputs.size() == input_data_.size() && outputs.size() == output_data_.size());
+  assert(rows.first >= 0 && rows.count > 0 && rows.count <= batch.rows() - rows.first);
+  if (ragged_ == nullptr) {
+    ragged_ = std::make_unique<RaggedRun>(*executable_);
+    ragged_batch_ = RaggedBatch(symbols_.size(), ragged_->max_stretches());
+    ragged_views_.inputs.resize(inputs.size());
+    ragged_inputs_.resize(inputs.size());
+    ragged_views_.outputs.resize(outputs.size());
+  }
+  quantize_nanoseconds_ = 0;
+  const std::int64_t end = rows.first + rows.count;
+  for (std::int64_t row = rows.first; row < end; row += ragged_batch_.rows()) {
+    RETURN_IF_ERROR(PlanRagged(batch, {.first = row, .count = end - row}));
+    RETURN_IF_ERROR(RunRaggedBatch(batch, inputs, outputs, row, stops));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::PlanRagged(const RaggedBatch& batch, RowRange rows) {
+  rows.count = std::min(rows.count, executable_->max_rows());
+  while (true) {
+    ragged_batch_.Assign(batch, rows, ragged_->max_stretches());
+    if (ragged_batch_.size() == 1) return absl::OkStatus();
+    const absl::Status status = ragged_->Plan(ragged_batch_);
+    if (!absl::IsResourceExhausted(status)) return status;
+    rows.count = (ragged_batch_.rows() + 1) / 2;
+  }
+}
+
+absl::Status Session::RunRaggedBatch(const RaggedBatch& batch, std::span<const TensorView> inputs,
+                                     std::span<const MutableTensorView> outputs,
+                                     std::int64_t first_row, absl::FunctionRef<bool()> stops) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::size_t offset = PackedOffset(batch, executable_->inputs()[i].type, first_row);
+    ragged_views_.inputs[i] = inputs[i];
+    ragged_views_.inputs[i].data = inputs[i].as<std::byte>() + offset;
+    ragged_inputs_[i] = inputs[i].as<std::byte>() + offset;
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::size_t offset = PackedOffset(batch, executable_->outputs()[i].type, first_row);
+    ragged_views_.outputs[i] = outputs[i];
+    ragged_views_.outputs[i].data = outputs[i].as<std::byte>() + offset;
+    output_data_[i] = outputs[i].as<std::byte>() + offset;
+  }
+  if (ragged_batch_.size() == 1) return RunOneStretch(stops);
+  arena_.Reserve(ragged_->arena_byte_size());
+  if (!ragged_->Run(arena_.bytes(), ragged_inputs_, output_data_, stops)) {
+    return absl::CancelledError();
+  }
+  quantize_nanoseconds_ += ragged_->quantize_nanoseconds();
+  return absl::OkStatus();
+}
+
+absl::Status Session::RunOneStretch(absl::FunctionRef<bool()> stops) {
+  std::ranges::copy(ragged_batch_[0], symbols_.begin());
+  RETURN_IF_ERROR(ReserveArena());
+  return RunBound(ragged_views_.inputs, ragged_views_.outputs,
+                  {.first = 0, .count = ragged_batch_.rows()}, stops);
 }
 
 }  // namespace octet

@@ -14,16 +14,11 @@
 
 #include "models/runtime/batch_plan.h"
 #include "models/runtime/executable.h"
+#include "models/runtime/ragged_batch.h"
+#include "models/runtime/ragged_run.h"
 #include "models/tensor/tensor.h"
 
 namespace octet {
-
-// Rows of a batch that follow each other.
-struct RowRange {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-  friend bool operator==(const RowRange&, const RowRange&) = default;
-};
 
 // A worker's memory for intermediate tensors, 64-byte aligned, shared by all Sessions of that
 // worker (it runs one batch at a time) and as large as the largest plan among them.
@@ -75,6 +70,17 @@ class Session {
                        std::span<const MutableTensorView> outputs, RowRange rows,
                        absl::FunctionRef<bool()> stops);
 
+  // As RunRows, of a ragged batch: `inputs` and `outputs` are packed tensors of all of it,
+  // aligned to their elements, whose dimensions are not looked at. The steps run over sequences of
+  // all lengths at once where they can, over as many as the largest arena allowed has room for.
+  // What a sequence gets does not depend on which others there are, as that of a row does not on
+  // other rows. Allocates nothing, but where the arena grows, or where no such batch came before.
+  // Returns the errors of Run for any of its rows: who wants to know for which asks each alone.
+  // Preconditions: executable().may_be_ragged(); its symbols are such for which OutputDims is OK.
+  absl::Status RunRagged(const RaggedBatch& batch, std::span<const TensorView> inputs,
+                         std::span<const MutableTensorView> outputs, RowRange rows,
+                         absl::FunctionRef<bool()> stops);
+
   [[nodiscard]] const Executable& executable() const { return *executable_; }
 
   // Nanoseconds that the last run spent in steps that quantize float input rows on their own
@@ -107,6 +113,16 @@ class Session {
   // Runs the chain's steps block by block. Returns whether it came to their end.
   bool RunChain(std::size_t index, absl::FunctionRef<bool()> stops);
 
+  // Makes ragged_batch_ the first of `rows`, as many as one run can have, and plans it unless it is
+  // one stretch.
+  absl::Status PlanRagged(const RaggedBatch& batch, RowRange rows);
+  // Runs ragged_batch_, whose first row is `first_row` of the caller's.
+  absl::Status RunRaggedBatch(const RaggedBatch& batch, std::span<const TensorView> inputs,
+                              std::span<const MutableTensorView> outputs, std::int64_t first_row,
+                              absl::FunctionRef<bool()> stops);
+  // Runs ragged_batch_, which are one, as a batch of its own.
+  absl::Status RunOneStretch(absl::FunctionRef<bool()> stops);
+
   const std::shared_ptr<const Executable> executable_;
   Arena& arena_;
 
@@ -119,6 +135,11 @@ class Session {
   std::vector<std::byte*> output_data_;
   std::vector<std::byte*> data_;  // of each value
   StepViews views_;               // the running step's, with room for those of any
+  // Of a ragged batch:
+  std::unique_ptr<RaggedRun> ragged_;  // null until the first
+  RaggedBatch ragged_batch_;           // of the run
+  StepViews ragged_views_;             // of the caller's tensors, from its first row on
+  std::vector<const std::byte*> ragged_inputs_;
   std::int64_t quantize_nanoseconds_ = 0;
 };
 

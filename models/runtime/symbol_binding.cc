@@ -14,6 +14,12 @@ namespace octet {
 namespace {
 
 constexpr std::int64_t kUnbound = -1;
+// More positions than memory has room for, and no sum of a few thousand overflows.
+constexpr std::int64_t kMostPositions = std::int64_t{1} << 40;
+
+std::int64_t LimitedProduct(std::int64_t a, std::int64_t b) {
+  return a > kMostPositions / std::max<std::int64_t>(b, 1) ? kMostPositions : a * b;
+}
 
 absl::Status Mismatch(const TensorSignature& signature, const TensorView& got,
                       const Executable& executable) {
@@ -21,6 +27,11 @@ absl::Status Mismatch(const TensorSignature& signature, const TensorView& got,
       absl::StrCat("input \"", signature.name, "\": got ", DataTypeName(got.data_type),
                    ToString(got.dims), ", wants ", DataTypeName(signature.type.data_type),
                    ToString(signature.type.shape, executable.symbol_names())));
+}
+
+// Of an open dimension.
+std::int64_t TypicalSize(const Dim& dim) {
+  return std::max<std::int64_t>((dim.scale() * kTypicalSymbol + dim.offset()) / dim.divisor(), 1);
 }
 
 }  // namespace
@@ -60,6 +71,32 @@ absl::Status BindSymbols(const Executable& executable, std::span<const TensorVie
     }
   }
   return absl::OkStatus();
+}
+
+std::int64_t CountPositions(const Executable& executable, std::span<const TensorView> inputs) {
+  std::int64_t most = 1;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& shape = executable.inputs()[i].type.shape;
+    std::int64_t positions = 1;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      if (!shape[d].is_constant()) positions = LimitedProduct(positions, inputs[i].dims[d]);
+    }
+    most = std::max(most, positions);
+  }
+  return most;
+}
+
+std::int64_t TypicalPositions(const Executable& executable) {
+  std::int64_t most = 1;
+  for (const TensorSignature& input : executable.inputs()) {
+    std::int64_t positions = 1;
+    for (const Dim& dim : input.type.shape) {
+      const bool is_open = !dim.is_constant() && dim.symbol() != kRows;
+      if (is_open) positions = LimitedProduct(positions, TypicalSize(dim));
+    }
+    most = std::max(most, positions);
+  }
+  return most;
 }
 
 }  // namespace octet

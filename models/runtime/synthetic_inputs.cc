@@ -5,13 +5,11 @@
 #include "absl/strings/str_cat.h"
 
 #include "models/base/status_macros.h"
+#include "models/runtime/symbol_binding.h"
 #include "models/tensor/shape.h"
 
 namespace octet {
 namespace {
-
-// What an open dimension other than rows is taken for.
-constexpr std::int64_t kTypicalSymbol = 64;
 
 // The same values each time.
 void FillWithNoise(Tensor& tensor) {

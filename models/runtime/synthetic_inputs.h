@@ -17,7 +17,7 @@ namespace octet {
 
 // A tensor of each of `types`, the same ones each time: noise in -1 to 1 in floats, in all of their
 // range in 8-bit and 16-bit integers, zeros in others, which are indices. There are `num_symbols`
-// symbols; open dimensions other than rows are taken to be 64.
+// symbols; open dimensions other than rows are taken to be kTypicalSymbol.
 // Returns RESOURCE_EXHAUSTED if one had more than `max_byte_size`.
 absl::StatusOr<std::vector<Tensor>> MakeSyntheticInputs(std::span<const TensorType> types,
                                                         std::size_t num_symbols, std::int64_t rows,

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 
 #include "models/runtime/executable.h"
+#include "models/runtime/ragged_batch.h"
 #include "models/runtime/session.h"
 #include "models/tensor/tensor.h"
 #include "server/metrics/metrics.h"
@@ -42,6 +43,8 @@ class BatchRun {
   [[nodiscard]] bool empty() const { return batch_.requests.empty(); }
   [[nodiscard]] std::size_t num_requests() const { return batch_.requests.size(); }
   [[nodiscard]] std::int64_t rows() const { return batch_.rows; }
+  // BatchSize::positions of all that were taken from the queue.
+  [[nodiscard]] std::int64_t positions() const { return batch_.positions; }
   [[nodiscard]] RowRange all_rows() const { return {.first = 0, .count = batch_.rows}; }
   // Of input data.
   [[nodiscard]] std::size_t byte_size() const { return batch_.bytes; }
@@ -49,6 +52,9 @@ class BatchRun {
   [[nodiscard]] const std::shared_ptr<const Executable>& executable() const {
     return batch_.requests.front()->executable;
   }
+  // Which of the rows are alike, where they are not all: then inputs and outputs are packed
+  // (RaggedBatch). Else null. As inputs and outputs after MakeTensors.
+  [[nodiscard]] const RaggedBatch* ragged() const { return is_ragged_ ? &ragged_ : nullptr; }
   [[nodiscard]] std::span<const TensorView> inputs() const { return inputs_; }
   [[nodiscard]] std::span<const MutableTensorView> outputs() const { return output_views_; }
   [[nodiscard]] std::chrono::nanoseconds gather_time() const { return gathered_ - start_; }
@@ -65,12 +71,27 @@ class BatchRun {
   void Answer(std::size_t worker, const BatchOutcome& outcome);
   // Answers every request with an error. Then it is empty.
   void Refuse(std::size_t worker, Metrics& metrics, const absl::Status& error);
-  // Gives the requests up, unanswered. Then it is empty.
-  std::vector<std::unique_ptr<InferenceRequest>> TakeRequests();
+  // Gives the batch up, unanswered. Then it is empty.
+  Batch TakeBatch();
 
  private:
+  // Where the rows of a request are in an output of a ragged batch.
+  struct PackedRows {
+    Dims dims;
+    std::size_t offset = 0;
+    std::size_t byte_size = 0;
+  };
+
   void Gather();
-  InferenceAnswer AnswerTo(const InferenceRequest& request, std::int64_t first_row) const;
+  // What a tensor of all requests for input `index` has, which is `byte_size` large.
+  void SetGatheredDims(std::size_t index, std::size_t byte_size);
+  // Both make output_dims_.
+  absl::Status FindOutputs(Session& session, std::size_t max_answer_bytes);
+  absl::Status FindPackedOutputs(Session& session, std::size_t max_answer_bytes);
+  [[nodiscard]] absl::Status CheckAnswerSize(std::size_t byte_size,
+                                             std::size_t max_answer_bytes) const;
+  // To the request at `place` of the batch.
+  InferenceAnswer AnswerTo(std::size_t place, std::int64_t first_row) const;
 
   Batch batch_;
   TimePoint start_;
@@ -78,11 +99,15 @@ class BatchRun {
   std::vector<TensorView> inputs_;
   std::shared_ptr<std::vector<Tensor>> outputs_;
   std::vector<MutableTensorView> output_views_;
+  bool is_ragged_ = false;
+  RaggedBatch ragged_{1};
+  std::vector<PackedRows> packed_rows_;  // of each request, for each output
 
   // Kept for their memory.
   std::vector<Dims> input_dims_;
   std::vector<Tensor> gathered_inputs_;
   std::vector<Dims> output_dims_;
+  std::vector<std::int64_t> symbols_;
 };
 
 }  // namespace octet

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/runtime/symbol_binding.h"
+
 namespace octet {
 namespace {
 
@@ -21,9 +23,37 @@ std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& execut
   return std::min(limit > 0 ? limit : policy.max_rows, executable.max_rows());
 }
 
-std::int64_t MaxBatchRows(const BatchingPolicy& policy, const InferenceRequest& first) {
-  return std::min(first.max_batch_rows > 0 ? first.max_batch_rows : policy.max_rows,
-                  first.executable->max_rows());
+BatchSize SizeOf(const InferenceRequest& request) {
+  BatchSize size = {.rows = request.rows};
+  if (request.executable->takes_lengths()) {
+    size.positions = CountPositions(*request.executable, request.bound_inputs);
+  }
+  return size;
+}
+
+void AddTo(BatchSize& batch, const InferenceRequest& request) {
+  const BatchSize size = SizeOf(request);
+  batch.rows += size.rows;
+  batch.positions += size.positions;
+}
+
+BatchSize MaxBatchSize(const BatchingPolicy& policy, const InferenceRequest& first) {
+  const std::int64_t most = first.executable->max_rows();
+  BatchSize size;
+  size.rows = std::min(first.max_batch_rows > 0 ? first.max_batch_rows : policy.max_rows, most);
+  if (!first.executable->takes_lengths()) return size;
+  size.positions = size.rows * TypicalPositions(*first.executable);
+  const bool is_set = first.scheduling != nullptr && first.scheduling->max_batch_rows > 0;
+  if (!is_set) size.rows = std::min(policy.max_rows, most);
+  return size;
+}
+
+std::int64_t MaxRowsLike(const BatchingPolicy& policy, const InferenceRequest& first) {
+  const BatchSize most = MaxBatchSize(policy, first);
+  if (!first.executable->takes_lengths()) return most.rows;
+  const std::int64_t row_positions =
+      std::max<std::int64_t>(1, SizeOf(first).positions / std::max<std::int64_t>(1, first.rows));
+  return std::clamp<std::int64_t>(most.positions / row_positions, 1, most.rows);
 }
 
 BatchChoice ChooseBatch(const BatchCase& now) {
@@ -41,15 +71,16 @@ BatchChoice ChooseBatch(const BatchCase& now) {
   return {now.rows.size(), DispatchReason::kDelay};
 }
 
-BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
+BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, const BatchSize& size,
                const InferenceRequest& request) {
   if (request.executable != first.executable) return BatchFit::kOtherExecutable;
-  for (std::size_t i = 0; i < first.bound_inputs.size(); ++i) {
-    const auto& a = first.bound_inputs[i].dims;
-    const auto& b = request.bound_inputs[i].dims;
-    if (!std::equal(a.begin() + 1, a.end(), b.begin() + 1, b.end())) return BatchFit::kOtherShape;
+  if (!first.executable->takes_lengths() && !HaveSameShape(first, request)) {
+    return BatchFit::kOtherShape;
   }
-  const bool has_room = rows + request.rows <= MaxBatchRows(policy, first);
+  const BatchSize most = MaxBatchSize(policy, first);
+  BatchSize joined = size;
+  AddTo(joined, request);
+  const bool has_room = joined.rows <= most.rows && joined.positions <= most.positions;
   return has_room ? BatchFit::kFits : BatchFit::kNoRoom;
 }
 

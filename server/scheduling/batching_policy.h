@@ -30,19 +30,34 @@ struct BatchingPolicy {
   std::chrono::nanoseconds max_part = std::chrono::milliseconds(2);
 };
 
-// Whether a request may join a batch, or why not.
-enum class BatchFit : std::uint8_t { kFits, kOtherExecutable, kOtherShape, kNoRoom };
-// Of `request` and a batch that `first` began and that has `rows` rows by now: it wants the same
-// executable, the same dimensions beyond rows, and room.
-BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, std::int64_t rows,
-               const InferenceRequest& request);
-
 // The most rows of a batch of several requests of `executable`: `limit`, where there is one (0:
 // not), and no more than one run of the steps has.
 std::int64_t MaxBatchRows(const BatchingPolicy& policy, const Executable& executable,
                           std::int64_t limit);
-// Of one that `first` begins.
-std::int64_t MaxBatchRows(const BatchingPolicy& policy, const InferenceRequest& first);
+
+// How large a batch is, or may become.
+struct BatchSize {
+  std::int64_t rows = 0;
+  // Rows times their open dimensions (CountPositions), where the executable takes sequences of
+  // different lengths together (Executable::takes_lengths); else 0.
+  std::int64_t positions = 0;
+  friend bool operator==(const BatchSize&, const BatchSize&) = default;
+};
+BatchSize SizeOf(const InferenceRequest& request);
+void AddTo(BatchSize& batch, const InferenceRequest& request);
+// The most of a batch of several requests that `first` begins. The rows that pay were measured with
+// rows of a typical length, and what pays is positions: so many rows of that length have. Where an
+// operator has not set the rows, shorter ones may be more.
+BatchSize MaxBatchSize(const BatchingPolicy& policy, const InferenceRequest& first);
+// The most rows of it if all were like those of `first`.
+std::int64_t MaxRowsLike(const BatchingPolicy& policy, const InferenceRequest& first);
+
+// Whether a request may join a batch, or why not.
+enum class BatchFit : std::uint8_t { kFits, kOtherExecutable, kOtherShape, kNoRoom };
+// Of `request` and a batch that `first` began and that is of `size` by now: it wants the same
+// executable, the same dimensions beyond rows or an executable that takes others, and room.
+BatchFit FitOf(const BatchingPolicy& policy, const InferenceRequest& first, const BatchSize& size,
+               const InferenceRequest& request);
 
 // Requests that fit together, in the order in which they are due.
 struct BatchCase {

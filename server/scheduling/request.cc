@@ -27,6 +27,14 @@ bool NamesSharedMemory(const InferenceRequest& request) {
          std::any_of(request.outputs.begin(), request.outputs.end(), is_there);
 }
 
+bool HaveSameShape(const InferenceRequest& a, const InferenceRequest& b) {
+  return std::equal(a.bound_inputs.begin(), a.bound_inputs.end(), b.bound_inputs.begin(),
+                    [](const TensorView& of_a, const TensorView& of_b) {
+                      return std::equal(of_a.dims.begin() + 1, of_a.dims.end(),
+                                        of_b.dims.begin() + 1, of_b.dims.end());
+                    });
+}
+
 std::size_t InputByteSize(const InferenceRequest& request) {
   std::size_t byte_size = 0;
   for (const RequestInput& input : request.inputs) byte_size += input.data.size();

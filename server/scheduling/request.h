@@ -151,6 +151,10 @@ struct InferenceRequest {
 // Whether an input or an output of it is in shared memory.
 bool NamesSharedMemory(const InferenceRequest& request);
 
+// Whether their inputs have the same dimensions beyond rows. Both are of one executable that takes
+// batches.
+bool HaveSameShape(const InferenceRequest& a, const InferenceRequest& b);
+
 // Of the data of its inputs, as they came.
 std::size_t InputByteSize(const InferenceRequest& request);
 

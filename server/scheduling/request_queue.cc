@@ -15,7 +15,23 @@ namespace {
 // batch slow to form.
 constexpr std::size_t kLookAhead = 256;
 
+// How many rows a batch would have if it were as large as `most`, of the lengths that it has.
+std::int64_t RowsWhereFull(const BatchSize& size, const BatchSize& most) {
+  if (size.positions == 0) return most.rows;
+  const double share = static_cast<double>(most.positions) / static_cast<double>(size.positions);
+  const double rows = static_cast<double>(size.rows) * std::max(share, 1.0);
+  return std::min(std::max(most.rows, size.rows), static_cast<std::int64_t>(rows));
+}
+
 }  // namespace
+
+void Append(std::unique_ptr<InferenceRequest> request, Batch& batch) {
+  const BatchSize size = SizeOf(*request);
+  batch.rows += size.rows;
+  batch.positions += size.positions;
+  batch.bytes += InputByteSize(*request);
+  batch.requests.push_back(std::move(request));
+}
 
 std::size_t RequestQueue::LevelLimit(const InferenceRequest& request) const {
   return request.scheduling == nullptr ? 0
@@ -113,7 +129,7 @@ RequestQueue::Formed RequestQueue::Gather(std::size_t place, Moment moment) cons
     formed.reason = DispatchReason::kAlone;
     return formed;
   }
-  std::int64_t total = first.rows;
+  BatchSize total = SizeOf(first);
   bool is_ripe = !IsUnripe(first, moment);
   const std::size_t end = std::min(waiting_.size(), place + 1 + kLookAhead);
   for (std::size_t i = place + 1; i < end; ++i) {
@@ -121,7 +137,7 @@ RequestQueue::Formed RequestQueue::Gather(std::size_t place, Moment moment) cons
     if (next.arrival >= moment.before) continue;
     const BatchFit fit = FitOf(policies_.batching, first, total, next);
     if (fit == BatchFit::kFits) {
-      total += next.rows;
+      AddTo(total, next);
       formed.places.push_back(i);
       is_ripe |= !IsUnripe(next, moment);
     } else if (fit == BatchFit::kNoRoom) {
@@ -133,7 +149,9 @@ RequestQueue::Formed RequestQueue::Gather(std::size_t place, Moment moment) cons
   if (first.scheduling == nullptr) return formed;
   std::vector<std::int64_t> rows;
   for (const std::size_t each : formed.places) rows.push_back(waiting_[each]->rows);
-  const bool is_full = total >= MaxBatchRows(policies_.batching, first);
+  const BatchSize most = MaxBatchSize(policies_.batching, first);
+  const bool is_full =
+      total.rows >= most.rows || (most.positions > 0 && total.positions >= most.positions);
   const BatchChoice choice =
       ChooseBatch({.rows = rows,
                    .preferred_rows = first.scheduling->preferred_rows,
@@ -154,10 +172,10 @@ RequestQueue::Formed RequestQueue::Form(Moment moment) const {
     if (!formed.places.empty()) return formed;
     waits.resize(waiting_.size());
     const std::size_t end = std::min(waiting_.size(), place + 1 + kLookAhead);
-    std::int64_t rows = first.rows;
+    BatchSize size = SizeOf(first);
     for (std::size_t i = place + 1; i < end; ++i) {
-      if (FitOf(policies_.batching, first, rows, *waiting_[i]) != BatchFit::kFits) continue;
-      rows += waiting_[i]->rows;
+      if (FitOf(policies_.batching, first, size, *waiting_[i]) != BatchFit::kFits) continue;
+      AddTo(size, *waiting_[i]);
       waits[i] = true;
     }
   }
@@ -203,15 +221,14 @@ Batch RequestQueue::TakeBatch(Moment moment) {
   Batch batch;
   batch.reason = formed.reason;
   for (std::size_t taken = 0; taken < formed.places.size(); ++taken) {
-    batch.requests.push_back(Take(formed.places[taken] - taken));
-    batch.rows += batch.requests.back()->rows;
-    batch.bytes += InputByteSize(*batch.requests.back());
+    Append(Take(formed.places[taken] - taken), batch);
   }
   if (!batch.requests.empty()) {
     const InferenceRequest& first = *batch.requests.front();
     batch.max_rows = formed.reason == DispatchReason::kAlone
                          ? first.rows
-                         : MaxBatchRows(policies_.batching, first);
+                         : RowsWhereFull({.rows = batch.rows, .positions = batch.positions},
+                                         MaxBatchSize(policies_.batching, first));
   }
   return batch;
 }

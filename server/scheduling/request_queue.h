@@ -25,10 +25,14 @@ namespace octet {
 struct Batch {
   std::vector<std::unique_ptr<InferenceRequest>> requests;
   std::int64_t rows = 0;
-  std::int64_t max_rows = 1;  // that it might have had (MaxBatchRows)
-  std::size_t bytes = 0;      // of input data
+  std::int64_t positions = 0;  // BatchSize
+  std::int64_t max_rows = 1;   // that it might have had, of such lengths (MaxBatchSize)
+  std::size_t bytes = 0;       // of input data
   DispatchReason reason = DispatchReason::kIdle;
 };
+
+// Adds `request`, which fits.
+void Append(std::unique_ptr<InferenceRequest> request, Batch& batch);
 
 // Ownership: a request in the queue belongs to the queue.
 // Thread safety: one thread at a time; the Scheduler's lock guards it.

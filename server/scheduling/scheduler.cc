@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "models/runtime/symbol_binding.h"
+
 namespace octet {
 namespace {
 
@@ -39,6 +41,18 @@ void ApplySettings(const QueuePolicy& policy, InferenceRequest& request) {
   }
   request.due = DueTime(policy, request.arrival, std::min(limits.deadline, limits.start_by),
                         LevelsBehind(model, request.level));
+}
+
+// How many rows of the batch have as many positions as `paying_rows`, if they are known (0: not),
+// of a typical length.
+std::int64_t PayingRowsLike(const BatchRun& run, std::int64_t paying_rows) {
+  if (run.positions() == 0 || paying_rows == 0) return paying_rows;
+  const double row_positions =
+      static_cast<double>(run.positions()) / static_cast<double>(run.rows());
+  const double positions =
+      static_cast<double>(paying_rows) * static_cast<double>(TypicalPositions(*run.executable()));
+  return static_cast<std::int64_t>(std::clamp(positions / row_positions, 1.0,
+                                              static_cast<double>(run.executable()->max_rows())));
 }
 
 }  // namespace
@@ -159,9 +173,8 @@ absl::Status Scheduler::CheckWait(const InferenceRequest& request) const {
   }
   // Helpers give up what they do as soon as a request waits.
   busy.resize(std::max(busy.size(), compute_limit_));
-  const RequestQueue::Ahead ahead =
-      queue_.AheadOf(request, MaxBatchRows(options_.batching, request),
-                     left * static_cast<std::int64_t>(busy.size()));
+  const RequestQueue::Ahead ahead = queue_.AheadOf(request, MaxRowsLike(options_.batching, request),
+                                                   left * static_cast<std::int64_t>(busy.size()));
   const nanoseconds wait = ExpectedWait({.busy = busy, .work = ahead.work});
   // A queue timeout is over as soon as the batch starts.
   const nanoseconds run =
@@ -434,7 +447,7 @@ std::int64_t Scheduler::ChoosePartRows(std::size_t place, RequestQueue::Moment m
                    .weight_bytes = known_[active.known].weight_bytes,
                    .expected = active.expected,
                    .idle_workers = queue_.HasWork(moment) ? 0 : std::min(waiting_, may_compute),
-                   .paying_rows = known_[active.known].paying_rows});
+                   .paying_rows = PayingRowsLike(run, known_[active.known].paying_rows)});
 }
 
 RowRange Scheduler::TakePart(std::size_t place, RequestQueue::Moment moment) {

@@ -2,6 +2,7 @@
 
 #include "server/scheduling/worker.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -51,7 +52,9 @@ RowsOutcome Worker::RunRows(const BatchRun& run, RowRange rows, absl::FunctionRe
   if (!outcome.status.ok()) return outcome;
   Session& session = *sessions_.at(executable.get());
   const auto start = std::chrono::steady_clock::now();
-  outcome.status = session.RunRows(run.inputs(), run.outputs(), rows, stops);
+  outcome.status = run.ragged() != nullptr
+                       ? session.RunRagged(*run.ragged(), run.inputs(), run.outputs(), rows, stops)
+                       : session.RunRows(run.inputs(), run.outputs(), rows, stops);
   outcome.run = std::chrono::steady_clock::now() - start;
   outcome.quantize = std::chrono::nanoseconds(session.last_quantize_nanoseconds());
   return outcome;
@@ -69,17 +72,27 @@ std::size_t Worker::Finish(BatchRun& run, const BatchOutcome& outcome) {
 
 void Worker::Fail(BatchRun& run, const absl::Status& error) {
   // What one of them asks for is not held against the others.
-  if (!absl::IsResourceExhausted(error) || run.num_requests() == 1) {
+  const bool is_ragged = run.ragged() != nullptr;
+  const bool is_of_one =
+      absl::IsResourceExhausted(error) || (is_ragged && absl::IsInvalidArgument(error));
+  if (!is_of_one || run.num_requests() == 1) {
     run.Refuse(index_, metrics_, error);
     return;
   }
-  for (std::unique_ptr<InferenceRequest>& request : run.TakeRequests()) {
-    Batch alone;
-    alone.rows = request->rows;
-    alone.bytes = InputByteSize(*request);
-    alone.reason = DispatchReason::kAlone;
-    alone.requests.push_back(std::move(request));
-    run.Begin(std::move(alone));
+  // One that a step finds too long costs the others little where they are halved, again and again.
+  Batch whole = run.TakeBatch();
+  const std::size_t size = is_ragged ? (whole.requests.size() + 1) / 2 : 1;
+  for (std::size_t begin = 0; begin < whole.requests.size(); begin += size) {
+    Batch some;
+    some.max_rows = whole.max_rows;
+    some.reason = whole.reason;
+    const std::size_t end = std::min(begin + size, whole.requests.size());
+    for (std::size_t i = begin; i < end; ++i) Append(std::move(whole.requests[i]), some);
+    if (some.requests.size() == 1) {
+      some.max_rows = 1;
+      some.reason = DispatchReason::kAlone;
+    }
+    run.Begin(std::move(some));
     Run(run);
   }
 }

@@ -71,6 +71,7 @@ struct RequestOptions {
   std::int64_t rows = 1;
   float first = 0;          // the elements count up from it
   std::int64_t length = 3;  // of a row
+  std::int64_t width = 0;   // of an axis behind it; 0: there is none
   TimePoint deadline = kNever;
   bool is_cancelled = false;
 };
@@ -80,12 +81,12 @@ struct FakeRequest {
   FakeRequest(const std::shared_ptr<const Executable>& executable,
               const std::shared_ptr<ModelMetrics>& metrics, const RequestOptions& options)
       : outcome(std::make_shared<Outcome>()), request(std::make_unique<InferenceRequest>()) {
-    auto data = std::make_shared<std::vector<float>>(
-        static_cast<std::size_t>(options.rows * options.length));
+    Dims dims = {options.rows, options.length};
+    if (options.width > 0) dims.push_back(options.width);
+    auto data = std::make_shared<std::vector<float>>(static_cast<std::size_t>(NumElements(dims)));
     float next = options.first;
     for (float& value : *data) value = next++;
-    request->inputs.push_back(
-        {"x", "FP32", {options.rows, options.length}, std::as_bytes(std::span(*data))});
+    request->inputs.push_back({"x", "FP32", std::move(dims), std::as_bytes(std::span(*data))});
     request->arrival = std::chrono::steady_clock::now();
     request->admitted = request->arrival;
     request->deadline = options.deadline;

@@ -50,6 +50,19 @@ TEST_F(SymbolBindingTest, FindsTheValueOfEachSymbol) {
   EXPECT_THAT(symbols_, ElementsAre(7, 3));
 }
 
+TEST_F(SymbolBindingTest, CountsThePositionsOfTheLargestInput) {
+  const auto count = [this](const Dims& a, const Dims& b) {
+    const std::vector<TensorView> views = {{DataType::kFloat32, a, nullptr},
+                                           {DataType::kFloat32, b, nullptr}};
+    return CountPositions(*executable_, views);
+  };
+  EXPECT_EQ(count({7, 3}, {7, 7}), 49);
+  EXPECT_EQ(count({1, 1}, {1, 3}), 3);
+  EXPECT_EQ(TypicalPositions(*executable_), 2 * kTypicalSymbol + 1);
+  const std::int64_t huge = kMaxSymbolValue;
+  EXPECT_EQ(count({huge, huge}, {huge, 2 * huge + 1}), std::int64_t{1} << 40) << "no overflow";
+}
+
 TEST_F(SymbolBindingTest, NamesTheInputThatDoesNotFit) {
   const absl::Status rows = Bind({7, 3}, {6, 7});
   EXPECT_EQ(rows.code(), absl::StatusCode::kInvalidArgument);

@@ -5,6 +5,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/support/fake_requests.h"
+#include "tests/support/sequence_model.h"
 
 namespace octet {
 namespace {
@@ -25,19 +26,86 @@ class BatchingPolicyTest : public ::testing::Test {
 TEST_F(BatchingPolicyTest, RowsShareABatchUpToTheSmallerLimit) {
   const FakeRequest first = Make(3);
   EXPECT_TRUE(model_->takes_batches());
-  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(5).request), BatchFit::kFits);
-  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, 3, *Make(6).request), BatchFit::kNoRoom);
-  EXPECT_EQ(FitOf({.max_rows = 7}, *first.request, 3, *Make(5).request), BatchFit::kNoRoom);
+  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, {.rows = 3}, *Make(5).request),
+            BatchFit::kFits);
+  EXPECT_EQ(FitOf({.max_rows = 64}, *first.request, {.rows = 3}, *Make(6).request),
+            BatchFit::kNoRoom);
+  EXPECT_EQ(FitOf({.max_rows = 7}, *first.request, {.rows = 3}, *Make(5).request),
+            BatchFit::kNoRoom);
 }
 
 TEST_F(BatchingPolicyTest, AnotherExecutableNeverJoins) {
   const FakeRequest other(testing::TwiceModel(operators_), metrics_, {});
-  EXPECT_EQ(FitOf({}, *Make(1).request, 1, *other.request), BatchFit::kOtherExecutable);
+  EXPECT_EQ(FitOf({}, *Make(1).request, {.rows = 1}, *other.request), BatchFit::kOtherExecutable);
 }
 
 TEST_F(BatchingPolicyTest, OtherDimensionsBeyondRowsNeverJoin) {
   const FakeRequest longer(model_, metrics_, {.length = 4});
-  EXPECT_EQ(FitOf({}, *Make(1).request, 1, *longer.request), BatchFit::kOtherShape);
+  EXPECT_EQ(FitOf({}, *Make(1).request, {.rows = 1}, *longer.request), BatchFit::kOtherShape);
+}
+
+// Of a model that reads its weights once for sequences of all lengths.
+class SequenceFitTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<InferenceRequest> Make(std::int64_t rows, std::int64_t length,
+                                         std::int64_t paying_rows) const {
+    auto request = std::move(
+        FakeRequest(model_, metrics_, {.rows = rows, .length = length, .width = 2}).request);
+    request->max_batch_rows = paying_rows;
+    return request;
+  }
+
+  const OperatorRegistry operators_ = testing::SequenceOperators();
+  const std::shared_ptr<const Executable> model_ =
+      testing::SequenceModel(operators_, {.max_rows = 16});
+  const std::shared_ptr<ModelMetrics> metrics_ =
+      std::make_shared<ModelMetrics>(ModelMetrics::Labels{"m", "1", "fp32"}, 1);
+};
+
+struct SequenceFitCase {
+  const char* what;
+  std::int64_t paying_rows;   // of 64 positions each
+  std::int64_t rows, length;  // of the first request
+  std::int64_t other_rows, other_length;
+  BatchFit fit;
+};
+
+TEST_F(SequenceFitTest, LengthsShareABatchUpToThePositionsThatPay) {
+  ASSERT_TRUE(model_->takes_lengths());
+  const SequenceFitCase cases[] = {
+      {"another length", 1, 1, 7, 1, 12, BatchFit::kFits},
+      {"the same", 1, 1, 7, 1, 7, BatchFit::kFits},
+      {"as many positions as pay", 1, 1, 40, 1, 24, BatchFit::kFits},
+      {"one more", 1, 1, 40, 1, 25, BatchFit::kNoRoom},
+      {"short rows are more than pay of a typical length", 1, 8, 2, 8, 3, BatchFit::kFits},
+      {"but no more than a run has", 1, 8, 2, 9, 3, BatchFit::kNoRoom},
+      {"one that is longer than all that pay, alone", 1, 1, 90, 1, 1, BatchFit::kNoRoom},
+      {"and behind others", 1, 1, 1, 1, 90, BatchFit::kNoRoom},
+      {"more pay", 4, 1, 100, 1, 100, BatchFit::kFits},
+      {"even of one length no more than pay", 4, 2, 100, 1, 100, BatchFit::kNoRoom},
+      {"not measured: as many as a run has", 0, 1, 900, 1, 124, BatchFit::kFits},
+      {"not measured, one more", 0, 1, 900, 1, 125, BatchFit::kNoRoom},
+  };
+  for (const SequenceFitCase& test : cases) {
+    const auto first = Make(test.rows, test.length, test.paying_rows);
+    const auto other = Make(test.other_rows, test.other_length, test.paying_rows);
+    EXPECT_EQ(FitOf({}, *first, SizeOf(*first), *other), test.fit) << test.what;
+  }
+}
+
+TEST_F(SequenceFitTest, AnOperatorsRowsAreALimit) {
+  const ModelScheduling settings = {.max_batch_rows = 2};
+  const auto first = Make(1, 5, 2);
+  first->scheduling = &settings;
+  EXPECT_EQ(MaxBatchSize({}, *first), (BatchSize{.rows = 2, .positions = 128}));
+  EXPECT_EQ(FitOf({}, *first, {.rows = 1, .positions = 5}, *Make(1, 6, 2)), BatchFit::kFits);
+  EXPECT_EQ(FitOf({}, *first, {.rows = 2, .positions = 10}, *Make(1, 6, 2)), BatchFit::kNoRoom);
+}
+
+TEST_F(SequenceFitTest, RowsLikeAnotherAreAsManyAsHaveThePositions) {
+  EXPECT_EQ(MaxRowsLike({}, *Make(3, 32, 4)), 8);
+  EXPECT_EQ(MaxRowsLike({}, *Make(1, 2, 4)), 16) << "of a run";
+  EXPECT_EQ(MaxRowsLike({}, *Make(1, 1000, 4)), 1);
 }
 
 TEST_F(BatchingPolicyTest, ModelWithoutLeadingRowsTakesNoBatches) {

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/support/fake_requests.h"
+#include "tests/support/sequence_model.h"
 
 namespace octet {
 namespace {
@@ -140,6 +141,30 @@ TEST_F(RequestQueueTest, LaterArrivalsAreHeld) {
   EXPECT_EQ(queue.TakeBatch({.before = between}).rows, 1);
   EXPECT_FALSE(queue.HasWork({.before = between}));
   EXPECT_TRUE(queue.HasWork({}));
+}
+
+TEST_F(RequestQueueTest, SequencesOfOtherLengthsJoinUpToThePositionsThatPay) {
+  const OperatorRegistry operators = testing::SequenceOperators();
+  const auto model = testing::SequenceModel(operators);
+  const auto push = [&](RequestQueue& queue, std::int64_t length) {
+    auto request = std::move(FakeRequest(model, metrics_, {.length = length, .width = 2}).request);
+    request->max_batch_rows = 1;  // 64 positions
+    queue.Push(std::move(request));
+  };
+  RequestQueue queue({});
+  for (const std::int64_t length : {7, 1000, 12, 31, 20, 5}) push(queue, length);
+  Batch batch = queue.TakeBatch({});
+  EXPECT_EQ(batch.requests.size(), 4U) << "7, 12, 31 and 5";
+  EXPECT_EQ(batch.positions, 55);
+  EXPECT_EQ(batch.max_rows, 4) << "as good as full";
+  EXPECT_EQ(batch.reason, DispatchReason::kFull);
+  batch = queue.TakeBatch({});
+  EXPECT_EQ(batch.positions, 1000) << "one that is very long has no company";
+  EXPECT_EQ(batch.requests.size(), 1U);
+  batch = queue.TakeBatch({});
+  EXPECT_EQ(batch.positions, 20);
+  EXPECT_EQ(batch.max_rows, 3) << "of 20 positions";
+  EXPECT_EQ(batch.reason, DispatchReason::kIdle);
 }
 
 // Of a model that waits up to 10 ms for others, and prefers 4 rows.

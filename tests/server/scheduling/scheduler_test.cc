@@ -11,6 +11,7 @@
 
 #include "tests/server/scheduling/scheduler_test_base.h"
 #include "tests/support/gated_model.h"
+#include "tests/support/sequence_model.h"
 
 namespace octet {
 namespace {
@@ -79,6 +80,41 @@ TEST_F(SchedulerTest, RequestsThatWaitTogetherShareABatch) {
   ASSERT_TRUE(gate_.WaitUntilEmpty(kNever));
   EXPECT_EQ(model_metrics_->Statistics().success.count, 10U);
   EXPECT_LE(model_metrics_->Statistics().num_batches, 2U);
+}
+
+TEST_F(SchedulerTest, SequencesOfAnyLengthThatWaitTogetherShareABatch) {
+  const OperatorRegistry operators = testing::SequenceOperators();
+  const auto model = testing::SequenceModel(operators);
+  scheduler_.Start(events_);
+  ASSERT_TRUE(scheduler_.Prepare(model).ok());
+  const auto options = [](int i) {
+    return RequestOptions{.rows = 1 + i % 2,
+                          .first = static_cast<float>(i),
+                          .length = i == 13 ? testing::kLongestSequence + 1 : 1 + i * 7 % 23,
+                          .width = 2,
+                          .is_cancelled = i == 17};
+  };
+  std::vector<std::shared_ptr<FakeRequest>> fakes;
+  for (int i = 0; i < 20; ++i) {
+    fakes.push_back(std::make_shared<FakeRequest>(model, model_metrics_, options(i)));
+    fakes.back()->request->pass = *gate_.Enter();
+  }
+  events_.Post([&](std::size_t worker) {
+    for (auto& fake : fakes) scheduler_.Submit(worker, std::move(fake->request));
+  });
+  ASSERT_TRUE(gate_.WaitUntilEmpty(kNever));
+  for (int i = 0; i < 20; ++i) {
+    const Outcome& outcome = *fakes[static_cast<std::size_t>(i)]->outcome;
+    EXPECT_EQ(outcome.completions, 1);
+    if (i == 13) {
+      EXPECT_EQ(outcome.status.code(), absl::StatusCode::kInvalidArgument);
+    } else if (i == 17) {
+      EXPECT_TRUE(absl::IsCancelled(outcome.status));
+    } else {
+      EXPECT_EQ(outcome.values, testing::SequenceAnswer(options(i))) << i;
+    }
+  }
+  EXPECT_LE(model_metrics_->Statistics().num_batches, 10U);
 }
 
 TEST_F(SchedulerTest, HeldArrivalsWait) {

@@ -11,6 +11,7 @@
 
 #include "tests/server/scheduling/scheduler_test_base.h"
 #include "tests/support/gated_model.h"
+#include "tests/support/sequence_model.h"
 
 namespace octet {
 namespace {
@@ -80,6 +81,35 @@ TEST_F(SplitBatchTest, TwoWorkersComputeALargeRequest) {
   EXPECT_EQ(statistics.num_split_batches, 1U);
   EXPECT_GE(statistics.num_helped_parts, 1U);
   EXPECT_LE(statistics.num_helped_parts, 7U);
+}
+
+TEST_F(SplitBatchTest, SequencesOfDifferentLengthsAreCutBetweenTwo) {
+  const OperatorRegistry operators = testing::SequenceOperators();
+  const auto model = testing::SequenceModel(operators);
+  scheduler_.Start(events_);
+  ASSERT_TRUE(scheduler_.Prepare(model).ok());
+  for (int round = 0; round < 30; ++round) {
+    std::vector<RequestOptions> sent;
+    std::vector<std::shared_ptr<FakeRequest>> fakes;
+    for (int i = 0; i < 12; ++i) {
+      sent.push_back({.rows = 1 + i % 3,
+                      .first = static_cast<float>(round + i),
+                      .length = 1 + (round + i) * 7 % 60,
+                      .width = 2});
+      fakes.push_back(std::make_shared<FakeRequest>(model, model_metrics_, sent.back()));
+      fakes.back()->request->pass = *gate_.Enter();
+    }
+    events_.Post([&](std::size_t worker) {
+      for (auto& fake : fakes) scheduler_.Submit(worker, std::move(fake->request));
+    });
+    ASSERT_TRUE(gate_.WaitUntilEmpty(until_));
+    for (std::size_t i = 0; i < fakes.size(); ++i) {
+      const Outcome& outcome = *fakes[i]->outcome;
+      ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+      ASSERT_EQ(outcome.completions, 1);
+      EXPECT_EQ(outcome.values, testing::SequenceAnswer(sent[i]));
+    }
+  }
 }
 
 TEST_F(SplitBatchTest, TheOwnerNeverWaitsForItsHelper) {

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/support/fake_requests.h"
+#include "tests/support/sequence_model.h"
 
 namespace octet {
 namespace {
@@ -123,6 +124,131 @@ TEST_F(WorkerTest, WorkersRunRowsOfOneBatch) {
   const ModelStatistics statistics = model_metrics_->Statistics();
   EXPECT_EQ(statistics.num_batches, 1U);
   EXPECT_EQ(statistics.num_split_batches, 1U);
+}
+
+// Of a model that takes sequences of different lengths together.
+class SequenceWorkerTest : public WorkerTest {
+ protected:
+  // Of one row each.
+  std::shared_ptr<Outcome> Add(Batch& batch, std::int64_t length, float first = 0) {
+    FakeRequest fake(sequences_, model_metrics_, Options(length, first));
+    Append(std::move(fake.request), batch);
+    return fake.outcome;
+  }
+  static RequestOptions Options(std::int64_t length, float first = 0) {
+    return {.first = first, .length = length, .width = 2};
+  }
+  static void ExpectAnswer(const Outcome& outcome, std::int64_t length, float first = 0) {
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_THAT(outcome.dims, ElementsAre(1, length, 2));
+    EXPECT_EQ(outcome.values, testing::SequenceAnswer(Options(length, first)));
+    EXPECT_EQ(outcome.completions, 1);
+  }
+
+  testing::SequenceRuns runs_;
+  const OperatorRegistry sequence_operators_ = testing::SequenceOperators(&runs_);
+  const std::shared_ptr<const Executable> sequences_ = testing::SequenceModel(sequence_operators_);
+};
+
+TEST_F(SequenceWorkerTest, SequencesOfDifferentLengthsAreOneBatch) {
+  Batch batch;
+  const auto a = Add(batch, 7, 1);
+  const auto b = Add(batch, 12, 100);
+  const auto c = Add(batch, 31, 1000);
+  EXPECT_EQ(batch.positions, 50);
+  EXPECT_EQ(Run(std::move(batch)), 50U * 8);
+  ExpectAnswer(*a, 7, 1);
+  ExpectAnswer(*b, 12, 100);
+  ExpectAnswer(*c, 31, 1000);
+  EXPECT_THAT(runs_.products, ElementsAre(50)) << "the weights were read once";
+  EXPECT_THAT(runs_.lengths, ElementsAre(7, 12, 31));
+  const ModelStatistics statistics = model_metrics_->Statistics();
+  EXPECT_EQ(statistics.num_batches, 1U);
+  EXPECT_EQ(statistics.num_batch_rows, 3U);
+  EXPECT_EQ(b->answer.times.batch_rows, 3);
+}
+
+TEST_F(SequenceWorkerTest, BatchesOfOneLengthFollowAndPrecedeThem) {
+  for (const std::int64_t other : {5, 9, 5}) {
+    Batch batch;
+    const auto a = Add(batch, 5, 1);
+    const auto b = Add(batch, other, 2);
+    Run(std::move(batch));
+    ExpectAnswer(*a, 5, 1);
+    ExpectAnswer(*b, other, 2);
+  }
+  EXPECT_THAT(runs_.products, ElementsAre(10, 14, 10));
+}
+
+TEST_F(SequenceWorkerTest, OneThatAStepRefusesFailsAlone) {
+  Batch batch;
+  const auto a = Add(batch, 7);
+  const auto b = Add(batch, 12);
+  const auto too_long = Add(batch, testing::kLongestSequence + 1);
+  const auto c = Add(batch, testing::kLongestSequence);
+  const auto d = Add(batch, 3);
+  EXPECT_EQ(Run(std::move(batch)), 0U);
+  ExpectAnswer(*a, 7);
+  ExpectAnswer(*b, 12);
+  ExpectAnswer(*c, testing::kLongestSequence);
+  ExpectAnswer(*d, 3);
+  EXPECT_EQ(too_long->completions, 1);
+  EXPECT_EQ(too_long->status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(too_long->status.message()), ::testing::HasSubstr("at most 100"));
+  EXPECT_THAT(runs_.products, ElementsAre(19, 103))
+      << "the others stayed together as far as possible";
+}
+
+TEST_F(SequenceWorkerTest, DeadOnesLeaveTheBatch) {
+  Batch batch;
+  const auto a = Add(batch, 7);
+  FakeRequest cancelled(sequences_, model_metrics_,
+                        {.length = 90, .width = 2, .is_cancelled = true});
+  Append(std::move(cancelled.request), batch);
+  FakeRequest expired(sequences_, model_metrics_,
+                      {.length = 50,
+                       .width = 2,
+                       .deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)});
+  Append(std::move(expired.request), batch);
+  const auto b = Add(batch, 3);
+  Run(std::move(batch));
+  ExpectAnswer(*a, 7);
+  ExpectAnswer(*b, 3);
+  EXPECT_TRUE(absl::IsCancelled(cancelled.outcome->status));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(expired.outcome->status));
+  EXPECT_THAT(runs_.products, ElementsAre(10));
+}
+
+TEST_F(SequenceWorkerTest, WorkersRunSequencesOfOneBatch) {
+  Worker other(1, 1 << 20, metrics_);
+  Batch batch;
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (const std::int64_t length : {4, 9, 9, 2}) outcomes.push_back(Add(batch, length));
+  run_.Begin(std::move(batch));
+  ASSERT_TRUE(worker_.Begin(run_));
+  const auto never = [] { return false; };
+  EXPECT_TRUE(other.RunRows(run_, {.first = 2, .count = 2}, never).status.ok());
+  EXPECT_TRUE(
+      absl::IsCancelled(other.RunRows(run_, {.first = 0, .count = 2}, [] { return true; }).status));
+  EXPECT_TRUE(worker_.RunRows(run_, {.first = 0, .count = 2}, never).status.ok());
+  EXPECT_EQ(worker_.Finish(run_, {.helped_parts = 1}), 24U * 8);
+  ExpectAnswer(*outcomes[0], 4);
+  ExpectAnswer(*outcomes[1], 9);
+  ExpectAnswer(*outcomes[2], 9);
+  ExpectAnswer(*outcomes[3], 2);
+  EXPECT_THAT(runs_.products, ElementsAre(11, 13));
+}
+
+TEST_F(SequenceWorkerTest, AnswersThatAreTooLargeTogetherAreFewerAtATime) {
+  Worker small(0, 1200, metrics_);
+  Batch batch;
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (const std::int64_t length : {80, 50, 60, 40}) outcomes.push_back(Add(batch, length));
+  run_.Begin(std::move(batch));
+  small.Run(run_);
+  ExpectAnswer(*outcomes[0], 80);
+  ExpectAnswer(*outcomes[3], 40);
+  EXPECT_THAT(runs_.products, ElementsAre(130, 100)) << "of 8 bytes each";
 }
 
 TEST_F(WorkerTest, AnErrorOfOnePartIsTheAnswerToAll) {
