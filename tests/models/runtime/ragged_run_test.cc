@@ -193,7 +193,7 @@ TEST_P(RaggedLimitsTest, IsCutWhereTheArenaHasNoRoomForAllAtOnce) {
   RaggedRun whole(*unlimited);
   ASSERT_TRUE(whole.Plan(batch).ok());
   // Of all rows with one length; then that of the longest alone.
-  for (const std::size_t divisor : {2, 4}) {
+  for (const std::size_t divisor : {2U, 4U}) {
     const std::size_t limit = whole.arena_byte_size() / divisor;
     const auto executable = Compile(options, {.max_arena_byte_size = limit});
     Arena arena;
