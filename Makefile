@@ -37,7 +37,7 @@ bench-engine: ## kernels and models in process
 	@$(SETUP) test
 	@tests/run/bench.sh engine
 
-bench-server: ## the server over loopback, beside a bare gRPC echo
+bench-server: ## the server over loopback, beside Triton, KServe, MLServer and a bare gRPC echo
 	@$(SETUP) test
 	@tests/run/bench.sh server
 

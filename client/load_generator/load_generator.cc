@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -87,6 +88,7 @@ class Generator {
     const SteadyClock::time_point end = is_any_measured ? last_answer_ : SteadyClock::now();
     report_.seconds = std::chrono::duration<double>(end - measure_from_).count();
     std::sort(report_.latencies_us.begin(), report_.latencies_us.end());
+    std::sort(report_.failed_latencies_us.begin(), report_.failed_latencies_us.end());
     return std::move(report_);
   }
 
@@ -121,6 +123,10 @@ class Generator {
 
   void StartIfAllowed(SteadyClock::time_point due) {
     if (!MayStart(due)) return;
+    if (options_.pause > std::chrono::milliseconds::zero()) {
+      std::this_thread::sleep_for(options_.pause);
+      due = SteadyClock::now();
+    }
     auto call = std::make_unique<Call>();
     call->request_index = num_started_ % requests_.size();
     call->start = due;
@@ -157,7 +163,10 @@ class Generator {
 
   void Record(const Call& call, SteadyClock::time_point now) {
     last_answer_ = now;
+    const double latency_us =
+        std::chrono::duration<double, std::micro>(now - call.start).count();
     if (!call.status.ok()) {
+      report_.failed_latencies_us.push_back(latency_us);
       const auto code = static_cast<absl::StatusCode>(call.status.error_code());
       const std::string code_name = absl::StatusCodeToString(code);
       const auto known = std::find_if(
@@ -171,8 +180,7 @@ class Generator {
       return;
     }
     ++report_.num_answered;
-    report_.latencies_us.push_back(
-        std::chrono::duration<double, std::micro>(now - call.start).count());
+    report_.latencies_us.push_back(latency_us);
     if (options_.on_response) {
       options_.on_response(call.request_index, Concatenate(call.response));
     }
@@ -204,10 +212,14 @@ double LoadReport::throughput() const {
 }
 
 double LoadReport::Percentile(double fraction) const {
-  if (latencies_us.empty()) return 0;
-  const double rank = std::ceil(fraction * static_cast<double>(latencies_us.size()));
+  return client::Percentile(latencies_us, fraction);
+}
+
+double Percentile(std::span<const double> latencies, double fraction) {
+  if (latencies.empty()) return 0;
+  const double rank = std::ceil(fraction * static_cast<double>(latencies.size()));
   const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
-  return latencies_us[std::min(index, latencies_us.size() - 1)];
+  return latencies[std::min(index, latencies.size() - 1)];
 }
 
 absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options) {
@@ -219,6 +231,10 @@ absl::StatusOr<LoadReport> GenerateLoad(const LoadOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat("got a rate of ", options.requests_per_second,
                                                    " requests a second, at most ",
                                                    kMaxRequestsPerSecond, " are possible"));
+  }
+  if (options.pause > std::chrono::milliseconds::zero() &&
+      (options.num_in_flight != 1 || options.requests_per_second > 0)) {
+    return absl::InvalidArgumentError("pauses need one request in flight and no rate");
   }
   Generator generator(options);
   if (absl::Status status = generator.Connect(); !status.ok()) return status;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct LoadOptions {
   std::chrono::milliseconds duration{5000};
   std::chrono::milliseconds timeout{10000};  // of each request
   std::size_t num_connections = 1;
+  std::chrono::milliseconds pause{0};  // closed loop: before each request, with nothing in flight
   // Called in the generator's thread with each good answer and its index in `requests`.
   std::function<void(std::size_t request_index, const std::string& response)> on_response = {};
 };
@@ -39,12 +41,16 @@ struct LoadReport {
   std::map<std::string, std::uint64_t> failures;  // by "CODE: message of the first"
   double seconds = 0;                             // measured, up to the last answer
   std::vector<double> latencies_us;               // of the good answers, ascending
+  std::vector<double> failed_latencies_us;        // of the others, ascending
 
   [[nodiscard]] std::uint64_t num_failed() const;
   [[nodiscard]] double throughput() const;  // good answers a second
-  // Latency in microseconds below which `fraction` (0 to 1) of the answers lie; 0 without any.
+  // Of the good answers' latencies (see below).
   [[nodiscard]] double Percentile(double fraction) const;
 };
+
+// The latency below which `fraction` (0 to 1) of `latencies`, ascending, lie; 0 without any.
+double Percentile(std::span<const double> latencies, double fraction);
 
 // Runs to the end in the calling thread. Returns INVALID_ARGUMENT for options that make no sense
 // (also a rate above 1e6 a second),

@@ -12,11 +12,14 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
-std::byte* AllocateZeroed(std::size_t byte_size) {
+std::byte* Allocate(std::size_t byte_size) {
   // At least one byte, so that no tensor has a null pointer.
-  const std::size_t size = std::max<std::size_t>(byte_size, 1);
-  auto* const data = static_cast<std::byte*>(::operator new(size, kAlignment));
-  std::memset(data, 0, size);
+  return static_cast<std::byte*>(::operator new(std::max<std::size_t>(byte_size, 1), kAlignment));
+}
+
+std::byte* AllocateZeroed(std::size_t byte_size) {
+  std::byte* const data = Allocate(byte_size);
+  std::memset(data, 0, byte_size);
   return data;
 }
 
@@ -45,7 +48,7 @@ ConstantTensor::ConstantTensor(DataType type, Dims dims, std::span<const std::by
 
 ConstantTensor ConstantTensor::Copy(DataType type, Dims dims, std::span<const std::byte> bytes,
                                     int packed_axis) {
-  std::byte* const data = AllocateZeroed(bytes.size());
+  std::byte* const data = Allocate(bytes.size());
   std::shared_ptr<const void> owner(data, [](const std::byte* buffer) {
     ::operator delete(const_cast<std::byte*>(buffer), kAlignment);
   });
@@ -58,6 +61,15 @@ Tensor::Tensor(DataType type, Dims dims)
       dims_(std::move(dims)),
       byte_size_(ByteSize(type_, dims_)),
       data_(AllocateZeroed(byte_size_)) {}
+
+Tensor Tensor::ForOverwrite(DataType type, Dims dims) {
+  Tensor tensor;
+  tensor.type_ = type;
+  tensor.dims_ = std::move(dims);
+  tensor.byte_size_ = ByteSize(tensor.type_, tensor.dims_);
+  tensor.data_.reset(Allocate(tensor.byte_size_));
+  return tensor;
+}
 
 void Tensor::Free::operator()(std::byte* data) const { ::operator delete(data, kAlignment); }
 

@@ -106,6 +106,8 @@ class Tensor {
   Tensor() = default;
   // Zero-filled.
   Tensor(DataType type, Dims dims);
+  // Of any bytes: for who writes all of them before anybody reads one.
+  static Tensor ForOverwrite(DataType type, Dims dims);
 
   [[nodiscard]] DataType data_type() const { return type_; }
   [[nodiscard]] const Dims& dims() const { return dims_; }

@@ -80,7 +80,8 @@ void BatchRun::Gather() {
     dims[0] = batch_.rows;
     const std::size_t byte_size = ByteSize(inputs_[i].data_type, dims);
     if (gathered_inputs_[i].bytes().size() < byte_size) {
-      gathered_inputs_[i] = Tensor(DataType::kUint8, {static_cast<std::int64_t>(byte_size)});
+      gathered_inputs_[i] =
+          Tensor::ForOverwrite(DataType::kUint8, {static_cast<std::int64_t>(byte_size)});
     }
     std::byte* to = gathered_inputs_[i].bytes().data();
     for (const std::unique_ptr<InferenceRequest>& request : batch_.requests) {
@@ -111,7 +112,7 @@ absl::Status BatchRun::MakeTensors(Session& session, std::size_t max_answer_byte
   outputs_->reserve(signature.size());
   output_views_.clear();
   for (std::size_t i = 0; i < signature.size(); ++i) {
-    outputs_->emplace_back(signature[i].type.data_type, output_dims_[i]);
+    outputs_->push_back(Tensor::ForOverwrite(signature[i].type.data_type, output_dims_[i]));
     output_views_.push_back(outputs_->back().mutable_view());
   }
   return absl::OkStatus();

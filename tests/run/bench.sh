@@ -29,9 +29,11 @@ case "${1:-}" in
     $peers/venv/bin/python tests/bench/engine/run.py $built --markdown $peers/engine.md
     ;;
   server)
-    cmake/setup/configure.sh bench
+    tests/bench/server/peers/setup.sh
+    configure_with_peers
     build
-    tests/bench/server/run.sh $built
+    $peers/serving/venv/bin/python tests/bench/server/run.py $built --markdown $peers/server.md \
+      --json $peers/server.jsonl
     ;;
   *) echo "usage: $0 engine|server" >&2; exit 2 ;;
 esac

@@ -102,6 +102,24 @@ TEST(LoadGeneratorTest, FailuresAreCountedByCodeWithTheFirstMessage) {
   EXPECT_EQ(report->num_answered, 1U);
   EXPECT_EQ(report->latencies_us.size(), 1U);
   EXPECT_THAT(report->failures, ElementsAre(Pair("RESOURCE_EXHAUSTED: full 1", 3)));
+  EXPECT_EQ(report->failed_latencies_us.size(), 3U);
+  EXPECT_TRUE(
+      std::is_sorted(report->failed_latencies_us.begin(), report->failed_latencies_us.end()));
+  EXPECT_GT(Percentile(report->failed_latencies_us, 0.5), 0);
+}
+
+TEST(LoadGeneratorTest, PausesBeforeEachRequestAreNotPartOfItsLatency) {
+  const FakeInferenceServer server;
+  LoadOptions options = Counted(server, 3);
+  options.pause = std::chrono::milliseconds(100);
+  const auto report = GenerateLoad(options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->num_answered, 3U);
+  EXPECT_GE(report->seconds, 0.3);
+  const auto& latencies = report->latencies_us;
+  EXPECT_LT((latencies[0] + latencies[1] + latencies[2]) / 1e6, report->seconds - 0.29);
+  options.num_in_flight = 2;
+  EXPECT_THAT(GenerateLoad(options).status().message(), HasSubstr("one request in flight"));
 }
 
 TEST(LoadGeneratorTest, AnswersBeyondTheTimeoutFail) {

@@ -41,6 +41,16 @@ TEST(TensorTest, OwnedBuffersAreAlignedAndZero) {
   EXPECT_EQ(tensor.view().dims.size(), 2U);
 }
 
+TEST(TensorTest, ABufferForOverwriteIsAlignedAndAsLarge) {
+  Tensor tensor = Tensor::ForOverwrite(DataType::kFloat32, {3, 7});
+  EXPECT_TRUE(IsAligned(tensor.view().data));
+  EXPECT_EQ(tensor.bytes().size(), 84U);
+  EXPECT_EQ(tensor.data_type(), DataType::kFloat32);
+  EXPECT_THAT(tensor.dims(), ElementsAre(3, 7));
+  tensor.as<float>()[20] = 1.5F;
+  EXPECT_EQ(tensor.view().as<float>()[20], 1.5F);
+}
+
 TEST(TensorTest, AnEmptyTensorHasAPointer) {
   const Tensor tensor(DataType::kInt8, {0, 4});
   EXPECT_TRUE(tensor.bytes().empty());
