@@ -6,10 +6,9 @@ import sys
 import grpc
 import numpy as np
 
-import make_models
-import served_models
 from measuring import Failed
-from served_models import ServedModel
+from peers import make_models, served_models
+from peers.served_models import ServedModel
 
 sys.path.insert(0, str(make_models.ROOT))
 from tests.support import inference_stubs  # noqa: E402

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what all servers serve: ONNX files, and Octet's bundles of the same files.
 
-    make_models.py BUILD_FOLDER
-
 Everything comes from seeds and from the zoo's digits, so that it is the same on each machine. What
 is there stays, as long as this module and the program `octet` are what they were.
 """
@@ -13,7 +11,6 @@ import math
 import pathlib
 import shutil
 import subprocess
-import sys
 import zipfile
 
 import h5py
@@ -21,8 +18,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-import served_models
-from served_models import ServedModel
+from peers import served_models
+from peers.served_models import ServedModel
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 ZOO = ROOT / "models/zoo"
@@ -192,8 +189,3 @@ def make_repository(octet: pathlib.Path, models: tuple[ServedModel, ...] = serve
             _make_bundle(octet, model, folder, repository / model.name / "1")
         stamp.write_text(source)
     return repository
-
-
-if __name__ == "__main__":
-    for chosen in (served_models.SMALL, served_models.LARGE):
-        print(make_repository(pathlib.Path(sys.argv[1]) / "bin/octet", chosen))

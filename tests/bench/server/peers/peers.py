@@ -11,8 +11,8 @@ import json
 import pathlib
 import shutil
 
-import served_models
-from served_models import ServedModel
+from peers import served_models
+from peers.served_models import ServedModel
 from servers import Server, free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -61,8 +61,8 @@ class _Peer(Server):
 
 class Triton(_Peer):
     """tritonserver of the nvidia-pytriton wheel, with triton_backend.cc. `instances` of each model
-    compute at once; with small models one is fastest. Metrics cost it threads and memory, and are
-    off; so is HTTP unless wanted."""
+    compute at once, each a batch. Metrics cost it threads and memory, and are off; so is HTTP unless
+    wanted."""
     name = "triton"
     venv = "triton"
 
@@ -164,8 +164,7 @@ class MLServer(_PythonServer):
 
 def available(built: pathlib.Path, onnx: pathlib.Path,
               models: tuple[ServedModel, ...] = served_models.SMALL) -> list[Server]:
-    """Those that are installed, not started, each as it is fastest with small models; `onnx` is the
-    folder of make_models.make_onnx()."""
+    """Those that are installed, not started; `onnx` is the folder of make_models.make_onnx()."""
     servers = [Triton(built, onnx, models), KServe(onnx, models), MLServer(onnx, models)]
     return [server for server in servers if server.is_installed()]
 
