@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/process/library_defaults.h"
 
-#include <malloc.h>
-
 #include <algorithm>
+#include <malloc.h>
 
 #include "absl/synchronization/mutex.h"
 
