@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads flags, file and CPU, and has the server assembled and run.
 
+#include <cstddef>
 #include <cstdlib>
 #include <iostream>
 #include <span>
@@ -16,6 +17,7 @@
 #include "models/base/status_macros.h"
 #include "server/assembly/server_assembly.h"
 #include "server/config/server_config.h"
+#include "server/process/library_defaults.h"
 #include "server/process/server_log.h"
 #include "server/process/stop_signals.h"
 
@@ -64,6 +66,8 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
 }
 
 int Main(std::span<const char* const> arguments) {
+  // One thread for each CPU computes, another reads requests.
+  SetLibraryDefaults(static_cast<std::size_t>(ReadCpuBudget().workers) + 1);
   StopSignals stop;
 
   const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);

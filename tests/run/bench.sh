@@ -32,7 +32,7 @@ case "${1:-}" in
     tests/bench/server/peers/setup.sh
     configure_with_peers
     build
-    $peers/serving/venv/bin/python tests/bench/server/run.py $built --markdown $peers/server.md \
+    build/venv/bin/python tests/bench/server/run.py $built --markdown $peers/server.md \
       --json $peers/server.jsonl
     ;;
   *) echo "usage: $0 engine|server" >&2; exit 2 ;;

@@ -47,4 +47,13 @@ tests/deploy/image_test.sh build/check/bin
 step "slow tests: ${OCTET_SOAK_SECONDS:-120} s of everything at once; the fixtures of every Keras; clients of others"
 OCTET_REQUIRE_ALL=1 ctest --preset check -L slow
 
+if [ -e build/peers/serving/triton/.complete ]; then
+  step "the peers of the server's benchmark answer as Octet does"
+  cmake/setup/configure.sh bench -DOCTET_BENCHMARK_PEERS=ON
+  cmake --build build/bench -j "$jobs" --target octet octet-server tests_bench_server
+  ctest --test-dir build/bench --output-on-failure -R '^bench/server/'
+else
+  step "the peers of the server's benchmark: skipped, tests/bench/server/peers/setup.sh installs them"
+fi
+
 step "all passed"

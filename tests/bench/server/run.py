@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server beside its peers and the bare echo, over loopback, taking turns in one run.
 
-    run.py BUILD_FOLDER [--filter SECTION]... [--list] [--rounds N] [--seconds S]
-           [--json FILE] [--markdown FILE]
+    build/venv/bin/python tests/bench/server/run.py BUILD_FOLDER [--filter SECTION]... [--list]
+           [--rounds N] [--seconds S] [--json FILE] [--markdown FILE]
 
 Prints each stretch and each figure, then all figures as a table. A figure with a target says
 whether it is met. Ends with status 1 if a section could not be measured; a target that is missed is
@@ -22,28 +22,30 @@ import overload
 import report
 import responsiveness
 from measuring import Bench, Failed, complain
-from peers import peers
+from peers import answers, make_models, peers
 from servers import Echo, Octet
 
 ZOO = pathlib.Path("models/zoo/repository")
 WORK = pathlib.Path("build/peers/serving")
-# What the server sets its own allocator to (server/process): the echo is to have no worse.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-             "MALLOC_TOP_PAD_": str(64 << 20)}
 QUOTA_CPUS = 1.5
 
 
 def run_endpoints(bench: Bench, options) -> None:
     with contextlib.ExitStack() as stack:
         ours = Octet(options.built, options.shared)
-        servers = [ours, Echo(options.built, ALLOCATOR)]
+        servers = [ours, Echo(options.built)]
         for server in servers:
             stack.enter_context(server)
-        for peer in peers.available(options.built, options.shared.parent / "onnx"):
+        for peer in peers.available(options.built, make_models.FOLDER):
             try:
                 servers.append(stack.enter_context(peer))
+                answers.check(peer)
             except Failed as failure:
                 bench.say(f"  without {peer.name}: {failure}")
+                servers = [server for server in servers if server is not peer]
+        for name in peers.missing(options.built):
+            bench.say(f"  without {name}: it is not set up")
+        answers.check(ours)
         ours.await_idle()
         endpoints.run(bench, servers)
 
@@ -77,7 +79,7 @@ def run_starts(bench: Bench, options) -> None:
 
 
 def run_pauses(bench: Bench, options) -> None:
-    with Octet(options.built, ZOO) as ours, Echo(options.built, ALLOCATOR) as echo:
+    with Octet(options.built, ZOO) as ours, Echo(options.built) as echo:
         ours.await_idle()
         responsiveness.pauses(bench, [ours, echo], responsiveness.DIGITS)
 
@@ -141,8 +143,8 @@ def main() -> int:
         print("\n".join(SECTIONS))
         return 0
     bench = Bench(options.built, options.rounds, options.seconds, [])
-    options.repository = models.make_repository(models.MODELS, bench.octet, WORK / "made")
-    options.shared = models.make_repository(models.SHARED, bench.octet, WORK / "shared")
+    options.repository = models.make_repository(bench.octet, WORK / "made")
+    options.shared = make_models.make_repository(bench.octet)
     is_whole = run_sections(bench, options)
     about = report.machine(bench.octet, ZOO / "digits-mlp-int8/1")
     table = report.table(bench.figures, about)

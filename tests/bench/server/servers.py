@@ -16,6 +16,7 @@ from measuring import Failed
 READY_SECONDS = 120
 POLL_SECONDS = 0.002
 STOP_SECONDS = 30
+LOGS = pathlib.Path("build/peers/serving/logs").absolute()  # each server's last one
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,12 +53,13 @@ class Server:
 
     def __init__(self):
         self.grpc_address = ""
+        self.http_address = ""  # empty if it has none
         self.start_seconds = 0.0  # from its start until it said that it is ready
         self._process = None
         self._log = None
 
     def command(self) -> list:
-        """What starts it; sets grpc_address."""
+        """What starts it; sets grpc_address, and http_address if it has one."""
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
@@ -71,7 +73,8 @@ class Server:
     def start(self) -> None:
         """Returns once it is ready."""
         command = self.command()
-        self._log = tempfile.TemporaryFile("w+")
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self._log = (LOGS / f"{self.name.replace(' ', '-')}.log").open("w")
         begin = time.monotonic()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT,
@@ -109,8 +112,8 @@ class Server:
         self.stop()
 
     def log(self) -> str:
-        self._log.flush()
-        return pathlib.Path(f"/proc/self/fd/{self._log.fileno()}").read_text(errors="replace")
+        """Also after it was stopped."""
+        return pathlib.Path(self._log.name).read_text(errors="replace")
 
     @property
     def pid(self) -> int:
@@ -122,18 +125,19 @@ class Server:
         return sum(int(stat[11]) + int(stat[12]) for stat in stats if stat) / _TICKS
 
     def memory(self) -> dict[str, int]:
-        """Of all its processes: `pss` in bytes (memory that they share counts once), `processes`
-        and `threads`."""
-        pss = threads = processes = 0
+        """Of all its processes: `rss` and `pss` in bytes (memory that they share counts once in
+        `pss`), `processes` and `threads`."""
+        rss = pss = threads = processes = 0
         for pid in _tree(self.pid):
             try:
                 rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            rss += int(re.search(r"^Rss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024
             pss += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024
             threads += int(_stat(pid)[17])
             processes += 1
-        return {"pss": pss, "threads": threads, "processes": processes}
+        return {"rss": rss, "pss": pss, "threads": threads, "processes": processes}
 
 
 def _is_model_ready(address: str, model: str) -> bool:
@@ -159,6 +163,7 @@ class Octet(Server):
         self.name = name
         self._program = built / "bin/octet-server"
         self._repository = repository
+        self.models = frozenset(path.parent.name for path in repository.glob("*/1"))
         self._configuration = configuration
         self._cgroup = cgroup
         self._file = None
@@ -178,9 +183,9 @@ class Octet(Server):
         return ["sh", "-c", f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"', "sh", *command]
 
     def is_ready(self) -> bool:
-        found = re.search(r"^octet-server ready grpc=(\S+)", self.log(), re.MULTILINE)
+        found = re.search(r"^octet-server ready grpc=(\S+) http=(\S+)", self.log(), re.MULTILINE)
         if found:
-            self.grpc_address = found[1]
+            self.grpc_address, self.http_address = found.groups()
         return found is not None
 
     def await_idle(self) -> None:
@@ -196,19 +201,15 @@ class Octet(Server):
 
 
 class Echo(Server):
-    """The bare gRPC echo: what no server can beat. `environment` may set its allocator up."""
+    """The bare gRPC echo: what no server can beat."""
     name = "echo"
 
-    def __init__(self, built: pathlib.Path, environment: dict[str, str] | None = None):
+    def __init__(self, built: pathlib.Path):
         super().__init__()
         self._program = built / "tests/bench/server/echo_server"
-        self._environment = environment or {}
 
     def command(self) -> list:
         return [self._program, "127.0.0.1:0", str(os.cpu_count())]
-
-    def environment(self) -> dict[str, str]:
-        return self._environment
 
     def is_ready(self) -> bool:
         found = re.search(r"^ready (\d+)$", self.log(), re.MULTILINE)

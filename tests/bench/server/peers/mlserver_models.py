@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's models for MLServer."""
+"""The benchmark's models for MLServer. OCTET_BENCH_MODELS: as in kserve_server.py."""
+import json
 import os
 
 import numpy as np
@@ -9,26 +10,26 @@ from mlserver.codecs import NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
 
-def _answer(model: MLModel, values: np.ndarray) -> InferenceResponse:
-    return InferenceResponse(model_name=model.name, model_version="1",
-                             outputs=[NumpyCodec.encode_output("y", values)])
-
-
 class IdentityModel(MLModel):
     async def load(self) -> bool:
         return True
 
+    def compute(self, rows: np.ndarray) -> np.ndarray:
+        return rows
+
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        return _answer(self, NumpyCodec.decode_input(payload.inputs[0]))
+        values = self.compute(NumpyCodec.decode_input(payload.inputs[0]))
+        return InferenceResponse(model_name=self.name, model_version="1",
+                                 outputs=[NumpyCodec.encode_output("y", values)])
 
 
-class OnnxModel(MLModel):
+class OnnxModel(IdentityModel):
     async def load(self) -> bool:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(os.environ["OCTET_BENCH_ONNX"], options)
+        path = json.loads(os.environ["OCTET_BENCH_MODELS"])[self.name]
+        self._session = onnxruntime.InferenceSession(path, options)
         return True
 
-    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        rows = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float32, copy=False)
-        return _answer(self, self._session.run(["y"], {"x": rows})[0])
+    def compute(self, rows: np.ndarray) -> np.ndarray:
+        return self._session.run(["y"], {"x": rows.astype(np.float32, copy=False)})[0]

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What triton_backend.cc uses of Triton's C interface for backends, declared here because no
  * package registry has Triton's headers: opaque types, a few values, the functions' signatures.
- * The interface is stable within a major version: TRITONBACKEND_ApiVersion says at run time which
- * one the server has, and the backend refuses another than kTritonBackendMajorVersion. */
+ * They follow version 1.0 of the interface, which stays what it is within a major version:
+ * TRITONBACKEND_ApiVersion says at run time which one the server has, and the backend refuses
+ * another than kTritonBackendMajorVersion. */
 #pragma once
 
 #include <cstddef>
@@ -22,13 +23,18 @@ struct TRITONBACKEND_Response;
 struct TRITONBACKEND_Input;
 struct TRITONBACKEND_Output;
 
-enum TRITONSERVER_Error_Code { TRITONSERVER_ERROR_INTERNAL = 1, TRITONSERVER_ERROR_UNSUPPORTED = 5 };
+enum TRITONSERVER_Error_Code {
+  TRITONSERVER_ERROR_INTERNAL = 1,
+  TRITONSERVER_ERROR_INVALID_ARG = 3,
+  TRITONSERVER_ERROR_UNSUPPORTED = 5
+};
 enum TRITONSERVER_DataType { TRITONSERVER_TYPE_FP32 = 11 };
 enum TRITONSERVER_MemoryType { TRITONSERVER_MEMORY_CPU = 0 };
 enum { TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1, TRITONSERVER_REQUEST_RELEASE_ALL = 1 };
 
 /* Each returns null, or an error that the caller owns. */
 TRITONSERVER_Error* TRITONSERVER_ErrorNew(TRITONSERVER_Error_Code code, const char* message);
+void TRITONSERVER_ErrorDelete(TRITONSERVER_Error* error);
 TRITONSERVER_Error* TRITONSERVER_MessageSerializeToJson(TRITONSERVER_Message* message,
                                                         const char** base, std::size_t* byte_size);
 TRITONSERVER_Error* TRITONSERVER_MessageDelete(TRITONSERVER_Message* message);
@@ -48,8 +54,7 @@ TRITONSERVER_Error* TRITONBACKEND_RequestInputByIndex(TRITONBACKEND_Request* req
 TRITONSERVER_Error* TRITONBACKEND_InputProperties(TRITONBACKEND_Input* input, const char** name,
                                                   TRITONSERVER_DataType* type,
                                                   const std::int64_t** shape,
-                                                  std::uint32_t* num_dims,
-                                                  std::uint64_t* byte_size,
+                                                  std::uint32_t* num_dims, std::uint64_t* byte_size,
                                                   std::uint32_t* num_buffers);
 TRITONSERVER_Error* TRITONBACKEND_InputBuffer(TRITONBACKEND_Input* input, std::uint32_t index,
                                               const void** buffer, std::uint64_t* byte_size,
@@ -66,7 +71,7 @@ TRITONSERVER_Error* TRITONBACKEND_OutputBuffer(TRITONBACKEND_Output* output, voi
                                                std::uint64_t byte_size,
                                                TRITONSERVER_MemoryType* memory_type,
                                                std::int64_t* memory_type_id);
-/* `error` becomes the server's. */
+/* `response` becomes the server's; `error`, null for an answer, stays the caller's. */
 TRITONSERVER_Error* TRITONBACKEND_ResponseSend(TRITONBACKEND_Response* response,
                                                std::uint32_t flags, TRITONSERVER_Error* error);
 TRITONSERVER_Error* TRITONBACKEND_RequestRelease(TRITONBACKEND_Request* request,
