@@ -30,7 +30,8 @@ case "${1:-}" in
     ;;
   server)
     tests/bench/server/peers/setup.sh
-    configure_with_peers
+    # Without ONNX Runtime, there is no backend for Triton: the other peers are measured.
+    if [ -e $peers/.complete ]; then configure_with_peers; else cmake/setup/configure.sh bench; fi
     build
     build/venv/bin/python tests/bench/server/run.py $built --markdown $peers/server.md \
       --json $peers/server.jsonl

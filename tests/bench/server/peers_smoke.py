@@ -13,19 +13,30 @@ from servers import Echo, Octet
 ALL = (*served_models.SMALL, *served_models.LARGE)
 
 
+def check_batches(server) -> None:
+    """Those that form batches have formed some of what was sent at once."""
+    for model in served_models.LARGE:
+        if isinstance(server, (Octet, Triton)) and model.name in server.models:
+            requests, runs = answers.executions(server, model)
+            if not 0 < runs < requests:
+                raise Failed(f"{server.name}, {model.name}: {requests} requests in {runs} runs")
+            print(f"{server.name}, {model.name}: {requests} requests in {runs} runs")
+
+
 def check(server) -> None:
     with server:
         errors = answers.check(server) if server.models else {}
         if errors.keys() != server.models:
             raise Failed(f"{server.name} was asked for {sorted(errors)}, serves {sorted(server.models)}")
+        check_batches(server)
         memory, cpu = server.memory(), server.cpu_seconds()
         # The echo may not have computed for long enough to be seen.
         if not 0 < memory["pss"] <= memory["rss"] or (server.models and cpu <= 0):
             raise Failed(f"{server.name}: {memory}, {cpu} s of CPU")
         print(f"{server.name}: ready after {server.start_seconds * 1e3:.0f} ms, PSS "
               f"{memory['pss'] / 1e6:.0f} MB, {memory['threads']} threads in "
-              f"{memory['processes']} processes; "
-              + ", ".join(f"{name} {error:.1e}" for name, error in errors.items()), flush=True)
+              f"{memory['processes']} processes"
+              + "".join(f"; {name} {error:.1e}" for name, error in errors.items()), flush=True)
 
 
 def main() -> int:

@@ -31,21 +31,20 @@ QUOTA_CPUS = 1.5
 
 
 def run_endpoints(bench: Bench, options) -> None:
+    ours = Octet(options.built, options.shared)
+    answers.check_first(ours)
+    servers = [ours, Echo(options.built)]
+    for name in peers.missing(options.built):
+        bench.say(f"  without {name}: it is not set up")
+    for peer in peers.available(options.built, make_models.FOLDER):
+        try:
+            answers.check_first(peer)
+            servers.append(peer)
+        except Failed as failure:
+            bench.say(f"  without {peer.name}: {failure}")
     with contextlib.ExitStack() as stack:
-        ours = Octet(options.built, options.shared)
-        servers = [ours, Echo(options.built)]
         for server in servers:
             stack.enter_context(server)
-        for peer in peers.available(options.built, make_models.FOLDER):
-            try:
-                servers.append(stack.enter_context(peer))
-                answers.check(peer)
-            except Failed as failure:
-                bench.say(f"  without {peer.name}: {failure}")
-                servers = [server for server in servers if server is not peer]
-        for name in peers.missing(options.built):
-            bench.say(f"  without {name}: it is not set up")
-        answers.check(ours)
         ours.await_idle()
         endpoints.run(bench, servers)
 

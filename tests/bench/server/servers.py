@@ -13,7 +13,7 @@ import grpc
 
 from measuring import Failed
 
-READY_SECONDS = 120
+READY_SECONDS = 300
 POLL_SECONDS = 0.002
 STOP_SECONDS = 30
 LOGS = pathlib.Path("build/peers/serving/logs").absolute()  # each server's last one
