@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds every room from the configuration, starts them, waits for a signal, drains.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -110,8 +111,24 @@ void LogGrpc(ServerLog& log, const GrpcLine& line) {
                  line.message);
 }
 
-AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials,
-                        const GrpcLog& grpc_log, const HttpServer& http) {
+std::vector<AccessFigures::Limit> LimitsOf(const ServerConfig& config) {
+  const ConnectionLimits& http = config.http.limits;
+  const auto seconds = [](std::chrono::milliseconds time) {
+    return std::chrono::duration<double>(time).count();
+  };
+  return {{"max_request_bytes", static_cast<double>(config.max_request_bytes)},
+          {"max_buffered_bytes", static_cast<double>(config.max_buffered_bytes)},
+          {"http.max_connections", static_cast<double>(config.http.max_connections)},
+          {"http.max_header_bytes", static_cast<double>(http.max_header_bytes)},
+          {"http.header_timeout", seconds(http.header_time)},
+          {"http.idle_timeout", seconds(http.idle_time)},
+          {"http.min_rate_bytes",
+           static_cast<double>(http.min_bytes_in_rate_time) / seconds(http.rate_time)}};
+}
+
+AccessFigures FiguresOf(const ServerConfig& config, const AccessControl& access,
+                        const CredentialFiles& credentials, const GrpcLog& grpc_log,
+                        const HttpServer& http) {
   AccessFigures figures;
   for (const ListenerKind listener :
        {ListenerKind::kGrpc, ListenerKind::kHttp, ListenerKind::kMetrics}) {
@@ -124,8 +141,13 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
                      {"access", counts.identities_taken, counts.identities_refused}};
   const HttpServer::Counts connections = http.counts();
   figures.failed_handshakes = {{"grpc", grpc_log.failed_handshakes()},
-                               {"http", connections.http_failed_handshakes},
-                               {"metrics", connections.metrics_failed_handshakes}};
+                               {"http", connections.http.failed_handshakes},
+                               {"metrics", connections.metrics.failed_handshakes}};
+  figures.connections = {
+      {"http", connections.http.open_connections, connections.http.refused_connections},
+      {"metrics", connections.metrics.open_connections, connections.metrics.refused_connections}};
+  figures.http_buffered_bytes = connections.buffered_bytes;
+  figures.limits = LimitsOf(config);
   if (credentials.tls() != nullptr) {
     figures.certificate_not_after =
         std::chrono::duration<double>(credentials.tls()->current()->not_after().time_since_epoch())
@@ -134,16 +156,23 @@ AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& cred
   return figures;
 }
 
+// Half of what requests may hold is HTTP's to take; gRPC has what HTTP does not hold.
 HttpServer::Options HttpOptions(const ServerConfig& config, const AccessControl& access,
-                                const CredentialFiles& credentials) {
+                                const CredentialFiles& credentials, GrpcServer& grpc) {
   const auto tls_of = [&](ListenerKind listener) -> HttpServer::Options::Tls {
     const AccessSettings::Tls& tls = config.access.tls_of(listener);
     return {.provider = tls.is_on ? credentials.tls() : nullptr, .clients = tls.clients};
   };
   return {.http_address = config.http_address,
           .metrics_address = config.metrics_address,
+          .max_connections = config.http.max_connections,
+          .limits = config.http.limits,
           .max_request_bytes = config.max_request_bytes,
-          .max_buffered_bytes = config.max_buffered_bytes,
+          .max_buffered_bytes = config.max_buffered_bytes / 2,
+          .on_buffered =
+              [&grpc, all = config.max_buffered_bytes](std::size_t http) {
+                grpc.SetMaxBufferedBytes(all - std::min(http, all / 2));
+              },
           .authorize_http = AuthorizeBy(access, ListenerKind::kHttp),
           .authorize_metrics = AuthorizeBy(access, ListenerKind::kMetrics),
           .http_tls = tls_of(ListenerKind::kHttp),
@@ -161,8 +190,10 @@ struct Background {
 // Spans to the collector that the configuration names; null without one.
 std::unique_ptr<Tracer> MakeTracer(const OperationsConfig& config) {
   if (!config.tracing) return nullptr;
-  spdlog::info("tracing: spans to {}, and a share of {} of the requests without a trace context",
-               config.tracing->url, config.tracing->sample);
+  // Without the path: somebody's collector may have a key in it.
+  spdlog::info("tracing: spans to {}:{}, and a share of {} of the requests without a trace context",
+               config.tracing->endpoint.host, config.tracing->endpoint.port,
+               config.tracing->sample);
   return std::make_unique<Tracer>(Tracer::Options{.endpoint = config.tracing->endpoint,
                                                   .service_name = config.tracing->service_name,
                                                   .service_version = kVersion,
@@ -322,11 +353,11 @@ absl::Status Serve(const ServerConfig& config, ServerLog& log, StopSignals& stop
   PostedWork workers(*grpc);
   const auto is_draining = [&service] { return service.state() == ServerState::kDraining; };
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http,
-                   HttpServer::Create(HttpOptions(config, access, *credentials),
+                   HttpServer::Create(HttpOptions(config, access, *credentials, *grpc),
                                       {repository, metrics, is_ready, in_flight, kVersion, &loading,
                                        SettingsOf(config.operations), is_draining},
                                       {&service, &workers}));
-  metrics.SetAccessSource([&] { return FiguresOf(access, *credentials, grpc_log, *http); });
+  metrics.SetAccessSource([&] { return FiguresOf(config, access, *credentials, grpc_log, *http); });
 
   credentials->Start();
   scheduler.Start(workers);
