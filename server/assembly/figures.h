@@ -5,6 +5,7 @@
 
 #include "server/access/access_control.h"
 #include "server/access/credential_files.h"
+#include "server/config/server_config.h"
 #include "server/frontends/grpc/grpc_log.h"
 #include "server/frontends/http/http_server.h"
 #include "server/metrics/metrics.h"
@@ -14,8 +15,9 @@
 
 namespace octet {
 
-AccessFigures FiguresOf(const AccessControl& access, const CredentialFiles& credentials,
-                        const GrpcLog& grpc_log, const HttpServer& http);
+AccessFigures FiguresOf(const ServerConfig& config, const AccessControl& access,
+                        const CredentialFiles& credentials, const GrpcLog& grpc_log,
+                        const HttpServer& http);
 
 // `tracer`: null without one.
 OperationsFigures FiguresOf(const ServerLog& log, const Tracer* tracer, Scheduler& scheduler);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/assembly/room_options.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "spdlog/spdlog.h"
 
 #include "server/frontends/http/http_access.h"
@@ -35,11 +38,18 @@ GrpcServer::Options GrpcOptions(const ServerConfig& config, const FrontEndRooms&
           .settings = SettingsOf(config.operations)};
 }
 
-HttpServer::Options HttpOptions(const ServerConfig& config, const FrontEndRooms& rooms) {
+HttpServer::Options HttpOptions(const ServerConfig& config, const FrontEndRooms& rooms,
+                                GrpcServer& grpc) {
   return {.http_address = config.http_address,
           .metrics_address = config.metrics_address,
+          .max_connections = config.http.max_connections,
+          .limits = config.http.limits,
           .max_request_bytes = config.max_request_bytes,
-          .max_buffered_bytes = config.max_buffered_bytes,
+          .max_buffered_bytes = config.max_buffered_bytes / 2,
+          .on_buffered =
+              [&grpc, all = config.max_buffered_bytes](std::size_t http) {
+                grpc.SetMaxBufferedBytes(all - std::min(http, all / 2));
+              },
           .authorize_http = AuthorizeBy(rooms.access, ListenerKind::kHttp),
           .authorize_metrics = AuthorizeBy(rooms.access, ListenerKind::kMetrics),
           .http_tls = HttpTls(config, rooms.credentials, ListenerKind::kHttp),
@@ -57,8 +67,10 @@ ProtocolSettings SettingsOf(const OperationsConfig& config) {
 
 std::unique_ptr<Tracer> MakeTracer(const OperationsConfig& config, const std::string& version) {
   if (!config.tracing) return nullptr;
-  spdlog::info("tracing: spans to {}, and a share of {} of the requests without a trace context",
-               config.tracing->url, config.tracing->sample);
+  // Without the path: somebody's collector may have a key in it.
+  spdlog::info("tracing: spans to {}:{}, and a share of {} of the requests without a trace context",
+               config.tracing->endpoint.host, config.tracing->endpoint.port,
+               config.tracing->sample);
   return std::make_unique<Tracer>(Tracer::Options{.endpoint = config.tracing->endpoint,
                                                   .service_name = config.tracing->service_name,
                                                   .service_version = version,

@@ -29,7 +29,9 @@ struct FrontEndRooms {
 
 GrpcServer::Options GrpcOptions(const ServerConfig& config, const FrontEndRooms& rooms,
                                 const std::string& version);
-HttpServer::Options HttpOptions(const ServerConfig& config, const FrontEndRooms& rooms);
+// Half of what requests may hold is HTTP's to take; `grpc` has what HTTP does not hold.
+HttpServer::Options HttpOptions(const ServerConfig& config, const FrontEndRooms& rooms,
+                                GrpcServer& grpc);
 
 // What clients are told of log and traces.
 ProtocolSettings SettingsOf(const OperationsConfig& config);

@@ -96,13 +96,14 @@ absl::Status ServerAssembly::Listen() {
   workers_ = std::make_unique<PostedWork>(*grpc_);
   ASSIGN_OR_RETURN(
       http_,
-      HttpServer::Create(HttpOptions(config_, rooms),
+      HttpServer::Create(HttpOptions(config_, rooms, *grpc_),
                          {store_.repository(), metrics_, [this] { return service_.is_ready(); },
                           [this] { return service_.requests_in_flight(); }, environment_.version,
                           &upkeep_.loader(), SettingsOf(config_.operations),
                           [this] { return service_.state() == ServerState::kDraining; }},
                          {&service_, workers_.get()}));
-  metrics_.SetAccessSource([this] { return FiguresOf(access_, *credentials_, grpc_log_, *http_); });
+  metrics_.SetAccessSource(
+      [this] { return FiguresOf(config_, access_, *credentials_, grpc_log_, *http_); });
   return absl::OkStatus();
 }
 

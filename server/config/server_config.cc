@@ -26,6 +26,7 @@
 #include "proto/octet/config/v1/config.pb.h"
 #include "server/config/address.h"
 #include "server/config/field_value.h"
+#include "server/config/http_config.h"
 #include "server/config/model_entries.h"
 #include "server/config/operations_config.h"
 #include "server/config/yaml_message.h"
@@ -346,6 +347,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   TakeOperations(
       message, [&origins](const std::string& field) { return origins.Of(field); },
       line.config.operations, errors);
+  line.config.http = TakeHttp(
+      message, [&origins](const std::string& field) { return origins.Of(field); }, errors);
   Check(line.config, origins, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return line;

@@ -13,6 +13,7 @@
 
 #include "models/runtime/attention_precision.h"
 #include "server/config/access_settings.h"
+#include "server/config/http_config.h"
 #include "server/config/operations_config.h"
 #include "server/repository/model_settings.h"
 
@@ -38,6 +39,7 @@ struct ServerConfig {
   SettingsOfModels models;
   AccessSettings access;
   OperationsConfig operations;
+  HttpConfig http;
 };
 
 struct CommandLine {

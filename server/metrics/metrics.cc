@@ -111,6 +111,17 @@ void AddAccessFigures(const AccessFigures& figures, Exposition& exposition) {
     exposition.Add(MetricId::kTlsHandshakeFailures, {failed.listener},
                    static_cast<double>(failed.count));
   }
+  for (const AccessFigures::Connections& connections : figures.connections) {
+    exposition.Add(MetricId::kHttpConnections, {connections.listener},
+                   static_cast<double>(connections.open));
+    exposition.Add(MetricId::kHttpRefusedConnections, {connections.listener},
+                   static_cast<double>(connections.refused));
+  }
+  exposition.Add(MetricId::kHttpBufferedBytes, {},
+                 static_cast<double>(figures.http_buffered_bytes));
+  for (const AccessFigures::Limit& limit : figures.limits) {
+    exposition.Add(MetricId::kLimit, {limit.name}, limit.value);
+  }
   if (figures.certificate_not_after) {
     exposition.Add(MetricId::kTlsCertificateNotAfter, {}, *figures.certificate_not_after);
   }

@@ -70,7 +70,20 @@ struct AccessFigures {
     std::uint64_t count = 0;
   };
   std::vector<Refusals> refusals;
+  // Of a listener of HTTP.
+  struct Connections {
+    std::string listener;
+    std::size_t open = 0;
+    std::uint64_t refused = 0;
+  };
+  struct Limit {
+    std::string name;
+    double value = 0;
+  };
   std::vector<FailedHandshakes> failed_handshakes;
+  std::vector<Connections> connections;
+  std::size_t http_buffered_bytes = 0;
+  std::vector<Limit> limits;
   std::vector<Reloads> reloads;
   std::optional<double> certificate_not_after;  // seconds since 1970
 };

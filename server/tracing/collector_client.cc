@@ -34,9 +34,19 @@ constexpr std::uint32_t kMostReplyHeaderBytes = 16 << 10;
 constexpr char kDefaultPort[] = "4318";
 constexpr char kSignalPath[] = "/v1/traces";
 
+// Without what may be a secret: a user with a password, and a query.
+std::string Harmless(absl::string_view url) {
+  const std::size_t end = std::min(url.find_first_of("?#"), url.size());
+  const absl::string_view place = url.substr(0, end);
+  const std::size_t at = place.rfind('@');
+  return absl::StrCat(at == absl::string_view::npos ? place : "...",
+                      at == absl::string_view::npos ? "" : place.substr(at), url.substr(end, 1),
+                      end == url.size() ? "" : "...");
+}
+
 absl::Status Unfit(absl::string_view url, absl::string_view why) {
   return absl::InvalidArgumentError(
-      absl::StrCat("got ", Quoted(url), ", wants http://HOST:PORT", why));
+      absl::StrCat("got ", Quoted(Harmless(url)), ", wants http://HOST:PORT", why));
 }
 
 bool IsPort(absl::string_view text) {

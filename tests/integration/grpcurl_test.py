@@ -3,14 +3,19 @@
 
 import base64
 import json
+import os
+import pathlib
 import re
 import sys
+import tempfile
 import unittest
+import unittest.mock
 
 import numpy as np
 import tritonclient.grpc as triton
 
 from tests.support import outside_clients
+from tests.support.certificates import SERVER_NAMES, Authority
 from tests.support.server_process import ROOT, ZOO, ServerProcess
 
 MODEL = "digits-mlp-int8"
@@ -100,6 +105,40 @@ class GrpcurlTest(unittest.TestCase):
         text = self.grpcurl("-d", "{}", self.server.grpc, f"{SERVICE}/CudaSharedMemoryStatus",
                             status=64 + 12)
         self.assertIn("Code: Unimplemented", text)
+
+
+class GrpcurlTlsTest(unittest.TestCase):
+    """Over mutual TLS, with a token that stands in the environment and in no argument."""
+
+    def test_infer(self):
+        token = "grpcurl-8c1f29c5a1cf40e59df5b5c3"
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(pathlib.Path(folder))
+            certificate, key = authority.issue("server", SERVER_NAMES)
+            shown, its_key = authority.issue("client")
+            access = pathlib.Path(folder) / "access"
+            access.write_text(f"grpcurl infer,read token:{token}\n")
+            access.chmod(0o600)
+            message = {"model_name": MODEL, "inputs": [
+                {"name": "pixels", "datatype": "FP32", "shape": [1, 64],
+                 "contents": {"fp32_contents": IMAGES[0].tolist()}}]}
+            trust = ("-cacert", authority.certificate)
+            identify = ("-cert", shown, "-key", its_key)
+            authorize = ("-expand-headers", "-H", "authorization: Bearer ${OCTET_TOKEN}")
+            with ServerProcess(ZOO / "repository", "--tls-certificate", str(certificate),
+                               "--tls-key", str(key), "--tls-client-ca",
+                               str(authority.certificate), "--access-file", str(access)) as server, \
+                    unittest.mock.patch.dict(os.environ, {"OCTET_TOKEN": token}):
+                address = server.grpc.replace("127.0.0.1", "localhost")
+                ask = ("-d", json.dumps(message), address, f"{SERVICE}/ModelInfer")
+                answer = json.loads(outside_clients.run("grpcurl", *trust, *identify, *authorize,
+                                                        *ask))
+                self.assertEqual(answer["outputs"][0]["shape"], ["1", "10"])
+                text = outside_clients.run("grpcurl", *trust, *identify, "-import-path",
+                                           ROOT / "proto" / "inference", "-proto",
+                                           "open_inference_grpc.proto", *ask, status=80)
+                self.assertIn("Unauthenticated", text)
+                outside_clients.run("grpcurl", *trust, *authorize, *ask, status=1)
 
 
 if __name__ == "__main__":

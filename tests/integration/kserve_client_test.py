@@ -7,7 +7,10 @@ import importlib.metadata
 import json
 import logging
 import os
+import pathlib
+import ssl
 import sys
+import tempfile
 import unittest
 import urllib.request
 
@@ -26,6 +29,7 @@ import httpx
 import numpy as np
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
+from tests.support.certificates import SERVER_NAMES, Authority
 from tests.support.server_process import ZOO, ServerProcess
 
 IMAGES = np.load(ZOO / "data" / "digits_test_images.npy")
@@ -114,6 +118,42 @@ class KserveClientTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(httpx.HTTPStatusError) as raised:
                 await client.infer(self.base, self.request(IMAGES[:, :7], False), model_name=MODEL)
             self.assertEqual(raised.exception.response.status_code, 400)
+
+
+class KserveClientTlsTest(unittest.IsolatedAsyncioTestCase):
+    """The same clients over mutual TLS, with a token."""
+
+    async def test_infer(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(pathlib.Path(folder))
+            certificate, key = authority.issue("server", SERVER_NAMES)
+            shown, its_key = map(str, authority.issue("client"))
+            access = pathlib.Path(folder) / "access"
+            access.write_text("kserve infer token:kserve-8c1f29c5a1cf40e59df5b5c3\n")
+            access.chmod(0o600)
+            headers = {"authorization": "Bearer kserve-8c1f29c5a1cf40e59df5b5c3"}
+            with ServerProcess(ZOO / "repository", "--tls-certificate", str(certificate),
+                               "--tls-key", str(key), "--tls-client-ca",
+                               str(authority.certificate), "--access-file", str(access)) as server:
+                x = InferInput("image", list(IMAGES.shape), "FP32")
+                x.set_data_from_numpy(IMAGES, binary_data=True)
+                request = InferRequest(model_name=MODEL, infer_inputs=[x])
+                address = server.grpc.replace("127.0.0.1", "localhost")
+                async with InferenceGRPCClient(
+                        address, use_ssl=True, root_certificates=str(authority.certificate),
+                        private_key=its_key, certificate_chain=shown) as client:
+                    answer = await client.infer(request, headers=list(headers.items()))
+                    self.assertEqual(list(answer.outputs[0].shape), [len(IMAGES), 10])
+                    with self.assertRaises(grpc.RpcError) as raised:
+                        await client.infer(request)
+                    self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+                context = ssl.create_default_context(cafile=str(authority.certificate))
+                context.load_cert_chain(shown, its_key)
+                base = "https://" + server.http.replace("127.0.0.1", "localhost")
+                async with InferenceRESTClient(RESTConfig(protocol="v2",
+                                                          verify=context)) as client:
+                    answer = await client.infer(base, request, model_name=MODEL, headers=headers)
+                    self.assertEqual(list(answer.outputs[0].shape), [len(IMAGES), 10])
 
 
 if __name__ == "__main__":

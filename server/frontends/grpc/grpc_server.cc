@@ -167,6 +167,8 @@ class GrpcServer::Impl {
 
   [[nodiscard]] const std::string& address() const { return address_; }
 
+  void SetMaxBufferedBytes(std::size_t bytes) { quota_.Resize(bytes); }
+
   void NotifyStateChanged() {
     Notice::Post(context_, [this] { control_.UpdateWatchers(); });
   }
@@ -234,10 +236,9 @@ class GrpcServer::Impl {
     }
   }
 
-  void Configure(grpc::ServerBuilder& builder) const {
-    grpc::ResourceQuota quota("octet");
-    quota.Resize(options_.max_buffered_bytes);
-    builder.SetResourceQuota(quota);
+  void Configure(grpc::ServerBuilder& builder) {
+    quota_.Resize(options_.max_buffered_bytes);
+    builder.SetResourceQuota(quota_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options_.max_request_bytes));
     builder.SetMaxSendMessageSize(-1);
     // Tensors do not compress well, and a small message may inflate to a huge one.
@@ -278,6 +279,7 @@ class GrpcServer::Impl {
 
   const Options options_;
   InferenceService& service_;
+  grpc::ResourceQuota quota_{"octet"};
   const AccessControl open_access_{AccessPolicy()};  // where there is none
   CallContext context_;
   InferenceGrpcService grpc_service_;
@@ -304,6 +306,7 @@ GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcServer::~GrpcServer() = default;
 
 const std::string& GrpcServer::address() const { return impl_->address(); }
+void GrpcServer::SetMaxBufferedBytes(std::size_t bytes) { impl_->SetMaxBufferedBytes(bytes); }
 void GrpcServer::NotifyStateChanged() { impl_->NotifyStateChanged(); }
 void GrpcServer::Shutdown(TimePoint deadline) { impl_->Shutdown(deadline); }
 EventSource::Polled GrpcServer::Poll(std::size_t worker, TimePoint until) {

@@ -65,6 +65,10 @@ class GrpcServer final : public EventSource {
   // The address as bound, with the real port.
   [[nodiscard]] const std::string& address() const;
 
+  // Another max_buffered_bytes, from now on: where more is held, connections are closed. Any
+  // thread.
+  void SetMaxBufferedBytes(std::size_t bytes);
+
   // Tells the health watchers after InferenceService::SetState.
   void NotifyStateChanged();
 

@@ -18,7 +18,22 @@ bool ByteBudget::Take(std::size_t bytes) {
   do {
     if (bytes > limit_ || used > limit_ - bytes) return false;
   } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  Changed(used, used + bytes);
   return true;
+}
+
+void ByteBudget::Give(std::size_t bytes) {
+  const std::size_t used = used_.fetch_sub(bytes, std::memory_order_relaxed);
+  Changed(used, used - bytes);
+}
+
+void ByteBudget::Changed(std::size_t from, std::size_t to) {
+  const std::size_t step = limit_ / 32 + 1;
+  const auto rounded_up = [step](std::size_t bytes) { return (bytes + step - 1) / step * step; };
+  if (on_change_ == nullptr || rounded_up(from) == rounded_up(to)) return;
+  const MutexLock lock(telling_);
+  // What is true now: of two threads, the one that changed it first may come here last.
+  on_change_(rounded_up(used()));
 }
 
 BodyBuffer::~BodyBuffer() {

@@ -5,27 +5,39 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <span>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+
+#include "models/base/mutex.h"
 
 namespace octet {
 
 // Thread safety: any thread may call any method.
 class ByteBudget {
  public:
-  explicit ByteBudget(std::size_t limit) : limit_(limit) {}
+  // `on_change` is called with what is used, rounded up to steps of a thirty-second of the limit,
+  // whenever that has changed: on the thread that changed it, one call at a time.
+  explicit ByteBudget(std::size_t limit, std::function<void(std::size_t used)> on_change = nullptr)
+      : limit_(limit), on_change_(std::move(on_change)) {}
   ByteBudget(const ByteBudget&) = delete;
   ByteBudget& operator=(const ByteBudget&) = delete;
 
   // Returns false, and takes nothing, if that would pass the limit.
   [[nodiscard]] bool Take(std::size_t bytes);
-  void Give(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  void Give(std::size_t bytes);
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_relaxed); }
 
  private:
+  void Changed(std::size_t from, std::size_t to) ABSL_LOCKS_EXCLUDED(telling_);
+
   const std::size_t limit_;
+  const std::function<void(std::size_t)> on_change_;  // null: nobody is told
   std::atomic<std::size_t> used_ = 0;
+  Mutex telling_;
 };
 
 // Grows with what has come, never with what was announced, and by moving pages rather than copying

@@ -42,7 +42,7 @@ class HttpServer::Loop {
   Loop(Options options, HttpRooms rooms, HttpInference inference)
       : options_(std::move(options)),
         rooms_(std::move(rooms)),
-        bodies_(options_.max_buffered_bytes),
+        bodies_(options_.max_buffered_bytes, options_.on_buffered),
         http_router_(HttpSurface::kAll, Or(options_.authorize_http, ListenerKind::kHttp), rooms_,
                      MakeInferRooms(inference)),
         metrics_router_(HttpSurface::kMetricsOnly,
@@ -73,9 +73,7 @@ class HttpServer::Loop {
   [[nodiscard]] const std::string& metrics_address() const { return metrics_.bound; }
 
   [[nodiscard]] Counts counts() const {
-    return {
-        .http_failed_handshakes = http_.failed_handshakes.load(std::memory_order_relaxed),
-        .metrics_failed_handshakes = metrics_.failed_handshakes.load(std::memory_order_relaxed)};
+    return {.http = http_.counts(), .metrics = metrics_.counts(), .buffered_bytes = bodies_.used()};
   }
 
   void EndConnections() {
@@ -105,7 +103,16 @@ class HttpServer::Loop {
           options{.limits = server.limits,
                   .service = service,
                   .bodies = bodies,
-                  .on_close = [this](Connection& connection) { open.erase(&connection); }} {}
+                  .on_close = [this](Connection& connection) {
+                    open.erase(&connection);
+                    num_open.store(open.size(), std::memory_order_relaxed);
+                  }} {}
+
+    [[nodiscard]] AddressCounts counts() const {
+      return {.failed_handshakes = failed_handshakes.load(std::memory_order_relaxed),
+              .refused_connections = refused.load(std::memory_order_relaxed),
+              .open_connections = num_open.load(std::memory_order_relaxed)};
+    }
 
     // Of a connection that begins now.
     [[nodiscard]] std::unique_ptr<ByteStream> Wrap(Listener::Socket socket) {
@@ -121,6 +128,8 @@ class HttpServer::Loop {
     std::unique_ptr<Listener> listener;
     DrainGate gate;
     std::atomic<std::uint64_t> failed_handshakes = 0;
+    std::atomic<std::uint64_t> refused = 0;
+    std::atomic<std::size_t> num_open = 0;        // open.size(), for other threads
     std::unordered_map<Connection*, Entry> open;  // on the thread only
   };
 
@@ -149,12 +158,14 @@ class HttpServer::Loop {
   void Accept(Listener::Socket socket, Connections& connections) const {
     std::optional<DrainGate::Pass> pass = connections.gate.Enter();
     if (connections.open.size() >= options_.max_connections || !pass) {
+      connections.refused.fetch_add(1, std::memory_order_relaxed);
       if (connections.tls.provider == nullptr) TurnAway(std::move(socket));
       return;  // which closes it
     }
     const auto connection =
         std::make_shared<Connection>(connections.Wrap(std::move(socket)), connections.options);
     connections.open.emplace(connection.get(), Connections::Entry{connection, *std::move(pass)});
+    connections.num_open.store(connections.open.size(), std::memory_order_relaxed);
     connection->Start();
   }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,8 @@ class HttpServer {
     std::size_t max_request_bytes = std::size_t{64} << 20;
     // Of all bodies that are coming in or wait, together.
     std::size_t max_buffered_bytes = std::size_t{1} << 30;
+    // Told now and then how many bytes that is, rounded up; any thread. Null: nobody.
+    std::function<void(std::size_t bytes)> on_buffered = nullptr;
     // Of each address; null: by an AccessPolicy as it is.
     HttpAuthorize authorize_http = nullptr;
     HttpAuthorize authorize_metrics = nullptr;
@@ -73,9 +76,15 @@ class HttpServer {
   [[nodiscard]] const std::string& metrics_address() const;
 
   // What has become of connections since the start, at each address.
+  struct AddressCounts {
+    std::uint64_t failed_handshakes = 0;
+    std::uint64_t refused_connections = 0;  // because there were too many
+    std::size_t open_connections = 0;       // now
+  };
   struct Counts {
-    std::uint64_t http_failed_handshakes = 0;
-    std::uint64_t metrics_failed_handshakes = 0;
+    AddressCounts http;
+    AddressCounts metrics;
+    std::size_t buffered_bytes = 0;  // now
   };
   [[nodiscard]] Counts counts() const;
 

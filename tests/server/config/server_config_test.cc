@@ -130,6 +130,34 @@ TEST_F(ServerConfigTest, ValuesOutOfRangeAreRefused) {
               HasSubstr("the address of --grpc-address too"));
 }
 
+TEST_F(ServerConfigTest, HttpHasLimits) {
+  const auto parse = [this](const std::string& http) {
+    return Parse({"--model-repository", models_, "--config",
+                  WriteConfig(absl::StrCat("http: {", http, "}\n"))});
+  };
+  const HttpConfig usual = parse("")->config.http;
+  EXPECT_EQ(usual.max_connections, 256U);
+  EXPECT_EQ(usual.limits.max_header_bytes, 8U << 10);
+  const auto line = parse(
+      "max_connections: 9, max_header_bytes: 16KiB, header_timeout: 1.5s, idle_timeout: 2m, "
+      "min_rate_bytes: 2KiB");
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->config.http.max_connections, 9U);
+  EXPECT_EQ(line->config.http.limits.max_header_bytes, 16U << 10);
+  EXPECT_EQ(line->config.http.limits.header_time, std::chrono::milliseconds(1500));
+  EXPECT_EQ(line->config.http.limits.idle_time, 120s);
+  EXPECT_EQ(line->config.http.limits.min_bytes_in_rate_time, 20U << 10);
+  const auto wrong = parse(
+      "max_connections: 0, max_header_bytes: 2MiB, header_timeout: 0s, idle_timeout: 2h, "
+      "min_rate_bytes: 0");
+  EXPECT_THAT(std::string(wrong.status().message()),
+              AllOf(HasSubstr("http.max_connections: got 0, wants 1 to 65536"),
+                    HasSubstr("http.max_header_bytes: got 2097152, wants 1024 to 1048576"),
+                    HasSubstr("http.header_timeout: got 0ms, wants 100ms to 3600s"),
+                    HasSubstr("http.idle_timeout: got 7200000ms"),
+                    HasSubstr("http.min_rate_bytes: got 0, wants 1 to")));
+}
+
 TEST_F(ServerConfigTest, FlagsOverrideTheFile) {
   const std::string file =
       WriteConfig(absl::StrCat("model_repository: ", models_, "\ndrain_delay: 1.5s\nworkers: 7\n"));

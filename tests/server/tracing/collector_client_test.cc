@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace octet {
@@ -18,6 +19,7 @@ namespace {
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
+using ::testing::HasSubstr;
 
 CollectorEndpoint Parsed(absl::string_view url, EndpointKind kind = EndpointKind::kBase) {
   return ParseCollectorEndpoint(url, kind).value_or(CollectorEndpoint{});
@@ -40,6 +42,15 @@ TEST(CollectorEndpointTest, WhatIsNoneIsRefused) {
         "http://user:secret@c", "http://c/a b", "http://c/\r\nX: y", "http://c?x", "http://c#x"}) {
     EXPECT_FALSE(ParseCollectorEndpoint(url, EndpointKind::kBase).ok()) << url;
   }
+}
+
+TEST(CollectorEndpointTest, WhatMayBeSecretIsNotRepeated) {
+  const auto error = [](absl::string_view url) {
+    return std::string(ParseCollectorEndpoint(url, EndpointKind::kBase).status().message());
+  };
+  EXPECT_THAT(error("http://user:s3cret@c:1/x?key=s3cret"), HasSubstr("got \"...@c:1/x?...\""));
+  EXPECT_THAT(error("https://user:s3cret@c"), HasSubstr("got \"...@c\""));
+  EXPECT_THAT(error("ftp://c/x"), HasSubstr("got \"ftp://c/x\""));
 }
 
 // Takes connections one after another, and answers each request of theirs with the next of
