@@ -80,10 +80,10 @@ struct AccessFigures {
     std::string name;
     double value = 0;
   };
-  std::vector<FailedHandshakes> failed_handshakes;
-  std::vector<Connections> connections;
+  std::vector<FailedHandshakes> failed_handshakes = {};
+  std::vector<Connections> connections = {};
   std::size_t http_buffered_bytes = 0;
-  std::vector<Limit> limits;
+  std::vector<Limit> limits = {};
   std::vector<Reloads> reloads;
   std::optional<double> certificate_not_after;  // seconds since 1970
 };

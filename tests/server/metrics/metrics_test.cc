@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "models/base/memory_limit.h"
 #include "server/metrics/metric_list.h"
 
 namespace octet {
@@ -27,11 +28,17 @@ TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
       {.kernel_set = "avx2", .digest = "abc", .evaluations = {{"digits", 360, 0.98}}});
   metrics.SetAccessSource([] {
     return AccessFigures{.refusals = {{"grpc", 3, 2}},
+                         .failed_handshakes = {{"grpc", 7}},
+                         .connections = {{"http", 5, 6}},
+                         .http_buffered_bytes = 8,
+                         .limits = {{"http.max_connections", 256}},
                          .reloads = {{"certificates", 1, 4}},
                          .certificate_not_after = 2e9};
   });
   const std::string text = metrics.Scrape();
   for (const MetricDescription& metric : AllMetrics()) {
+    // This machine's business.
+    if (metric.id == MetricId::kMemoryLimit && !ReadMemoryLimit()) continue;
     EXPECT_THAT(text, HasSubstr(absl::StrCat("# TYPE ", metric.name, " ",
                                              MetricTypeName(metric.type), "\n")));
   }
@@ -42,6 +49,11 @@ TEST(MetricsTest, EveryMetricIsInAScrapeOfAServedEvaluatedModel) {
                               "code=\"UNAUTHENTICATED\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("octet_credential_reloads_total{files=\"certificates\","
                               "outcome=\"refused\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("octet_tls_handshake_failures_total{listener=\"grpc\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("octet_http_connections{listener=\"http\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("octet_http_refused_connections_total{listener=\"http\"} 6\n"));
+  EXPECT_THAT(text, HasSubstr("octet_http_buffered_bytes 8\n"));
+  EXPECT_THAT(text, HasSubstr("octet_limit{limit=\"http.max_connections\"} 256\n"));
   EXPECT_THAT(text, HasSubstr("octet_tls_certificate_not_after_seconds 2000000000\n"));
   EXPECT_THAT(text, HasSubstr("octet_build_info{version=\"1.2.3\"} 1\n"));
 }
