@@ -163,8 +163,7 @@ class Generator {
 
   void Record(const Call& call, SteadyClock::time_point now) {
     last_answer_ = now;
-    const double latency_us =
-        std::chrono::duration<double, std::micro>(now - call.start).count();
+    const double latency_us = std::chrono::duration<double, std::micro>(now - call.start).count();
     if (!call.status.ok()) {
       report_.failed_latencies_us.push_back(latency_us);
       const auto code = static_cast<absl::StatusCode>(call.status.error_code());

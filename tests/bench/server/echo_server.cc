@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The least that a gRPC server can do with a ModelInfer call: it answers with the request's own
 // bytes, on the raw completion-queue API that octet-server uses, on one thread or several. What
-// octet-server takes beyond it is ours.
+// octet-server takes beyond it is ours. Libraries are set up as octet-server has them.
 //
 // Usage: echo_server ADDRESS [THREADS]. Prints "ready PORT". Ends when standard input does.
 
+#include <cstddef>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "grpcpp/support/byte_buffer.h"
 
 #include "proto/inference/open_inference_grpc.grpc.pb.h"
+#include "server/process/library_defaults.h"
 
 namespace {
 
@@ -66,6 +68,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const int num_threads = argc > 2 ? std::atoi(argv[2]) : 1;
+  octet::SetLibraryDefaults(static_cast<std::size_t>(num_threads) + 1);
   Service service;
   grpc::ServerBuilder builder;
   int port = 0;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints that cost little to compute, and large ones: what a server adds to a request."""
-import models
 from measuring import Bench, Failed, Figure, Request, take_turns
+from peers.served_models import DIGITS, IDENTITY, IMAGE
 
 OPEN_RATE = 500
 
@@ -32,8 +32,9 @@ def _small(bench: Bench, servers: list, request: Request) -> None:
 
 def _images(bench: Bench, servers: list) -> None:
     ours = servers[0].name
-    one = take_turns(bench, servers, models.IMAGE.request, "602 KB images, one in flight", in_flight=1)
-    take_turns(bench, servers, models.IMAGE.request, "602 KB images, 8 in flight", in_flight=8)
+    request = Request(IMAGE.name, IMAGE.input)
+    one = take_turns(bench, servers, request, "602 KB images, one in flight", in_flight=1)
+    take_turns(bench, servers, request, "602 KB images, 8 in flight", in_flight=8)
     bench.add(Figure("602 KB images: p50 at one in flight, of the bare echo's",
                      one.ratio(ours, "echo", "p50_us"), "", "<= 1.15"))
     for server in servers[2:]:
@@ -59,7 +60,7 @@ def run(bench: Bench, servers: list) -> None:
     if [server.name for server in servers[:2]] != ["octet", "echo"]:
         raise Failed("want octet-server and the bare echo first")
     _memory(bench, servers, "after its start", {s.name: s.memory() for s in servers})
-    for model in (models.IDENTITY, models.MLP):
-        _small(bench, servers, model.request)
+    for model in (IDENTITY, DIGITS):
+        _small(bench, servers, Request(model.name, model.input))
     _images(bench, servers)
     _memory(bench, servers, "after the run", {s.name: s.memory() for s in servers})

@@ -3,14 +3,13 @@
 // Protocol over gRPC, and prints one line of JSON: how many were answered, how fast, and what the
 // sending itself cost. run.py starts one for each stretch that it measures.
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <optional>
 #include <random>
 #include <string>
+#include <sys/resource.h>
 #include <utility>
 #include <vector>
 

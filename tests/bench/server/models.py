@@ -36,8 +36,8 @@ class _Graph:
         self._nodes = []
         self._constants = []
 
-    def add(self, op: str, inputs: list[str], output: str = "", **attributes) -> str:
-        output = output or f"{op.lower()}{len(self._nodes)}"
+    def add(self, op: str, inputs: list[str], **attributes) -> str:
+        output = f"{op.lower()}{len(self._nodes)}"
         self._nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
@@ -63,21 +63,6 @@ class _Graph:
             self._constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
                                  ir_version=8)
-
-
-def _identity(input_: str) -> onnx.ModelProto:
-    graph = _Graph()
-    dims = [int(dim) for dim in input_.rpartition(":")[2].split(",")[1:]]
-    return graph.model(input_, graph.add("Identity", ["x"], output="y"), dims)
-
-
-def _classifier(input_: str, widths: list[int]) -> onnx.ModelProto:
-    graph = _Graph()
-    x, given = "x", int(input_.rpartition(",")[2])
-    for width in widths[:-1]:
-        x, given = graph.add("Relu", [graph.dense(x, given, width)]), width
-    x = graph.dense(x, given, widths[-1])
-    return graph.model(input_, graph.add("Softmax", [x], output="y", axis=1), [widths[-1]])
 
 
 def _two_layers(input_: str, width: int, inner: int) -> onnx.ModelProto:
@@ -138,11 +123,6 @@ CONVOLUTION = Model("convolution-fp32", "x:FP32:1,3,56,56", "", (_convolutions, 
 SMALL_CONVOLUTION = Model("small-convolution-fp32", "x:FP32:1,3,28,28", "", (_convolutions, 64, 4))
 ENCODER = Model("encoder-int8", "x:INT64:1,16", "int8-dynamic", (_encoder, 384, 4))
 MODELS = (DRAM, L3, L2, CONVOLUTION, SMALL_CONVOLUTION, ENCODER)
-# What the peers serve, too.
-IDENTITY = Model("identity16", "x:FP32:1,16", "", (_identity,))
-MLP = Model("digits_mlp", "x:FP32:1,64", "", (_classifier, [128, 64, 10]))
-IMAGE = Model("identity_img", "x:FP32:1,3,224,224", "", (_identity,))
-SHARED = (IDENTITY, MLP, IMAGE)
 
 
 def _make(model: Model, octet: pathlib.Path, folder: pathlib.Path, bundle: pathlib.Path) -> None:
@@ -159,12 +139,11 @@ def _make(model: Model, octet: pathlib.Path, folder: pathlib.Path, bundle: pathl
                         "--replace"], check=True, stdout=subprocess.DEVNULL)
 
 
-def make_repository(models: tuple[Model, ...], octet: pathlib.Path,
-                    folder: pathlib.Path) -> pathlib.Path:
-    """A repository of `models` below `folder`, made with this very `octet`: the format may have
-    changed. Their ONNX files lie beside it, in `onnx`."""
+def make_repository(octet: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """A repository of MODELS below `folder`, made with this very `octet`: the format may have
+    changed."""
     repository = folder / "repository"
-    for model in models:
+    for model in MODELS:
         bundle = repository / model.name / "1"
         bundle.parent.mkdir(parents=True, exist_ok=True)
         _make(model, octet, folder / "onnx", bundle)

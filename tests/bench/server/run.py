@@ -27,16 +27,13 @@ from servers import Echo, Octet
 
 ZOO = pathlib.Path("models/zoo/repository")
 WORK = pathlib.Path("build/peers/serving")
-# What the server sets its own allocator to (server/process): the echo is to have no worse.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-             "MALLOC_TOP_PAD_": str(64 << 20)}
 QUOTA_CPUS = 1.5
 
 
 def run_endpoints(bench: Bench, options) -> None:
     ours = Octet(options.built, options.shared)
     answers.check_first(ours)
-    servers = [ours, Echo(options.built, ALLOCATOR)]
+    servers = [ours, Echo(options.built)]
     for name in peers.missing(options.built):
         bench.say(f"  without {name}: it is not set up")
     for peer in peers.available(options.built, make_models.FOLDER):
@@ -81,7 +78,7 @@ def run_starts(bench: Bench, options) -> None:
 
 
 def run_pauses(bench: Bench, options) -> None:
-    with Octet(options.built, ZOO) as ours, Echo(options.built, ALLOCATOR) as echo:
+    with Octet(options.built, ZOO) as ours, Echo(options.built) as echo:
         ours.await_idle()
         responsiveness.pauses(bench, [ours, echo], responsiveness.DIGITS)
 
@@ -145,7 +142,7 @@ def main() -> int:
         print("\n".join(SECTIONS))
         return 0
     bench = Bench(options.built, options.rounds, options.seconds, [])
-    options.repository = models.make_repository(models.MODELS, bench.octet, WORK / "made")
+    options.repository = models.make_repository(bench.octet, WORK / "made")
     options.shared = make_models.make_repository(bench.octet)
     is_whole = run_sections(bench, options)
     about = report.machine(bench.octet, ZOO / "digits-mlp-int8/1")

@@ -201,19 +201,15 @@ class Octet(Server):
 
 
 class Echo(Server):
-    """The bare gRPC echo: what no server can beat. `environment` may set its allocator up."""
+    """The bare gRPC echo: what no server can beat."""
     name = "echo"
 
-    def __init__(self, built: pathlib.Path, environment: dict[str, str] | None = None):
+    def __init__(self, built: pathlib.Path):
         super().__init__()
         self._program = built / "tests/bench/server/echo_server"
-        self._environment = environment or {}
 
     def command(self) -> list:
         return [self._program, "127.0.0.1:0", str(os.cpu_count())]
-
-    def environment(self) -> dict[str, str]:
-        return self._environment
 
     def is_ready(self) -> bool:
         found = re.search(r"^ready (\d+)$", self.log(), re.MULTILINE)
