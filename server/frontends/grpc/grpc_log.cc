@@ -63,8 +63,11 @@ Mutex GrpcLogDoor::mutex;
 GrpcLog* GrpcLogDoor::current = nullptr;
 
 GrpcSeverity SeverityOf(const std::string& source, GrpcSeverity of_grpc) {
-  const bool is_of_tls = absl::StartsWith(source, "ssl_") || absl::StartsWith(source, "security_");
-  return is_of_tls && of_grpc == GrpcSeverity::kError ? GrpcSeverity::kWarning : of_grpc;
+  // TLS with a client, and what a call asks for: an encoding that is not taken, say.
+  const bool is_of_client = absl::StartsWith(source, "ssl_") ||
+                            absl::StartsWith(source, "security_") ||
+                            absl::StartsWith(source, "call.cc:");
+  return is_of_client && of_grpc == GrpcSeverity::kError ? GrpcSeverity::kWarning : of_grpc;
 }
 
 GrpcLog::GrpcLog(std::function<void(const GrpcLine&)> write)

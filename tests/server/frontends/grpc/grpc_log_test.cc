@@ -39,6 +39,7 @@ TEST(GrpcLogTest, FailedHandshakesAreCountedAndAreTheirPeersMistake) {
   EXPECT_EQ(log.failed_handshakes(), 1U);
   EXPECT_THAT(lines, ElementsAre(Field(&GrpcLine::source, StartsWith("ssl_"))));
   EXPECT_EQ(lines[0].severity, GrpcSeverity::kWarning);
+  EXPECT_EQ(SeverityOf("call.cc:1", GrpcSeverity::kError), GrpcSeverity::kWarning);
   EXPECT_EQ(SeverityOf("tcp_server.cc:1", GrpcSeverity::kError), GrpcSeverity::kError);
 }
 
