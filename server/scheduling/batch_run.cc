@@ -27,7 +27,7 @@ struct AnswerOwner {
 // The share of `run`, by the clock, that the workers spent in quantizing: together they spend more
 // time than passes.
 nanoseconds QuantizeTime(const BatchOutcome& outcome, nanoseconds run) {
-  if (outcome.helped_parts == 0) return outcome.quantize;
+  if (outcome.helped_parts == 0 || outcome.run.count() == 0) return outcome.quantize;
   const double share =
       static_cast<double>(outcome.quantize.count()) / static_cast<double>(outcome.run.count());
   return nanoseconds(static_cast<std::int64_t>(static_cast<double>(run.count()) * share));
